@@ -1,0 +1,119 @@
+/**
+ * Every code an error of ours can carry, in the order of `docs/errors.md`, which a test keeps complete.
+ * A code never changes its meaning; a new meaning is a new code.
+ */
+export const ERROR_CODES = Object.freeze([
+  'PGHERD_INVALID_DSN',
+  'PGHERD_INVALID_OPTIONS',
+  'PGHERD_DRIVER_MISSING',
+  'PGHERD_UNSUPPORTED',
+  'PGHERD_CONNECT_FAILED',
+  'PGHERD_CONNECT_TIMEOUT',
+  'PGHERD_SERVER_TOO_OLD',
+  'PGHERD_AUTHENTICATION_FAILED',
+  'PGHERD_NO_SUITABLE_NODE',
+  'PGHERD_AMBIGUOUS_PRIMARY',
+  'PGHERD_FOREIGN_CLUSTER',
+  'PGHERD_WAIT_TIMEOUT',
+  'PGHERD_TIMEOUT',
+  'PGHERD_ABORTED',
+  'PGHERD_POOL_FULL',
+  'PGHERD_POOL_SELF_DEADLOCK',
+  'PGHERD_LEASE_RELEASED',
+  'PGHERD_CONNECTION_LOST',
+  'PGHERD_OUTCOME_UNKNOWN',
+  'PGHERD_TRANSACTION_ENDED',
+  'PGHERD_TRANSACTION_ROLLED_BACK',
+  'PGHERD_STATEMENT_NOT_ALLOWED',
+  'PGHERD_WRONG_ROW_COUNT',
+  'PGHERD_SCHEMA_MISMATCH',
+  'PGHERD_INVALID_ARGUMENT',
+  'PGHERD_CLOSED',
+] as const);
+
+/** One of {@link ERROR_CODES}. */
+export type ErrorCode = (typeof ERROR_CODES)[number];
+
+/** What an error carries besides its message. */
+export interface PgHerdErrorOptions {
+  /** What led to it; kept as it was thrown. Several causes are one `AggregateError`. */
+  readonly cause?: unknown;
+  /** Facts for programs, never a secret and never a statement's parameter. */
+  readonly details?: Readonly<Record<string, unknown>> | undefined;
+}
+
+/**
+ * The base of every error that pgherd itself makes. Tell errors apart by `code`, not by class or message.
+ * Errors of the server pass through as the driver threw them.
+ */
+export class PgHerdError extends Error {
+  readonly code: ErrorCode;
+  readonly details: Readonly<Record<string, unknown>>;
+
+  constructor(code: ErrorCode, message: string, options: PgHerdErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = new.target.name;
+    this.code = code;
+    this.details = Object.freeze({ ...options.details });
+  }
+}
+
+/** A connection string, or a parameter that came with it, cannot be used. Code `PGHERD_INVALID_DSN`. */
+export class InvalidDsnError extends PgHerdError {
+  constructor(message: string, options?: PgHerdErrorOptions) {
+    super('PGHERD_INVALID_DSN', message, options);
+  }
+}
+
+/** Options are unknown, contradictory or out of range; all violations at once. Code `PGHERD_INVALID_OPTIONS`. */
+export class InvalidOptionsError extends PgHerdError {
+  /** One sentence for each violation, naming option, value and rule. */
+  readonly violations: readonly string[];
+
+  constructor(violations: readonly string[], options: PgHerdErrorOptions = {}) {
+    super('PGHERD_INVALID_OPTIONS', describeViolations(violations), options);
+    this.violations = Object.freeze([...violations]);
+  }
+}
+
+function describeViolations(violations: readonly string[]): string {
+  if (violations.length === 1) return `Invalid options: ${violations[0]}`;
+  return `Invalid options, ${violations.length} violations:\n${violations.map((one) => `  - ${one}`).join('\n')}`;
+}
+
+/** No node could serve the target in time; `details.nodes` says why for each. Code `PGHERD_NO_SUITABLE_NODE`. */
+export class NoSuitableNodeError extends PgHerdError {
+  constructor(message: string, options?: PgHerdErrorOptions) {
+    super('PGHERD_NO_SUITABLE_NODE', message, options);
+  }
+}
+
+/** Two servers claim to be the primary of one epoch and none may be believed. Code `PGHERD_AMBIGUOUS_PRIMARY`. */
+export class AmbiguousPrimaryError extends PgHerdError {
+  constructor(message: string, options?: PgHerdErrorOptions) {
+    super('PGHERD_AMBIGUOUS_PRIMARY', message, options);
+  }
+}
+
+/** The nodes do not belong to one cluster. Code `PGHERD_FOREIGN_CLUSTER`. */
+export class ForeignClusterError extends PgHerdError {
+  constructor(message: string, options?: PgHerdErrorOptions) {
+    super('PGHERD_FOREIGN_CLUSTER', message, options);
+  }
+}
+
+/** What is not known when a connection is lost: a COMMIT, or a statement outside a transaction. */
+export type OutcomeKind = 'commit' | 'statement';
+
+/**
+ * The work was sent and no answer came back, so that nobody can tell whether it was done.
+ * It is never re-run. Code `PGHERD_OUTCOME_UNKNOWN`.
+ */
+export class OutcomeUnknownError extends PgHerdError {
+  readonly kind: OutcomeKind;
+
+  constructor(kind: OutcomeKind, message: string, options?: PgHerdErrorOptions) {
+    super('PGHERD_OUTCOME_UNKNOWN', message, options);
+    this.kind = kind;
+  }
+}

@@ -1,0 +1,26 @@
+import { defineConfig } from 'vitest/config';
+
+/** Sources are tested as they are: the `@pgherd/source` export condition points at `src`, so no build comes first. */
+const source = { conditions: ['@pgherd/source'] };
+
+export default defineConfig({
+  ssr: { resolve: { conditions: ['@pgherd/source', 'node', 'import', 'module', 'default'] } },
+  resolve: source,
+  test: {
+    projects: [
+      {
+        extends: true,
+        test: { name: 'unit', include: ['packages/*/test/**/*.test.{ts,tsx}', 'tools/**/*.test.ts'] },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'integration',
+          include: ['integration/test/**/*.test.ts'],
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+        },
+      },
+    ],
+  },
+});
