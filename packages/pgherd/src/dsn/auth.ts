@@ -1,0 +1,45 @@
+import { AUTH_METHODS, type AuthMethod } from './sets.ts';
+import type { Settings } from './settings.ts';
+import { badValue, chooseText } from './values.ts';
+
+/** Methods that drivers for Node speak. `none`: the server lets us in without asking. */
+const SPOKEN: readonly AuthMethod[] = ['password', 'md5', 'scram-sha-256', 'none'];
+
+/**
+ * The methods that `require_auth` leaves, out of those that pgherd can do; `undefined` when it says nothing.
+ *
+ * @throws {@link InvalidDsnError} `PGHERD_INVALID_DSN` for an unknown method, one named twice, positive and negative ones
+ * mixed (all as in libpq), or when none is left that pgherd can do.
+ */
+export function planRequireAuth(settings: Settings): readonly AuthMethod[] | undefined {
+  const text = chooseText(settings, 'require_auth');
+  if (text === undefined) return undefined;
+  const items = text.split(',');
+  const negative = items[0]?.startsWith('!') === true;
+  const named = new Set<AuthMethod>();
+  for (const item of items) {
+    if (item.startsWith('!') !== negative) {
+      throw badValue(settings, 'require_auth', 'mixes methods with "!" and without', 'Write all one way.');
+    }
+    const method = AUTH_METHODS.find((one) => one === (negative ? item.slice(1) : item));
+    if (method === undefined) {
+      throw badValue(
+        settings,
+        'require_auth',
+        `is not a list of ${AUTH_METHODS.join(', ')}, each alone or after "!"`,
+      );
+    }
+    if (named.has(method)) throw badValue(settings, 'require_auth', `names ${method} more than once`);
+    named.add(method);
+  }
+  const left = SPOKEN.filter((method) => named.has(method) !== negative);
+  if (left.length === 0) {
+    throw badValue(
+      settings,
+      'require_auth',
+      'leaves no method that pgherd can do',
+      `It does ${SPOKEN.join(', ')}.`,
+    );
+  }
+  return left;
+}

@@ -1,0 +1,82 @@
+import { InvalidDsnError } from '../model/errors.ts';
+import { nearest } from '../model/nearest.ts';
+import { KNOWN_NAMES, parameterNamed } from './parameters.ts';
+import { shown } from './text.ts';
+
+/** One `keyword = value` pair in the order of the text, already unescaped. */
+export interface Entry {
+  readonly name: string;
+  readonly value: string;
+}
+
+/** Other drivers' names for what libpq calls differently; too far apart for an edit distance. */
+const FOREIGN_NAMES: ReadonlyMap<string, string> = new Map([
+  ['targetServerType', 'target_session_attrs'],
+  ['currentSchema', 'schema'],
+  ['search_path', 'schema'],
+  ['database', 'dbname'],
+  ['username', 'user'],
+  ['pwd', 'password'],
+  ['server', 'host'],
+  ['sslidentity', 'sslcert'],
+  ['max', 'connection_limit'],
+]);
+
+/**
+ * Brings entries into libpq's names and puts them together: the last of several wins. `requiressl` and `ssl` become
+ * `sslmode`. With `mayHoldSecret` an unknown name is not shown.
+ *
+ * @throws {@link InvalidDsnError} `PGHERD_INVALID_DSN` for an unknown name, with the nearest known one.
+ */
+export function collectEntries(entries: readonly Entry[], mayHoldSecret: boolean): Map<string, string> {
+  const collected = new Map<string, string>();
+  let previous: string | undefined;
+  for (const entry of entries) {
+    const { name, value } = translated(entry);
+    if (parameterNamed(name) === undefined) {
+      throw unknownParameter(name, mayHoldSecret || followsSecret(previous));
+    }
+    // Deleted first, so that the order is that of the last appearance.
+    collected.delete(name);
+    collected.set(name, value);
+    previous = name;
+  }
+  return collected;
+}
+
+/** What stands right after a password may be the rest of it, cut off by an unescaped `&` or blank. */
+function followsSecret(previous: string | undefined): boolean {
+  return previous !== undefined && parameterNamed(previous)?.secret === true;
+}
+
+function translated(entry: Entry): Entry {
+  if (entry.name === 'requiressl') {
+    return { name: 'sslmode', value: entry.value.startsWith('1') ? 'require' : 'prefer' };
+  }
+  if (entry.name === 'ssl') return { name: 'sslmode', value: sslModeOf(entry.value) };
+  return entry;
+}
+
+function sslModeOf(ssl: string): string {
+  if (ssl === 'true' || ssl === '1') return 'require';
+  if (ssl === 'false' || ssl === '0') return 'disable';
+  if (ssl === 'no-verify') return 'no-verify';
+  throw new InvalidDsnError(
+    `ssl ${shown(ssl)} is not one of true, false, 1, 0, no-verify. Use sslmode instead.`,
+  );
+}
+
+/** The error for a name that no one knows. The name is withheld when it may be a piece of a password. */
+export function unknownParameter(name: string, mayBeSecret: boolean): InvalidDsnError {
+  if (mayBeSecret || !/^[A-Za-z][\w-]{0,63}$/.test(name)) {
+    return new InvalidDsnError(
+      'There is an unknown parameter (its name is not shown, it may be a piece of a value). ' +
+        'In a keyword string quote values that contain blanks; in a URI write "&" in a value as %26.',
+    );
+  }
+  const meant = FOREIGN_NAMES.get(name) ?? nearest(name, KNOWN_NAMES);
+  const remedy = meant === undefined ? 'docs/dsn.md lists the known ones.' : `Did you mean "${meant}"?`;
+  return new InvalidDsnError(`Unknown parameter "${name}". ${remedy}`, {
+    details: { parameter: name, suggestion: meant },
+  });
+}

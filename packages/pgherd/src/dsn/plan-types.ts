@@ -1,0 +1,101 @@
+import type { Secret } from '../model/secret.ts';
+import type {
+  AuthMethod,
+  ChannelBinding,
+  LoadBalanceHosts,
+  TargetSessionAttrs,
+  TlsMode,
+  TlsNegotiation,
+  TlsVersion,
+  Transport,
+} from './sets.ts';
+
+/** One server to try. */
+export interface PlannedHost {
+  /** Name, address, or directory of a Unix socket (starts with `/`, or `@` for an abstract one). TLS checks this name. */
+  readonly host: string;
+  /** The address to connect to instead of resolving `host`. */
+  readonly hostaddr?: string | undefined;
+  /** 1 to 65535; for a Unix socket the number in the socket's file name. Default 5432. */
+  readonly port: number;
+  readonly transport: Transport;
+  /** The password that the password file has for this host. Wins nothing over {@link ConnectionPlan.password}: only one is set. */
+  readonly password?: Secret | undefined;
+}
+
+/** How TLS is used. File names are as given: reading them is the caller's. */
+export interface TlsPlan {
+  /** libpq's default is `prefer`; with `sslrootcert=system` it is `verify-full`. Never used over a Unix socket. */
+  readonly mode: TlsMode;
+  /**
+   * What of the server's certificate is checked: `none`, `ca` (signed by a trusted authority) or `full` (its name as well).
+   * A root certificate makes even `require` check the authority, as in libpq.
+   */
+  readonly verify: 'none' | 'ca' | 'full';
+  /** File of trusted authorities, or `system`. Not given: the authorities that Node brings. */
+  readonly rootCert?: string | undefined;
+  readonly cert?: string | undefined;
+  readonly key?: string | undefined;
+  readonly keyPassword?: Secret | undefined;
+  /** File of revoked certificates. */
+  readonly crl?: string | undefined;
+  /** Whether the host's name is sent in the clear at the start (server name indication). Default true. */
+  readonly sni: boolean;
+  readonly negotiation: TlsNegotiation;
+  /** Default `TLSv1.2`. `undefined` when the parameter is set to the empty string: no limit. */
+  readonly minVersion?: TlsVersion | undefined;
+  readonly maxVersion?: TlsVersion | undefined;
+  /** Whether a client certificate is shown when the server asks for one. Default `allow`. */
+  readonly certMode: 'disable' | 'allow';
+}
+
+/** TCP keepalive. */
+export interface KeepalivePlan {
+  /** Default true. */
+  readonly enabled: boolean;
+  /** Idle time in ms before the first probe; not given: the system's. */
+  readonly idleMs?: number | undefined;
+  /** Time in ms between probes; not given: the system's. Node cannot set it on a socket. */
+  readonly intervalMs?: number | undefined;
+  /** Probes before the connection counts as dead; not given: the system's. Node cannot set it on a socket. */
+  readonly count?: number | undefined;
+}
+
+/** Everything needed to connect, decided from a connection string and its surroundings. Deeply frozen, safe to print. */
+export interface ConnectionPlan {
+  /** In the order in which to try them, without duplicates. At least one. */
+  readonly hosts: readonly PlannedHost[];
+  readonly user: string;
+  /** The password given by parameter, service or environment. Else see {@link PlannedHost.password}. */
+  readonly password?: Secret | undefined;
+  /** Default: the name of the user. */
+  readonly database: string;
+  readonly targetSessionAttrs: TargetSessionAttrs;
+  readonly loadBalanceHosts: LoadBalanceHosts;
+  /** Time for one address in ms, at least 2,000. `Infinity`: no limit was asked for. `undefined`: nothing was said. */
+  readonly connectTimeoutMs: number | undefined;
+  readonly applicationName?: string | undefined;
+  /** The `options` startup parameter, e.g. `-c geqo=off`. */
+  readonly options?: string | undefined;
+  /** `UTF8` when `client_encoding` asked for it, or for `auto`. Drivers for Node speak nothing else. */
+  readonly clientEncoding?: string | undefined;
+  /** The `search_path` that `schema` asks for, quoted where needed. */
+  readonly searchPath?: string | undefined;
+  /** Settings for the startup packet from PGDATESTYLE, PGTZ and PGGEQO. */
+  readonly settings: Readonly<Record<string, string>>;
+  readonly tls: TlsPlan;
+  readonly keepalive: KeepalivePlan;
+  /** libpq's `tcp_user_timeout` in ms. Node cannot set it on a socket; probes with deadlines do its work. */
+  readonly tcpUserTimeoutMs?: number | undefined;
+  /** Authentication methods that may be used; `undefined`: any. `none` means that the server may ask for nothing. */
+  readonly requireAuth?: readonly AuthMethod[] | undefined;
+  readonly channelBinding: ChannelBinding;
+  /** Whether a pooler such as PgBouncer stands in between (`pgbouncer=true`). */
+  readonly pooler?: boolean | undefined;
+  /** Most connections per node (`connection_limit`). */
+  readonly poolMax?: number | undefined;
+  /** Time in ms to wait for a connection (`pool_timeout`). */
+  readonly waitTimeoutMs?: number | undefined;
+  /** Sentences about what was accepted and has no effect. Never a secret. */
+  readonly warnings: readonly string[];
+}

@@ -1,0 +1,55 @@
+import { InvalidDsnError } from '../model/errors.ts';
+import { collectEntries } from './entries.ts';
+import { parameterNamed } from './parameters.ts';
+import { assertText, isSpace } from './text.ts';
+
+/**
+ * Finds one service in the content of a `pg_service.conf`: keyword → value, or `undefined` when it has no such section.
+ * Where a keyword stands twice in the section the first wins, as in libpq.
+ *
+ * @throws {@link InvalidDsnError} `PGHERD_INVALID_DSN` for a line that is no `name=value`, an unknown name, or a service that
+ * refers to another service. Values are never shown.
+ */
+export function readService(content: string, service: string): ReadonlyMap<string, string> | undefined {
+  assertText(content, 'The service file');
+  const values = new Map<string, string>();
+  let inside = false;
+  for (const [index, raw] of content.split('\n').entries()) {
+    const line = trimmed(raw);
+    if (line === '' || line.startsWith('#')) continue;
+    if (line.startsWith('[')) {
+      if (inside) return values;
+      inside = line.startsWith(`[${service}]`);
+    } else if (inside) {
+      const { name, value } = readLine(line, index + 1);
+      if (!values.has(name)) values.set(name, value);
+    }
+  }
+  return inside ? values : undefined;
+}
+
+function readLine(line: string, number: number): { name: string; value: string } {
+  if (line.startsWith('ldap')) throw problem(number, 'asks an LDAP server, which pgherd does not do');
+  const equals = line.indexOf('=');
+  if (equals < 0) throw problem(number, 'has no "="');
+  const name = line.slice(0, equals);
+  if (name === 'service' || name === 'servicefile')
+    throw problem(number, `sets "${name}"; services do not nest`);
+  if (name !== 'requiressl' && name !== 'ssl' && parameterNamed(name) === undefined) {
+    throw problem(number, 'sets an unknown parameter (no blanks are allowed around "=")');
+  }
+  const [entry] = collectEntries([{ name, value: line.slice(equals + 1) }], true);
+  return { name: entry?.[0] ?? name, value: entry?.[1] ?? '' };
+}
+
+function problem(number: number, what: string): InvalidDsnError {
+  return new InvalidDsnError(`Line ${number} of the service file ${what}.`);
+}
+
+function trimmed(line: string): string {
+  let start = 0;
+  let end = line.length;
+  while (start < end && isSpace(line[start])) start += 1;
+  while (end > start && isSpace(line[end - 1])) end -= 1;
+  return line.slice(start, end);
+}
