@@ -1,0 +1,25 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { checkArchitecture } from './docs/architecture.ts';
+import { checkErrorCodes } from './docs/errors.ts';
+import { checkLinks, checkScripts } from './docs/markdown.ts';
+import { checkTsdoc } from './docs/tsdoc.ts';
+import { type Finding, isMain, runAsCommand } from './lib/findings.ts';
+import { readManifest } from './lib/packages.ts';
+
+/** What README and CONTRIBUTING tell people to run exists. */
+export function checkNamedScripts(root: string): Finding[] {
+  const manifest = join(root, 'package.json');
+  return checkScripts(root, existsSync(manifest) ? (readManifest(manifest).scripts ?? {}) : {});
+}
+
+/** The documents say of the code what is true of it. */
+export const DOCS_CHECKS = {
+  'error codes': checkErrorCodes,
+  architecture: checkArchitecture,
+  links: checkLinks,
+  scripts: checkNamedScripts,
+  'doc comments': checkTsdoc,
+};
+
+if (isMain(import.meta.url)) await runAsCommand(DOCS_CHECKS);

@@ -1,0 +1,98 @@
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { type Finding, isMain, runAsCommand } from './lib/findings.ts';
+import { publicEntries, publishedPackages, type WorkspacePackage } from './lib/packages.ts';
+
+const BIN = fileURLToPath(new URL('../node_modules/.bin', import.meta.url));
+
+/** What must be in every package, and why. */
+const REQUIRED: Readonly<Record<string, string>> = {
+  'README.md': 'its page in the registry would be empty',
+  LICENSE: 'nobody would know what they may do with it',
+};
+
+/** What must be in none. */
+const UNWANTED = /\.tsbuildinfo$|(^|\/)test\//;
+
+/** Packs every package as npm would and looks at the result as its users would. Build first. */
+export function checkPackages(root: string): Finding[] {
+  const folder = join(root, 'temp/pack');
+  mkdirSync(folder, { recursive: true });
+  try {
+    return publishedPackages(root).flatMap((one) => checkPackage(root, one, folder));
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+function checkPackage(root: string, { folder, manifest }: WorkspacePackage, destination: string): Finding[] {
+  const packed = pack(join(root, folder), destination);
+  if (typeof packed === 'string') return [{ file: folder, message: `cannot be packed:\n${packed}` }];
+  const tarball = join(destination, packed.filename);
+  const publint = runTool('publint', ['run', tarball, '--strict']);
+  const attwArguments = [tarball, '--profile', 'esm-only', '--no-definitely-typed', '--no-color'];
+  const attw = runTool('attw', attwArguments);
+  return [
+    ...wrongFiles(folder, packed.files),
+    ...(publint === undefined ? [] : [{ file: folder, message: `publint objects:\n${publint}` }]),
+    ...(attw === undefined ? [] : [{ file: folder, message: `are-the-types-wrong objects:\n${attw}` }]),
+    ...unloadableEntries(root, folder, manifest.name),
+  ];
+}
+
+/** File name and contents of the tarball, or what npm said instead. */
+function pack(folder: string, destination: string): { filename: string; files: string[] } | string {
+  const { status, stdout, stderr } = spawnSync(
+    'npm',
+    ['pack', '--json', '--ignore-scripts', '--loglevel=error', '--pack-destination', destination],
+    { cwd: folder, encoding: 'utf8' },
+  );
+  if (status !== 0) return stdout + stderr;
+  const [report] = JSON.parse(stdout) as { filename: string; files: { path: string }[] }[];
+  if (report === undefined) return 'npm pack reported nothing.';
+  return { filename: report.filename, files: report.files.map(({ path }) => path) };
+}
+
+function wrongFiles(folder: string, files: readonly string[]): Finding[] {
+  const missing = Object.entries(REQUIRED).filter(([name]) => !files.includes(name));
+  return [
+    ...missing.map(([name, why]) => ({
+      file: folder,
+      message: `would be published without ${name}: ${why}.`,
+    })),
+    ...files
+      .filter((name) => UNWANTED.test(name))
+      .map((name) => ({ file: folder, message: `would publish ${name}: exclude it in \`files\`.` })),
+  ];
+}
+
+/** Imports each entry in a Node of its own, from the build, as a user's program does. */
+function unloadableEntries(root: string, folder: string, name: string): Finding[] {
+  return publicEntries(root)
+    .filter((entry) => entry.folder === folder)
+    .flatMap(({ specifier }) => {
+      const code = `await import(${JSON.stringify(specifier)})`;
+      const options = { cwd: join(root, folder), encoding: 'utf8', timeout: 20_000 } as const;
+      // A package reaches itself by its own name, through its own `exports`.
+      const { status, stderr } = spawnSync(
+        process.execPath,
+        ['--input-type=module', '--eval', code],
+        options,
+      );
+      if (status === 0) return [];
+      return [{ file: folder, message: `${name} cannot be loaded as '${specifier}':\n${stderr.trim()}` }];
+    });
+}
+
+/** What the tool printed when it failed; `undefined` when all is well. */
+function runTool(name: string, args: readonly string[]): string | undefined {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [join(BIN, name), ...args], {
+    encoding: 'utf8',
+    env: { ...process.env, NO_COLOR: '1' },
+  });
+  return status === 0 ? undefined : `${stdout}${stderr}`.trim();
+}
+
+if (isMain(import.meta.url)) await runAsCommand({ packages: checkPackages });
