@@ -1,0 +1,164 @@
+import { TestClusterError } from './errors.ts';
+import type { TestNode } from './node.ts';
+import type { ClusterOptions } from './options.ts';
+import { continueTree, stopTree } from './process-tree.ts';
+import {
+  failover,
+  type PromotionResult,
+  type SwitchoverOptions,
+  type SwitchoverResult,
+  switchover,
+} from './referee.ts';
+import { pause, waitUntil } from './wait.ts';
+
+/** When a failover begins. */
+export interface FailoverOptions {
+  /** How long the referee waits first, in milliseconds. Default 0. */
+  readonly afterMs?: number | undefined;
+}
+
+/** A primary and its standbys: real servers. Made by `createTestCluster`. */
+export class TestCluster implements AsyncDisposable {
+  /** All nodes, in the order of their names; the first one began as primary. */
+  readonly nodes: readonly TestNode[];
+  /** Multi-host URL of all nodes for the ordinary role `app`. */
+  readonly url: string;
+  /** Major version of the servers: 18 for PostgreSQL 18.4. */
+  readonly version: number;
+  private readonly options: ClusterOptions;
+  private readonly cleanUp: () => Promise<void>;
+  private currentPrimary: TestNode;
+  private closing: Promise<void> | undefined;
+
+  /** @internal */
+  constructor(parts: {
+    readonly nodes: readonly TestNode[];
+    readonly primary: TestNode;
+    readonly version: number;
+    readonly options: ClusterOptions;
+    readonly cleanUp: () => Promise<void>;
+  }) {
+    this.nodes = parts.nodes;
+    this.currentPrimary = parts.primary;
+    this.version = parts.version;
+    this.options = parts.options;
+    this.cleanUp = parts.cleanUp;
+    const hosts = parts.nodes.map((node) => `${node.host}:${node.port}`).join(',');
+    this.url = `postgresql://app:app@${hosts}/app`;
+  }
+
+  /** The primary as this kit knows it: the node it promoted last. */
+  get primary(): TestNode {
+    return this.currentPrimary;
+  }
+
+  /** All other nodes. */
+  get standbys(): readonly TestNode[] {
+    return this.nodes.filter((node) => node !== this.currentPrimary);
+  }
+
+  /** Whether {@link TestCluster.close} has been called. */
+  get closed(): boolean {
+    return this.closing !== undefined;
+  }
+
+  /** The node with this name. @throws {@link TestClusterError} when there is none. */
+  node(name: string): TestNode {
+    const found = this.nodes.find((each) => each.name === name);
+    if (found) return found;
+    throw new TestClusterError(
+      `There is no node '${name}', only ${this.nodes.map((each) => each.name).join(', ')}.`,
+    );
+  }
+
+  /** @internal */
+  promoted(node: TestNode): void {
+    this.currentPrimary = node;
+  }
+
+  /** Runs a statement as superuser on a node (its name or itself), never through a proxy; returns the rows. */
+  async sql(
+    node: TestNode | string,
+    text: string,
+    values: readonly unknown[] = [],
+  ): Promise<Record<string, unknown>[]> {
+    return (typeof node === 'string' ? this.node(node) : node).sql(text, values);
+  }
+
+  /**
+   * Hands the primary's role to a standby, planned, so that no client is left in doubt about a write. The old primary is a standby when
+   * this resolves. If `to` lacks a record the switchover is refused and undone.
+   *
+   * @throws {@link TestClusterError} when `to` cannot take over.
+   */
+  async switchover(to: TestNode, options: SwitchoverOptions = {}): Promise<SwitchoverResult> {
+    return switchover(this.view(), to, options);
+  }
+
+  /**
+   * Replaces a lost (killed, stopped or frozen) primary by the standby with the most WAL, as a safe manager does. The old one is left as it
+   * is: `rejoin()` it when it is to come back.
+   *
+   * @throws {@link TestClusterError} when too few standbys can be reached to be sure that no confirmed commit is lost.
+   */
+  async failover(options: FailoverOptions = {}): Promise<PromotionResult> {
+    return failover(this.view(), options.afterMs ?? 0);
+  }
+
+  /** Stops every process of every server for so many milliseconds, as when a virtual machine is paused; resolves afterwards. */
+  async pause(ms: number): Promise<void> {
+    const running = this.nodes
+      .filter((node) => node.state === 'running')
+      .flatMap((node) => node.server.pid ?? []);
+    try {
+      await Promise.all(running.map(stopTree));
+      await pause(ms);
+    } finally {
+      await Promise.all(running.map(continueTree));
+    }
+  }
+
+  /** Resolves when every running standby streams from the primary. */
+  async waitForStreaming(timeoutMs = 15_000): Promise<void> {
+    const expected = this.standbys.filter((node) => node.state === 'running').map((node) => node.name);
+    const question = `select application_name as name from pg_stat_replication where state = 'streaming'`;
+    const primary = this.currentPrimary;
+    const streaming = async (): Promise<boolean> => {
+      const names = (await primary.admin.query(question)).map((row) => row['name']);
+      return expected.every((name) => names.includes(name));
+    };
+    const what = `${expected.join(', ')} to stream from ${primary.name}`;
+    try {
+      await waitUntil(streaming, { timeoutMs, what });
+    } catch (error) {
+      const logs = this.nodes.map((node) => `--- ${node.name}\n${node.log.tail(8)}`).join('\n');
+      throw new TestClusterError(error instanceof Error ? error.message : what, {
+        cause: error,
+        logTail: logs,
+      });
+    }
+  }
+
+  /** Stops all servers and removes their directories. */
+  close(): Promise<void> {
+    this.closing ??= this.cleanUp();
+    return this.closing;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  private view(): Parameters<typeof failover>[0] {
+    const { nodes, options } = this;
+    const confirmations = options.synchronous === 'none' ? 0 : (options.synchronous.any ?? 1);
+    const current = (): TestNode => this.currentPrimary;
+    return {
+      nodes,
+      confirmations,
+      get primary(): TestNode {
+        return current();
+      },
+    };
+  }
+}

@@ -1,0 +1,23 @@
+export type { FailoverOptions, TestCluster } from './cluster.ts';
+export { createTestCluster } from './create.ts';
+export { TestClusterError, type TestClusterErrorOptions } from './errors.ts';
+export type { LogLine, LogMark, LogWaitOptions, ServerLog } from './log.ts';
+export type { TestNode } from './node.ts';
+export type { TestClusterOptions } from './options.ts';
+export { ensurePostgres, type PostgresChoice, type PostgresInstallation } from './postgres/ensure.ts';
+export type { Direction } from './proxy/flow.ts';
+export { type CutPredicate, type PartitionOptions, startProxy, TcpProxy } from './proxy/proxy.ts';
+export {
+  LOG_LEVELS,
+  type LogLevel,
+  type LogRecord,
+  type RecordingLogger,
+  recordingLogger,
+} from './recording-logger.ts';
+export type { PromotionResult, SwitchoverOptions, SwitchoverResult } from './referee.ts';
+export { inRollback, type RollbackClient, type RollbackPool } from './rollback.ts';
+export type { ServerState } from './server.ts';
+export type { ServerSettings, Synchronous } from './settings.ts';
+export { sharedTestCluster } from './shared.ts';
+export { createUndo, type Undo } from './undo.ts';
+export { type WaitOptions, waitUntil } from './wait.ts';

@@ -1,0 +1,68 @@
+import { TestClusterError } from './errors.ts';
+import type { PostgresChoice } from './postgres/ensure.ts';
+import type { ServerSettings, Synchronous } from './settings.ts';
+
+/** What a test cluster is made of. */
+export interface TestClusterOptions extends PostgresChoice {
+  /** How many standbys, 0 to 8. Default 2. */
+  readonly standbys?: number | undefined;
+  /** Synchronous replication. Default `none`. */
+  readonly synchronous?: Synchronous | undefined;
+  /** Server settings for all nodes, over the kit's own. */
+  readonly settings?: ServerSettings | undefined;
+  /** A TCP proxy before each node, which `url` goes through. Default false. */
+  readonly proxy?: boolean | undefined;
+  /** Replication goes through the proxies too. Default false. */
+  readonly replicationThroughProxy?: boolean | undefined;
+  /** How the role `app` proves who it is. Default `trust`. */
+  readonly auth?: 'trust' | 'scram-sha-256' | undefined;
+  /** A system identifier of its own, by a new initdb (half a second). Default false: that of the template. */
+  readonly freshIdentity?: boolean | undefined;
+}
+
+/** The options with their defaults, checked. */
+export interface ClusterOptions {
+  readonly choice: PostgresChoice;
+  readonly standbys: number;
+  readonly synchronous: Synchronous;
+  readonly settings: ServerSettings;
+  readonly proxy: boolean;
+  readonly replicationThroughProxy: boolean;
+  readonly auth: 'trust' | 'scram-sha-256';
+  readonly freshIdentity: boolean;
+}
+
+/** Fills in the defaults. @throws {@link TestClusterError} naming every value that breaks a rule. */
+export function resolveOptions(given: TestClusterOptions): ClusterOptions {
+  const { version, binaries, binDir } = given;
+  const options: ClusterOptions = {
+    choice: { version, binaries, binDir },
+    standbys: given.standbys ?? 2,
+    synchronous: given.synchronous ?? 'none',
+    settings: given.settings ?? {},
+    proxy: given.proxy ?? false,
+    replicationThroughProxy: given.replicationThroughProxy ?? false,
+    auth: given.auth ?? 'trust',
+    freshIdentity: given.freshIdentity ?? false,
+  };
+  const violations = violationsOf(options);
+  if (violations.length > 0) throw new TestClusterError(`Invalid options: ${violations.join(' ')}`);
+  return options;
+}
+
+function violationsOf(options: ClusterOptions): string[] {
+  const { standbys, synchronous, proxy, replicationThroughProxy, settings } = options;
+  const violations: string[] = [];
+  if (!Number.isInteger(standbys) || standbys < 0 || standbys > 8) {
+    violations.push(`standbys: ${standbys} is not a whole number from 0 to 8.`);
+  }
+  const any = synchronous === 'none' ? 1 : (synchronous.any ?? 1);
+  if (!Number.isInteger(any) || any < 1 || (synchronous !== 'none' && any > standbys)) {
+    violations.push(`synchronous.any: ${any} is not a whole number from 1 to the ${standbys} standbys.`);
+  }
+  if (replicationThroughProxy && !proxy) violations.push('replicationThroughProxy needs proxy: true.');
+  for (const name of ['port', 'primary_conninfo', 'log_line_prefix', 'log_timezone']) {
+    if (name in settings) violations.push(`settings.${name} belongs to the kit; leave it out.`);
+  }
+  return violations;
+}

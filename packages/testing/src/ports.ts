@@ -1,0 +1,90 @@
+import { mkdirSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs';
+import net from 'node:net';
+import os from 'node:os';
+import path from 'node:path';
+import { hasCode, TestClusterError } from './errors.ts';
+
+/**
+ * Ports are taken from below the range the kernel hands to outgoing connections (32768 and up on Linux, 49152 on macOS).
+ * A port from that range may be somebody's outgoing port by the time a killed server wants it back; and a client that knocks at it
+ * again and again can end up connected to itself.
+ */
+const RANGE = { from: 20_000, to: 32_000 } as const;
+
+/** Ports that stay ours, also while their server is down, until released. */
+export interface PortReservation {
+  readonly ports: readonly number[];
+  release(): void;
+}
+
+/**
+ * Reserves free ports on 127.0.0.1. A file per port tells other processes that it is taken; the file of a process that has
+ * died does not count.
+ *
+ * @throws {@link TestClusterError} when there are not enough free ports.
+ */
+export async function reservePorts(count: number): Promise<PortReservation> {
+  const folder = path.join(os.tmpdir(), `pgherd-testing-ports-${process.getuid?.() ?? 0}`);
+  mkdirSync(folder, { recursive: true });
+  const files: string[] = [];
+  const ports: number[] = [];
+  const release = (): void => {
+    for (const file of files.splice(0)) unlinkIfThere(file);
+  };
+  for (let tries = 0; ports.length < count; tries += 1) {
+    if (tries > 2_000) {
+      release();
+      throw new TestClusterError(
+        `No ${count} free ports on 127.0.0.1 from ${RANGE.from} to ${RANGE.to}. End what occupies them.`,
+      );
+    }
+    const port = RANGE.from + Math.floor(Math.random() * (RANGE.to - RANGE.from));
+    const file = path.join(folder, String(port));
+    if (!claim(file)) continue;
+    if (await isFree(port)) {
+      files.push(file);
+      ports.push(port);
+    } else {
+      unlinkIfThere(file);
+    }
+  }
+  return { ports, release };
+}
+
+function claim(file: string): boolean {
+  try {
+    writeFileSync(file, String(process.pid), { flag: 'wx' });
+    return true;
+  } catch (error) {
+    if (!hasCode(error, 'EEXIST')) throw error;
+  }
+  if (!isAbandoned(file)) return false;
+  unlinkIfThere(file);
+  return false;
+}
+
+function isAbandoned(file: string): boolean {
+  try {
+    const owner = Number(readFileSync(file, 'utf8'));
+    if (owner > 0) process.kill(owner, 0);
+    return false;
+  } catch (error) {
+    return hasCode(error, 'ESRCH');
+  }
+}
+
+function unlinkIfThere(file: string): void {
+  try {
+    unlinkSync(file);
+  } catch (error) {
+    if (!hasCode(error, 'ENOENT')) throw error;
+  }
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = net.createServer();
+    server.once('error', () => resolve(false));
+    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
+  });
+}
