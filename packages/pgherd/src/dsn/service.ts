@@ -35,7 +35,7 @@ function readLine(line: string, number: number): { name: string; value: string }
   const name = line.slice(0, equals);
   if (name === 'service' || name === 'servicefile')
     throw problem(number, `sets "${name}"; services do not nest`);
-  if (name !== 'requiressl' && name !== 'ssl' && parameterNamed(name) === undefined) {
+  if (name !== 'ssl' && parameterNamed(name) === undefined) {
     throw problem(number, 'sets an unknown parameter (no blanks are allowed around "=")');
   }
   const [entry] = collectEntries([{ name, value: line.slice(equals + 1) }], true);

@@ -138,7 +138,8 @@ function authorityEntries(hosts: readonly HostAndPort[], portRule: PortRule, tex
   const entries: Entry[] = [];
   const host = hosts.map((one) => one.host).join(',');
   const port = writtenPort(hosts, portRule);
-  if (/(^|,)[^,/@][^,/]*@/.test(host)) throw unencodedCredentials();
+  // No host name contains an "@": it is the tail of a password. In the directory of a socket it may stand.
+  if (hosts.some((one) => /^ *(?!%2f)[^ @/][^@]*@/i.test(one.host))) throw unencodedCredentials();
   if (host !== '') entries.push({ name: 'host', value: percentDecode(host, 'the host') });
   if (port !== '') entries.push({ name: 'port', value: percentDecode(port, 'the port') });
   // Later checks would show such a port, and it may be the first half of a password.
