@@ -143,7 +143,9 @@ export class TestNode {
   async promote(): Promise<LogLine> {
     const since = this.log.mark();
     if (this.state !== 'running') {
-      throw new TestClusterError(`${this.name} cannot be promoted: it is ${this.state}. Start or thaw it first.`);
+      throw new TestClusterError(
+        `${this.name} cannot be promoted: it is ${this.state}. Start or thaw it first.`,
+      );
     }
     // The postmaster may find and remove the file before we signal: it looks for it at other occasions, too.
     await writeFile(path.join(this.dataDirectory, 'promote'), '');

@@ -1,10 +1,10 @@
-import { constants } from 'node:fs';
-import { copyFile, lchown, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { forkPoint, readControlFile } from './control-file.ts';
 import { hasCode, TestClusterError } from './errors.ts';
 import type { TestNode } from './node.ts';
 import type { RunUser } from './run-user.ts';
+import { copyTrees, giveTo } from './template.ts';
 
 /** Left out of a copy of a live server, as pg_basebackup does: made anew, or the source's own. */
 const SKIPPED_FILES: ReadonlySet<string> = new Set([
@@ -68,70 +68,34 @@ async function replaceByCopy(node: TestNode, primary: TestNode, user: RunUser): 
     await query(
       modern ? `select pg_backup_start('rejoin', true)` : `select pg_start_backup('rejoin', true, false)`,
     );
-    await copyLive(primary.dataDirectory, draft, user, 0);
+    await copyLive(primary.dataDirectory, draft, user);
     const stop = modern ? 'pg_backup_stop(false)' : 'pg_stop_backup(false, false)';
     const [row] = await query(`select labelfile from ${stop}`);
     return String(row?.['labelfile']);
   });
-  await mkdir(path.join(draft, 'pg_wal', 'archive_status'), { recursive: true, mode: 0o700 });
   const labelFile = path.join(draft, 'backup_label');
   await writeFile(labelFile, label, { mode: 0o600 });
-  for (const place of [labelFile, path.join(draft, 'pg_wal', 'archive_status')]) await own(place, user);
+  await giveTo(labelFile, user);
   await rm(node.dataDirectory, { recursive: true, force: true });
   await rename(draft, node.dataDirectory);
 }
 
-/** Copies a directory whose files come and go: what vanished while we looked is not needed. */
-async function copyLive(from: string, to: string, user: RunUser, depth: number): Promise<void> {
-  await mkdir(to, { mode: 0o700 });
-  await own(to, user);
-  const entries = await readdir(from, { withFileTypes: true });
-  const folders = entries.filter((entry) => entry.isDirectory());
-  const files = entries.filter((entry) => entry.isFile() && !SKIPPED_FILES.has(entry.name));
+/** Copies the data directory of a running server, as the files come and go; the replay of its WAL makes it whole. */
+async function copyLive(from: string, to: string, user: RunUser): Promise<void> {
+  await makeFolder(to, user);
+  const names = await readdir(from);
+  for (const name of names.filter((each) => EMPTIED_FOLDERS.has(each)))
+    await makeFolder(path.join(to, name), user);
+  await makeFolder(path.join(to, 'pg_wal', 'archive_status'), user);
+  const sources = names
+    .filter((name) => !EMPTIED_FOLDERS.has(name) && !SKIPPED_FILES.has(name))
+    .map((name) => path.join(from, name));
+  await copyTrees(sources, to, user, 'files may vanish');
   // The control file goes last, as pg_basebackup does it.
-  const ordered = files.filter((entry) => entry.name !== 'pg_control');
-  for (const folder of folders) {
-    const target = path.join(to, folder.name);
-    if (depth === 0 && EMPTIED_FOLDERS.has(folder.name)) {
-      await mkdir(target, { mode: 0o700 });
-      await own(target, user);
-    } else if (folder.name !== 'global') {
-      await copyLive(path.join(from, folder.name), target, user, depth + 1);
-    }
-  }
-  await inTurns(ordered, 16, (entry) =>
-    copyIfThere(path.join(from, entry.name), path.join(to, entry.name), user),
-  );
-  if (folders.some((folder) => folder.name === 'global')) {
-    await copyLive(path.join(from, 'global'), path.join(to, 'global'), user, depth + 1);
-  }
-  if (ordered.length < files.length) {
-    await copyIfThere(path.join(from, 'pg_control'), path.join(to, 'pg_control'), user);
-  }
+  await copyTrees([path.join(from, 'global', 'pg_control')], path.join(to, 'global'), user);
 }
 
-async function copyIfThere(from: string, to: string, user: RunUser): Promise<void> {
-  try {
-    await copyFile(from, to, constants.COPYFILE_FICLONE);
-    await own(to, user);
-  } catch (error) {
-    if (!hasCode(error, 'ENOENT')) throw error;
-  }
-}
-
-async function own(place: string, user: RunUser): Promise<void> {
-  if (user.spawnAs) await lchown(place, user.uid, user.gid);
-}
-
-/** Runs `work` for all items, so many at a time. */
-async function inTurns<T>(
-  items: readonly T[],
-  atOnce: number,
-  work: (item: T) => Promise<void>,
-): Promise<void> {
-  const queue = items.values();
-  const worker = async (): Promise<void> => {
-    for (const item of queue) await work(item);
-  };
-  await Promise.all(Array.from({ length: atOnce }, worker));
+async function makeFolder(folder: string, user: RunUser): Promise<void> {
+  await mkdir(folder, { mode: 0o700 });
+  await giveTo(folder, user);
 }

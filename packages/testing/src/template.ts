@@ -73,19 +73,40 @@ function initdbArguments(directory: string): string[] {
   return ['-D', directory, '--no-sync', '-U', 'postgres', '-A', 'trust', '-E', 'UTF8', '--locale=C'];
 }
 
-/** Copies a data directory of a stopped server, as the user who is to own the copy. */
+/** Copies a data directory of a stopped server to a place that does not exist yet, as the user who is to own it. */
 export async function copyStopped(from: string, to: string, user: RunUser): Promise<void> {
-  const args = process.platform === 'linux' ? ['-a', '--reflink=auto'] : ['-Rp'];
-  await runAs(user, path.dirname(to), 'cp', [...args, from, to]);
+  await runAs(user, path.dirname(to), 'cp', [...COPY_FLAGS, from, to]);
 }
 
-/** Runs a program as the user of the servers; its error output is part of the error. */
+/**
+ * Copies files and folders into a folder, as the user who is to own them. Of a running server files may vanish while
+ * they are copied.
+ */
+export async function copyTrees(
+  sources: readonly string[],
+  into: string,
+  user: RunUser,
+  tolerance?: 'files may vanish',
+): Promise<void> {
+  const forgive = tolerance ? /^cp: .*: No such file or directory$/ : undefined;
+  await runAs(user, into, 'cp', [...COPY_FLAGS, ...sources, `${into}/`], '', forgive);
+}
+
+/** Shares blocks where the file system can; does not write the zeros of WAL files. */
+const COPY_FLAGS: readonly string[] =
+  process.platform === 'linux' ? ['-a', '--reflink=auto', '--sparse=always'] : ['-Rp'];
+
+/**
+ * Runs a program as the user of the servers; its output is part of the error. A failure whose every line is forgiven is
+ * none.
+ */
 function runAs(
   user: RunUser,
   cwd: string,
   program: string,
   args: readonly string[],
   input = '',
+  forgive?: RegExp,
 ): Promise<void> {
   return new Promise((resolve, reject) => {
     const child = spawn(program, args, {
@@ -97,15 +118,17 @@ function runAs(
     let output = '';
     for (const stream of [child.stdout, child.stderr]) {
       stream.setEncoding('utf8').on('data', (text: string) => {
-        output = (output + text).slice(-8_192);
+        output = (output + text).slice(-64 * 1024);
       });
     }
     child.on('error', reject);
     child.on('close', (code, signal) => {
+      const lines = output.trim().split('\n');
+      const forgiven = forgive !== undefined && code === 1 && lines.every((line) => forgive.test(line));
       const failed = code !== 0 || /^.*(ERROR|FATAL|PANIC):/m.test(output);
-      if (!failed) return resolve();
+      if (!failed || forgiven) return resolve();
       const how = signal ? `was ended by ${signal}` : `ended with code ${code}`;
-      reject(new TestClusterError(`${program} ${args.join(' ')} ${how}: ${output.trim()}`));
+      reject(new TestClusterError(`${program} ${args.join(' ')} ${how}: ${lines.slice(-20).join('\n')}`));
     });
     child.stdin.on('error', () => {});
     child.stdin.end(input);
