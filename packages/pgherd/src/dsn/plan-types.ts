@@ -19,7 +19,7 @@ export interface PlannedHost {
   /** 1 to 65535; for a Unix socket the number in the socket's file name. Default 5432. */
   readonly port: number;
   readonly transport: Transport;
-  /** The password that the password file has for this host. Wins nothing over {@link ConnectionPlan.password}: only one is set. */
+  /** What the password file has for this host. Only set where {@link ConnectionPlan.password} is not. */
   readonly password?: Secret | undefined;
 }
 
