@@ -1,0 +1,52 @@
+import type { Emitter } from '../observe/emitter.ts';
+import type { ClusterEvents } from '../observe/events.ts';
+import type { TopologyChange } from '../topology/diff.ts';
+
+/** Tells a change of the picture to whoever listens. */
+export function announce(change: TopologyChange, events: Emitter<ClusterEvents>): void {
+  switch (change.kind) {
+    case 'role': {
+      const { before, after } = change;
+      events.emit('node:role-changed', { node: after.name, before: before.role, after: after.role });
+      return;
+    }
+    case 'health': {
+      const { before, after } = change;
+      const reason = after.healthReason;
+      events.emit('node:health-changed', {
+        node: after.name,
+        before: before.health,
+        after: after.health,
+        reason,
+      });
+      return;
+    }
+    case 'standing': {
+      const { before, after } = change;
+      const reason = after.standingReason;
+      events.emit('node:standing-changed', {
+        node: after.name,
+        before: before.standing,
+        after: after.standing,
+        reason,
+      });
+      return;
+    }
+    case 'primary': {
+      const { before, after } = change;
+      events.emit('primary:changed', { before: before?.name, after: after?.name, timeline: after?.timeline });
+      return;
+    }
+    case 'split-brain': {
+      const nodes = change.nodes.map((node) => node.name);
+      events.emit('cluster:split-brain', { nodes, timeline: change.nodes[0]?.timeline });
+      return;
+    }
+    case 'foreign': {
+      events.emit('cluster:foreign', { systemIdentifiers: change.systemIdentifiers });
+      return;
+    }
+    default:
+      change satisfies never;
+  }
+}

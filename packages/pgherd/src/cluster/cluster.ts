@@ -1,0 +1,290 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { PgHerdError } from '../model/errors.ts';
+import type { NodeDescription, TopologyDescription } from '../model/topology.ts';
+import type { ListenOptions, Off } from '../observe/emitter.ts';
+import type { ClusterEventName, ClusterEvents } from '../observe/events.ts';
+import type { Rejection } from '../routing/select.ts';
+import { type Call, type CallOptions, type RoutingOptions, startCall } from './call.ts';
+import { Engine } from './engine.ts';
+import { Herd } from './herd.ts';
+import { type Lease, leaseOf } from './lease.ts';
+import { logEvents } from './log.ts';
+import type { ClusterOptions } from './options.ts';
+import { type Querier, querierOver } from './querier.ts';
+import { type Ready, waitUntilReady } from './ready.ts';
+import { runTransaction, type TransactionFunction } from './run-transaction.ts';
+import { resolveSettings } from './settings.ts';
+import { type ClusterStats, statsOf } from './stats.ts';
+import { SessionTransaction, type Transaction, type TransactionOptions } from './transaction.ts';
+
+/** Everything that can be asked of a cluster, or of a part of it that `with` cut out. */
+export interface ClusterQuerier<C = unknown> extends Querier {
+  /** Runs `fn` in a transaction; commits when it resolves, rolls back when it throws. `fn` may be run several times. */
+  transaction<T>(fn: TransactionFunction<T>, options?: TransactionOptions): Promise<T>;
+  /** Begins a transaction that rolls back at the end of its scope unless it was committed. */
+  begin(options?: TransactionOptions): Promise<Transaction>;
+  /** A connection for exclusive use. */
+  acquire(options?: CallOptions): Promise<Lease<C>>;
+  /** Runs `fn` with a connection for exclusive use, and gives it back however `fn` ends. */
+  use<T>(fn: (lease: Lease<C>) => Promise<T> | T, options?: CallOptions): Promise<T>;
+  /** The same verbs with other defaults. */
+  with(options: CallOptions): ClusterQuerier<C>;
+}
+
+/** Why a target is served by whom. */
+export interface TargetExplanation {
+  /** Names of the nodes that could serve it, best tier first. */
+  readonly tiers: readonly (readonly string[])[];
+  readonly rejections: readonly Rejection[];
+}
+
+/** One herd of servers behind one object. Made by {@link createCluster}. */
+export interface Cluster<C = unknown> extends ClusterQuerier<C>, AsyncDisposable {
+  /** `with({ target: 'prefer-standby' })`: reads go to standbys, to the primary where there is none. */
+  readonly read: ClusterQuerier<C>;
+  /** The picture of now; immutable. */
+  readonly topology: TopologyDescription;
+  /** The nodes of the picture of now. */
+  nodes(): readonly NodeDescription[];
+  /** Resolves when as many nodes as asked for serve: by default one primary. */
+  ready(wanted?: Ready): Promise<void>;
+  /** Resolves when every node was asked at least once more. */
+  nextProbe(): Promise<void>;
+  /** Starts, waits for a primary or any node, and opens connections: `pool.min` per node, at least one. */
+  warmUp(): Promise<void>;
+  /** Who would serve a target, and why the others would not. */
+  explainTarget(target: RoutingOptions['target'], options?: RoutingOptions): TargetExplanation;
+  stats(): ClusterStats;
+  on<N extends ClusterEventName>(
+    name: N,
+    fn: (event: ClusterEvents[N]) => void,
+    options?: ListenOptions,
+  ): Off;
+  /** Inside `transaction(fn)` the transaction of this asynchronous context, else the cluster itself. */
+  current(): Querier;
+  /** Refuses new work, waits for what runs, then closes everything. Final. */
+  close(options?: { readonly timeoutMs?: number | undefined }): Promise<void>;
+  /** Destroys everything at once. Final. */
+  terminate(): void;
+}
+
+/**
+ * A cluster over the servers that a connection string names. No connection is opened before the first use.
+ *
+ * @throws InvalidDsnError `PGHERD_INVALID_DSN` for a connection string that cannot be used.
+ * @throws InvalidOptionsError `PGHERD_INVALID_OPTIONS` for options that cannot be used, all at once.
+ * @example
+ * ```ts
+ * import { createCluster } from 'pgherd';
+ * const db = createCluster('postgres://app@db1,db2,db3/shop');
+ * await db.query('insert into orders (item) values ($1)', ['hay']);
+ * const orders = await db.read.rows('select * from orders');
+ * await db.close();
+ * ```
+ */
+export function createCluster<C = unknown>(options: string | ClusterOptions<C> = {}): Cluster<C> {
+  return new HerdCluster<C>(typeof options === 'string' ? { url: options } : options);
+}
+
+class HerdCluster<C> implements Cluster<C> {
+  readonly #herd: Herd<C>;
+  readonly #engine: Engine<C>;
+  readonly #current = new AsyncLocalStorage<Transaction>();
+  readonly #querier: ClusterQuerier<C>;
+  readonly read: ClusterQuerier<C>;
+  #closing: Promise<void> | undefined;
+
+  constructor(options: ClusterOptions<C>) {
+    this.#herd = new Herd<C>(resolveSettings(options));
+    this.#engine = new Engine<C>(this.#herd);
+    logEvents(this.#herd.events, this.#herd.settings.logger);
+    this.#querier = this.#querierFor({});
+    this.read = this.with({ target: 'prefer-standby' });
+  }
+
+  get topology(): TopologyDescription {
+    return this.#herd.topology;
+  }
+
+  get query(): Querier['query'] {
+    return this.#querier.query;
+  }
+
+  get rows(): Querier['rows'] {
+    return this.#querier.rows;
+  }
+
+  get one(): Querier['one'] {
+    return this.#querier.one;
+  }
+
+  get maybeOne(): Querier['maybeOne'] {
+    return this.#querier.maybeOne;
+  }
+
+  nodes(): readonly NodeDescription[] {
+    return this.topology.nodes;
+  }
+
+  with(options: CallOptions): ClusterQuerier<C> {
+    return this.#querierFor(options);
+  }
+
+  transaction<T>(fn: TransactionFunction<T>, options?: TransactionOptions): Promise<T> {
+    return this.#querier.transaction(fn, options);
+  }
+
+  begin(options?: TransactionOptions): Promise<Transaction> {
+    return this.#querier.begin(options);
+  }
+
+  acquire(options?: CallOptions): Promise<Lease<C>> {
+    return this.#querier.acquire(options);
+  }
+
+  use<T>(fn: (lease: Lease<C>) => Promise<T> | T, options?: CallOptions): Promise<T> {
+    return this.#querier.use(fn, options);
+  }
+
+  ready(wanted: Ready = {}): Promise<void> {
+    this.#assertOpen();
+    this.#herd.start();
+    return waitUntilReady(this.#herd, wanted);
+  }
+
+  async nextProbe(): Promise<void> {
+    this.#assertOpen();
+    this.#herd.start();
+    await Promise.all([...this.#herd.nodes.values()].map((node) => node.monitor.nextProbe()));
+  }
+
+  async warmUp(): Promise<void> {
+    await this.ready({ primaries: this.#herd.settings.target === 'read-write' ? 1 : 0 });
+    const count = Math.max(1, this.#herd.settings.pool.min);
+    const usable = this.topology.nodes.filter((node) => node.health === 'ok' && node.standing === 'current');
+    await Promise.all(usable.map((node) => this.#herd.nodes.get(node.name)?.pool.warmUp(count)));
+  }
+
+  explainTarget(target: RoutingOptions['target'], options: RoutingOptions = {}): TargetExplanation {
+    const { demand } = this.#call({ ...options, target });
+    const { tiers, rejections } = this.#herd.select(demand);
+    return Object.freeze({ tiers: tiers.map((tier) => tier.map((node) => node.name)), rejections });
+  }
+
+  stats(): ClusterStats {
+    return statsOf(this.#herd);
+  }
+
+  on<N extends ClusterEventName>(
+    name: N,
+    fn: (event: ClusterEvents[N]) => void,
+    options?: ListenOptions,
+  ): Off {
+    return this.#herd.events.on(name, fn, options);
+  }
+
+  current(): Querier {
+    return this.#current.getStore() ?? this;
+  }
+
+  close(options: { readonly timeoutMs?: number | undefined } = {}): Promise<void> {
+    this.#closing ??= this.#close(options.timeoutMs ?? this.#herd.settings.drainMs);
+    return this.#closing;
+  }
+
+  terminate(): void {
+    const wasClosed = this.#herd.isClosed;
+    this.#herd.stop();
+    for (const node of this.#herd.nodes.values()) {
+      node.stop();
+      node.pool.terminate();
+    }
+    if (!wasClosed) this.#herd.events.emit('cluster:closed', { terminated: true });
+    this.#closing ??= Promise.resolve();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #close(timeoutMs: number): Promise<void> {
+    this.#herd.stop();
+    const pools = [...this.#herd.nodes.values()].map((node) => node.pool.close());
+    const { clock } = this.#herd.settings;
+    let expire: (value: boolean) => void = () => undefined;
+    const expired = new Promise<boolean>((resolve) => {
+      expire = resolve;
+    });
+    const timer = clock.schedule(timeoutMs, () => expire(false));
+    const drained = await Promise.race([Promise.all(pools).then(() => true), expired]);
+    timer.cancel();
+    for (const node of this.#herd.nodes.values()) {
+      node.stop();
+      if (!drained) node.pool.terminate();
+    }
+    this.#herd.events.emit('cluster:closed', { terminated: !drained });
+  }
+
+  #assertOpen(): void {
+    if (this.#herd.isClosed) this.#herd.assertHope();
+  }
+
+  #call(options: CallOptions): Call {
+    const { settings } = this.#herd;
+    return startCall(options, settings, settings.clock.now(), settings.random);
+  }
+
+  /** The verbs with defaults under every call's own options. */
+  #querierFor(defaults: CallOptions): ClusterQuerier<C> {
+    const engine = this.#engine;
+    const call = (options: CallOptions = {}) => this.#call(merged(defaults, options));
+    const use = async <T>(fn: (lease: Lease<C>) => Promise<T> | T, options?: CallOptions): Promise<T> => {
+      const made = call(options);
+      const lease = leaseOf(engine, await engine.acquire(made), made);
+      try {
+        return await fn(lease);
+      } finally {
+        lease.release();
+      }
+    };
+    return Object.freeze({
+      ...querierOver((statement, options) => engine.execute(statement, call(options))),
+      transaction: async <T>(fn: TransactionFunction<T>, options: TransactionOptions = {}) =>
+        runTransaction(engine, this.#current, call(withReadTarget(options)), options, fn),
+      begin: async (options: TransactionOptions = {}) => {
+        const made = call(withReadTarget(options));
+        const session = await engine.acquire(made);
+        return (await SessionTransaction.begin(engine, session, made, checked(options), 1)).face();
+      },
+      acquire: async (options?: CallOptions) => {
+        const made = call(options);
+        return leaseOf(engine, await engine.acquire(made), made);
+      },
+      use,
+      with: (options: CallOptions) => this.#querierFor(merged(defaults, options)),
+    });
+  }
+}
+
+/** Options of the call over those of `with`; what the call leaves open stays. */
+function merged(defaults: CallOptions, options: CallOptions): CallOptions {
+  const given = Object.entries(options).filter(([, value]) => value !== undefined);
+  return { ...defaults, ...Object.fromEntries(given) };
+}
+
+/** A transaction that only reads goes to a standby unless it says otherwise. */
+function withReadTarget(options: TransactionOptions): TransactionOptions {
+  checked(options);
+  return options.readOnly === true && options.target === undefined
+    ? { ...options, target: 'prefer-standby' }
+    : options;
+}
+
+function checked(options: TransactionOptions): TransactionOptions {
+  if (options.deferrable !== true) return options;
+  if (options.readOnly === true && options.isolation === 'serializable') return options;
+  throw new PgHerdError(
+    'PGHERD_INVALID_ARGUMENT',
+    'deferrable has a meaning only together with isolation "serializable" and readOnly.',
+  );
+}

@@ -1,0 +1,17 @@
+import type { Driver } from '../driver/port.ts';
+
+/**
+ * The driver for `pg`, loaded with the first connection: whoever passes a driver of their own never loads it.
+ * A missing package shows as `PGHERD_DRIVER_MISSING` on the first call.
+ */
+export function defaultDriver(): Driver {
+  let loaded: Promise<Driver> | undefined;
+  return Object.freeze({
+    name: 'pg',
+    capabilities: Object.freeze({ parameterStatus: true, transactionStatus: true }),
+    async connect(...args: Parameters<Driver['connect']>) {
+      loaded ??= import('../drivers/pg.ts').then((module) => module.pgDriver());
+      return (await loaded).connect(...args);
+    },
+  });
+}

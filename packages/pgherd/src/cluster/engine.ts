@@ -1,0 +1,357 @@
+import { OutcomeUnknownError, PgHerdError } from '../model/errors.ts';
+import type { QueryResult, Row, Statement } from '../model/statement.ts';
+import { Redirected } from '../pool/pool.ts';
+import { classifyError, type Phase } from '../retry/classify.ts';
+import { backoffMs, type Decision, decideStatement, type FailedAttempt } from '../retry/decide.ts';
+import { earliest, isPast } from '../time/deadline.ts';
+import { findNode } from '../topology/topology.ts';
+import { isWritable } from '../topology/writable.ts';
+import type { Call } from './call.ts';
+import { abortedError, type Herd } from './herd.ts';
+import { type NodeRuntime, withLimit } from './node-runtime.ts';
+import type { Session } from './session.ts';
+
+/** Time a session may take to become clean again, milliseconds. */
+const CLEAN_UP_MS = 1_000;
+/** Pause before a node whose pool could not connect is tried again by the same call, milliseconds. */
+const RECONNECT_PAUSE_MS = 50;
+
+/** What a call went through so far. */
+export interface Progress {
+  attempts: number;
+  movedBefore: boolean;
+}
+
+/** Finds sessions for calls, runs statements on them, and runs them again where that is right. */
+export class Engine<C> {
+  readonly #herd: Herd<C>;
+  #picks = 0;
+
+  constructor(herd: Herd<C>) {
+    this.#herd = herd;
+  }
+
+  get herd(): Herd<C> {
+    return this.#herd;
+  }
+
+  /** Runs one statement outside a transaction, on whichever node suits, again where nothing was executed. */
+  async execute(statement: Statement, call: Call): Promise<QueryResult<Row>> {
+    const progress: Progress = { attempts: 0, movedBefore: false };
+    for (;;) {
+      const session = await this.acquire(call);
+      progress.attempts++;
+      try {
+        const result = await this.send(session, statement, call);
+        if (session.committedLocallyOnly && call.access === 'read-write') throw unacknowledged('statement');
+        this.release(session);
+        return { ...result, node: session.node };
+      } catch (error) {
+        this.release(session);
+        const phase: Phase = 'sent';
+        const again = await this.#recover(error, phase, session, call, progress);
+        if (!again) throw this.#failure(error, phase, session, call);
+      }
+    }
+  }
+
+  /** A session on a node that suits, as soon as there is one. */
+  async acquire(call: Call): Promise<Session<C>> {
+    const { settings } = this.#herd;
+    const { clock } = settings;
+    const startedAt = clock.now();
+    const deadline = earliest(call.deadline, startedAt + settings.waitTimeoutMs);
+    const avoid = new Set<string>();
+    this.#herd.start();
+    for (;;) {
+      this.#herd.assertHope();
+      if (call.signal?.aborted) throw abortedError(call.signal);
+      const node = this.#pick(call, avoid);
+      const session = node === undefined ? undefined : await this.#lease(node, call, deadline, avoid);
+      if (session !== undefined) return session;
+      if (node !== undefined) continue;
+      if (isPast(deadline, clock.now())) throw this.#waitedTooLong(call, startedAt);
+      const until = avoid.size === 0 ? deadline : earliest(deadline, clock.now() + RECONNECT_PAUSE_MS);
+      await this.#herd.changed(until, call.signal);
+      avoid.clear();
+    }
+  }
+
+  /**
+   * Hands a statement to the session's connection and waits for its answer, at most until the call's deadline. The
+   * connection is then destroyed: nothing else can be told from a node that does not answer.
+   */
+  async send(session: Session<C>, statement: Statement | string, call: Call) {
+    const node = this.#herd.nodes.get(session.node);
+    const landed = node?.inFlight.start();
+    const { connection } = session;
+    const answer = typeof statement === 'string' ? connection.simple(statement) : connection.query(statement);
+    try {
+      const result = await this.#within(answer, session, call);
+      landed?.(true);
+      if (node !== undefined) node.answered++;
+      return result;
+    } catch (error) {
+      landed?.(classifyError(error).severity !== undefined);
+      if (node !== undefined) node.failures++;
+      throw error;
+    }
+  }
+
+  /** Gives a session back, after cleaning it up where that is needed. */
+  release(session: Session<C>): void {
+    const pool = this.#herd.nodes.get(session.node)?.pool;
+    session.committedLocallyOnly = false;
+    if (session.connection.closed) {
+      pool?.forget(session);
+      return;
+    }
+    if (session.isClean) {
+      session.connection.setRef(false);
+      pool?.release(session);
+      return;
+    }
+    withLimit(this.#herd.settings.clock, CLEAN_UP_MS, session.cleanUp()).then(
+      () => {
+        session.connection.setRef(false);
+        pool?.release(session, session.isClean ? undefined : 'could not be cleaned up');
+      },
+      () => this.discard(session, 'could not be cleaned up'),
+    );
+  }
+
+  /** Destroys a session that must not be used again. */
+  discard(session: Session<C>, reason: string): void {
+    this.#herd.nodes.get(session.node)?.pool.destroyWhere((one) => one === session, reason);
+  }
+
+  /**
+   * Decides what becomes of a failed attempt and does what has to be done before the next one. `false` means that the
+   * error goes to the caller.
+   */
+  async retries(
+    attempt: FailedAttempt,
+    decide: (attempt: FailedAttempt) => Decision,
+    session: Session<C> | undefined,
+    error: unknown,
+    call: Call,
+    progress: Progress,
+  ): Promise<boolean> {
+    const decision = decide(attempt);
+    const { clock, random, retry } = this.#herd.settings;
+    switch (decision.kind) {
+      case 'move':
+        if (decision.free) progress.attempts--;
+        progress.movedBefore = true;
+        break;
+      case 'back-off':
+        await this.#pause(backoffMs(attempt.attempts, retry, random.next()), call);
+        break;
+      case 'unknown':
+      case 'fail':
+        return false;
+      default:
+        return decision satisfies never;
+    }
+    if (isPast(call.deadline, clock.now()) || call.signal?.aborted === true) return false;
+    this.#herd.events.emit('call:retried', { node: session?.node, attempt: progress.attempts + 1, error });
+    return true;
+  }
+
+  /**
+   * A node that refused a write as read-only is asked before anybody believes it: the reason may be the caller's own
+   * read-only transaction or a setting of its role.
+   */
+  async confirmRefusal(node: string, call: Call): Promise<boolean> {
+    const runtime = this.#herd.nodes.get(node);
+    if (runtime === undefined) return false;
+    const { clock, probe } = this.#herd.settings;
+    const limit = Math.max(1, Math.min(2 * probe.timeoutMs, call.deadline - clock.now()));
+    await withLimit(clock, limit, runtime.monitor.probeNow()).catch(() => undefined);
+    const description = findNode(this.#herd.topology, node);
+    return description === undefined || !isWritable(description);
+  }
+
+  async #recover(
+    error: unknown,
+    phase: Phase,
+    session: Session<C>,
+    call: Call,
+    progress: Progress,
+  ): Promise<boolean> {
+    const classification = classifyError(error);
+    const gaveUp =
+      error instanceof PgHerdError && (error.code === 'PGHERD_TIMEOUT' || error.code === 'PGHERD_ABORTED');
+    if (gaveUp) return false;
+    if (classification.nodeVerdict === 'probe') this.#herd.nodes.get(session.node)?.monitor.hint();
+    const refused = classification.kind === 'read-only' && call.access === 'read-write';
+    const attempt: FailedAttempt = {
+      phase,
+      classification,
+      readOnlyConnection: call.access === 'read-only',
+      idempotent: call.idempotent,
+      attempts: progress.attempts,
+      maxAttempts: this.#herd.settings.retry.attempts,
+      movedBefore: progress.movedBefore,
+      refusalConfirmed: refused && (await this.confirmRefusal(session.node, call)),
+    };
+    return this.retries(attempt, decideStatement, session, error, call, progress);
+  }
+
+  /** What the caller sees of an error that ends the call. */
+  #failure(error: unknown, phase: Phase, session: Session<C>, call: Call): unknown {
+    const classification = classifyError(error);
+    const answered = classification.severity !== undefined || error instanceof OutcomeUnknownError;
+    const harmless = call.access === 'read-only' || classification.safeToRetry(phase);
+    if (answered || harmless || call.idempotent) return withNode(error, session.node);
+    return new OutcomeUnknownError(
+      'statement',
+      `The statement was sent to ${session.node} and was not answered: nobody can tell whether it was executed.`,
+      { cause: error, details: { node: session.node } },
+    );
+  }
+
+  #pick(call: Call, avoid: ReadonlySet<string>): NodeRuntime<C> | undefined {
+    const herd = this.#herd;
+    for (const tier of herd.select(call.demand).tiers) {
+      const candidates = avoid.size === 0 ? tier : tier.filter((node) => !avoid.has(node.name));
+      if (candidates.length === 0) continue;
+      const picked = herd.settings.policy(candidates, {
+        load: (name) =>
+          herd.nodes.get(name)?.load() ?? { inFlight: 0, idle: 0, ewmaMs: undefined, lastPick: 0 },
+        random: () => herd.settings.random.next(),
+      });
+      const node = herd.nodes.get(picked.name);
+      if (node === undefined) continue;
+      this.#picks++;
+      node.lastPick = this.#picks;
+      return node;
+    }
+    return undefined;
+  }
+
+  /** A session of this very node, ready for the call; `undefined` where another node must be looked for. */
+  async #lease(
+    node: NodeRuntime<C>,
+    call: Call,
+    deadline: number,
+    avoid: Set<string>,
+  ): Promise<Session<C> | undefined> {
+    const prefer = (session: Session<C>) => session.access === call.access;
+    let session: Session<C>;
+    try {
+      session =
+        node.pool.tryAcquire(prefer) ?? (await node.pool.acquire({ deadline, signal: call.signal, prefer }));
+    } catch (error) {
+      if (error instanceof Redirected) return undefined;
+      if (error instanceof PgHerdError && PASSED_ON.has(error.code)) throw error;
+      avoid.add(node.name);
+      return undefined;
+    }
+    // The picture may have changed while we waited: what was suitable may have been fenced meanwhile.
+    if (session.connection.closed || !this.#herd.stillSuits(node.name, call.demand)) {
+      this.release(session);
+      return undefined;
+    }
+    return this.#prepare(session, call);
+  }
+
+  async #prepare(session: Session<C>, call: Call): Promise<Session<C> | undefined> {
+    session.use = call.access;
+    session.connection.setRef(true);
+    if (session.access !== call.access) {
+      try {
+        await this.#within(session.setAccess(call.access), session, call);
+      } catch {
+        this.discard(session, 'its access could not be changed');
+        return undefined;
+      }
+      if (!this.#herd.stillSuits(session.node, call.demand)) {
+        this.release(session);
+        return undefined;
+      }
+    }
+    if (call.access === 'read-write') this.#herd.noteWriter(session.node);
+    return session;
+  }
+
+  /** `work`, unless the deadline or an abort comes first: then the connection is destroyed. */
+  #within<T>(work: Promise<T>, session: Session<C>, call: Call): Promise<T> {
+    if (call.deadline === Number.POSITIVE_INFINITY && call.signal === undefined) return work;
+    const { clock } = this.#herd.settings;
+    return new Promise<T>((resolve, reject) => {
+      const giveUp = (error: PgHerdError) => {
+        settle();
+        this.discard(session, error.message);
+        reject(error);
+      };
+      const onAbort = () => giveUp(abortedError(call.signal));
+      const timer = Number.isFinite(call.deadline)
+        ? clock.schedule(call.deadline - clock.now(), () => giveUp(timedOut(session.node, call, clock.now())))
+        : undefined;
+      const settle = () => {
+        timer?.cancel();
+        call.signal?.removeEventListener('abort', onAbort);
+      };
+      call.signal?.addEventListener('abort', onAbort, { once: true });
+      if (call.signal?.aborted) onAbort();
+      work.then(resolve, reject).finally(settle);
+    });
+  }
+
+  #waitedTooLong(call: Call, startedAt: number): PgHerdError {
+    return this.#herd.noNodeError(call.demand, this.#herd.settings.clock.now() - startedAt);
+  }
+
+  async #pause(ms: number, call: Call): Promise<void> {
+    const { clock } = this.#herd.settings;
+    await new Promise<void>((resolve) => {
+      const timer = clock.schedule(Math.max(0, Math.min(ms, call.deadline - clock.now())), done);
+      const { signal } = call;
+      function done() {
+        timer.cancel();
+        signal?.removeEventListener('abort', done);
+        resolve();
+      }
+      signal?.addEventListener('abort', done, { once: true });
+      if (signal?.aborted) done();
+    });
+  }
+}
+
+/** Errors of the pool that are the caller's business, not the node's. */
+const PASSED_ON: ReadonlySet<string> = new Set([
+  'PGHERD_WAIT_TIMEOUT',
+  'PGHERD_POOL_FULL',
+  'PGHERD_ABORTED',
+  'PGHERD_CLOSED',
+  'PGHERD_DRIVER_MISSING',
+]);
+
+function timedOut(node: string, call: Call, now: number): PgHerdError {
+  const tookMs = Math.round(now - call.startedAt);
+  return new PgHerdError('PGHERD_TIMEOUT', `${node} did not answer within ${tookMs} ms (timeoutMs).`, {
+    details: { node, tookMs },
+  });
+}
+
+/** The server committed, but no synchronous standby confirmed it: that is no acknowledgement. */
+export function unacknowledged(kind: 'commit' | 'statement'): OutcomeUnknownError {
+  return new OutcomeUnknownError(
+    kind,
+    'The server stopped waiting for its synchronous standby: the work is committed there, and may be lost with it.',
+  );
+}
+
+/** The server's error as it is, with the node that it came from. */
+export function withNode(error: unknown, node: string): unknown {
+  if (typeof error === 'object' && error !== null && Object.isExtensible(error) && !('node' in error)) {
+    Object.defineProperty(error, 'node', {
+      value: node,
+      enumerable: true,
+      configurable: true,
+      writable: true,
+    });
+  }
+  return error;
+}

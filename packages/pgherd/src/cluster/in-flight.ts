@@ -1,0 +1,80 @@
+import type { Clock, Timer } from '../time/port.ts';
+
+/** First age at which a statement that is still running makes its node worth a look, milliseconds. */
+const FIRST_LOOK_MS = 50;
+/** How much older than usual a statement must be. */
+const UNUSUAL_FACTOR = 4;
+/** Growth of the age at which the same statement causes the next look. */
+const NEXT_LOOK_FACTOR = 4;
+/** Weight of the newest duration in the smoothed one. */
+const EWMA_WEIGHT = 0.2;
+
+interface Flight {
+  readonly startedAt: number;
+  lookAt: number;
+}
+
+/** Ends the tracking of one statement. `answered` says whether its duration tells how fast the node is. */
+export type Landed = (answered: boolean) => void;
+
+/**
+ * The statements that run on one node now. A statement that takes longer than usual is no evidence, but a reason to
+ * probe at once: that is how traffic finds a frozen server before the next poll. One timer per node serves them all.
+ */
+export class InFlight {
+  readonly #clock: Clock;
+  readonly #onSlow: () => void;
+  readonly #flights = new Set<Flight>();
+  #timer: Timer | undefined;
+  #ewmaMs: number | undefined;
+
+  constructor(clock: Clock, onSlow: () => void) {
+    this.#clock = clock;
+    this.#onSlow = onSlow;
+  }
+
+  get count(): number {
+    return this.#flights.size;
+  }
+
+  /** Smoothed duration of a statement, milliseconds. */
+  get ewmaMs(): number | undefined {
+    return this.#ewmaMs;
+  }
+
+  start(): Landed {
+    const now = this.#clock.now();
+    const patienceMs = Math.max(FIRST_LOOK_MS, UNUSUAL_FACTOR * (this.#ewmaMs ?? 0));
+    const flight: Flight = { startedAt: now, lookAt: now + patienceMs };
+    this.#flights.add(flight);
+    this.#timer ??= this.#schedule();
+    return (answered) => {
+      if (!this.#flights.delete(flight) || !answered) return;
+      const tookMs = this.#clock.now() - now;
+      this.#ewmaMs =
+        this.#ewmaMs === undefined ? tookMs : this.#ewmaMs + (tookMs - this.#ewmaMs) * EWMA_WEIGHT;
+    };
+  }
+
+  stop(): void {
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    this.#flights.clear();
+  }
+
+  #schedule(): Timer {
+    return this.#clock.schedule(FIRST_LOOK_MS, () => this.#look(), { ref: false });
+  }
+
+  #look(): void {
+    const now = this.#clock.now();
+    let slow = false;
+    for (const flight of this.#flights) {
+      if (now < flight.lookAt) continue;
+      slow = true;
+      flight.lookAt = now + (now - flight.startedAt) * (NEXT_LOOK_FACTOR - 1);
+    }
+    this.#timer = this.#flights.size > 0 ? this.#schedule() : undefined;
+    if (slow) this.#onSlow();
+  }
+}

@@ -1,0 +1,41 @@
+import type { Emitter } from '../observe/emitter.ts';
+import type { ClusterEvents } from '../observe/events.ts';
+import type { Logger } from '../observe/logger.ts';
+
+/** Writes what happens into the user's log: levels by how much somebody should care. */
+export function logEvents(events: Emitter<ClusterEvents>, logger: Logger): void {
+  events.on('node:role-changed', ({ node, before, after }) => {
+    logger.info(`pgherd: ${node} was ${before}, is ${after}`);
+  });
+  events.on('node:health-changed', ({ node, after, reason }) => {
+    if (after === 'ok') logger.info(`pgherd: ${node} is ok`);
+    else logger.warn(`pgherd: ${node} is ${after}: ${reason ?? 'no reason known'}`);
+  });
+  events.on('node:standing-changed', ({ node, after, reason }) => {
+    if (after === 'current') logger.info(`pgherd: ${node} is current again`);
+    else logger.warn(`pgherd: ${node} is ${after}: ${reason ?? 'no reason known'}`);
+  });
+  events.on('primary:changed', ({ before, after, timeline }) => {
+    if (after === undefined) logger.warn(`pgherd: the primary ${before} is lost; writes wait`);
+    else logger.info(`pgherd: writes go to ${after}, timeline ${timeline ?? 'unknown'}`);
+  });
+  events.on('cluster:split-brain', ({ nodes, timeline }) => {
+    logger.error(`pgherd: ${nodes.join(' and ')} all claim to be the primary of timeline ${timeline}`);
+  });
+  events.on('cluster:foreign', ({ systemIdentifiers }) => {
+    logger.error(`pgherd: primaries of different clusters answer: ${systemIdentifiers.join(' and ')}`);
+  });
+  events.on('connection:opened', ({ node, durationMs }) => {
+    logger.debug(`pgherd: connected to ${node} in ${Math.round(durationMs)} ms`);
+  });
+  events.on('connection:failed', ({ node, error }) => {
+    logger.debug(
+      `pgherd: no connection to ${node}: ${error instanceof Error ? error.message : String(error)}`,
+    );
+  });
+  events.on('call:retried', ({ node, attempt, error }) => {
+    const why = error instanceof Error ? error.message : String(error);
+    logger.warn(`pgherd: a call is run again after ${node}, attempt ${attempt}: ${why}`);
+  });
+  events.on('cluster:warned', ({ message }) => logger.warn(`pgherd: ${message}`));
+}

@@ -1,0 +1,225 @@
+import type { ConnectionListener, ConnectRequest, DriverConnection } from '../driver/port.ts';
+import { PgHerdError } from '../model/errors.ts';
+import type { NodeDescription } from '../model/topology.ts';
+import { type MonitorPorts, NodeMonitor } from '../monitor/monitor.ts';
+import { Pool } from '../pool/pool.ts';
+import type { NodeLoad } from '../routing/policies.ts';
+import { watchdog } from '../time/watchdog.ts';
+import type { Treatment } from '../topology/treatment.ts';
+import { InFlight } from './in-flight.ts';
+import { type Access, Session, sessionListener } from './session.ts';
+import type { ClusterSettings } from './settings.ts';
+
+/** What a node's runtime reports to the herd. */
+export interface RuntimePorts<C> {
+  readonly settings: ClusterSettings<C>;
+  /** The node as it is described now. */
+  describe(): NodeDescription;
+  readonly monitor: MonitorPorts;
+  parameter(node: string, generation: number, name: string, value: string): void;
+  opened(node: string, durationMs: number): void;
+  failed(node: string, error: unknown): void;
+  closed(node: string, reason: string): void;
+}
+
+/** Time a goodbye may take before the socket is destroyed, milliseconds. */
+const GOODBYE_MS = 1_000;
+/** Oldest major version that is supported. */
+export const MIN_SERVER_VERSION = 130_000;
+
+/** The live side of one node: its pool, its monitor, and what runs there. */
+export class NodeRuntime<C> {
+  readonly name: string;
+  readonly pool: Pool<Session<C>>;
+  readonly monitor: NodeMonitor;
+  readonly inFlight: InFlight;
+  readonly #ports: RuntimePorts<C>;
+  /** Sequence number of the last choice that fell on this node. */
+  lastPick = 0;
+  answered = 0;
+  failures = 0;
+
+  constructor(name: string, ports: RuntimePorts<C>) {
+    this.name = name;
+    this.#ports = ports;
+    const { settings } = ports;
+    this.monitor = new NodeMonitor(name, settings.probe, ports.monitor);
+    this.inFlight = new InFlight(settings.clock, () => this.monitor.hint());
+    this.pool = new Pool<Session<C>>(
+      settings.pool,
+      {
+        open: (signal) => this.#open(signal),
+        close: (session, reason) => this.#close(session, reason),
+        destroy: (session, reason) => this.#destroy(session, reason),
+        validate: async (session) => {
+          await withLimit(settings.clock, settings.probe.timeoutMs, session.connection.simple('SELECT 1'));
+          return session.connection.status === 'idle';
+        },
+      },
+      settings,
+    );
+  }
+
+  load(): NodeLoad {
+    return {
+      inFlight: this.inFlight.count,
+      idle: this.pool.idleCount,
+      ewmaMs: this.inFlight.ewmaMs,
+      lastPick: this.lastPick,
+    };
+  }
+
+  /** Does to the connections what was decided. */
+  treat(treatment: Treatment): void {
+    const { reason } = treatment;
+    if (treatment.destroyAll) this.pool.destroyWhere(() => true, reason);
+    else if (treatment.destroyReads) {
+      this.pool.destroyWhere((session) => session.use === 'read-only' && this.pool.isLeased(session), reason);
+    }
+    if (treatment.evict) this.pool.evict(reason);
+    if (treatment.redirectWaiters) this.pool.redirectWaiters(reason);
+  }
+
+  /** Opens a connection for the monitor, outside the pool. */
+  connectMonitor(listener: ConnectionListener, signal: AbortSignal): Promise<DriverConnection> {
+    return this.#connect(this.#request('read-write', 'monitor'), listener, signal);
+  }
+
+  stop(): void {
+    this.monitor.stop();
+    this.inFlight.stop();
+  }
+
+  async #open(poolSignal: AbortSignal): Promise<Session<C>> {
+    const { settings } = this.#ports;
+    const { clock, connectTimeoutMs } = settings;
+    const node = this.#ports.describe();
+    const access: Access = node.role === 'standby' ? 'read-only' : 'read-write';
+    const controller = new AbortController();
+    const onAbort = () => controller.abort(poolSignal.reason);
+    poolSignal.addEventListener('abort', onAbort, { once: true });
+    const timer = watchdog(clock, connectTimeoutMs, (waitedMs) =>
+      controller.abort(connectTimeout(this.name, waitedMs)),
+    );
+    const startedAt = clock.now();
+    let session: Session<C> | undefined;
+    const listener = sessionListener({
+      parameter: (name, value) => this.#ports.parameter(this.name, node.generation, name, value),
+      message: (message) => {
+        session?.noteMessage(message);
+        if (message.severity !== 'NOTICE' && message.sqlState.startsWith('57P')) this.monitor.hint();
+      },
+      closed: (error) => {
+        if (session !== undefined) this.#onClosed(session, error);
+      },
+    });
+    try {
+      const connection = await this.#connect(this.#request(access, undefined), listener, controller.signal);
+      connection.setRef(false);
+      session = new Session<C>(this.name, node.generation, connection, access);
+      this.#ports.opened(this.name, clock.now() - startedAt);
+      return session;
+    } catch (error) {
+      this.monitor.hint();
+      this.#ports.failed(this.name, error);
+      throw error;
+    } finally {
+      timer.cancel();
+      poolSignal.removeEventListener('abort', onAbort);
+    }
+  }
+
+  async #connect(
+    request: ConnectRequest,
+    listener: ConnectionListener,
+    signal: AbortSignal,
+  ): Promise<DriverConnection<C>> {
+    const connection = await this.#ports.settings.driver.connect(request, listener, signal);
+    const version = majorVersion(connection.parameters.get('server_version'));
+    if (version === undefined || version >= MIN_SERVER_VERSION / 10_000) return connection;
+    connection.destroy();
+    const text = connection.parameters.get('server_version');
+    throw new PgHerdError(
+      'PGHERD_SERVER_TOO_OLD',
+      `${this.name} runs PostgreSQL ${text}; pgherd needs ${MIN_SERVER_VERSION / 10_000} or newer.`,
+      { details: { node: this.name, serverVersion: version * 10_000 } },
+    );
+  }
+
+  #request(access: Access, purpose: 'monitor' | undefined): ConnectRequest {
+    const { settings } = this.#ports;
+    const { plan } = settings;
+    const { address } = this.#ports.describe();
+    const host = plan.hosts.find((one) => one.host === address.host && one.port === address.port);
+    const startup: Record<string, string> = { ...plan.settings };
+    if (plan.options !== undefined) startup['options'] = plan.options;
+    if (plan.searchPath !== undefined) startup['search_path'] = plan.searchPath;
+    if (access === 'read-only') startup['default_transaction_read_only'] = 'on';
+    return {
+      address,
+      user: plan.user,
+      database: plan.database,
+      password: settings.password ?? host?.password,
+      tls: plan.tls,
+      applicationName:
+        purpose === undefined ? settings.applicationName : `${settings.applicationName} ${purpose}`,
+      startup,
+      keepAliveMs: plan.keepalive.enabled ? (plan.keepalive.idleMs ?? 10_000) : undefined,
+    };
+  }
+
+  /** The other side closed, or the network did: whether the whole node is gone, the monitor finds out at once. */
+  #onClosed(session: Session<C>, error: unknown): void {
+    const reason = error instanceof Error ? error.message : String(error);
+    this.pool.forget(session);
+    this.#ports.closed(this.name, reason);
+    this.monitor.hint();
+  }
+
+  #close(session: Session<C>, reason: string): void {
+    if (session.connection.closed) return;
+    this.#ports.closed(this.name, reason);
+    const { clock } = this.#ports.settings;
+    const timer = clock.schedule(GOODBYE_MS, () => session.connection.destroy());
+    void session.connection.end().finally(() => timer.cancel());
+  }
+
+  #destroy(session: Session<C>, reason: string): void {
+    if (session.connection.closed) return;
+    this.#ports.closed(this.name, reason);
+    session.connection.destroy();
+  }
+}
+
+function connectTimeout(node: string, waitedMs: number): PgHerdError {
+  return new PgHerdError(
+    'PGHERD_CONNECT_TIMEOUT',
+    `${node} gave no connection within ${Math.round(waitedMs)} ms (connectTimeoutMs).`,
+    { details: { node } },
+  );
+}
+
+function majorVersion(text: string | undefined): number | undefined {
+  const major = text === undefined ? Number.NaN : Number.parseInt(text, 10);
+  return Number.isNaN(major) ? undefined : major;
+}
+
+/** `work`, or a rejection once it took `ms` milliseconds. */
+export async function withLimit<T>(
+  clock: ClusterSettings<unknown>['clock'],
+  ms: number,
+  work: Promise<T>,
+): Promise<T> {
+  let expire: (error: unknown) => void = () => undefined;
+  const expired = new Promise<never>((_resolve, reject) => {
+    expire = reject;
+  });
+  const timer = watchdog(clock, ms, () =>
+    expire(new PgHerdError('PGHERD_TIMEOUT', `no answer within ${ms} ms`)),
+  );
+  try {
+    return await Promise.race([work, expired]);
+  } finally {
+    timer.cancel();
+  }
+}

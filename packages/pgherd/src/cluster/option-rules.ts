@@ -1,0 +1,69 @@
+import { TARGETS } from '../model/names.ts';
+import { POLICY_NAMES } from '../routing/policies.ts';
+
+/** What a value has to be. */
+export type OptionKind =
+  | 'duration'
+  | 'count'
+  | 'number'
+  | 'boolean'
+  | 'text'
+  | 'choice'
+  | 'function'
+  | 'object';
+
+/** One option: what it may be and what it is when nobody says. */
+export interface OptionRule {
+  /** Dotted name, `pool.max`. */
+  readonly name: string;
+  readonly kind: OptionKind;
+  /** Value when not given; `undefined` for none. */
+  readonly default?: unknown;
+  /** Smallest value allowed. */
+  readonly min?: number;
+  /** Values of a `choice`. */
+  readonly choices?: readonly string[];
+  /** Whether a function is allowed besides what `kind` says. */
+  readonly orFunction?: boolean;
+  /** The value is never shown. */
+  readonly secret?: boolean;
+}
+
+/** All options of `createCluster`; `docs/options.md` is held against this table by a test. */
+export const OPTION_RULES: readonly OptionRule[] = Object.freeze([
+  { name: 'url', kind: 'text', secret: true },
+  { name: 'driver', kind: 'object' },
+  { name: 'password', kind: 'text', secret: true },
+  { name: 'applicationName', kind: 'text' },
+  { name: 'target', kind: 'choice', choices: TARGETS },
+  { name: 'policy', kind: 'choice', choices: POLICY_NAMES, orFunction: true, default: 'p2c' },
+  { name: 'waitTimeoutMs', kind: 'duration', min: 1, default: 10_000 },
+  { name: 'timeoutMs', kind: 'duration', min: 1 },
+  { name: 'connectTimeoutMs', kind: 'duration', min: 1, default: 5_000 },
+  { name: 'deadAfterMs', kind: 'duration', min: 1, default: 5_000 },
+  { name: 'firstWriteGraceMs', kind: 'duration', min: 0, default: 500 },
+  { name: 'drainMs', kind: 'duration', min: 0, default: 5_000 },
+  { name: 'pool.max', kind: 'count', min: 1, default: 10 },
+  { name: 'pool.min', kind: 'count', min: 0, default: 0 },
+  { name: 'pool.maxWaiting', kind: 'count', min: 0, default: 10_000 },
+  { name: 'pool.maxConnecting', kind: 'count', min: 1, default: 4 },
+  { name: 'pool.idleTimeoutMs', kind: 'duration', min: 0, default: 30_000 },
+  { name: 'pool.maxLifetimeMs', kind: 'duration', min: 0, default: 1_800_000 },
+  { name: 'pool.maxUses', kind: 'count', min: 0, default: 0 },
+  { name: 'pool.validate', kind: 'choice', choices: ['always', 'if-idle', 'never'], default: 'if-idle' },
+  { name: 'pool.validateAfterMs', kind: 'duration', min: 0, default: 500 },
+  { name: 'probe.intervalMs', kind: 'duration', min: 10, default: 1_000 },
+  { name: 'probe.timeoutMs', kind: 'duration', min: 10, default: 1_000 },
+  { name: 'probe.longPoll', kind: 'boolean', default: true },
+  { name: 'retry.attempts', kind: 'count', min: 1, default: 3 },
+  { name: 'retry.baseMs', kind: 'duration', min: 0, default: 50 },
+  { name: 'retry.factor', kind: 'number', min: 1, default: 2 },
+  { name: 'retry.maxMs', kind: 'duration', min: 0, default: 2_000 },
+  { name: 'fencing', kind: 'choice', choices: ['strict', 'report'], default: 'strict' },
+  { name: 'systemIdentifier', kind: 'text' },
+  { name: 'logger', kind: 'object' },
+  { name: 'clock', kind: 'object' },
+  { name: 'random', kind: 'object' },
+  { name: 'env', kind: 'object' },
+  { name: 'portRule', kind: 'choice', choices: ['last-serves-all', 'libpq'], default: 'last-serves-all' },
+]);

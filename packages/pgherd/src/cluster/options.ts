@@ -1,0 +1,94 @@
+import type { Driver } from '../driver/port.ts';
+import type { Target } from '../model/names.ts';
+import type { Logger } from '../observe/logger.ts';
+import type { Policy, PolicyName } from '../routing/policies.ts';
+import type { Clock, Random } from '../time/port.ts';
+
+/** The connection pool of each node. */
+export interface PoolOptions {
+  /** Most connections per node, without the monitor's one. Default 10. */
+  readonly max?: number | undefined;
+  /** Connections per node that stay open although idle. Default 0. */
+  readonly min?: number | undefined;
+  /** Most calls per node that may wait for a connection; the next one fails at once. Default 10,000. */
+  readonly maxWaiting?: number | undefined;
+  /** Most connections per node being opened at the same time. Default 4. */
+  readonly maxConnecting?: number | undefined;
+  /** Idle connections above `min` are closed after this, ms; 0 for never. Default 30,000. */
+  readonly idleTimeoutMs?: number | undefined;
+  /** Connections are replaced at this age, ms, less up to a tenth at random; 0 for never. Default 1,800,000. */
+  readonly maxLifetimeMs?: number | undefined;
+  /** Connections are replaced after this many uses; 0 for no limit. Default 0. */
+  readonly maxUses?: number | undefined;
+  /** Whether an idle connection is asked for a sign of life before use. Default `if-idle`: after `validateAfterMs`. */
+  readonly validate?: 'always' | 'if-idle' | 'never' | undefined;
+  /** How long a connection may be idle before `if-idle` validates it, ms. Default 500. */
+  readonly validateAfterMs?: number | undefined;
+}
+
+/** The monitors. */
+export interface ProbeOptions {
+  /** Time between two probes of a healthy node, ms, shortened by up to a quarter at random. Default 1,000. */
+  readonly intervalMs?: number | undefined;
+  /** How long a probe or a monitor's connection attempt may take, ms. Default 1,000. */
+  readonly timeoutMs?: number | undefined;
+  /** Whether standbys are asked by a server-side long poll while no primary is known. Default `true`. */
+  readonly longPoll?: boolean | undefined;
+}
+
+/** Attempts to run work again. */
+export interface RetryOptions {
+  /** Most attempts of one call, the first included. Leaving a lost node for the first time is not counted. Default 3. */
+  readonly attempts?: number | undefined;
+  /** Longest pause before the second attempt, ms; the pause is random between 0 and this. Default 50. */
+  readonly baseMs?: number | undefined;
+  /** Growth of the pause with each attempt. Default 2. */
+  readonly factor?: number | undefined;
+  /** Longest pause of all, ms. Default 2,000. */
+  readonly maxMs?: number | undefined;
+}
+
+/** Options of `createCluster`. Every duration is in milliseconds. */
+export interface ClusterOptions<C = unknown> {
+  /** Connection string: URL or libpq keywords, several hosts allowed. Default: what the `PG*` variables say. */
+  readonly url?: string | undefined;
+  /** Driver that opens connections. Default: `pg`, which must be installed. */
+  readonly driver?: Driver<C> | undefined;
+  /** Password, instead of one in the URL. */
+  readonly password?: string | undefined;
+  /** Shown in `pg_stat_activity`. Default: the URL's, else `pgherd`. */
+  readonly applicationName?: string | undefined;
+  /** What a call asks for unless it says otherwise. Default: the URL's `target_session_attrs`, else `read-write`. */
+  readonly target?: Target | undefined;
+  /** How one of several suitable nodes is picked. Default `p2c`. */
+  readonly policy?: PolicyName | Policy | undefined;
+  /** Longest wait of a call for a suitable node and a connection, ms. Default 10,000. */
+  readonly waitTimeoutMs?: number | undefined;
+  /** Longest duration of a call, all waits and attempts included, ms. Default: none. */
+  readonly timeoutMs?: number | undefined;
+  /** Longest time to open a connection, authentication included, ms. Default: the URL's `connect_timeout`, else 5,000. */
+  readonly connectTimeoutMs?: number | undefined;
+  /** Silence after which a node is offline without further proof, ms. Default 5,000. */
+  readonly deadAfterMs?: number | undefined;
+  /** How long the first write waits for nodes that have not answered yet, ms. Default 500. */
+  readonly firstWriteGraceMs?: number | undefined;
+  /** What `close()` waits for leased connections, ms. Default 5,000. */
+  readonly drainMs?: number | undefined;
+  readonly pool?: PoolOptions | undefined;
+  readonly probe?: ProbeOptions | undefined;
+  readonly retry?: RetryOptions | undefined;
+  /** `strict` gives stale and ambiguous nodes no work; `report` only says so in events. Default `strict`. */
+  readonly fencing?: 'strict' | 'report' | undefined;
+  /** The only cluster to be believed, as `pg_control_system()` tells it. Default: the first one that has a primary. */
+  readonly systemIdentifier?: string | undefined;
+  /** Takes what happens as log lines: `console`, pino, or anything with the four methods. Default: none. */
+  readonly logger?: Logger | undefined;
+  /** Where time comes from. For tests. Default: the system. */
+  readonly clock?: Clock | undefined;
+  /** Where dice come from. For tests. Default: the system. */
+  readonly random?: Random | undefined;
+  /** Environment for `PG*` variables. Default `process.env`; `{}` for none. */
+  readonly env?: Readonly<Record<string, string | undefined>> | undefined;
+  /** What `db1,db2:6432` means: `last-serves-all` hosts, or libpq's reading. Default `last-serves-all`. */
+  readonly portRule?: 'last-serves-all' | 'libpq' | undefined;
+}

@@ -1,0 +1,46 @@
+import { PgHerdError } from '../model/errors.ts';
+import { deadlineAfter } from '../time/deadline.ts';
+import type { Herd } from './herd.ts';
+
+/** What `ready` waits for. */
+export interface Ready {
+  /** Primaries that can be written to, 0 or 1. Default 1, or 0 where `standbys` is given alone. */
+  readonly primaries?: number | undefined;
+  /** Standbys that serve reads. Default 0. */
+  readonly standbys?: number | undefined;
+  /** Longest wait, ms. Default: `waitTimeoutMs`. */
+  readonly timeoutMs?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Resolves when as many nodes as wanted serve.
+ * @throws PgHerdError `PGHERD_NO_SUITABLE_NODE` when time is over, naming what each node is; `PGHERD_CLOSED`,
+ * `PGHERD_ABORTED`, and at once where no node can ever be used.
+ */
+export async function waitUntilReady<C>(herd: Herd<C>, wanted: Ready): Promise<void> {
+  const { clock, waitTimeoutMs } = herd.settings;
+  const standbys = wanted.standbys ?? 0;
+  const primaries = wanted.primaries ?? (wanted.standbys === undefined ? 1 : 0);
+  assertCount('primaries', primaries);
+  assertCount('standbys', standbys);
+  const startedAt = clock.now();
+  const deadline = deadlineAfter(startedAt, wanted.timeoutMs ?? waitTimeoutMs);
+  const count = (target: 'read-write' | 'standby' | 'any') => herd.select({ target }).tiers.flat().length;
+  for (;;) {
+    herd.assertHope();
+    const anyIsEnough = primaries + standbys > 0 || count('any') > 0;
+    if (anyIsEnough && count('read-write') >= primaries && count('standby') >= standbys) return;
+    if (await herd.changed(deadline, wanted.signal)) continue;
+    const target = count('read-write') < primaries ? 'read-write' : 'standby';
+    throw herd.noNodeError({ target }, clock.now() - startedAt);
+  }
+}
+
+function assertCount(name: string, value: number): void {
+  if (Number.isInteger(value) && value >= 0) return;
+  throw new PgHerdError(
+    'PGHERD_INVALID_ARGUMENT',
+    `${name} is ${value}, but must be a whole number, at least 0.`,
+  );
+}

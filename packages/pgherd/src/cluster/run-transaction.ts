@@ -1,0 +1,139 @@
+import type { AsyncLocalStorage } from 'node:async_hooks';
+import { PgHerdError } from '../model/errors.ts';
+import { classifyError, type Phase } from '../retry/classify.ts';
+import { decideTransaction, type FailedAttempt } from '../retry/decide.ts';
+import type { Call } from './call.ts';
+import type { Engine, Progress } from './engine.ts';
+import type { Session } from './session.ts';
+import { SessionTransaction, type Transaction, type TransactionOptions } from './transaction.ts';
+
+/** What a transaction's function is. */
+export type TransactionFunction<T> = (tx: Transaction) => Promise<T> | T;
+
+/**
+ * Runs `fn` in a transaction: commits when it resolves, rolls back when it throws, and runs it again from the start where
+ * the server asked for that or the connection was lost before COMMIT was sent.
+ */
+export async function runTransaction<C, T>(
+  engine: Engine<C>,
+  current: AsyncLocalStorage<Transaction>,
+  call: Call,
+  options: TransactionOptions,
+  fn: TransactionFunction<T>,
+): Promise<T> {
+  const progress: Progress = { attempts: 0, movedBefore: false };
+  for (let run = 1; ; run++) {
+    const session = await engine.acquire(call);
+    progress.attempts++;
+    const outcome = await attemptOnce(engine, current, call, options, fn, session, run);
+    if (outcome.kind === 'committed') return outcome.value;
+    const again =
+      options.retry !== false && (await mayRunAgain(engine, outcome, session, call, options, progress));
+    if (!again) throw outcome.error;
+  }
+}
+
+type Outcome<T> =
+  | { readonly kind: 'committed'; readonly value: T }
+  | { readonly kind: 'failed'; readonly error: unknown; readonly phase: Phase; readonly firstError: unknown };
+
+async function attemptOnce<C, T>(
+  engine: Engine<C>,
+  current: AsyncLocalStorage<Transaction>,
+  call: Call,
+  options: TransactionOptions,
+  fn: TransactionFunction<T>,
+  session: Session<C>,
+  run: number,
+): Promise<Outcome<T>> {
+  let transaction: SessionTransaction<C> | undefined;
+  try {
+    transaction = await SessionTransaction.begin(engine, session, call, options, run);
+    const face = transaction.face();
+    const value = await withinCall(
+      engine,
+      call,
+      transaction,
+      current.run(face, async () => fn(face)),
+    );
+    if (face.isOpen) await transaction.commit();
+    return { kind: 'committed', value };
+  } catch (error) {
+    const phase: Phase = transaction?.commitSent === true ? 'commit-sent' : 'in-transaction';
+    const firstError = transaction?.firstError;
+    await transaction?.rollback();
+    return { kind: 'failed', error, phase, firstError };
+  }
+}
+
+/** A callback that never returns must not hold a connection beyond the call's deadline. */
+async function withinCall<C, T>(
+  engine: Engine<C>,
+  call: Call,
+  transaction: SessionTransaction<C>,
+  work: Promise<T>,
+): Promise<T> {
+  if (!Number.isFinite(call.deadline) && call.signal === undefined) return work;
+  const { clock } = engine.herd.settings;
+  return new Promise<T>((resolve, reject) => {
+    const giveUp = (error: PgHerdError) => {
+      settle();
+      transaction.abandon(error.message);
+      reject(error);
+    };
+    const onAbort = () =>
+      giveUp(
+        new PgHerdError('PGHERD_ABORTED', 'The transaction was aborted.', { cause: call.signal?.reason }),
+      );
+    const timer = Number.isFinite(call.deadline)
+      ? clock.schedule(call.deadline - clock.now(), () =>
+          giveUp(new PgHerdError('PGHERD_TIMEOUT', 'The transaction did not end within its timeoutMs.')),
+        )
+      : undefined;
+    const settle = () => {
+      timer?.cancel();
+      call.signal?.removeEventListener('abort', onAbort);
+    };
+    call.signal?.addEventListener('abort', onAbort, { once: true });
+    if (call.signal?.aborted) onAbort();
+    work.then(resolve, reject).finally(settle);
+  });
+}
+
+async function mayRunAgain<C>(
+  engine: Engine<C>,
+  outcome: Extract<Outcome<unknown>, { kind: 'failed' }>,
+  session: Session<C>,
+  call: Call,
+  options: TransactionOptions,
+  progress: Progress,
+): Promise<boolean> {
+  const { error, phase } = outcome;
+  // What the function throws may hide what happened to it: the first error of its statements tells.
+  const told = classifyError(error);
+  const classification = told.kind === 'other' ? classifyError(outcome.firstError) : told;
+  if (error instanceof PgHerdError && FINAL.has(error.code)) return false;
+  if (classification.nodeVerdict === 'probe') engine.herd.nodes.get(session.node)?.monitor.hint();
+  const refused =
+    classification.kind === 'read-only' && call.access === 'read-write' && options.readOnly !== true;
+  const retry = typeof options.retry === 'object' ? options.retry.attempts : undefined;
+  const attempt: FailedAttempt = {
+    phase,
+    classification,
+    readOnlyConnection: call.access === 'read-only' || options.readOnly === true,
+    idempotent: false,
+    attempts: progress.attempts,
+    maxAttempts: retry ?? engine.herd.settings.retry.attempts,
+    movedBefore: progress.movedBefore,
+    refusalConfirmed: refused && (await engine.confirmRefusal(session.node, call)),
+  };
+  return engine.retries(attempt, decideTransaction, session, error, call, progress);
+}
+
+/** Errors after which the function is never run again. */
+const FINAL: ReadonlySet<string> = new Set([
+  'PGHERD_TIMEOUT',
+  'PGHERD_ABORTED',
+  'PGHERD_OUTCOME_UNKNOWN',
+  'PGHERD_CLOSED',
+]);

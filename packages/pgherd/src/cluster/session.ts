@@ -1,0 +1,75 @@
+import type { ConnectionListener, DriverConnection, ServerMessage } from '../driver/port.ts';
+
+/** Whether a connection may write. A connection for reads refuses a mistaken write instead of running it twice. */
+export type Access = 'read-write' | 'read-only';
+
+/** The server gave up waiting for its synchronous standby: what was just committed is committed here only. */
+const LOCAL_COMMIT_ROUTINE = 'SyncRepWaitForLSN';
+
+/** One connection of a node's pool, with what the cluster knows about it. */
+export class Session<C = unknown> {
+  readonly node: string;
+  /** Generation of the node when the connection was opened. */
+  readonly generation: number;
+  readonly connection: DriverConnection<C>;
+  /** Access that a reset of the session brings back. */
+  readonly #initialAccess: Access;
+  access: Access;
+  /** What it is leased for now. */
+  use: Access = 'read-write';
+  /** Set when a commit was not acknowledged by a synchronous standby although the server said that it is done. */
+  committedLocallyOnly = false;
+
+  constructor(node: string, generation: number, connection: DriverConnection<C>, access: Access) {
+    this.node = node;
+    this.generation = generation;
+    this.connection = connection;
+    this.#initialAccess = access;
+    this.access = access;
+  }
+
+  /** Takes note of what the server says by itself. */
+  noteMessage(message: ServerMessage): void {
+    if (message.routine === LOCAL_COMMIT_ROUTINE) this.committedLocallyOnly = true;
+  }
+
+  /** Switches between reading and writing: a round trip, needed only where a node serves both. */
+  async setAccess(access: Access): Promise<void> {
+    this.use = access;
+    if (this.access === access) return;
+    const value = access === 'read-only' ? 'on' : 'off';
+    await this.connection.simple(`SET default_transaction_read_only = ${value}`);
+    this.access = access;
+  }
+
+  /** Whether the connection can be handed to the next caller as it is. */
+  get isClean(): boolean {
+    const { connection } = this;
+    return !connection.closed && connection.status === 'idle' && !connection.dirty;
+  }
+
+  /** Rolls back what is open and resets what was changed. */
+  async cleanUp(): Promise<void> {
+    const { connection } = this;
+    if (connection.status !== 'idle') await connection.simple('ROLLBACK');
+    if (!connection.dirty) return;
+    await connection.reset();
+    this.access = this.#initialAccess;
+  }
+}
+
+/** What a session's listener reports to. */
+export interface SessionObserver {
+  parameter(name: string, value: string): void;
+  message(message: ServerMessage): void;
+  closed(error: unknown): void;
+}
+
+/** A listener that can be made before its session exists. */
+export function sessionListener(observer: SessionObserver): ConnectionListener {
+  return Object.freeze({
+    parameter: (name: string, value: string) => observer.parameter(name, value),
+    message: (message: ServerMessage) => observer.message(message),
+    closed: (error: unknown) => observer.closed(error),
+  });
+}

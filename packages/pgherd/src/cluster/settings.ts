@@ -1,0 +1,120 @@
+import type { Driver } from '../driver/port.ts';
+import type { ConnectionPlan } from '../dsn/index.ts';
+import { TARGETS, type Target } from '../model/names.ts';
+import { Secret } from '../model/secret.ts';
+import { type Logger, silentLogger } from '../observe/logger.ts';
+import type { PoolSettings } from '../pool/settings.ts';
+import type { BackoffSettings } from '../retry/decide.ts';
+import { POLICY_NAMES, type Policy, policyNamed } from '../routing/policies.ts';
+import type { Clock, Random } from '../time/port.ts';
+import { systemClock, systemRandom } from '../time/system.ts';
+import type { ProbeSettings } from '../topology/probe-plan.ts';
+import { defaultDriver } from './default-driver.ts';
+import { planFromSurroundings } from './environment.ts';
+import type { ClusterOptions } from './options.ts';
+import { type OptionValues, validateOptions } from './validate.ts';
+
+/** Options after validation: every value is there, nothing changes any more. */
+export interface ClusterSettings<C> {
+  readonly plan: ConnectionPlan;
+  readonly driver: Driver<C>;
+  readonly password: Secret | undefined;
+  readonly applicationName: string;
+  readonly target: Target;
+  readonly policy: Policy;
+  readonly waitTimeoutMs: number;
+  readonly timeoutMs: number | undefined;
+  readonly connectTimeoutMs: number;
+  readonly deadAfterMs: number;
+  readonly firstWriteGraceMs: number;
+  readonly drainMs: number;
+  readonly pool: PoolSettings;
+  readonly probe: ProbeSettings;
+  readonly retry: BackoffSettings & { readonly attempts: number };
+  readonly fencing: 'strict' | 'report';
+  readonly systemIdentifier: string | undefined;
+  readonly logger: Logger;
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+/**
+ * Resolves, validates and freezes options.
+ * @throws InvalidOptionsError `PGHERD_INVALID_OPTIONS`
+ * @throws InvalidDsnError `PGHERD_INVALID_DSN`
+ */
+export function resolveSettings<C>(options: ClusterOptions<C>): ClusterSettings<C> {
+  const values = validateOptions(options);
+  const random = options.random ?? systemRandom;
+  const portRule = values.get('portRule') === 'libpq' ? 'libpq' : 'last-serves-all';
+  const plan = planFromSurroundings({ url: options.url ?? '', env: options.env, random, portRule });
+  const number = (name: string) => Number(values.get(name));
+  return Object.freeze({
+    plan,
+    driver: options.driver ?? (defaultDriver() as Driver<C>),
+    password: options.password === undefined ? plan.password : new Secret(options.password),
+    applicationName: options.applicationName ?? plan.applicationName ?? 'pgherd',
+    target: targetOf(options.target, plan),
+    policy: policyOf(options.policy),
+    waitTimeoutMs: options.waitTimeoutMs ?? plan.waitTimeoutMs ?? number('waitTimeoutMs'),
+    timeoutMs: options.timeoutMs,
+    connectTimeoutMs: options.connectTimeoutMs ?? plan.connectTimeoutMs ?? number('connectTimeoutMs'),
+    deadAfterMs: number('deadAfterMs'),
+    firstWriteGraceMs: number('firstWriteGraceMs'),
+    drainMs: number('drainMs'),
+    pool: poolSettings(values, options, plan),
+    probe: Object.freeze({
+      intervalMs: number('probe.intervalMs'),
+      timeoutMs: number('probe.timeoutMs'),
+      longPoll: values.get('probe.longPoll') === true,
+    }),
+    retry: Object.freeze({
+      attempts: number('retry.attempts'),
+      baseMs: number('retry.baseMs'),
+      factor: number('retry.factor'),
+      maxMs: number('retry.maxMs'),
+    }),
+    fencing: options.fencing ?? 'strict',
+    systemIdentifier: options.systemIdentifier,
+    logger: options.logger ?? silentLogger,
+    clock: options.clock ?? systemClock,
+    random,
+  });
+}
+
+function targetOf(given: Target | undefined, plan: ConnectionPlan): Target {
+  if (given !== undefined) return given;
+  const asked = TARGETS.find((target) => target === plan.targetSessionAttrs);
+  return asked === undefined || asked === 'any' ? 'read-write' : asked;
+}
+
+function policyOf(given: ClusterOptions['policy']): Policy {
+  if (typeof given === 'function') return given;
+  return policyNamed(POLICY_NAMES.find((name) => name === given) ?? 'p2c');
+}
+
+function poolSettings(values: OptionValues, options: ClusterOptions, plan: ConnectionPlan): PoolSettings {
+  const number = (name: string) => Number(values.get(name));
+  const max = options.pool?.max ?? plan.poolMax ?? number('pool.max');
+  return Object.freeze({
+    max,
+    min: Math.min(max, number('pool.min')),
+    maxWaiting: number('pool.maxWaiting'),
+    maxConnecting: number('pool.maxConnecting'),
+    idleTimeoutMs: number('pool.idleTimeoutMs'),
+    maxLifetimeMs: number('pool.maxLifetimeMs'),
+    maxUses: number('pool.maxUses'),
+    validateAfterMs: validateAfter(values),
+  });
+}
+
+function validateAfter(values: OptionValues): number {
+  switch (values.get('pool.validate')) {
+    case 'always':
+      return 0;
+    case 'never':
+      return Number.POSITIVE_INFINITY;
+    default:
+      return Number(values.get('pool.validateAfterMs'));
+  }
+}

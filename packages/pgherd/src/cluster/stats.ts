@@ -1,0 +1,63 @@
+import type { Health, Role, Standing } from '../model/names.ts';
+import type { PoolStats } from '../pool/settings.ts';
+import type { Herd } from './herd.ts';
+
+/** One node's numbers. */
+export interface NodeStats {
+  readonly node: string;
+  readonly role: Role;
+  readonly health: Health;
+  readonly standing: Standing;
+  readonly pool: PoolStats;
+  /** Statements that run now. */
+  readonly inFlight: number;
+  /** Smoothed duration of a statement, milliseconds. */
+  readonly ewmaMs: number | undefined;
+  /** Statements answered with a result since the start. */
+  readonly answered: number;
+  /** Statements that ended with an error since the start. */
+  readonly failures: number;
+}
+
+/** A snapshot of all numbers. */
+export interface ClusterStats {
+  readonly nodes: readonly NodeStats[];
+  readonly total: PoolStats & {
+    readonly inFlight: number;
+    readonly answered: number;
+    readonly failures: number;
+  };
+}
+
+const COUNTS = ['size', 'idle', 'leased', 'opening', 'waiting', 'max', 'opened', 'closed'] as const;
+
+/** The numbers of all nodes and their sums. */
+export function statsOf<C>(herd: Herd<C>): ClusterStats {
+  const nodes = herd.topology.nodes.flatMap((node) => {
+    const runtime = herd.nodes.get(node.name);
+    if (runtime === undefined) return [];
+    const { inFlight, answered, failures } = runtime;
+    return [
+      Object.freeze({
+        node: node.name,
+        role: node.role,
+        health: node.health,
+        standing: node.standing,
+        pool: runtime.pool.stats(),
+        inFlight: inFlight.count,
+        ewmaMs: inFlight.ewmaMs,
+        answered,
+        failures,
+      }),
+    ];
+  });
+  const sum = (pick: (node: NodeStats) => number) => nodes.reduce((total, node) => total + pick(node), 0);
+  const pools = Object.fromEntries(COUNTS.map((name) => [name, sum((node) => node.pool[name])]));
+  const total = {
+    ...(pools as unknown as PoolStats),
+    inFlight: sum((node) => node.inFlight),
+    answered: sum((node) => node.answered),
+    failures: sum((node) => node.failures),
+  };
+  return Object.freeze({ nodes: Object.freeze(nodes), total: Object.freeze(total) });
+}

@@ -1,0 +1,113 @@
+import type { Secret } from '../model/secret.ts';
+import type { QueryResult, Statement } from '../model/statement.ts';
+import type { NodeAddress } from '../model/topology.ts';
+
+/** What a driver can do beyond running one statement at a time. */
+export interface DriverCapabilities {
+  /** Reports ParameterStatus messages as they come. */
+  readonly parameterStatus: boolean;
+  /** Tells the transaction status of ReadyForQuery. */
+  readonly transactionStatus: boolean;
+}
+
+/** TLS as libpq's `sslmode` family means it. Paths are read by the driver when it connects. */
+export interface TlsRequest {
+  readonly mode: 'disable' | 'allow' | 'prefer' | 'require' | 'verify-ca' | 'verify-full' | 'no-verify';
+  /** What of the server's certificate is checked: nothing, its authority, or its name as well. */
+  readonly verify: 'none' | 'ca' | 'full';
+  /** Path of the file with trusted authorities, or `system`. */
+  readonly rootCert?: string | undefined;
+  readonly cert?: string | undefined;
+  readonly key?: string | undefined;
+  readonly keyPassword?: Secret | undefined;
+  /** Path of the file with revoked certificates. */
+  readonly crl?: string | undefined;
+  /** Whether the host name is sent in the TLS handshake. */
+  readonly sni: boolean;
+  readonly negotiation: 'postgres' | 'direct';
+  readonly minVersion?: string | undefined;
+  readonly maxVersion?: string | undefined;
+  /** Whether a client certificate is shown when the server asks for one. */
+  readonly certMode: 'disable' | 'allow';
+}
+
+/** Everything a driver needs to open one connection. */
+export interface ConnectRequest {
+  readonly address: NodeAddress;
+  readonly user: string;
+  readonly database: string;
+  readonly password?: Secret | undefined;
+  readonly tls: TlsRequest;
+  readonly applicationName?: string | undefined;
+  /** Startup parameters by name. */
+  readonly startup: Readonly<Record<string, string>>;
+  /** First keepalive after this many milliseconds of silence; `undefined` turns keepalives off. */
+  readonly keepAliveMs: number | undefined;
+}
+
+/** A message that the server sent by itself: NOTICE, WARNING, or a FATAL outside a statement. */
+export interface ServerMessage {
+  readonly severity: string;
+  readonly sqlState: string;
+  readonly message: string;
+  /** Function of the server's source that said it, where the server tells. */
+  readonly routine: string | undefined;
+}
+
+/** What a connection tells while it lives. Calls come synchronously, in the order of the wire. */
+export interface ConnectionListener {
+  /** ParameterStatus, also those before the first ReadyForQuery. */
+  parameter(name: string, value: string): void;
+  /** Something the server said by itself. */
+  message(message: ServerMessage): void;
+  /** The connection is gone, by whichever side; called once, never for a connection that was never opened. */
+  closed(error: unknown): void;
+}
+
+/** `idle`, inside a transaction, inside a failed one, or not known. */
+export type TransactionStatus = 'idle' | 'in-transaction' | 'failed' | 'unknown';
+
+/** What a statement gave, before the cluster adds the node. */
+export type DriverResult = Omit<QueryResult, 'node'>;
+
+/** One open connection. */
+export interface DriverConnection<C = unknown> {
+  /** The driver's own object. */
+  readonly client: C;
+  /** Parameters the server reported, by name. */
+  readonly parameters: ReadonlyMap<string, string>;
+  /** As of the last ReadyForQuery. */
+  readonly status: TransactionStatus;
+  /** Whether the session was changed (SET, LISTEN, PREPARE, temporary tables …) since it was opened or reset. */
+  readonly dirty: boolean;
+  readonly closed: boolean;
+  /** Bytes that have come in so far: tells a silent connection from a slow one. */
+  readonly bytesReceived: number;
+  /** Runs one statement. Rejects with the driver's own error. */
+  query(statement: Statement): Promise<DriverResult>;
+  /** Runs text of the library by the simple protocol; gives the result of its last statement. Never makes the session dirty. */
+  simple(text: string): Promise<DriverResult>;
+  /** Makes the session as new (`DISCARD ALL`). */
+  reset(): Promise<void>;
+  /** Whether this connection keeps the process alive. */
+  setRef(ref: boolean): void;
+  /** Says goodbye and closes. Never rejects. */
+  end(): Promise<void>;
+  /** Destroys the socket at once. */
+  destroy(): void;
+}
+
+/** A driver seen from pgherd: it opens connections, and nothing else. One adapter is one file under `drivers/`. */
+export interface Driver<C = unknown> {
+  readonly name: string;
+  readonly capabilities: DriverCapabilities;
+  /**
+   * Opens a connection and authenticates. Rejects with the driver's or the system's own error.
+   * An abort destroys the socket at once and rejects with the signal's reason.
+   */
+  connect(
+    request: ConnectRequest,
+    listener: ConnectionListener,
+    signal: AbortSignal,
+  ): Promise<DriverConnection<C>>;
+}

@@ -1,0 +1,360 @@
+import type { Client, ClientConfig } from 'pg';
+import type {
+  ConnectionListener,
+  ConnectRequest,
+  Driver,
+  DriverConnection,
+  DriverResult,
+  TransactionStatus,
+} from '../driver/port.ts';
+import { PgHerdError } from '../model/errors.ts';
+import type { Row, Statement } from '../model/statement.ts';
+import { type TlsAttempt, tlsAttempts, tlsOptions } from './pg-tls.ts';
+
+/**
+ * The parts of `pg` that the adapter stands on. `connection` is not public API: the events of the wire and the socket
+ * are to be had nowhere else, and `pg` 8.16 to 8.23 have them in this shape.
+ */
+interface PgWire {
+  on(
+    event: 'parameterStatus',
+    fn: (message: { parameterName: string; parameterValue: string }) => void,
+  ): void;
+  on(event: 'readyForQuery', fn: (message: { status?: string }) => void): void;
+  on(event: 'commandComplete', fn: (message: { text: string }) => void): void;
+  readonly stream: { destroy(): void; readonly bytesRead: number; ref?(): void; unref?(): void };
+  parsedStatements: Record<string, string>;
+}
+
+interface PgResult {
+  readonly rows: Row[];
+  readonly rowCount: number | null;
+  readonly fields: { name: string; dataTypeID: number; tableID: number; columnID: number }[];
+  readonly command: string;
+}
+
+type PgCallback = (error: unknown, result: PgResult | PgResult[]) => void;
+
+/** A client seen from inside: its connection, and `query` in its callback form for any configuration. */
+interface PgInside {
+  readonly connection: PgWire;
+  query(config: object, callback: PgCallback): void;
+}
+
+/** The module `pg`, as far as the adapter needs it. */
+export interface PgModule {
+  readonly Client: new (config: ClientConfig) => Client;
+}
+
+/** Options of {@link pgDriver}. */
+export interface PgDriverOptions {
+  /** The module to use, where `import('pg')` would find another copy than yours. */
+  readonly pg?: PgModule | undefined;
+}
+
+/** Tags of commands that change the session beyond their own transaction, or may. */
+const SESSION_TAGS =
+  /^(SET|RESET|LISTEN|UNLISTEN|PREPARE|DEALLOCATE|DECLARE|LOAD|DO|CALL|CREATE TABLE|CREATE SEQUENCE|CREATE VIEW)\b/;
+
+/**
+ * Driver for [node-postgres](https://node-postgres.com). It is the default where no driver is given.
+ *
+ * @example
+ * ```ts
+ * import { createCluster } from 'pgherd';
+ * import { pgDriver } from 'pgherd/pg';
+ * const db = createCluster({ url: process.env.DATABASE_URL, driver: pgDriver() });
+ * ```
+ */
+export function pgDriver(options: PgDriverOptions = {}): Driver<Client> {
+  /** Addresses that answered "no TLS here": `prefer` asks them no more. */
+  const withoutTls = new Set<string>();
+  let loading: Promise<PgModule> | undefined;
+  const load = () => {
+    loading ??= options.pg === undefined ? importPg(() => import('pg')) : Promise.resolve(options.pg);
+    return loading;
+  };
+  return Object.freeze({
+    name: 'pg',
+    capabilities: Object.freeze({ parameterStatus: true, transactionStatus: true }),
+    async connect(request: ConnectRequest, listener: ConnectionListener, signal: AbortSignal) {
+      const module = await load();
+      signal.throwIfAborted();
+      return connectWithTls(module, request, listener, signal, withoutTls);
+    },
+  });
+}
+
+/**
+ * Loads `pg` by the given import.
+ * @throws PgHerdError `PGHERD_DRIVER_MISSING` where the package is not installed.
+ */
+export async function importPg(load: () => Promise<unknown>): Promise<PgModule> {
+  try {
+    const module = (await load()) as { default?: PgModule } & PgModule;
+    return module.default ?? module;
+  } catch (cause) {
+    throw new PgHerdError(
+      'PGHERD_DRIVER_MISSING',
+      'The package "pg" could not be loaded. Install it (npm install pg), or pass another driver to createCluster.',
+      { cause },
+    );
+  }
+}
+
+async function connectWithTls(
+  module: PgModule,
+  request: ConnectRequest,
+  listener: ConnectionListener,
+  signal: AbortSignal,
+  withoutTls: Set<string>,
+): Promise<PgConnection> {
+  const key = `${request.address.hostaddr ?? request.address.host}:${request.address.port}`;
+  const known = request.tls.mode === 'prefer' && withoutTls.has(key);
+  const attempts: readonly TlsAttempt[] = known ? ['plain'] : tlsAttempts(request.tls, request.address);
+  let failure: unknown;
+  for (const attempt of attempts) {
+    try {
+      return await connectOnce(module, request, listener, signal, attempt);
+    } catch (error) {
+      failure ??= error;
+      if (signal.aborted || attempts.length === 1) throw error;
+      if (attempt === 'tls') {
+        if (!refusesTls(error)) throw error;
+        withoutTls.add(key);
+      } else if (!isServerRefusal(error)) {
+        throw error;
+      }
+    }
+  }
+  throw failure;
+}
+
+function refusesTls(error: unknown): boolean {
+  return error instanceof Error && error.message === 'The server does not support SSL connections';
+}
+
+/** `allow` tries TLS only when the server itself refused the connection in the clear. */
+function isServerRefusal(error: unknown): boolean {
+  return typeof error === 'object' && error !== null && 'code' in error && error.code === '28000';
+}
+
+async function connectOnce(
+  module: PgModule,
+  request: ConnectRequest,
+  listener: ConnectionListener,
+  signal: AbortSignal,
+  attempt: TlsAttempt,
+): Promise<PgConnection> {
+  const config = await clientConfig(request, attempt);
+  signal.throwIfAborted();
+  const client = new module.Client(config);
+  const connection = new PgConnection(client, listener);
+  const onAbort = () => connection.destroy();
+  signal.addEventListener('abort', onAbort, { once: true });
+  try {
+    await client.connect();
+    connection.opened();
+    return connection;
+  } catch (error) {
+    connection.destroy();
+    throw signal.aborted ? signal.reason : error;
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+  }
+}
+
+async function clientConfig(request: ConnectRequest, attempt: TlsAttempt): Promise<ClientConfig> {
+  const { address, password } = request;
+  const config: ClientConfig & Record<string, unknown> = {
+    host: address.hostaddr ?? address.host,
+    port: address.port,
+    user: request.user,
+    database: request.database,
+    password: password === undefined ? missingPassword : password.reveal(),
+    ssl: attempt === 'tls' ? await tlsOptions(request.tls, address) : false,
+    sslnegotiation: request.tls.negotiation,
+    keepAlive: request.keepAliveMs !== undefined,
+    keepAliveInitialDelayMillis: request.keepAliveMs ?? 0,
+    application_name: request.applicationName ?? '',
+    options: startupOptions(request.startup),
+    connectionTimeoutMillis: 0,
+  };
+  return config;
+}
+
+/** Called only when the server asks: a server that trusts us needs no password. */
+function missingPassword(): never {
+  throw new PgHerdError(
+    'PGHERD_AUTHENTICATION_FAILED',
+    'The server asks for a password and none is configured: put one into the URL, PGPASSWORD or the password file.',
+  );
+}
+
+/** `-c name=value` for each parameter; `options` itself stands as it is. Spaces and backslashes are escaped as libpq says. */
+function startupOptions(startup: Readonly<Record<string, string>>): string {
+  const parts: string[] = [];
+  for (const [name, value] of Object.entries(startup)) {
+    if (name === 'options') parts.push(value);
+    else parts.push(`-c ${name}=${value.replace(/[\\\s]/g, '\\$&')}`);
+  }
+  return parts.join(' ');
+}
+
+/** One connection of `pg`: `open` until the socket is gone, then `closed`, and never open again. */
+class PgConnection implements DriverConnection<Client> {
+  readonly client: Client;
+  readonly #inside: PgInside;
+  readonly parameters = new Map<string, string>();
+  readonly #listener: ConnectionListener;
+  #status: TransactionStatus = 'unknown';
+  #dirty = false;
+  /** Whether the statement that runs is the library's own, which knows what it does to the session. */
+  #own = false;
+  #opened = false;
+  #closed = false;
+  #closeReason: unknown;
+  /** Resolved by the next ReadyForQuery or the end. */
+  #onReady: (() => void)[] = [];
+
+  constructor(client: Client, listener: ConnectionListener) {
+    this.client = client;
+    this.#inside = client as unknown as PgInside;
+    this.#listener = listener;
+    const wire = this.#inside.connection;
+    wire.on('parameterStatus', ({ parameterName, parameterValue }) => {
+      this.parameters.set(parameterName, parameterValue);
+      this.#listener.parameter(parameterName, parameterValue);
+    });
+    wire.on('readyForQuery', ({ status }) => this.#onReadyForQuery(status));
+    wire.on('commandComplete', ({ text }) => this.#onTag(text));
+    client.on('notice', (notice) => {
+      const { severity, code, message, routine } = notice;
+      this.#listener.message({
+        severity: severity ?? 'NOTICE',
+        sqlState: code ?? '00000',
+        message: message ?? '',
+        routine,
+      });
+    });
+    client.on('error', (error) => this.#onError(error));
+    client.on('end', () => this.#onEnd(undefined));
+  }
+
+  get status(): TransactionStatus {
+    return this.#status;
+  }
+
+  get dirty(): boolean {
+    return this.#dirty;
+  }
+
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  get bytesReceived(): number {
+    return this.#inside.connection.stream.bytesRead;
+  }
+
+  /** From now on the end of the connection is news. */
+  opened(): void {
+    this.#opened = true;
+  }
+
+  query(statement: Statement): Promise<DriverResult> {
+    const { text, values, name, rowMode, types } = statement;
+    const config: Record<string, unknown> = { text, values: values ?? [], queryMode: 'extended' };
+    if (name !== undefined) config['name'] = name;
+    if (rowMode === 'array') config['rowMode'] = 'array';
+    if (types !== undefined) config['types'] = types;
+    this.#own = false;
+    return this.#submit(config);
+  }
+
+  simple(text: string): Promise<DriverResult> {
+    this.#own = true;
+    return this.#submit({ text });
+  }
+
+  async reset(): Promise<void> {
+    await this.simple('DISCARD ALL');
+    this.#inside.connection.parsedStatements = {};
+    this.#dirty = false;
+  }
+
+  setRef(ref: boolean): void {
+    const { stream } = this.#inside.connection;
+    if (ref) stream.ref?.();
+    else stream.unref?.();
+  }
+
+  async end(): Promise<void> {
+    try {
+      await this.client.end();
+    } catch {
+      this.destroy();
+    }
+  }
+
+  destroy(): void {
+    this.#inside.connection.stream.destroy();
+  }
+
+  #submit(config: object): Promise<DriverResult> {
+    if (this.#closed) return Promise.reject(this.#closeReason ?? new Error('Connection terminated'));
+    return new Promise((resolve, reject) => {
+      this.#inside.query(config, (error, result) => {
+        // `pg` reports an ERROR before the ReadyForQuery behind it; the transaction status is known only then.
+        if (error) this.#whenReady(() => reject(error));
+        else resolve(toResult(result));
+      });
+    });
+  }
+
+  #whenReady(fn: () => void): void {
+    if (this.#closed) fn();
+    else this.#onReady.push(fn);
+  }
+
+  #onReadyForQuery(status: string | undefined): void {
+    if (status === 'I') this.#status = 'idle';
+    else if (status === 'T') this.#status = 'in-transaction';
+    else if (status === 'E') this.#status = 'failed';
+    else this.#status = 'unknown';
+    this.#flushReady();
+  }
+
+  #flushReady(): void {
+    if (this.#onReady.length === 0) return;
+    for (const fn of this.#onReady.splice(0)) fn();
+  }
+
+  #onTag(tag: string): void {
+    if (!this.#own && SESSION_TAGS.test(tag)) this.#dirty = true;
+  }
+
+  /** With no statement running this is a FATAL of the server, or the socket's error; `end` follows. */
+  #onError(error: Error): void {
+    this.#closeReason ??= error;
+    const { severity, code } = error as { severity?: unknown; code?: unknown };
+    if (!this.#opened || typeof severity !== 'string' || typeof code !== 'string') return;
+    this.#listener.message({ severity, sqlState: code, message: error.message, routine: undefined });
+  }
+
+  #onEnd(error: unknown): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#status = 'unknown';
+    const reason = this.#closeReason ?? error ?? new Error('Connection terminated unexpectedly');
+    this.#flushReady();
+    if (this.#opened) this.#listener.closed(reason);
+  }
+}
+
+function toResult(result: PgResult | PgResult[]): DriverResult {
+  const last = Array.isArray(result) ? result.at(-1) : result;
+  if (last === undefined) return { rows: [], rowCount: null, fields: [], command: '' };
+  const { rows, rowCount, fields, command } = last;
+  return { rows, rowCount, fields, command };
+}

@@ -1,0 +1,80 @@
+export type { CallOptions, RoutingOptions } from './cluster/call.ts';
+export {
+  type Cluster,
+  type ClusterQuerier,
+  createCluster,
+  type TargetExplanation,
+} from './cluster/cluster.ts';
+export type { Lease } from './cluster/lease.ts';
+export type { ClusterOptions, PoolOptions, ProbeOptions, RetryOptions } from './cluster/options.ts';
+export type { Querier, QueryConfig } from './cluster/querier.ts';
+export type { Ready } from './cluster/ready.ts';
+export type { TransactionFunction } from './cluster/run-transaction.ts';
+export type { ClusterStats, NodeStats } from './cluster/stats.ts';
+export {
+  ISOLATION_LEVELS,
+  type IsolationLevel,
+  type Transaction,
+  type TransactionOptions,
+} from './cluster/transaction.ts';
+export type {
+  ConnectionListener,
+  ConnectRequest,
+  Driver,
+  DriverCapabilities,
+  DriverConnection,
+  DriverResult,
+  ServerMessage,
+  TlsRequest,
+  TransactionStatus,
+} from './driver/port.ts';
+export {
+  AmbiguousPrimaryError,
+  ERROR_CODES,
+  type ErrorCode,
+  ForeignClusterError,
+  InvalidDsnError,
+  InvalidOptionsError,
+  NoSuitableNodeError,
+  type OutcomeKind,
+  OutcomeUnknownError,
+  PgHerdError,
+  type PgHerdErrorOptions,
+} from './model/errors.ts';
+export { formatLsn, type Lsn, parseLsn } from './model/lsn.ts';
+export {
+  CONNECT_FAILURES,
+  type ConnectFailure,
+  HEALTHS,
+  type Health,
+  ROLES,
+  type Role,
+  STANDINGS,
+  type Standing,
+  TARGETS,
+  type Target,
+} from './model/names.ts';
+export { REDACTED, Secret } from './model/secret.ts';
+export type { Field, QueryResult, Row, RowMode, Statement } from './model/statement.ts';
+export type { Epoch, Lag, NodeAddress, NodeDescription, TopologyDescription } from './model/topology.ts';
+export type { ListenOptions, Off } from './observe/emitter.ts';
+export type { ClusterEventName, ClusterEvents } from './observe/events.ts';
+export type { Logger } from './observe/logger.ts';
+export type { PoolStats } from './pool/settings.ts';
+export {
+  type Classification,
+  classifyError,
+  ERROR_KINDS,
+  type ErrorKind,
+  type NodeVerdict,
+  type Phase,
+} from './retry/classify.ts';
+export {
+  type NodeLoad,
+  POLICY_NAMES,
+  type Policy,
+  type PolicyContext,
+  type PolicyName,
+} from './routing/policies.ts';
+export type { Rejection } from './routing/select.ts';
+export type { Clock, Random, ScheduleOptions, Timer } from './time/port.ts';

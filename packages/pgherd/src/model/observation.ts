@@ -1,0 +1,55 @@
+import type { Lsn } from './lsn.ts';
+import type { ConnectFailure } from './names.ts';
+
+/** What a probe found out. A fact that the server would not or could not tell is `undefined`. */
+export interface ProbeFacts {
+  readonly inRecovery: boolean;
+  /** `default_transaction_read_only` of our role on that server. */
+  readonly readOnly: boolean;
+  readonly systemIdentifier: string | undefined;
+  /** Own timeline, out of recovery only. */
+  readonly timeline: number | undefined;
+  /** Timeline of the control file, a lower bound on a standby. */
+  readonly timelineAtLeast: number | undefined;
+  readonly lsn: Lsn | undefined;
+  readonly receivedLsn: Lsn | undefined;
+  readonly replayAgeMs: number | undefined;
+  readonly postmasterStartedAt: string | undefined;
+  readonly serverVersion: number | undefined;
+}
+
+interface Evidence {
+  /** Node the evidence is about. */
+  readonly node: string;
+  /** When it was received, milliseconds of the cluster's clock. */
+  readonly at: number;
+  /** Generation of the node when the connection that carries the evidence was opened. */
+  readonly generation: number;
+}
+
+/** One dated piece of evidence about one node. */
+export type Observation =
+  /** A probe was answered. Its facts were true no earlier than `askedAt`. */
+  | (Evidence & { readonly kind: 'probe-answered'; readonly askedAt: number; readonly facts: ProbeFacts })
+  /** A probe on an open connection was not answered within `probe.timeoutMs`. */
+  | (Evidence & { readonly kind: 'probe-missed'; readonly askedAt: number; readonly waitedMs: number })
+  /** The monitor's connection was closed under it. */
+  | (Evidence & { readonly kind: 'monitor-lost'; readonly reason: string })
+  /** The monitor could not open a fresh connection. */
+  | (Evidence & {
+      readonly kind: 'connect-failed';
+      readonly failure: ConnectFailure;
+      readonly reason: string;
+      readonly serverVersion?: number | undefined;
+    })
+  /** ParameterStatus on any connection; `undefined` for what this message did not carry. */
+  | (Evidence & {
+      readonly kind: 'parameters';
+      readonly inHotStandby: boolean | undefined;
+      readonly defaultReadOnly: boolean | undefined;
+    })
+  /** Bytes came from the node on any connection. */
+  | (Evidence & { readonly kind: 'bytes-received' });
+
+/** The discriminants of {@link Observation}. */
+export type ObservationKind = Observation['kind'];

@@ -1,0 +1,38 @@
+/** Row form: objects by column name, or arrays by position. */
+export type RowMode = 'object' | 'array';
+
+/** One statement and its parameters. */
+export interface Statement {
+  readonly text: string;
+  readonly values?: readonly unknown[] | undefined;
+  /** Name of a prepared statement. */
+  readonly name?: string | undefined;
+  /** Default `object`. */
+  readonly rowMode?: RowMode | undefined;
+  /** Type parsers of the driver, for this statement only. */
+  readonly types?: unknown;
+}
+
+/** One column of a result. */
+export interface Field {
+  readonly name: string;
+  /** OID of the column's type. */
+  readonly dataTypeID: number;
+  readonly tableID: number;
+  readonly columnID: number;
+}
+
+/** A row by column name. */
+export type Row = Record<string, unknown>;
+
+/** What a statement gave. */
+export interface QueryResult<R = Row> {
+  readonly rows: R[];
+  /** Rows that the command tag counts; `null` where the command counts none. */
+  readonly rowCount: number | null;
+  readonly fields: readonly Field[];
+  /** First word of the command tag, for example `SELECT`. */
+  readonly command: string;
+  /** The node that answered. */
+  readonly node: string;
+}

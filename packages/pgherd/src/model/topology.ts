@@ -1,0 +1,90 @@
+import type { Lsn } from './lsn.ts';
+import type { ConnectFailure, Health, Role, Standing } from './names.ts';
+
+/** Where a node listens. */
+export interface NodeAddress {
+  /** Host name, IP address, or the directory of a Unix socket. */
+  readonly host: string;
+  /** IP address to connect to instead of resolving `host`; `host` still names the server for TLS and passwords. */
+  readonly hostaddr?: string | undefined;
+  readonly port: number;
+  readonly transport: 'tcp' | 'unix';
+}
+
+/** A history of one cluster: every promotion starts a higher timeline. Not unique by itself: two standbys may be promoted apart. */
+export interface Epoch {
+  /** `system_identifier` of the cluster, decimal. */
+  readonly systemIdentifier: string;
+  /** Timeline, 1 for a cluster that never saw a promotion. */
+  readonly timeline: number;
+}
+
+/** How far a standby is behind. A fact that nobody measured is `undefined`, never zero. */
+export interface Lag {
+  /** Bytes of write-ahead log between the primary's position and what the standby has replayed. */
+  readonly bytes: number | undefined;
+  /** Age of what the standby shows, in milliseconds. */
+  readonly ms: number | undefined;
+}
+
+/** All that is known of one node at one moment. Every time is in milliseconds of the cluster's own clock. */
+export interface NodeDescription {
+  /** `host:port`, unique in the cluster. */
+  readonly name: string;
+  readonly address: NodeAddress;
+  readonly health: Health;
+  /** Why the node is not `ok`, in plain words. */
+  readonly healthReason: string | undefined;
+  /** What kept the last fresh connection from being made; `undefined` after one succeeded. */
+  readonly connectFailure: ConnectFailure | undefined;
+  readonly role: Role;
+  readonly standing: Standing;
+  /** Why the standing is not `current`, in plain words. */
+  readonly standingReason: string | undefined;
+  /** Another node that turned out to be the same server under another address; this one then gets no work. */
+  readonly aliasOf: string | undefined;
+  /** `system_identifier`, where the server told it. */
+  readonly systemIdentifier: string | undefined;
+  /** The timeline that the node itself is writing, out of recovery. `undefined` for a standby. */
+  readonly timeline: number | undefined;
+  /** A standby's timeline from its control file: only a lower bound. */
+  readonly timelineAtLeast: number | undefined;
+  /** Current write position of a primary, replayed position of a standby. */
+  readonly lsn: Lsn | undefined;
+  /** What a standby has received from its upstream. */
+  readonly receivedLsn: Lsn | undefined;
+  readonly lag: Lag;
+  /** Age of the last transaction that the standby replayed, by its own clock, milliseconds. */
+  readonly replayAgeMs: number | undefined;
+  /** `server_version_num`, for example 180004. */
+  readonly serverVersion: number | undefined;
+  /** When the postmaster started, microseconds since 1970 by the server's clock, as text. A change means a restart. */
+  readonly postmasterStartedAt: string | undefined;
+  /** Smoothed round trip of the monitor's probes, milliseconds. */
+  readonly rttMs: number | undefined;
+  /** Counts the lives of the server as we saw them. Evidence of an earlier life is not believed. */
+  readonly generation: number;
+  /** When the newest evidence of the role was valid. */
+  readonly roleAt: number | undefined;
+  /** When the node last gave any sign of life. */
+  readonly seenAt: number | undefined;
+  /** When the first of the unanswered probes was sent; `undefined` while probes are answered. */
+  readonly silentSince: number | undefined;
+}
+
+/** The immutable picture of all nodes at one moment. */
+export interface TopologyDescription {
+  /** Grows with each change. */
+  readonly version: number;
+  /** When watching began; `undefined` before the first use. */
+  readonly startedAt: number | undefined;
+  /** The cluster these nodes belong to, once known or pinned. */
+  readonly systemIdentifier: string | undefined;
+  /** Highest timeline that a node told of itself out of recovery: nothing is written below it. */
+  readonly floor: number | undefined;
+  /** The node that was last given writes. */
+  readonly incumbent: string | undefined;
+  /** Set while several systems claim to be this cluster's primary; writes are refused. */
+  readonly identityConflict: readonly string[] | undefined;
+  readonly nodes: readonly NodeDescription[];
+}

@@ -1,0 +1,377 @@
+import type { ConnectionListener, DriverConnection, DriverResult } from '../driver/port.ts';
+import { PgHerdError } from '../model/errors.ts';
+import type { Observation } from '../model/observation.ts';
+import type { NodeDescription, TopologyDescription } from '../model/topology.ts';
+import { classifyError, connectFailureOf } from '../retry/classify.ts';
+import type { Clock, Random, Timer } from '../time/port.ts';
+import { watchdog } from '../time/watchdog.ts';
+import { BURST_START_MS, type ProbeSettings, planProbe } from '../topology/probe-plan.ts';
+import { findNode } from '../topology/topology.ts';
+import { writableNode } from '../topology/writable.ts';
+import { longPollText, PROBES, parseFacts, SOURCE_MISSING } from './probe.ts';
+
+/** What a monitor needs from the cluster around it. */
+export interface MonitorPorts {
+  readonly clock: Clock;
+  readonly random: Random;
+  /** The picture as it is now. */
+  topology(): TopologyDescription;
+  /** When the last believable primary was lost; `undefined` while there is one. */
+  primaryLostAt(): number | undefined;
+  /** Takes in a piece of evidence. */
+  observe(observation: Observation): void;
+  /** Opens a connection for the monitor itself, outside the pool. */
+  connect(node: string, listener: ConnectionListener, signal: AbortSignal): Promise<DriverConnection>;
+  /** ParameterStatus on the monitor's connection. */
+  parameter(node: string, generation: number, name: string, value: string): void;
+  /** Told about every probe that ended. */
+  probed(node: string, durationMs: number, error: unknown): void;
+}
+
+interface Link {
+  readonly connection: DriverConnection;
+  /** Generation of the node that this connection speaks for. */
+  generation: number;
+}
+
+interface ProbeWaiter {
+  readonly since: number;
+  readonly resolve: () => void;
+}
+
+/**
+ * Watches one node over a connection of its own, outside the pool's limit, so that it never queues behind user work.
+ *
+ * It is always in one of three states: `stopped`; `waiting`, with a timer for the next step; or `busy`, with exactly one
+ * question in flight (a connection attempt, a probe or a long poll). A hint while waiting brings the next step forward,
+ * a hint while busy makes another step follow, both at most every 50 ms.
+ */
+export class NodeMonitor {
+  readonly #node: string;
+  readonly #settings: ProbeSettings;
+  readonly #ports: MonitorPorts;
+  #state: 'stopped' | 'waiting' | 'busy' = 'stopped';
+  #timer: Timer | undefined;
+  #link: Link | undefined;
+  #abort = new AbortController();
+  #failures = 0;
+  #probesWithoutPrimary = 0;
+  #probeLevel = 0;
+  #longPollWorks = true;
+  #hinted = false;
+  #lastStart = Number.NEGATIVE_INFINITY;
+  #waiters: ProbeWaiter[] = [];
+
+  constructor(node: string, settings: ProbeSettings, ports: MonitorPorts) {
+    this.#node = node;
+    this.#settings = settings;
+    this.#ports = ports;
+  }
+
+  /** Begins at once. */
+  start(): void {
+    if (this.#state !== 'stopped') return;
+    this.#abort = new AbortController();
+    this.#wait(0);
+  }
+
+  /** Ends for good: no timer, socket or waiter is left. */
+  stop(): void {
+    this.#state = 'stopped';
+    this.#timer?.cancel();
+    this.#abort.abort(new PgHerdError('PGHERD_CLOSED', 'the monitor was stopped'));
+    this.#dropLink();
+    for (const waiter of this.#waiters.splice(0)) waiter.resolve();
+  }
+
+  /** Something happened that makes the node worth a look now. */
+  hint(): void {
+    if (this.#state === 'busy') this.#hinted = true;
+    if (this.#state === 'waiting') this.#wait(this.#pauseMs());
+  }
+
+  /** Resolves when a step that starts from now on has ended, or the monitor stops. */
+  probeNow(): Promise<void> {
+    if (this.#state === 'stopped') return Promise.resolve();
+    const done = new Promise<void>((resolve) => {
+      this.#waiters.push({ since: this.#ports.clock.now(), resolve });
+    });
+    this.hint();
+    return done;
+  }
+
+  /** Resolves when the step that runs or comes next has ended. */
+  nextProbe(): Promise<void> {
+    if (this.#state === 'stopped') return Promise.resolve();
+    return new Promise((resolve) => this.#waiters.push({ since: Number.NEGATIVE_INFINITY, resolve }));
+  }
+
+  /** What is left of the shortest pause between two steps. */
+  #pauseMs(): number {
+    return Math.max(0, this.#lastStart + BURST_START_MS - this.#ports.clock.now());
+  }
+
+  #wait(ms: number): void {
+    this.#timer?.cancel();
+    this.#state = 'waiting';
+    this.#timer = this.#ports.clock.schedule(ms, () => void this.#step(), { ref: false });
+  }
+
+  async #step(): Promise<void> {
+    this.#state = 'busy';
+    this.#hinted = false;
+    const startedAt = this.#ports.clock.now();
+    this.#lastStart = startedAt;
+    let failure: unknown;
+    try {
+      await this.#ask();
+    } catch (error) {
+      failure = error;
+    }
+    if (this.#isStopped()) return;
+    this.#ports.probed(this.#node, this.#ports.clock.now() - startedAt, failure);
+    this.#settleWaiters(startedAt);
+    this.#scheduleNext();
+  }
+
+  #isStopped(): boolean {
+    return this.#state === 'stopped';
+  }
+
+  #settleWaiters(startedAt: number): void {
+    const due = this.#waiters.filter((waiter) => waiter.since <= startedAt);
+    this.#waiters = this.#waiters.filter((waiter) => waiter.since > startedAt);
+    for (const waiter of due) waiter.resolve();
+  }
+
+  #scheduleNext(): void {
+    if (this.#hinted || this.#waiters.some((waiter) => waiter.since !== Number.NEGATIVE_INFINITY)) {
+      this.#wait(this.#pauseMs());
+      return;
+    }
+    const plan = this.#plan();
+    this.#wait(plan.kind === 'probe' ? plan.afterMs : 0);
+  }
+
+  #plan() {
+    const topology = this.#ports.topology();
+    const node = findNode(topology, this.#node);
+    if (node === undefined) return { kind: 'probe', afterMs: this.#settings.intervalMs } as const;
+    if (writableNode(topology) !== undefined) this.#probesWithoutPrimary = 0;
+    return planProbe(node, topology, this.#settings, {
+      failures: this.#failures,
+      probesWithoutPrimary: this.#probesWithoutPrimary,
+      primaryLostAt: this.#ports.primaryLostAt(),
+      connected: this.#link !== undefined,
+      longPollWorks: this.#longPollWorks,
+      now: this.#ports.clock.now(),
+      dice: this.#ports.random.next(),
+    });
+  }
+
+  async #ask(): Promise<void> {
+    const link = this.#link ?? (await this.#connect());
+    this.#probesWithoutPrimary++;
+    const plan = this.#plan();
+    const waitsForPromotion = plan.kind === 'long-poll' && this.#waiters.length === 0;
+    if (waitsForPromotion) await this.#longPoll(link, plan.boundMs);
+    if (this.#link === link) await this.#probe(link);
+  }
+
+  /** Opens the monitor's connection, or tells why it could not be had. */
+  async #connect(): Promise<Link> {
+    const generation = this.#description()?.generation ?? 0;
+    try {
+      const link = await this.#openLink(generation, new AbortController());
+      this.#adopt(link);
+      return link;
+    } catch (error) {
+      this.#connectFailed(error, generation);
+      throw error;
+    }
+  }
+
+  async #openLink(generation: number, controller: AbortController): Promise<Link> {
+    const stop = () => controller.abort(this.#abort.signal.reason);
+    this.#abort.signal.addEventListener('abort', stop, { once: true });
+    const { clock } = this.#ports;
+    const { timeoutMs } = this.#settings;
+    const timer = watchdog(clock, timeoutMs, (waitedMs) => controller.abort(connectTimeout(waitedMs)), {
+      ref: false,
+    });
+    let link: Link | undefined;
+    const listener: ConnectionListener = {
+      parameter: (name, value) =>
+        this.#ports.parameter(this.#node, link?.generation ?? generation, name, value),
+      message: () => undefined,
+      closed: (error) => this.#onClosed(link, error),
+    };
+    try {
+      const connection = await this.#ports.connect(this.#node, listener, controller.signal);
+      connection.setRef(false);
+      if (this.#isStopped()) connection.destroy();
+      link = { connection, generation };
+      return link;
+    } finally {
+      timer.cancel();
+      this.#abort.signal.removeEventListener('abort', stop);
+    }
+  }
+
+  #connectFailed(error: unknown, generation: number): void {
+    this.#failures++;
+    if (this.#isStopped()) return;
+    const serverVersion =
+      error instanceof PgHerdError && typeof error.details['serverVersion'] === 'number'
+        ? error.details['serverVersion']
+        : undefined;
+    this.#ports.observe({
+      kind: 'connect-failed',
+      node: this.#node,
+      at: this.#ports.clock.now(),
+      generation,
+      failure: connectFailureOf(error),
+      reason: reasonOf(error),
+      serverVersion,
+    });
+  }
+
+  #onClosed(link: Link | undefined, error: unknown): void {
+    if (link === undefined || this.#link !== link) return;
+    this.#link = undefined;
+    this.#ports.observe({
+      kind: 'monitor-lost',
+      node: this.#node,
+      at: this.#ports.clock.now(),
+      generation: link.generation,
+      reason: reasonOf(error),
+    });
+    this.hint();
+  }
+
+  #dropLink(): void {
+    const link = this.#link;
+    this.#link = undefined;
+    link?.connection.destroy();
+  }
+
+  #description(): NodeDescription | undefined {
+    return findNode(this.#ports.topology(), this.#node);
+  }
+
+  async #longPoll(link: Link, boundMs: number): Promise<void> {
+    try {
+      await this.#answered(link, longPollText(boundMs), boundMs + this.#settings.timeoutMs);
+    } catch (error) {
+      if (classifyError(error).severity === undefined) throw error;
+      // The server has no PL/pgSQL or does not let us use it: the burst of probes does without.
+      this.#longPollWorks = false;
+    }
+  }
+
+  async #probe(link: Link): Promise<void> {
+    const text = PROBES[this.#probeLevel] ?? '';
+    const askedAt = this.#ports.clock.now();
+    let result: DriverResult;
+    try {
+      result = await this.#answered(link, text, this.#settings.timeoutMs);
+    } catch (error) {
+      const { sqlState } = classifyError(error);
+      const sourceMissing = sqlState !== undefined && SOURCE_MISSING.has(sqlState);
+      if (!sourceMissing || this.#probeLevel >= PROBES.length - 1) throw error;
+      this.#probeLevel++;
+      return this.#probe(link);
+    }
+    const facts = parseFacts(result.rows[0]);
+    if (facts === undefined) throw new PgHerdError('PGHERD_UNSUPPORTED', 'the server did not tell its role');
+    const { node, at } = { node: this.#node, at: this.#ports.clock.now() };
+    this.#ports.observe({ kind: 'probe-answered', node, at, generation: link.generation, askedAt, facts });
+    // What was just believed is of the node's present life, so this connection speaks for it.
+    link.generation = this.#description()?.generation ?? link.generation;
+  }
+
+  /**
+   * The answer to `text`. When none comes in time the node is reported silent and asked for a second proof: whichever
+   * is first, the late answer or a fresh connection, clears it; a fresh connection that fails condemns it.
+   */
+  async #answered(link: Link, text: string, timeoutMs: number): Promise<DriverResult> {
+    const askedAt = this.#ports.clock.now();
+    const answer = link.connection.simple(text);
+    const late = new Promise<'late'>((resolve) => {
+      const expired = (waitedMs: number) => {
+        const { node, at } = { node: this.#node, at: this.#ports.clock.now() };
+        this.#ports.observe({
+          kind: 'probe-missed',
+          node,
+          at,
+          generation: link.generation,
+          askedAt,
+          waitedMs,
+        });
+        resolve('late');
+      };
+      const timer = watchdog(this.#ports.clock, timeoutMs, expired, { ref: false });
+      answer.then(
+        () => timer.cancel(),
+        () => timer.cancel(),
+      );
+    });
+    const first = await Promise.race([answer, late]);
+    if (first !== 'late') return first;
+    return this.#secondProof(link, answer);
+  }
+
+  async #secondProof(link: Link, answer: Promise<DriverResult>): Promise<DriverResult> {
+    const controller = new AbortController();
+    const fresh: Promise<Proof> = this.#openLink(link.generation, controller).then(
+      (opened) => ({ kind: 'fresh', opened }) as const,
+      (error: unknown) => ({ kind: 'failed', error }) as const,
+    );
+    const answered: Promise<Proof> = answer.then(
+      (result) => ({ kind: 'answered', result }) as const,
+      () => fresh,
+    );
+    const proof = await Promise.race([answered, fresh]);
+    switch (proof.kind) {
+      case 'answered':
+        controller.abort(new PgHerdError('PGHERD_ABORTED', 'the late answer came first'));
+        void fresh.then((rival) => rival.kind === 'fresh' && rival.opened.connection.destroy());
+        return proof.result;
+      case 'fresh':
+        this.#adopt(proof.opened);
+        this.#hinted = true;
+        throw new PgHerdError(
+          'PGHERD_TIMEOUT',
+          'the probe was not answered in time; a fresh connection was made',
+        );
+      case 'failed':
+        this.#dropLink();
+        this.#connectFailed(proof.error, link.generation);
+        throw proof.error;
+      default:
+        return proof satisfies never;
+    }
+  }
+
+  #adopt(link: Link): void {
+    this.#dropLink();
+    this.#link = link;
+    this.#failures = 0;
+  }
+}
+
+type Proof =
+  | { readonly kind: 'answered'; readonly result: DriverResult }
+  | { readonly kind: 'fresh'; readonly opened: Link }
+  | { readonly kind: 'failed'; readonly error: unknown };
+
+function connectTimeout(waitedMs: number): PgHerdError {
+  return new PgHerdError('PGHERD_CONNECT_TIMEOUT', `no connection within ${Math.round(waitedMs)} ms`);
+}
+
+function reasonOf(error: unknown): string {
+  if (error instanceof AggregateError && error.message === '') {
+    return error.errors.map((one) => reasonOf(one)).join('; ');
+  }
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,110 @@
+import { parseLsn } from '../model/lsn.ts';
+import type { ProbeFacts } from '../model/observation.ts';
+import type { Row } from '../model/statement.ts';
+
+/**
+ * The questions, from the full one to the one that every server answers. A source that a server lacks or forbids costs
+ * its facts, not the node. Everything comes back as text, so that type parsers of the application cannot interfere.
+ */
+export const PROBES: readonly string[] = Object.freeze([
+  probeText(['position', 'control']),
+  probeText(['position']),
+  probeText([]),
+]);
+
+/** SQLSTATEs by which a server says that a source is lacking or forbidden. */
+export const SOURCE_MISSING: ReadonlySet<string> = new Set([
+  '42501',
+  '42883',
+  '42P01',
+  '42703',
+  '0A000',
+  '55000',
+]);
+
+/** Pause of the long poll between two looks, seconds. */
+const LONG_POLL_STEP_S = 0.01;
+
+function probeText(sources: readonly ('position' | 'control')[]): string {
+  const columns = [
+    'pg_catalog.pg_is_in_recovery()::text as in_recovery',
+    "pg_catalog.current_setting('default_transaction_read_only') as read_only",
+    "pg_catalog.current_setting('server_version_num') as version",
+  ];
+  if (sources.includes('position')) {
+    columns.push(
+      '(extract(epoch from pg_catalog.pg_postmaster_start_time()) * 1000000)::bigint::text as started',
+      `case when pg_catalog.pg_is_in_recovery() then null
+        else substr(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_lsn()), 1, 8) end as timeline`,
+      `(case when pg_catalog.pg_is_in_recovery() then pg_catalog.pg_last_wal_replay_lsn()
+        else pg_catalog.pg_current_wal_lsn() end)::text as lsn`,
+      `(case when pg_catalog.pg_is_in_recovery() then pg_catalog.pg_last_wal_receive_lsn() end)::text as received`,
+      `(case when pg_catalog.pg_is_in_recovery() then extract(epoch from
+        pg_catalog.clock_timestamp() - pg_catalog.pg_last_xact_replay_timestamp()) * 1000 end)::text as replay_age`,
+    );
+  }
+  if (sources.includes('control')) {
+    columns.push(
+      '(select system_identifier::text from pg_catalog.pg_control_system()) as system_identifier',
+      '(select timeline_id::text from pg_catalog.pg_control_checkpoint()) as checkpoint_timeline',
+    );
+  }
+  return `select ${columns.join(', ')}`;
+}
+
+/**
+ * Waits on the server until it leaves recovery, at most `boundMs`. It commits in each step: a snapshot held for long
+ * would delay the very promotion it waits for.
+ */
+export function longPollText(boundMs: number): string {
+  return `DO $pgherd$ DECLARE bound timestamptz := pg_catalog.clock_timestamp() + interval '${Math.floor(boundMs)} milliseconds';
+BEGIN WHILE pg_catalog.pg_is_in_recovery() AND pg_catalog.clock_timestamp() < bound LOOP
+PERFORM pg_catalog.pg_sleep(${LONG_POLL_STEP_S}); COMMIT; END LOOP; END $pgherd$`;
+}
+
+/** The facts of a probe's row, or `undefined` where the reply does not tell even the role. */
+export function parseFacts(row: Row | undefined): ProbeFacts | undefined {
+  const inRecovery = parseBoolean(row?.['in_recovery']);
+  if (row === undefined || inRecovery === undefined) return undefined;
+  return Object.freeze({
+    inRecovery,
+    readOnly: parseBoolean(row['read_only']) ?? false,
+    systemIdentifier: parseDigits(row['system_identifier']),
+    timeline: parseTimeline(row['timeline']),
+    timelineAtLeast: positive(Number(parseDigits(row['checkpoint_timeline']))),
+    lsn: parseLsn(textOf(row['lsn'])),
+    receivedLsn: parseLsn(textOf(row['received'])),
+    replayAgeMs: parseAge(row['replay_age']),
+    postmasterStartedAt: parseDigits(row['started']),
+    serverVersion: positive(Number(parseDigits(row['version']))),
+  });
+}
+
+function textOf(value: unknown): string | undefined {
+  return typeof value === 'string' ? value : undefined;
+}
+
+function parseBoolean(value: unknown): boolean | undefined {
+  if (value === 'true' || value === 'on' || value === 't') return true;
+  return value === 'false' || value === 'off' || value === 'f' ? false : undefined;
+}
+
+function parseDigits(value: unknown): string | undefined {
+  return typeof value === 'string' && /^[0-9]{1,20}$/.test(value) ? value : undefined;
+}
+
+function parseTimeline(value: unknown): number | undefined {
+  return typeof value === 'string' && /^[0-9A-F]{8}$/i.test(value)
+    ? positive(Number.parseInt(value, 16))
+    : undefined;
+}
+
+/** A clock that jumped back gives a negative age: that is no age. */
+function parseAge(value: unknown): number | undefined {
+  const ms = typeof value === 'string' ? Number(value) : Number.NaN;
+  return Number.isFinite(ms) && ms >= 0 ? ms : undefined;
+}
+
+function positive(value: number): number | undefined {
+  return Number.isFinite(value) && value > 0 ? value : undefined;
+}

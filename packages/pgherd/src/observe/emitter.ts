@@ -1,0 +1,55 @@
+/** Ends a subscription; harmless when called again. */
+export type Off = () => void;
+
+/** How a listener is bound. */
+export interface ListenOptions {
+  /** End the subscription after the first event. */
+  readonly once?: boolean | undefined;
+  /** End the subscription when this aborts. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Typed events. A listener that throws hurts nobody: the error goes to `onListenerError`. */
+export class Emitter<Events> {
+  readonly #listeners = new Map<keyof Events, Set<(event: never) => void>>();
+  readonly #onListenerError: (name: string, error: unknown) => void;
+
+  constructor(onListenerError: (name: string, error: unknown) => void) {
+    this.#onListenerError = onListenerError;
+  }
+
+  on<N extends keyof Events>(name: N, fn: (event: Events[N]) => void, options: ListenOptions = {}): Off {
+    const { signal } = options;
+    if (signal?.aborted) return () => undefined;
+    const listeners = this.#listeners.get(name) ?? new Set();
+    this.#listeners.set(name, listeners);
+    const off: Off = () => {
+      listeners.delete(listener);
+      signal?.removeEventListener('abort', off);
+    };
+    const listener = (event: Events[N]) => {
+      if (options.once === true) off();
+      fn(event);
+    };
+    listeners.add(listener);
+    signal?.addEventListener('abort', off, { once: true });
+    return off;
+  }
+
+  emit<N extends keyof Events>(name: N, event: Events[N]): void {
+    const listeners = this.#listeners.get(name);
+    if (listeners === undefined || listeners.size === 0) return;
+    for (const listener of [...listeners]) {
+      try {
+        (listener as (event: Events[N]) => void)(event);
+      } catch (error) {
+        this.#onListenerError(String(name), error);
+      }
+    }
+  }
+
+  /** Whether anybody listens, so that an event need not be made for nobody. */
+  has(name: keyof Events): boolean {
+    return (this.#listeners.get(name)?.size ?? 0) > 0;
+  }
+}

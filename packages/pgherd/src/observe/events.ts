@@ -1,0 +1,42 @@
+import type { Health, Role, Standing } from '../model/names.ts';
+import type { TopologyDescription } from '../model/topology.ts';
+
+/** Every event, by name, with what its listeners get. Names are `noun:verb`. */
+export interface ClusterEvents {
+  /** Something that routing depends on has changed. */
+  'topology:changed': { readonly before: TopologyDescription; readonly after: TopologyDescription };
+  'node:role-changed': { readonly node: string; readonly before: Role; readonly after: Role };
+  'node:health-changed': {
+    readonly node: string;
+    readonly before: Health;
+    readonly after: Health;
+    readonly reason: string | undefined;
+  };
+  'node:standing-changed': {
+    readonly node: string;
+    readonly before: Standing;
+    readonly after: Standing;
+    readonly reason: string | undefined;
+  };
+  /** Writes go to another node, or to none for now. */
+  'primary:changed': {
+    readonly before: string | undefined;
+    readonly after: string | undefined;
+    readonly timeline: number | undefined;
+  };
+  /** Several servers claim to be the primary of one timeline. */
+  'cluster:split-brain': { readonly nodes: readonly string[]; readonly timeline: number | undefined };
+  /** Primaries of different clusters answer; writes are refused. */
+  'cluster:foreign': { readonly systemIdentifiers: readonly string[] };
+  'connection:opened': { readonly node: string; readonly durationMs: number };
+  'connection:failed': { readonly node: string; readonly error: unknown };
+  'connection:closed': { readonly node: string; readonly reason: string };
+  /** A call is run again. */
+  'call:retried': { readonly node: string | undefined; readonly attempt: number; readonly error: unknown };
+  /** Something that was accepted has no effect, or is worth knowing. */
+  'cluster:warned': { readonly message: string };
+  'cluster:closed': { readonly terminated: boolean };
+}
+
+/** Name of an event. */
+export type ClusterEventName = keyof ClusterEvents;

@@ -1,0 +1,414 @@
+import { PgHerdError } from '../model/errors.ts';
+import type { Deadline } from '../time/deadline.ts';
+import type { Clock, Random, Timer } from '../time/port.ts';
+import { Queue, type Remove } from './queue.ts';
+import type { PoolFactory, PoolSettings, PoolStats } from './settings.ts';
+
+/** Told to callers who wait for a resource that will not come: look elsewhere. Never leaves the library. */
+export class Redirected extends Error {}
+
+/** How many idle resources are looked at for one that the caller prefers. */
+const PREFERENCE_DEPTH = 8;
+
+/** What a caller asks of {@link Pool.acquire}. */
+export interface AcquireRequest<R> {
+  /** Give up at this moment of the pool's clock. */
+  readonly deadline: Deadline;
+  readonly signal?: AbortSignal | undefined;
+  /** Which of several idle resources is liked better. */
+  readonly prefer?: ((resource: R) => boolean) | undefined;
+}
+
+interface Entry<R> {
+  readonly resource: R;
+  readonly expiresAt: number;
+  readonly generation: number;
+  state: 'idle' | 'leased' | 'validating';
+  uses: number;
+  idleSince: number;
+}
+
+interface Waiter<R> {
+  readonly resolve: (resource: R) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** The ports of a pool. */
+export interface PoolPorts {
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+/**
+ * Hands out resources, the last one returned first, to callers in the order they came.
+ *
+ * An entry is `idle` (in the stack), `leased` (with a caller) or `validating` (on its way to a caller); it exists from
+ * the moment it is open until it is closed, and in exactly one of these states. A resource being opened belongs to
+ * nobody: whoever waits longest gets it, and if nobody waits any more it becomes idle. A waiter is in the queue until
+ * exactly one of resource, error, deadline or abort reaches it.
+ */
+export class Pool<R extends object> {
+  readonly #settings: PoolSettings;
+  readonly #factory: PoolFactory<R>;
+  readonly #ports: PoolPorts;
+  readonly #entries = new Map<R, Entry<R>>();
+  readonly #idle: Entry<R>[] = [];
+  readonly #waiters = new Queue<Waiter<R>>();
+  readonly #opening = new Set<AbortController>();
+  #generation = 0;
+  #opened = 0;
+  #closed = 0;
+  #reaper: Timer | undefined;
+  #closing = false;
+  #onEmpty: (() => void)[] = [];
+
+  constructor(settings: PoolSettings, factory: PoolFactory<R>, ports: PoolPorts) {
+    this.#settings = settings;
+    this.#factory = factory;
+    this.#ports = ports;
+  }
+
+  /** A snapshot of the counts. */
+  stats(): PoolStats {
+    const idle = this.#idle.length;
+    return Object.freeze({
+      size: this.#entries.size,
+      idle,
+      leased: this.#entries.size - idle,
+      opening: this.#opening.size,
+      waiting: this.#waiters.length,
+      max: this.#settings.max,
+      opened: this.#opened,
+      closed: this.#closed,
+    });
+  }
+
+  /** Idle resources now. */
+  get idleCount(): number {
+    return this.#idle.length;
+  }
+
+  /** An idle resource that needs no validation, at once, or `undefined`. Never overtakes a waiter. */
+  tryAcquire(prefer?: (resource: R) => boolean): R | undefined {
+    if (this.#closing || this.#waiters.length > 0) return undefined;
+    const entry = this.#takeIdle(prefer);
+    if (entry === undefined) return undefined;
+    if (this.#needsValidation(entry)) {
+      this.#putIdle(entry);
+      return undefined;
+    }
+    return this.#lease(entry);
+  }
+
+  /**
+   * A resource, as soon as there is one.
+   * @throws PgHerdError `PGHERD_WAIT_TIMEOUT` at the deadline, `PGHERD_POOL_FULL` when too many wait already,
+   * `PGHERD_ABORTED` on abort, `PGHERD_CLOSED` once closed; else what `open` rejected with.
+   */
+  async acquire(request: AcquireRequest<R>): Promise<R> {
+    for (;;) {
+      if (this.#closing) throw closedError();
+      throwIfAborted(request.signal);
+      const entry = this.#waiters.length > 0 ? undefined : this.#takeIdle(request.prefer);
+      if (entry === undefined) return this.#wait(request);
+      if (!this.#needsValidation(entry)) return this.#lease(entry);
+      if (await this.#validate(entry)) return this.#lease(entry);
+    }
+  }
+
+  /** Takes a resource back. `discard` says why it cannot be used again. */
+  release(resource: R, discard?: string): void {
+    const entry = this.#entries.get(resource);
+    if (entry === undefined) return;
+    if (entry.state !== 'leased') throw new Error('released twice');
+    const reason = discard ?? this.#worn(entry);
+    if (reason !== undefined) this.#discard(entry, reason);
+    else this.#settle(entry);
+    this.#fill();
+  }
+
+  /** Forgets a resource that closed itself. */
+  forget(resource: R): void {
+    const entry = this.#entries.get(resource);
+    if (entry === undefined) return;
+    this.#removeIdle(entry);
+    this.#drop(entry);
+    this.#fill();
+  }
+
+  /** Whether the resource is with a caller. */
+  isLeased(resource: R): boolean {
+    return this.#entries.get(resource)?.state === 'leased';
+  }
+
+  /** Closes what is idle now, and what is leased or being opened when it comes back. */
+  evict(reason: string): void {
+    this.#generation++;
+    for (const entry of this.#idle.splice(0)) this.#discard(entry, reason);
+    this.#fill();
+  }
+
+  /** Sends everybody who waits to look elsewhere. */
+  redirectWaiters(reason: string): void {
+    this.#rejectWaiters(() => new Redirected(reason));
+  }
+
+  /** Destroys every resource that `which` names, leased or not. */
+  destroyWhere(which: (resource: R) => boolean, reason: string): void {
+    for (const entry of [...this.#entries.values()]) {
+      if (!which(entry.resource)) continue;
+      this.#removeIdle(entry);
+      this.#drop(entry);
+      this.#factory.destroy(entry.resource, reason);
+    }
+    this.#fill();
+  }
+
+  /** Opens resources until there are `count` (at most `max`); resolves when done or when one fails. */
+  async warmUp(count: number): Promise<void> {
+    const missing = Math.min(count, this.#settings.max) - this.#entries.size - this.#opening.size;
+    await Promise.all(Array.from({ length: Math.max(0, missing) }, () => this.#open()));
+  }
+
+  /** Refuses new callers and resolves when the last leased resource came back. */
+  async close(): Promise<void> {
+    this.#closing = true;
+    this.#reaper?.cancel();
+    this.#rejectWaiters(closedError);
+    for (const controller of this.#opening) controller.abort(closedError());
+    for (const entry of this.#idle.splice(0)) this.#discard(entry, 'the pool is closing');
+    if (this.#entries.size === 0) return;
+    await new Promise<void>((resolve) => this.#onEmpty.push(resolve));
+  }
+
+  /** Destroys everything at once. */
+  terminate(): void {
+    void this.close();
+    this.destroyWhere(() => true, 'the pool was terminated');
+  }
+
+  #takeIdle(prefer: ((resource: R) => boolean) | undefined): Entry<R> | undefined {
+    const last = this.#idle.length - 1;
+    if (prefer !== undefined) {
+      for (let index = last; index >= Math.max(0, last - PREFERENCE_DEPTH + 1); index--) {
+        const entry = this.#idle[index];
+        if (entry !== undefined && prefer(entry.resource)) {
+          this.#idle.splice(index, 1);
+          return entry;
+        }
+      }
+    }
+    return this.#idle.pop();
+  }
+
+  #lease(entry: Entry<R>): R {
+    entry.state = 'leased';
+    entry.uses++;
+    return entry.resource;
+  }
+
+  #putIdle(entry: Entry<R>): void {
+    entry.state = 'idle';
+    this.#idle.push(entry);
+    this.#scheduleReaper();
+  }
+
+  /** Gives a free entry to whoever waits longest, else puts it into the stack. */
+  #settle(entry: Entry<R>): void {
+    entry.idleSince = this.#ports.clock.now();
+    const waiter = this.#waiters.shift();
+    if (waiter === undefined) this.#putIdle(entry);
+    else waiter.resolve(this.#lease(entry));
+  }
+
+  #needsValidation(entry: Entry<R>): boolean {
+    return this.#ports.clock.now() - entry.idleSince >= this.#settings.validateAfterMs;
+  }
+
+  async #validate(entry: Entry<R>): Promise<boolean> {
+    entry.state = 'validating';
+    const works = await this.#factory.validate(entry.resource).catch(() => false);
+    if (!this.#entries.has(entry.resource)) return false;
+    if (works && !this.#closing) return true;
+    this.#discard(entry, 'failed its validation');
+    return false;
+  }
+
+  #wait(request: AcquireRequest<R>): Promise<R> {
+    const { max, maxWaiting } = this.#settings;
+    if (this.#waiters.length >= maxWaiting) {
+      const sentence = `${maxWaiting} callers wait for one of ${max} connections already (pool.maxWaiting)`;
+      return Promise.reject(new PgHerdError('PGHERD_POOL_FULL', sentence, { details: { maxWaiting, max } }));
+    }
+    return new Promise<R>((resolve, reject) => {
+      const cleanUp: (() => void)[] = [];
+      const settle = () => {
+        for (const step of cleanUp) step();
+      };
+      const waiter: Waiter<R> = {
+        resolve: (resource) => {
+          settle();
+          resolve(resource);
+        },
+        reject: (error) => {
+          settle();
+          reject(error);
+        },
+      };
+      const remove = this.#waiters.push(waiter);
+      this.#watchDeadline(request.deadline, waiter, remove, cleanUp);
+      watchSignal(request.signal, waiter, remove, cleanUp);
+      this.#fill();
+    });
+  }
+
+  #watchDeadline(deadline: Deadline, waiter: Waiter<R>, remove: Remove, cleanUp: (() => void)[]): void {
+    if (deadline === Number.POSITIVE_INFINITY) return;
+    const waitedFrom = this.#ports.clock.now();
+    const timer = this.#ports.clock.schedule(deadline - waitedFrom, () => {
+      remove();
+      const waitedMs = Math.round(this.#ports.clock.now() - waitedFrom);
+      const { max } = this.#settings;
+      const sentence = `no connection became free within ${waitedMs} ms; all ${max} are in use (pool.max, waitTimeoutMs)`;
+      waiter.reject(new PgHerdError('PGHERD_WAIT_TIMEOUT', sentence, { details: { waitedMs, max } }));
+    });
+    cleanUp.push(() => timer.cancel());
+  }
+
+  /** Opens as many as are wanted and allowed. */
+  #fill(): void {
+    if (this.#closing) return;
+    const { max, min, maxConnecting } = this.#settings;
+    const wanted = Math.max(this.#waiters.length, min - this.#entries.size);
+    while (
+      this.#opening.size < Math.min(wanted, maxConnecting) &&
+      this.#entries.size + this.#opening.size < max
+    ) {
+      void this.#open();
+    }
+  }
+
+  async #open(): Promise<void> {
+    const controller = new AbortController();
+    const generation = this.#generation;
+    this.#opening.add(controller);
+    try {
+      const resource = await this.#factory.open(controller.signal);
+      this.#opening.delete(controller);
+      this.#admit(resource, generation);
+    } catch (error) {
+      this.#opening.delete(controller);
+      this.#onOpenFailed(error);
+    }
+  }
+
+  #admit(resource: R, generation: number): void {
+    this.#opened++;
+    if (this.#closing || generation !== this.#generation) {
+      this.#closed++;
+      this.#factory.close(resource, 'no longer wanted');
+      this.#fill();
+      return;
+    }
+    const now = this.#ports.clock.now();
+    const { maxLifetimeMs } = this.#settings;
+    const lifetime = maxLifetimeMs * (1 - 0.1 * this.#ports.random.next());
+    const expiresAt = maxLifetimeMs === 0 ? Number.POSITIVE_INFINITY : now + lifetime;
+    const entry: Entry<R> = { resource, expiresAt, generation, state: 'idle', uses: 0, idleSince: now };
+    this.#entries.set(resource, entry);
+    this.#settle(entry);
+    this.#fill();
+  }
+
+  /** While others are open, waiters can be served by them; else nobody must queue here. */
+  #onOpenFailed(error: unknown): void {
+    if (this.#entries.size === 0 && this.#opening.size === 0) this.#rejectWaiters(() => error);
+  }
+
+  #rejectWaiters(error: () => unknown): void {
+    for (let count = this.#waiters.length; count > 0; count--) this.#waiters.shift()?.reject(error());
+  }
+
+  #worn(entry: Entry<R>): string | undefined {
+    if (this.#closing) return 'the pool is closing';
+    if (entry.generation !== this.#generation) return 'evicted';
+    if (this.#ports.clock.now() >= entry.expiresAt) return 'reached pool.maxLifetimeMs';
+    const { maxUses } = this.#settings;
+    return maxUses > 0 && entry.uses >= maxUses ? 'reached pool.maxUses' : undefined;
+  }
+
+  #discard(entry: Entry<R>, reason: string): void {
+    this.#drop(entry);
+    this.#factory.close(entry.resource, reason);
+  }
+
+  #drop(entry: Entry<R>): void {
+    if (!this.#entries.delete(entry.resource)) return;
+    this.#closed++;
+    if (this.#entries.size > 0) return;
+    for (const resolve of this.#onEmpty.splice(0)) resolve();
+  }
+
+  #removeIdle(entry: Entry<R>): void {
+    const index = entry.state === 'idle' ? this.#idle.indexOf(entry) : -1;
+    if (index >= 0) this.#idle.splice(index, 1);
+  }
+
+  /** The bottom of the stack has been idle for longest: one timer, for that one, is enough. */
+  #scheduleReaper(): void {
+    if (this.#reaper !== undefined || this.#closing) return;
+    const oldest = this.#idle[0];
+    const { idleTimeoutMs, min } = this.#settings;
+    if (oldest === undefined) return;
+    const keeps = idleTimeoutMs === 0 || this.#entries.size <= min;
+    const idleEnd = keeps ? Number.POSITIVE_INFINITY : oldest.idleSince + idleTimeoutMs;
+    const at = Math.min(idleEnd, ...this.#idle.map((entry) => entry.expiresAt));
+    if (at === Number.POSITIVE_INFINITY) return;
+    const delay = Math.max(1, at - this.#ports.clock.now());
+    this.#reaper = this.#ports.clock.schedule(delay, () => this.#reap(), { ref: false });
+  }
+
+  #reap(): void {
+    this.#reaper = undefined;
+    const now = this.#ports.clock.now();
+    const { idleTimeoutMs, min } = this.#settings;
+    for (const entry of [...this.#idle]) {
+      const expired = now >= entry.expiresAt;
+      const unused = idleTimeoutMs > 0 && now - entry.idleSince >= idleTimeoutMs && this.#entries.size > min;
+      if (!expired && !unused) continue;
+      this.#removeIdle(entry);
+      this.#discard(entry, expired ? 'reached pool.maxLifetimeMs' : 'idle for pool.idleTimeoutMs');
+    }
+    this.#fill();
+    this.#scheduleReaper();
+  }
+}
+
+function closedError(): PgHerdError {
+  return new PgHerdError('PGHERD_CLOSED', 'the pool is closed');
+}
+
+function abortedError(signal: AbortSignal): PgHerdError {
+  return new PgHerdError('PGHERD_ABORTED', 'the call was aborted while it waited for a connection', {
+    cause: signal.reason,
+  });
+}
+
+function throwIfAborted(signal: AbortSignal | undefined): void {
+  if (signal?.aborted) throw abortedError(signal);
+}
+
+function watchSignal<R>(
+  signal: AbortSignal | undefined,
+  waiter: Waiter<R>,
+  remove: Remove,
+  cleanUp: (() => void)[],
+): void {
+  if (signal === undefined) return;
+  const onAbort = () => {
+    remove();
+    waiter.reject(abortedError(signal));
+  };
+  signal.addEventListener('abort', onAbort, { once: true });
+  cleanUp.push(() => signal.removeEventListener('abort', onAbort));
+}

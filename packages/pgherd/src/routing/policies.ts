@@ -1,0 +1,100 @@
+import type { NodeDescription } from '../model/topology.ts';
+
+/** How busy a node is, seen from this process. */
+export interface NodeLoad {
+  /** Calls that run on the node now. */
+  readonly inFlight: number;
+  /** Connections that are open and free. */
+  readonly idle: number;
+  /** Smoothed time a statement takes there, milliseconds; `undefined` before the first. */
+  readonly ewmaMs: number | undefined;
+  /** Sequence number of the last choice that fell on it; 0 for never. */
+  readonly lastPick: number;
+}
+
+/** What a policy may look at. */
+export interface PolicyContext {
+  load(node: string): NodeLoad;
+  /** A number in [0, 1). */
+  random(): number;
+}
+
+/** Picks one of several nodes that suit equally; there is at least one. */
+export type Policy = (candidates: readonly NodeDescription[], context: PolicyContext) => NodeDescription;
+
+/** The policies known by name. */
+export const POLICY_NAMES = Object.freeze(['round-robin', 'random', 'p2c', 'most-idle'] as const);
+/** One of {@link POLICY_NAMES}. */
+export type PolicyName = (typeof POLICY_NAMES)[number];
+
+/** The node that was not picked for longest: fair also while some nodes are down, unlike a running index. */
+export const roundRobin: Policy = (candidates, context) =>
+  leastBy(candidates, (node) => context.load(node.name).lastPick);
+
+/** Any of them, with equal chances. */
+export const random: Policy = (candidates, context) => pickAt(candidates, context.random());
+
+/** Of two taken at random, the one with the smaller product of calls in flight and time per statement. */
+export const p2c: Policy = (candidates, context) => {
+  if (candidates.length === 1) return pickAt(candidates, 0);
+  const first = Math.floor(context.random() * candidates.length);
+  const step = 1 + Math.floor(context.random() * (candidates.length - 1));
+  const one = at(candidates, first);
+  const other = at(candidates, (first + step) % candidates.length);
+  return cost(context.load(other.name)) < cost(context.load(one.name)) ? other : one;
+};
+
+/** The node with the most open and free connections; among equals the one with the fewest calls in flight. */
+export const mostIdle: Policy = (candidates, context) =>
+  leastBy(candidates, (node) => {
+    const load = context.load(node.name);
+    return load.inFlight - load.idle * 1_000_000;
+  });
+
+/** The policy of that name. */
+export function policyNamed(name: PolicyName): Policy {
+  switch (name) {
+    case 'round-robin':
+      return roundRobin;
+    case 'random':
+      return random;
+    case 'p2c':
+      return p2c;
+    case 'most-idle':
+      return mostIdle;
+    default:
+      return name satisfies never;
+  }
+}
+
+/** A node without a measured time is taken for a fast one, so that it is tried. */
+function cost(load: NodeLoad): number {
+  return (load.inFlight + 1) * (load.ewmaMs ?? 0);
+}
+
+function pickAt(candidates: readonly NodeDescription[], share: number): NodeDescription {
+  return at(candidates, Math.floor(share * candidates.length));
+}
+
+function at(candidates: readonly NodeDescription[], index: number): NodeDescription {
+  const node = candidates[index];
+  if (node === undefined) throw new RangeError(`no candidate at ${index} of ${candidates.length}`);
+  return node;
+}
+
+function leastBy(
+  candidates: readonly NodeDescription[],
+  measure: (node: NodeDescription) => number,
+): NodeDescription {
+  let best = at(candidates, 0);
+  let least = measure(best);
+  for (let index = 1; index < candidates.length; index++) {
+    const node = at(candidates, index);
+    const value = measure(node);
+    if (value < least) {
+      best = node;
+      least = value;
+    }
+  }
+  return best;
+}

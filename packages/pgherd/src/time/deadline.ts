@@ -1,0 +1,22 @@
+/** A moment of the cluster's clock, in milliseconds; `Infinity` where there is no limit. */
+export type Deadline = number;
+
+/** The moment `timeoutMs` after `now`; no timeout is no limit. */
+export function deadlineAfter(now: number, timeoutMs: number | undefined): Deadline {
+  return timeoutMs === undefined ? Number.POSITIVE_INFINITY : now + timeoutMs;
+}
+
+/** Milliseconds left, never negative. */
+export function remainingMs(deadline: Deadline, now: number): number {
+  return Math.max(0, deadline - now);
+}
+
+/** Whether the moment has come. */
+export function isPast(deadline: Deadline, now: number): boolean {
+  return now >= deadline;
+}
+
+/** The earlier of several. */
+export function earliest(...deadlines: readonly Deadline[]): Deadline {
+  return Math.min(...deadlines);
+}

@@ -1,0 +1,200 @@
+import type { ConnectFailure, Role } from '../model/names.ts';
+import type { Observation, ProbeFacts } from '../model/observation.ts';
+import type { NodeAddress, NodeDescription } from '../model/topology.ts';
+
+/** Failures that a retry a moment later cannot mend: somebody has to change something. */
+const LASTING_FAILURES: ReadonlySet<ConnectFailure> = new Set([
+  'authentication',
+  'database-missing',
+  'server-too-old',
+]);
+
+/** Weight of the newest round trip in the smoothed one. */
+const RTT_WEIGHT = 0.3;
+
+/** Whether the failure stays until somebody changes something on the server or in the options. */
+export function isLastingFailure(failure: ConnectFailure | undefined): boolean {
+  return failure !== undefined && LASTING_FAILURES.has(failure);
+}
+
+/** The name of a node: what people call it in a connection string. */
+export function nodeName(address: NodeAddress): string {
+  const host = address.host === '' ? (address.hostaddr ?? '') : address.host;
+  return host.includes(':') && address.transport === 'tcp'
+    ? `[${host}]:${address.port}`
+    : `${host}:${address.port}`;
+}
+
+/** A node about which nothing is known yet: it gets no work before it has answered. */
+export function unknownNode(address: NodeAddress): NodeDescription {
+  return Object.freeze({
+    name: nodeName(address),
+    address: Object.freeze({ ...address }),
+    health: 'suspect',
+    healthReason: 'has not answered yet',
+    connectFailure: undefined,
+    role: 'unknown',
+    standing: 'current',
+    standingReason: undefined,
+    aliasOf: undefined,
+    systemIdentifier: undefined,
+    timeline: undefined,
+    timelineAtLeast: undefined,
+    lsn: undefined,
+    receivedLsn: undefined,
+    lag: Object.freeze({ bytes: undefined, ms: undefined }),
+    replayAgeMs: undefined,
+    serverVersion: undefined,
+    postmasterStartedAt: undefined,
+    rttMs: undefined,
+    generation: 0,
+    roleAt: undefined,
+    seenAt: undefined,
+    silentSince: undefined,
+  } satisfies NodeDescription);
+}
+
+/** Settings of the transitions of a single node. */
+export interface NodeSettings {
+  /** Silence after which a node counts as gone, milliseconds. */
+  readonly deadAfterMs: number;
+}
+
+/**
+ * The node after one piece of evidence about it. Gives the same object back where the evidence is of an
+ * earlier life of the server or tells nothing new.
+ */
+export function observeNode(
+  node: NodeDescription,
+  observation: Observation,
+  settings: NodeSettings,
+): NodeDescription {
+  if (observation.generation < node.generation) return node;
+  switch (observation.kind) {
+    case 'probe-answered':
+      return onAnswer(node, observation.facts, observation.askedAt, observation.at);
+    case 'parameters':
+      return onParameters(node, observation.inHotStandby, observation.at);
+    case 'bytes-received':
+      return onSignOfLife(node, observation.at);
+    case 'probe-missed':
+      return onSilence(node, observation.askedAt, observation.at, settings);
+    case 'monitor-lost':
+      return node;
+    case 'connect-failed':
+      return onConnectFailure(node, observation);
+    default:
+      return observation satisfies never;
+  }
+}
+
+function roleOf(inRecovery: boolean, readOnly: boolean): Role {
+  if (inRecovery) return 'standby';
+  return readOnly ? 'primary-read-only' : 'primary';
+}
+
+function onAnswer(node: NodeDescription, facts: ProbeFacts, askedAt: number, at: number): NodeDescription {
+  const rtt = at - askedAt;
+  const rttMs = node.rttMs === undefined ? rtt : node.rttMs + (rtt - node.rttMs) * RTT_WEIGHT;
+  const alive: NodeDescription = {
+    ...node,
+    health: 'ok',
+    healthReason: undefined,
+    connectFailure: undefined,
+    rttMs,
+    seenAt: at,
+    silentSince: undefined,
+  };
+  // The facts were true at some moment after the question: evidence received since then is newer.
+  if (node.roleAt !== undefined && askedAt < node.roleAt) return Object.freeze(alive);
+  return Object.freeze({ ...alive, ...believed(node, facts, askedAt) });
+}
+
+/** What a probe's facts replace in the description. */
+function believed(node: NodeDescription, facts: ProbeFacts, askedAt: number): Partial<NodeDescription> {
+  const restarted = changed(node.postmasterStartedAt, facts.postmasterStartedAt);
+  const replaced = changed(node.systemIdentifier, facts.systemIdentifier);
+  return {
+    role: roleOf(facts.inRecovery, facts.readOnly),
+    roleAt: askedAt,
+    systemIdentifier: facts.systemIdentifier ?? (restarted ? undefined : node.systemIdentifier),
+    timeline: facts.inRecovery ? undefined : facts.timeline,
+    timelineAtLeast: facts.timelineAtLeast,
+    lsn: facts.lsn,
+    receivedLsn: facts.receivedLsn,
+    replayAgeMs: facts.replayAgeMs,
+    serverVersion: facts.serverVersion ?? node.serverVersion,
+    postmasterStartedAt: facts.postmasterStartedAt ?? node.postmasterStartedAt,
+    generation: restarted || replaced ? node.generation + 1 : node.generation,
+  };
+}
+
+function changed(before: string | undefined, after: string | undefined): boolean {
+  return before !== undefined && after !== undefined && before !== after;
+}
+
+/**
+ * ParameterStatus tells the role but no timeline. A node that just left recovery therefore has none until the
+ * probe that this triggers has answered, and gets no writes before.
+ */
+function onParameters(node: NodeDescription, inHotStandby: boolean | undefined, at: number): NodeDescription {
+  if (inHotStandby === undefined || (node.roleAt !== undefined && at < node.roleAt)) return node;
+  const wasStandby = node.role === 'standby';
+  if (node.role !== 'unknown' && wasStandby === inHotStandby) return node;
+  return Object.freeze({
+    ...node,
+    role: inHotStandby ? 'standby' : 'primary',
+    roleAt: at,
+    timeline: undefined,
+    seenAt: at,
+  } satisfies NodeDescription);
+}
+
+function onSignOfLife(node: NodeDescription, at: number): NodeDescription {
+  // Only a silent node is proven alive by bytes; one that could not be connected to needs a connection.
+  if (node.silentSince === undefined || node.health !== 'suspect' || at < node.silentSince) return node;
+  return Object.freeze({
+    ...node,
+    health: 'ok',
+    healthReason: undefined,
+    seenAt: at,
+    silentSince: undefined,
+  });
+}
+
+function onSilence(
+  node: NodeDescription,
+  askedAt: number,
+  at: number,
+  settings: NodeSettings,
+): NodeDescription {
+  // A node that gave a sign of life after the question was asked is not silent.
+  if (node.seenAt !== undefined && node.seenAt > askedAt) return node;
+  const silentSince = node.silentSince ?? askedAt;
+  const silentMs = Math.round(at - silentSince);
+  const dead = node.health === 'offline' || silentMs >= settings.deadAfterMs;
+  return Object.freeze({
+    ...node,
+    health: dead ? 'offline' : 'suspect',
+    healthReason: `no answer to a probe for ${silentMs} ms`,
+    generation: dead && node.health !== 'offline' ? node.generation + 1 : node.generation,
+    silentSince,
+  } satisfies NodeDescription);
+}
+
+function onConnectFailure(
+  node: NodeDescription,
+  observation: Extract<Observation, { kind: 'connect-failed' }>,
+): NodeDescription {
+  // A server without free connections is alive and keeps its role; it can take nothing new for now.
+  const alive = observation.failure === 'too-many-connections';
+  const health = alive ? 'suspect' : 'offline';
+  return Object.freeze({
+    ...node,
+    health,
+    healthReason: observation.reason,
+    connectFailure: observation.failure,
+    serverVersion: observation.serverVersion ?? node.serverVersion,
+    generation: health === 'offline' && node.health !== 'offline' ? node.generation + 1 : node.generation,
+  } satisfies NodeDescription);
+}

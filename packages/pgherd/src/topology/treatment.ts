@@ -1,0 +1,65 @@
+import type { NodeDescription } from '../model/topology.ts';
+import { isOutOfRecovery } from './arbitrate.ts';
+
+/** What happens to the connections of a node after its description changed. */
+export interface Treatment {
+  /** Close idle connections, and leased ones when they come back. */
+  readonly evict: boolean;
+  /** Send callers that wait for a connection of this node to look for another. */
+  readonly redirectWaiters: boolean;
+  /** Destroy connections that run reads: they are re-run elsewhere. */
+  readonly destroyReads: boolean;
+  /** Destroy every connection at once. */
+  readonly destroyAll: boolean;
+  /** Why, in plain words. */
+  readonly reason: string;
+}
+
+const NOTHING: Treatment = Object.freeze({
+  evict: false,
+  redirectWaiters: false,
+  destroyReads: false,
+  destroyAll: false,
+  reason: '',
+});
+
+/**
+ * What to do with a node's connections. A promotion closes nothing. A demotion closes what is idle. Silence moves
+ * reads and waiters away, but a write that was sent waits: only a proof that it can never be answered destroys it.
+ */
+export function treatConnections(
+  before: NodeDescription,
+  after: NodeDescription,
+  newerPrimaryKnown: boolean,
+): Treatment {
+  if (after.standing !== before.standing && after.standing !== 'current') {
+    return { ...everything(), reason: `${after.standing}: ${after.standingReason ?? ''}` };
+  }
+  if (after.generation !== before.generation && after.health === 'ok') {
+    return { ...everything(), reason: 'the server was restarted' };
+  }
+  if (after.health === 'offline' && isGone(after)) {
+    return { ...everything(), reason: after.healthReason ?? 'offline' };
+  }
+  if (after.health !== 'ok' && newerPrimaryKnown && isOutOfRecovery(after)) {
+    return { ...everything(), reason: 'another node became the primary' };
+  }
+  if (after.health !== 'ok' && after.health !== before.health) {
+    const reason = after.healthReason ?? after.health;
+    const evict = after.health === 'offline';
+    return { evict, redirectWaiters: true, destroyReads: true, destroyAll: false, reason };
+  }
+  if (isOutOfRecovery(before) && before.role === 'primary' && after.role !== 'primary') {
+    return { ...NOTHING, evict: true, redirectWaiters: true, reason: `became ${after.role}` };
+  }
+  return NOTHING;
+}
+
+function everything(): Omit<Treatment, 'reason'> {
+  return { evict: true, redirectWaiters: true, destroyReads: true, destroyAll: true };
+}
+
+/** Refused by its host: no process listens there any more, so nothing that was sent can be answered. */
+function isGone(node: NodeDescription): boolean {
+  return node.connectFailure === 'refused';
+}
