@@ -1,6 +1,7 @@
 import { OutcomeUnknownError, PgHerdError } from '../model/errors.ts';
 import type { QueryResult, Row, Statement } from '../model/statement.ts';
 import { Redirected } from '../pool/pool.ts';
+import { isAtomic } from '../retry/atomic.ts';
 import { classifyError, type Phase } from '../retry/classify.ts';
 import { backoffMs, type Decision, decideStatement, type FailedAttempt } from '../retry/decide.ts';
 import { earliest, isPast } from '../time/deadline.ts';
@@ -41,6 +42,7 @@ export class Engine<C> {
     for (;;) {
       const session = await this.acquire(call);
       progress.attempts++;
+      session.movable = true;
       try {
         const result = await this.send(session, statement, call);
         if (session.committedLocallyOnly && call.access === 'read-write') throw unacknowledged('statement');
@@ -49,7 +51,7 @@ export class Engine<C> {
       } catch (error) {
         this.release(session);
         const phase: Phase = 'sent';
-        const again = await this.#recover(error, phase, session, call, progress);
+        const again = await this.#recover(error, phase, statement, session, call, progress);
         if (!again) throw this.#failure(error, phase, session, call);
       }
     }
@@ -102,6 +104,7 @@ export class Engine<C> {
   release(session: Session<C>): void {
     const pool = this.#herd.nodes.get(session.node)?.pool;
     session.committedLocallyOnly = false;
+    session.movable = false;
     if (session.connection.closed) {
       pool?.forget(session);
       return;
@@ -175,6 +178,7 @@ export class Engine<C> {
   async #recover(
     error: unknown,
     phase: Phase,
+    statement: Statement,
     session: Session<C>,
     call: Call,
     progress: Progress,
@@ -190,6 +194,7 @@ export class Engine<C> {
       classification,
       readOnlyConnection: call.access === 'read-only',
       idempotent: call.idempotent,
+      atomic: isAtomic(statement.text),
       attempts: progress.attempts,
       maxAttempts: this.#herd.settings.retry.attempts,
       movedBefore: progress.movedBefore,

@@ -74,7 +74,7 @@ export class NodeRuntime<C> {
     const { reason } = treatment;
     if (treatment.destroyAll) this.pool.destroyWhere(() => true, reason);
     else if (treatment.destroyReads) {
-      this.pool.destroyWhere((session) => session.use === 'read-only' && this.pool.isLeased(session), reason);
+      this.pool.destroyWhere((session) => session.use === 'read-only' && session.movable, reason);
     }
     if (treatment.evict) this.pool.evict(reason);
     if (treatment.redirectWaiters) this.pool.redirectWaiters(reason);
@@ -104,7 +104,11 @@ export class NodeRuntime<C> {
     const startedAt = clock.now();
     let session: Session<C> | undefined;
     const listener = sessionListener({
-      parameter: (name, value) => this.#ports.parameter(this.name, node.generation, name, value),
+      parameter: (name, value) => {
+        this.#ports.parameter(this.name, node.generation, name, value);
+        // Fencing by configuration shows first on whatever connection is busy; the probe finds out whether it is that.
+        if (name === 'default_transaction_read_only' && session?.access === 'read-write') this.monitor.hint();
+      },
       message: (message) => {
         session?.noteMessage(message);
         if (message.severity !== 'NOTICE' && message.sqlState.startsWith('57P')) this.monitor.hint();

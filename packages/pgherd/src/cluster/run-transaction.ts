@@ -25,6 +25,7 @@ export async function runTransaction<C, T>(
   for (let run = 1; ; run++) {
     const session = await engine.acquire(call);
     progress.attempts++;
+    session.movable = options.retry !== false;
     const outcome = await attemptOnce(engine, current, call, options, fn, session, run);
     if (outcome.kind === 'committed') return outcome.value;
     const again =
@@ -122,6 +123,7 @@ async function mayRunAgain<C>(
     classification,
     readOnlyConnection: call.access === 'read-only' || options.readOnly === true,
     idempotent: false,
+    atomic: true,
     attempts: progress.attempts,
     maxAttempts: retry ?? engine.herd.settings.retry.attempts,
     movedBefore: progress.movedBefore,

@@ -17,6 +17,8 @@ export class Session<C = unknown> {
   access: Access;
   /** What it is leased for now. */
   use: Access = 'read-write';
+  /** Whether what runs on it can be run again elsewhere; what the caller holds cannot. */
+  movable = false;
   /** Set when a commit was not acknowledged by a synchronous standby although the server said that it is done. */
   committedLocallyOnly = false;
 

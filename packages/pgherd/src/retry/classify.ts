@@ -142,7 +142,9 @@ function classifyLink(link: unknown): Classification | undefined {
   const severity = severityOf(link);
   const rule =
     code === undefined ? undefined : RULES.find((one) => one.codes.some((known) => matches(code, known)));
-  if (code !== undefined && rule !== undefined) {
+  // An ERROR of class 08 is about somebody else's connection, a foreign server's: the statement failed, ours is fine.
+  const ours = rule?.kind !== 'connection-lost' || severity !== 'ERROR';
+  if (code !== undefined && rule !== undefined && ours) {
     return classification(rule.kind, sqlStateOf(code), severity, rule.nodeVerdict ?? 'none');
   }
   if (severity !== undefined) return classification('statement', code, severity, 'none');

@@ -8,6 +8,8 @@ export interface FailedAttempt {
   readonly readOnlyConnection: boolean;
   /** The caller says that running it twice does no harm. */
   readonly idempotent: boolean;
+  /** An error reply proves that nothing was done: see `isAtomic`. Of a transaction this is always true. */
+  readonly atomic: boolean;
   /** Attempts made so far, this one included. */
   readonly attempts: number;
   /** Most attempts a call may take, those behind a lost node's first re-dispatch not counted. */
@@ -36,7 +38,8 @@ const BACK_OFF: Decision = Object.freeze({ kind: 'back-off' });
 /** Decides about a single statement outside a transaction. Pure: see `docs/retries.md` for the table. */
 export function decideStatement(attempt: FailedAttempt): Decision {
   const { classification, phase } = attempt;
-  const harmless = attempt.readOnlyConnection || attempt.idempotent || classification.safeToRetry(phase);
+  const certain = classification.safeToRetry(phase) && (attempt.atomic || phase === 'not-handed');
+  const harmless = attempt.readOnlyConnection || attempt.idempotent || certain;
   switch (classification.kind) {
     case 'connection-lost':
     case 'connect-failed':
@@ -48,10 +51,10 @@ export function decideStatement(attempt: FailedAttempt): Decision {
     case 'too-many-connections':
       return harmless ? again(attempt) : UNKNOWN;
     case 'read-only':
-      return attempt.refusalConfirmed && !attempt.readOnlyConnection ? move(attempt) : FAIL;
+      return attempt.refusalConfirmed && harmless && !attempt.readOnlyConnection ? move(attempt) : FAIL;
     case 'serialization':
     case 'deadlock':
-      return again(attempt);
+      return harmless ? again(attempt) : FAIL;
     case 'authentication':
     case 'database-missing':
       // Fresh connections of one node are refused: another node may serve.

@@ -99,7 +99,7 @@ function suits(node: NodeDescription, target: Target, demand: Demand, context: S
     case 'read-write':
       return context.writesOpen && node.role === 'primary' && hasTimeline(node);
     case 'primary':
-      return node.role !== 'standby' && context.writesOpen;
+      return node.role !== 'standby' && context.writesOpen && hasTimeline(node);
     case 'standby':
       return isReader(node, demand) && isFresh(node, demand);
     case 'read-only':
