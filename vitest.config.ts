@@ -7,6 +7,7 @@ export default defineConfig({
   ssr: { resolve: { conditions: ['@pgherd/source', 'node', 'import', 'module', 'default'] } },
   resolve: source,
   test: {
+    globalSetup: ['./tools/vitest/leftovers.ts'],
     projects: [
       {
         extends: true,

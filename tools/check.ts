@@ -1,0 +1,36 @@
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { formatOutcomes, runSteps, type Step, totalOf } from './lib/steps.ts';
+import { countTests } from './lib/vitest-report.ts';
+
+const REPORT = 'temp/vitest.json';
+const SUMMARY = 'temp/summary.txt';
+
+/** Every check, cheapest first. What needs the build says so, and builds nothing itself. */
+const CHECKS: readonly Step[] = [
+  { name: 'lint', command: ['npx', 'biome', 'check', '.'] },
+  { name: 'types', command: ['npm', 'run', '--silent', 'types'] },
+  { name: 'layers', command: ['npx', 'tsx', 'tools/layers.ts'] },
+  { name: 'docs', command: ['npx', 'tsx', 'tools/docs-check.ts'] },
+  { name: 'build', command: ['npm', 'run', '--silent', 'build'] },
+  { name: 'api', command: ['npx', 'tsx', 'tools/api.ts'], needs: 'build' },
+  { name: 'packages', command: ['npx', 'tsx', 'tools/package-check.ts'], needs: 'build' },
+];
+
+/** The whole suite; the JSON report beside the readable one is what gets counted. */
+const TESTS: Step = {
+  name: 'tests',
+  command: ['npx', 'vitest', 'run', '--reporter=default', '--reporter=json', `--outputFile.json=${REPORT}`],
+  count: (passed) => countTests(REPORT, passed),
+};
+
+rmSync(REPORT, { force: true });
+mkdirSync('temp', { recursive: true });
+const outcomes = await runSteps(
+  process.argv.includes('--with-tests') ? [...CHECKS, TESTS] : CHECKS,
+  console.log,
+);
+const { passed, failed } = totalOf(outcomes);
+console.log(`\n${formatOutcomes(outcomes)}`);
+// For `.ci/run`, which prints it last; the words are what it looks for.
+writeFileSync(SUMMARY, `${passed} passed, ${failed} failed\n`);
+process.exitCode = failed === 0 ? 0 : 1;

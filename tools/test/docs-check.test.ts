@@ -1,0 +1,108 @@
+import { describe, expect, test } from 'vitest';
+import { DOCS_CHECKS } from '../docs-check.ts';
+import type { Finding } from '../lib/findings.ts';
+import { CLEAN, type Files, repository } from './fixture.ts';
+
+function findingsOf(changes: Files): Finding[] {
+  const root = repository(changes);
+  return Object.values(DOCS_CHECKS).flatMap((check) => check(root));
+}
+
+const ERRORS_PAGE = CLEAN['docs/errors.md'] ?? '';
+const ARCHITECTURE = CLEAN['ARCHITECTURE.md'] ?? '';
+
+const MISTAKES: readonly { name: string; files: Files; file: string; message: string }[] = [
+  {
+    name: 'an error code without a heading',
+    files: { 'docs/errors.md': ERRORS_PAGE.replace('## `PGHERD_TIMEOUT`', '') },
+    file: 'docs/errors.md',
+    message: 'no heading for PGHERD_TIMEOUT',
+  },
+  {
+    name: 'a heading for a code that is gone',
+    files: { 'docs/errors.md': `${ERRORS_PAGE}\n## \`PGHERD_GONE\`\n` },
+    file: 'docs/errors.md',
+    message: 'PGHERD_GONE is not in ERROR_CODES',
+  },
+  {
+    name: 'codes in another order',
+    files: { 'docs/errors.md': '## `PGHERD_TIMEOUT`\n\n## `PGHERD_CLOSED`\n', 'README.md': '' },
+    file: 'docs/errors.md',
+    message: 'another order',
+  },
+  {
+    name: 'a folder that the architecture does not name',
+    files: { 'ARCHITECTURE.md': ARCHITECTURE.replace('`time`', '`tide`') },
+    file: 'ARCHITECTURE.md',
+    message: 'no row for `time`',
+  },
+  {
+    name: 'a folder that the architecture names in vain',
+    files: { 'ARCHITECTURE.md': `${ARCHITECTURE}| \`router\` | a | b |\n` },
+    file: 'ARCHITECTURE.md',
+    message: 'describes `router`',
+  },
+  {
+    name: 'a folder of which nobody knows what it does not own',
+    files: { 'ARCHITECTURE.md': ARCHITECTURE.replace('deeds', '') },
+    file: 'ARCHITECTURE.md',
+    message: 'leaves open what `model` owns',
+  },
+  {
+    name: 'an architecture without owners',
+    files: { 'ARCHITECTURE.md': '# Architecture\n' },
+    file: 'ARCHITECTURE.md',
+    message: 'no table',
+  },
+  {
+    name: 'a broken link',
+    files: { 'docs/a.md': 'See [b](../docs/b.md).\n' },
+    file: 'docs/a.md',
+    message: '../docs/b.md: no such file',
+  },
+  {
+    name: 'a broken reference',
+    files: { 'docs/a.md': 'See [b].\n\n[b]: ./b.md\n' },
+    file: 'docs/a.md',
+    message: './b.md: no such file',
+  },
+  {
+    name: 'a link to a heading that is not there',
+    files: { 'docs/a.md': '[x](errors.md#pgherd_gone)\n' },
+    file: 'docs/a.md',
+    message: 'no such heading',
+  },
+  {
+    name: 'a script that does not exist',
+    files: { 'README.md': 'Run `npm run chekc`.\n' },
+    file: 'README.md',
+    message: '"chekc"',
+  },
+  {
+    name: 'an export without a doc comment',
+    files: {
+      'packages/pgherd/src/index.ts': `export { bare } from './model/bare.ts';\n`,
+      'packages/pgherd/src/model/bare.ts': '\nexport const bare = 1;\n',
+    },
+    file: 'packages/pgherd/src/model/bare.ts',
+    message: `bare, exported from 'pgherd', has no doc comment`,
+  },
+];
+
+describe('documents', () => {
+  test('let a clean repository pass', () => {
+    expect(findingsOf({})).toEqual([]);
+  });
+
+  test.each(MISTAKES)('object to $name', ({ files, file, message }) => {
+    expect(findingsOf(files)).toEqual([
+      expect.objectContaining({ file, message: expect.stringContaining(message) }),
+      ...(message.startsWith('no row') ? [expect.anything()] : []),
+    ]);
+  });
+
+  test('take no example in a code fence, no web address and no inline code for a link', () => {
+    const text = '```md\n[x](nowhere.md)\n```\n[y](https://example.org/z) and `[z](gone.md)`\n';
+    expect(findingsOf({ 'docs/a.md': text })).toEqual([]);
+  });
+});

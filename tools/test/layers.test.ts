@@ -1,0 +1,140 @@
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { checkLayers } from '../layers.ts';
+import { type Files, REPOSITORY, repository } from './fixture.ts';
+
+const SRC = 'packages/pgherd/src';
+
+/** A planted mistake, and the rule and file that must be named for it. */
+const MISTAKES: readonly { name: string; files: Files; rule: string; file: string }[] = [
+  {
+    name: 'an import from a folder to the right',
+    files: { [`${SRC}/model/up.ts`]: `import { first } from '../dsn/dsn.ts';\nexport const x = first;\n` },
+    rule: 'layer:model',
+    file: `${SRC}/model/up.ts`,
+  },
+  {
+    name: 'an import of types only from a folder to the right',
+    files: {
+      [`${SRC}/model/up.ts`]: `import type { first } from '../dsn/dsn.ts';\nexport type X = typeof first;\n`,
+    },
+    rule: 'layer:model',
+    file: `${SRC}/model/up.ts`,
+  },
+  {
+    name: 'an import of the entry from below',
+    files: { [`${SRC}/dsn/up.ts`]: `export { ERROR_CODES } from '../index.ts';\n` },
+    rule: 'layer:dsn',
+    file: `${SRC}/dsn/up.ts`,
+  },
+  {
+    name: 'folders of one rank that import each other',
+    files: { [`${SRC}/retry/side.ts`]: `export { first } from '../dsn/dsn.ts';\n` },
+    rule: 'layer:retry',
+    file: `${SRC}/retry/side.ts`,
+  },
+  {
+    name: 'a pool that knows a connection string',
+    files: { [`${SRC}/pool/pool.ts`]: `export { first } from '../dsn/dsn.ts';\n` },
+    rule: 'layer:pool',
+    file: `${SRC}/pool/pool.ts`,
+  },
+  {
+    name: 'a cycle, even of types',
+    files: {
+      [`${SRC}/dsn/a.ts`]: `import type { B } from './b.ts';\nexport interface A { b: B }\n`,
+      [`${SRC}/dsn/b.ts`]: `import type { A } from './a.ts';\nexport interface B { a: A }\n`,
+    },
+    rule: 'no-cycle',
+    file: `${SRC}/dsn/a.ts`,
+  },
+  {
+    name: 'a folder without a rank',
+    files: { [`${SRC}/helpers/x.ts`]: 'export const x = 1;\n' },
+    rule: 'no rank',
+    file: `${SRC}/helpers`,
+  },
+  {
+    name: 'a deciding folder that reads files',
+    files: {
+      [`${SRC}/dsn/file.ts`]: `import { readFileSync } from 'node:fs';\nexport const x = readFileSync;\n`,
+    },
+    rule: 'no-node-in-pure-folders',
+    file: `${SRC}/dsn/file.ts`,
+  },
+  {
+    name: 'a dependency',
+    files: { [`${SRC}/model/dep.ts`]: `import pg from 'pg';\nexport const x = pg;\n` },
+    rule: 'no-dependencies',
+    file: `${SRC}/model/dep.ts`,
+  },
+  {
+    name: 'a driver that imports something else than a peer',
+    files: { [`${SRC}/drivers/other.ts`]: `import left from 'left-pad';\nexport const x = left;\n` },
+    rule: 'only-optional-peers',
+    file: `${SRC}/drivers/other.ts`,
+  },
+  {
+    name: 'a test helper that loads pgherd',
+    files: {
+      'packages/testing/src/index.ts': `import { ERROR_CODES } from 'pgherd';\nexport const x = ERROR_CODES;\n`,
+    },
+    rule: 'testing-takes-types-only',
+    file: 'packages/testing/src/index.ts',
+  },
+  {
+    name: 'a test helper that loads pgherd for a type',
+    files: {
+      'packages/testing/src/index.ts': `import { type ERROR_CODES } from 'pgherd';\nexport type X = ERROR_CODES;\n`,
+    },
+    rule: 'import type',
+    file: 'packages/testing/src/index.ts',
+  },
+  {
+    name: 'a relative path into another package',
+    files: { 'packages/cli/src/index.ts': `export { first } from '../../pgherd/src/dsn/dsn.ts';\n` },
+    rule: 'no-relative-path-into-another-package',
+    file: 'packages/cli/src/index.ts',
+  },
+  {
+    name: 'an import that leads nowhere',
+    files: { [`${SRC}/dsn/lost.ts`]: `export { y } from './nowhere.ts';\n` },
+    rule: 'resolvable',
+    file: `${SRC}/dsn/lost.ts`,
+  },
+];
+
+describe('layers', () => {
+  test('let a clean repository pass', async () => {
+    const root = repository({
+      'packages/testing/src/index.ts': `import type { ERROR_CODES } from 'pgherd';\nexport type X = typeof ERROR_CODES;\n`,
+      'packages/cli/src/index.ts': `export { first } from 'pgherd/dsn';\n`,
+    });
+    expect(await checkLayers(root)).toEqual([]);
+  });
+
+  test.each(MISTAKES)('object to $name', async ({ files, rule, file }) => {
+    const findings = await checkLayers(repository(files));
+    expect(findings).toContainEqual(
+      expect.objectContaining({ file, message: expect.stringContaining(rule) }),
+    );
+  });
+
+  test('as a command, fail with the place and the rule', { timeout: 30_000 }, () => {
+    const [upward] = MISTAKES;
+    const root = repository(upward?.files);
+    const { status, stderr } = spawnSync(
+      process.execPath,
+      ['--import', 'tsx', join(REPOSITORY, 'tools/layers.ts'), root],
+      {
+        cwd: REPOSITORY,
+        encoding: 'utf8',
+      },
+    );
+    expect(stderr).toContain(
+      'packages/pgherd/src/model/up.ts  imports packages/pgherd/src/dsn/dsn.ts (layer:model',
+    );
+    expect(status).toBe(1);
+  });
+});
