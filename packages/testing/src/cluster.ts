@@ -9,6 +9,7 @@ import {
   type SwitchoverResult,
   switchover,
 } from './referee.ts';
+import { streamsFrom } from './streaming.ts';
 import { pause, waitUntil } from './wait.ts';
 
 /** When a failover begins. */
@@ -118,18 +119,21 @@ export class TestCluster implements AsyncDisposable {
     }
   }
 
-  /** Resolves when every running standby streams from the primary. */
+  /**
+   * Resolves when every running standby streams from the primary, on the primary's timeline. Default limit 15,000 ms.
+   *
+   * @throws {@link TestClusterError} when the time is up, with the ends of all logs.
+   */
   async waitForStreaming(timeoutMs = 15_000): Promise<void> {
-    const expected = this.standbys.filter((node) => node.state === 'running').map((node) => node.name);
-    const question = `select application_name as name from pg_stat_replication where state = 'streaming'`;
     const primary = this.currentPrimary;
-    const streaming = async (): Promise<boolean> => {
-      const names = (await primary.admin.query(question)).map((row) => row['name']);
-      return expected.every((name) => names.includes(name));
+    const expected = this.standbys.filter((node) => node.state === 'running');
+    const what = `${expected.map((node) => node.name).join(', ')} to stream from ${primary.name}`;
+    const all = async (): Promise<boolean> => {
+      const streaming = await Promise.all(expected.map((node) => streamsFrom(primary, node)));
+      return streaming.every(Boolean);
     };
-    const what = `${expected.join(', ')} to stream from ${primary.name}`;
     try {
-      await waitUntil(streaming, { timeoutMs, what });
+      await waitUntil(all, { timeoutMs, what });
     } catch (error) {
       const logs = this.nodes.map((node) => `--- ${node.name}\n${node.log.tail(8)}`).join('\n');
       throw new TestClusterError(error instanceof Error ? error.message : what, {

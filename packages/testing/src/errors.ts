@@ -11,14 +11,19 @@ export interface TestClusterErrorOptions {
  * tail of the server's log where that helps.
  */
 export class TestClusterError extends Error {
-  /** The last lines of the server's log, when a server was involved. */
-  readonly logTail: string | undefined;
+  /** Not a plain property: it is in the message, and would be printed twice. */
+  readonly #logTail: string | undefined;
 
   constructor(message: string, options: TestClusterErrorOptions = {}) {
     const text = options.logTail ? `${message}\nThe server's log ends with:\n${options.logTail}` : message;
     super(text, options.cause === undefined ? undefined : { cause: options.cause });
     this.name = 'TestClusterError';
-    this.logTail = options.logTail;
+    this.#logTail = options.logTail;
+  }
+
+  /** The last lines of the server's log, when a server was involved. */
+  get logTail(): string | undefined {
+    return this.#logTail;
   }
 }
 

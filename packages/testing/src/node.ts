@@ -1,4 +1,4 @@
-import { chmod, rm, writeFile } from 'node:fs/promises';
+import { chmod, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { Admin } from './admin.ts';
 import { exists } from './cache.ts';
@@ -215,8 +215,11 @@ export class TestNode {
   async configure(settings: ServerSettings): Promise<void> {
     this.settings = { ...this.settings, ...settings };
     const file = path.join(this.dataDirectory, 'node.conf');
-    await writeFile(file, renderLines(this.settings));
-    await this.surroundings.giveTo(file);
+    // By a rename: a process that rereads its settings just now must not find half a file.
+    const draft = `${file}.draft`;
+    await writeFile(draft, renderLines(this.settings));
+    await this.surroundings.giveTo(draft);
+    await rename(draft, file);
     if (this.state === 'running') this.server.reload();
   }
 

@@ -2,6 +2,7 @@ import { KIT_APPLICATION_NAME } from './admin.ts';
 import { formatLsn, parseLsn, readControlFile } from './control-file.ts';
 import { messageOf, TestClusterError } from './errors.ts';
 import type { TestNode } from './node.ts';
+import { streamsFrom } from './streaming.ts';
 import { pause, waitUntil } from './wait.ts';
 
 /** What the referee needs to know of the cluster. */
@@ -143,11 +144,8 @@ async function checkCandidate(view: RefereeView, to: TestNode): Promise<void> {
   if (view.primary.state !== 'running')
     refuse(`the primary ${view.primary.name} is ${view.primary.state}; use failover`);
   if (to.state !== 'running') refuse(`it is ${to.state}`);
-  const [row] = await view.primary.admin.query(
-    `select state from pg_stat_replication where application_name = $1 and state = 'streaming'`,
-    [to.name],
-  );
-  if (!row) refuse(`it does not stream from ${view.primary.name}`);
+  const streams = waitUntil(() => streamsFrom(view.primary, to), { timeoutMs: 2_000 });
+  await streams.catch(() => refuse(`it does not stream from ${view.primary.name}`));
 }
 
 /** New transactions are read-only from now on, in every session. Resolves with the server's time when that was so. */

@@ -1,0 +1,20 @@
+import type { TestNode } from './node.ts';
+
+/**
+ * Whether a standby streams from this primary on the primary's own timeline. A standby that followed the primary before its promotion
+ * counts as streaming for a moment, until it is sent away to come back on the new timeline.
+ */
+export async function streamsFrom(primary: TestNode, standby: TestNode): Promise<boolean> {
+  const [[sender], [receiver]] = await Promise.all([
+    primary.admin.query(
+      `select substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) as timeline from pg_stat_replication
+       where application_name = $1 and state = 'streaming'`,
+      [standby.name],
+    ),
+    standby.admin.query(
+      `select received_tli as timeline from pg_stat_wal_receiver where status = 'streaming'`,
+    ),
+  ]);
+  if (!sender || !receiver) return false;
+  return Number.parseInt(String(sender['timeline']), 16) === receiver['timeline'];
+}
