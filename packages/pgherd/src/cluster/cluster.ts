@@ -268,8 +268,14 @@ class HerdCluster<C> implements Cluster<C> {
 
 /** Options of the call over those of `with`; what the call leaves open stays. */
 function merged(defaults: CallOptions, options: CallOptions): CallOptions {
+  if (!hasAny(options)) return defaults;
   const given = Object.entries(options).filter(([, value]) => value !== undefined);
   return { ...defaults, ...Object.fromEntries(given) };
+}
+
+function hasAny(options: object): boolean {
+  for (const _name in options) return true;
+  return false;
 }
 
 /** A transaction that only reads goes to a standby unless it says otherwise. */

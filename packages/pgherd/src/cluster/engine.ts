@@ -40,7 +40,7 @@ export class Engine<C> {
   async execute(statement: Statement, call: Call): Promise<QueryResult<Row>> {
     const progress: Progress = { attempts: 0, movedBefore: false };
     for (;;) {
-      const session = await this.acquire(call);
+      const session = this.#acquireAtOnce(call) ?? (await this.acquire(call));
       progress.attempts++;
       session.movable = true;
       try {
@@ -91,7 +91,7 @@ export class Engine<C> {
     try {
       const result = await this.#within(answer, session, call);
       landed?.(true);
-      if (node !== undefined) node.answered++;
+      if (node !== undefined) this.#noteAnswer(node, session);
       return result;
     } catch (error) {
       landed?.(classifyError(error).severity !== undefined);
@@ -216,6 +216,31 @@ export class Engine<C> {
     );
   }
 
+  #noteAnswer(node: NodeRuntime<C>, session: Session<C>): void {
+    node.answered++;
+    if (!node.isOk) this.#herd.noteAnswer(session.node, session.generation);
+  }
+
+  /** The path of nearly every call: a suitable node is known and has an idle connection of the right access. */
+  #acquireAtOnce(call: Call): Session<C> | undefined {
+    if (call.signal?.aborted === true || this.#herd.isClosed) return undefined;
+    const node = this.#pick(call, NOBODY);
+    const session = node?.pool.tryAcquire((one) => one.access === call.access);
+    if (session === undefined) return undefined;
+    if (session.access !== call.access) {
+      this.release(session);
+      return undefined;
+    }
+    this.#hand(session, call);
+    return session;
+  }
+
+  #hand(session: Session<C>, call: Call): void {
+    session.use = call.access;
+    session.connection.setRef(true);
+    if (call.access === 'read-write') this.#herd.noteWriter(session.node);
+  }
+
   #pick(call: Call, avoid: ReadonlySet<string>): NodeRuntime<C> | undefined {
     const herd = this.#herd;
     for (const tier of herd.select(call.demand).tiers) {
@@ -262,9 +287,8 @@ export class Engine<C> {
   }
 
   async #prepare(session: Session<C>, call: Call): Promise<Session<C> | undefined> {
-    session.use = call.access;
-    session.connection.setRef(true);
     if (session.access !== call.access) {
+      session.connection.setRef(true);
       try {
         await this.#within(session.setAccess(call.access), session, call);
       } catch {
@@ -276,7 +300,7 @@ export class Engine<C> {
         return undefined;
       }
     }
-    if (call.access === 'read-write') this.#herd.noteWriter(session.node);
+    this.#hand(session, call);
     return session;
   }
 
@@ -323,6 +347,8 @@ export class Engine<C> {
     });
   }
 }
+
+const NOBODY: ReadonlySet<string> = new Set();
 
 /** Errors of the pool that are the caller's business, not the node's. */
 const PASSED_ON: ReadonlySet<string> = new Set([

@@ -91,6 +91,11 @@ export class Herd<C> {
     this.#replace(before, withIncumbent(before, node, this.settings));
   }
 
+  /** A statement was answered: a node that was silent is not. */
+  noteAnswer(node: string, generation: number): void {
+    this.observe({ kind: 'bytes-received', node, at: this.settings.clock.now(), generation });
+  }
+
   /** ParameterStatus of any connection. */
   parameter(node: string, generation: number, name: string, value: string): void {
     if (name === 'in_hot_standby') {
@@ -248,10 +253,13 @@ export class Herd<C> {
     writable: NodeDescription | undefined,
   ): void {
     for (const node of after.nodes) {
+      const runtime = this.nodes.get(node.name);
+      if (runtime === undefined) continue;
+      runtime.isOk = node.health === 'ok';
       const old = findNode(before, node.name) ?? node;
       const newerPrimaryKnown = writable !== undefined && writable.name !== node.name;
       const treatment = treatConnections(old, node, newerPrimaryKnown);
-      if (treatment.reason !== '') this.nodes.get(node.name)?.treat(treatment);
+      if (treatment.reason !== '') runtime.treat(treatment);
     }
   }
 

@@ -38,6 +38,8 @@ export class NodeRuntime<C> {
   lastPick = 0;
   answered = 0;
   failures = 0;
+  /** Whether the picture of now says that the node is ok. */
+  isOk = false;
 
   constructor(name: string, ports: RuntimePorts<C>) {
     this.name = name;

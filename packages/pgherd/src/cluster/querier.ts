@@ -27,6 +27,8 @@ export interface Querier {
   maybeOne<R = Row>(config: QueryConfig): Promise<R | undefined>;
 }
 
+const NO_OPTIONS: CallOptions = Object.freeze({});
+
 /** Runs one statement. */
 export type Run = (statement: Statement, options: CallOptions) => Promise<QueryResult<Row>>;
 
@@ -60,7 +62,10 @@ function normalize(
   values: readonly unknown[] | undefined,
   options: CallOptions | undefined,
 ): readonly [Statement, CallOptions] {
-  const config: QueryConfig = typeof first === 'string' ? { ...options, text: first, values } : first;
+  if (typeof first === 'string' && (values === undefined || Array.isArray(values))) {
+    return [{ text: first, values }, options ?? NO_OPTIONS];
+  }
+  const config: QueryConfig = typeof first === 'string' ? { text: first, values } : first;
   if (typeof config !== 'object' || config === null || typeof config.text !== 'string') {
     throw invalid('The statement must be a text, or an object with a text.');
   }
