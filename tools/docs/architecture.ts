@@ -8,7 +8,10 @@ const PAGE = 'ARCHITECTURE.md';
 const LAYERED = 'packages/pgherd/src';
 
 interface Row {
-  readonly folder: string;
+  /** The sources that the section's heading names: `packages/testing/src`. */
+  readonly sources: string;
+  /** First cell: a folder or a file of the sources, with or without ending. */
+  readonly part: string;
   readonly owns: string;
   readonly doesNotOwn: string;
   readonly line: number;
@@ -21,36 +24,46 @@ export function checkArchitecture(root: string): Finding[] {
   if (rows === undefined) {
     return [{ file: PAGE, message: 'has no table with the columns "Owns" and "Does not own".' }];
   }
-  const folders = foldersIn(root, LAYERED);
-  const missing = folders
-    .filter((folder) => !rows.some((row) => row.folder === folder))
+  const missing = foldersIn(root, LAYERED)
+    .filter((folder) => !rows.some(({ sources, part }) => sources === LAYERED && part === folder))
     .map((folder) => ({
       file: PAGE,
       message: `has no row for \`${folder}\` in the table of what each part owns.`,
     }));
   const empty = rows
     .filter(({ owns, doesNotOwn }) => owns === '' || doesNotOwn === '')
-    .map(({ folder, line }) => ({
+    .map(({ part, line }) => ({
       file: PAGE,
       line,
-      message: `leaves open what \`${folder}\` owns or does not own.`,
+      message: `leaves open what \`${part}\` owns or does not own.`,
     }));
   const gone = rows
-    .filter(({ folder }) => !folders.includes(folder))
-    .map(({ folder, line }) => ({
+    .filter(
+      ({ sources, part }) =>
+        !['', '.ts', '.tsx', '.mjs'].some((end) => existsSync(join(root, sources, part + end))),
+    )
+    .map(({ sources, part, line }) => ({
       file: PAGE,
       line,
-      message: `describes \`${folder}\`, which ${LAYERED} lacks.`,
+      message: `describes \`${part}\`, which ${sources} lacks.`,
     }));
   return [...missing, ...empty, ...gone];
 }
 
-/** The rows whose first cell is a folder in backticks, of each table with both columns; `undefined` without such a table. */
+/**
+ * One row for each part named in backticks in the first cell, of every table that has both columns; `undefined` without such
+ * a table. A table belongs to the package that the heading above it names, else to the library.
+ */
 function ownershipRows(text: string): Row[] | undefined {
   const rows: Row[] = [];
+  let sources = LAYERED;
   let columns: { owns: number; doesNotOwn: number } | undefined;
   let found = false;
   proseLines(text).forEach((content, index) => {
+    if (content.startsWith('#')) {
+      const folder = /packages\/[\w-]+/.exec(content)?.[0];
+      sources = folder === undefined ? LAYERED : `${folder}/src`;
+    }
     if (!content.trimStart().startsWith('|')) {
       columns = undefined;
       return;
@@ -62,10 +75,11 @@ function ownershipRows(text: string): Row[] | undefined {
       found = true;
       return;
     }
-    const folder = /^`([\w-]+)\/?`$/.exec(cells[0] ?? '')?.[1];
-    if (columns === undefined || folder === undefined) return;
-    const { owns, doesNotOwn } = columns;
-    rows.push({ folder, owns: cells[owns] ?? '', doesNotOwn: cells[doesNotOwn] ?? '', line: index + 1 });
+    if (columns === undefined) return;
+    const owned = { owns: cells[columns.owns] ?? '', doesNotOwn: cells[columns.doesNotOwn] ?? '' };
+    for (const [, part] of (cells[0] ?? '').matchAll(/`([\w./-]+?)\/?`/g)) {
+      if (part !== undefined) rows.push({ sources, part, ...owned, line: index + 1 });
+    }
   });
   return found ? rows : undefined;
 }

@@ -89,7 +89,7 @@ export function checkScripts(root: string, scripts: Readonly<Record<string, stri
     readFileSync(join(root, file), 'utf8')
       .split('\n')
       .flatMap((line, index) =>
-        [...line.matchAll(/\bnpm (?:run ([\w:-]+)|(test)\b)/g)].flatMap(([, run, test]) => {
+        [...line.matchAll(/\bnpm (?:run (?:--?\S+ )*(\w[\w:-]*)|(test)\b)/g)].flatMap(([, run, test]) => {
           const name = run ?? test ?? '';
           if (Object.hasOwn(scripts, name)) return [];
           return [

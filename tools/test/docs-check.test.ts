@@ -101,6 +101,26 @@ describe('documents', () => {
     ]);
   });
 
+  test('look for the parts of another package among its own sources', () => {
+    const table = '## `packages/testing`\n\n| part | owns | does not own |\n| --- | --- | --- |\n';
+    const rows = '| `proxy/`, `server` | bytes | protocol |\n| `referee` | failover | belief |\n';
+    const files = {
+      'ARCHITECTURE.md': `${ARCHITECTURE}\n${table}${rows}`,
+      'packages/testing/src/proxy/proxy.ts': '',
+      'packages/testing/src/server.ts': '',
+    };
+    expect(findingsOf(files)).toEqual([
+      expect.objectContaining({ message: 'describes `referee`, which packages/testing/src lacks.' }),
+    ]);
+  });
+
+  test('know that a script may follow the flags of npm', () => {
+    const files = { 'README.md': 'Run `npm run --silent demo -- --json` or `npm run --silent check`.\n' };
+    expect(findingsOf(files)).toEqual([
+      expect.objectContaining({ message: expect.stringContaining('"demo"') }),
+    ]);
+  });
+
   test('take no example in a code fence, no web address and no inline code for a link', () => {
     const text = '```md\n[x](nowhere.md)\n```\n[y](https://example.org/z) and `[z](gone.md)`\n';
     expect(findingsOf({ 'docs/a.md': text })).toEqual([]);
