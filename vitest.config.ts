@@ -4,7 +4,7 @@ import { defineConfig } from 'vitest/config';
 const source = { conditions: ['@pgherd/source'] };
 
 export default defineConfig({
-  ssr: { resolve: { conditions: ['@pgherd/source', 'node', 'import', 'module', 'default'] } },
+  ssr: { resolve: { conditions: ['@pgherd/source', 'node', 'module'] } },
   resolve: source,
   test: {
     globalSetup: ['./tools/vitest/leftovers.ts'],
