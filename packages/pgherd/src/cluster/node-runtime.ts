@@ -167,6 +167,8 @@ export class NodeRuntime<C> {
       database: plan.database,
       password: settings.password ?? host?.password,
       tls: plan.tls,
+      requireAuth: plan.requireAuth,
+      channelBinding: plan.channelBinding,
       applicationName:
         purpose === undefined ? settings.applicationName : `${settings.applicationName} ${purpose}`,
       startup,

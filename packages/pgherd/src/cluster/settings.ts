@@ -1,5 +1,6 @@
 import type { Driver } from '../driver/port.ts';
 import type { ConnectionPlan } from '../dsn/index.ts';
+import { PgHerdError } from '../model/errors.ts';
 import { TARGETS, type Target } from '../model/names.ts';
 import { Secret } from '../model/secret.ts';
 import { type Logger, silentLogger } from '../observe/logger.ts';
@@ -48,6 +49,7 @@ export function resolveSettings<C>(options: ClusterOptions<C>): ClusterSettings<
   const random = options.random ?? systemRandom;
   const portRule = values.get('portRule') === 'libpq' ? 'libpq' : 'last-serves-all';
   const plan = planFromSurroundings({ url: options.url ?? '', env: options.env, random, portRule });
+  refusePooler(plan);
   const number = (name: string) => Number(values.get(name));
   return Object.freeze({
     plan,
@@ -80,6 +82,15 @@ export function resolveSettings<C>(options: ClusterOptions<C>): ClusterSettings<
     clock: options.clock ?? systemClock,
     random,
   });
+}
+
+/** A pooler hides the server behind it and takes no session settings: better no connection than a wrong one. */
+function refusePooler(plan: ConnectionPlan): void {
+  if (plan.pooler !== true) return;
+  throw new PgHerdError(
+    'PGHERD_UNSUPPORTED',
+    'pgbouncer=true: poolers in between are not supported yet. Name the PostgreSQL servers themselves in the URL.',
+  );
 }
 
 function targetOf(given: Target | undefined, plan: ConnectionPlan): Target {

@@ -38,6 +38,10 @@ export interface ConnectRequest {
   readonly database: string;
   readonly password?: Secret | undefined;
   readonly tls: TlsRequest;
+  /** Methods by which the server may ask for a proof of identity; `undefined` for any. `none`: it need not ask. */
+  readonly requireAuth?: readonly string[] | undefined;
+  /** Whether the authentication must be bound to the TLS channel. */
+  readonly channelBinding?: 'disable' | 'prefer' | 'require' | undefined;
   readonly applicationName?: string | undefined;
   /** Startup parameters by name. */
   readonly startup: Readonly<Record<string, string>>;

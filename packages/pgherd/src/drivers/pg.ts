@@ -9,13 +9,14 @@ import type {
 } from '../driver/port.ts';
 import { PgHerdError } from '../model/errors.ts';
 import type { Row, Statement } from '../model/statement.ts';
+import { type AuthenticationWire, guardAuthentication } from './pg-auth.ts';
 import { type TlsAttempt, tlsAttempts, tlsOptions } from './pg-tls.ts';
 
 /**
  * The parts of `pg` that the adapter stands on. `connection` is not public API: the events of the wire and the socket
  * are to be had nowhere else, and `pg` 8.16 to 8.23 have them in this shape.
  */
-interface PgWire {
+type PgWire = AuthenticationWire & {
   on(
     event: 'parameterStatus',
     fn: (message: { parameterName: string; parameterValue: string }) => void,
@@ -24,7 +25,7 @@ interface PgWire {
   on(event: 'commandComplete', fn: (message: { text: string }) => void): void;
   readonly stream: { destroy(): void; readonly bytesRead: number; ref?(): void; unref?(): void };
   parsedStatements: Record<string, string>;
-}
+};
 
 interface PgResult {
   readonly rows: Row[];
@@ -150,6 +151,11 @@ async function connectOnce(
   signal.throwIfAborted();
   const client = new module.Client(config);
   const connection = new PgConnection(client, listener);
+  let refusal: unknown;
+  connection.guard(request, (error) => {
+    refusal ??= error;
+    connection.destroy();
+  });
   const onAbort = () => connection.destroy();
   signal.addEventListener('abort', onAbort, { once: true });
   try {
@@ -158,7 +164,7 @@ async function connectOnce(
     return connection;
   } catch (error) {
     connection.destroy();
-    throw signal.aborted ? signal.reason : error;
+    throw refusal ?? (signal.aborted ? signal.reason : error);
   } finally {
     signal.removeEventListener('abort', onAbort);
   }
@@ -176,6 +182,7 @@ async function clientConfig(request: ConnectRequest, attempt: TlsAttempt): Promi
     sslnegotiation: request.tls.negotiation,
     keepAlive: request.keepAliveMs !== undefined,
     keepAliveInitialDelayMillis: request.keepAliveMs ?? 0,
+    enableChannelBinding: attempt === 'tls' && request.channelBinding === 'require',
     application_name: request.applicationName ?? '',
     options: startupOptions(request.startup),
     connectionTimeoutMillis: 0,
@@ -255,6 +262,11 @@ class PgConnection implements DriverConnection<Client> {
 
   get bytesReceived(): number {
     return this.#inside.connection.stream.bytesRead;
+  }
+
+  /** Holds the server to the authentication that was asked for; called before connecting. */
+  guard(request: ConnectRequest, refuse: (error: PgHerdError) => void): void {
+    guardAuthentication(this.#inside.connection, request, refuse);
   }
 
   /** From now on the end of the connection is news. */

@@ -56,7 +56,7 @@ const RULES: readonly Rule[] = [
   { codes: ['53300'], kind: 'too-many-connections' },
   { codes: ['25006'], kind: 'read-only', nodeVerdict: 'read-only' },
   { codes: ['57014'], kind: 'cancelled' },
-  { codes: ['28'], kind: 'authentication' },
+  { codes: ['28', 'PGHERD_AUTHENTICATION_FAILED'], kind: 'authentication' },
   { codes: ['3D000'], kind: 'database-missing' },
   { codes: ['23'], kind: 'constraint' },
   { codes: ['08P01'], kind: 'statement' },

@@ -1,0 +1,48 @@
+import type { ConnectRequest } from '../driver/port.ts';
+import { PgHerdError } from '../model/errors.ts';
+
+/** The messages by which a server asks for a proof of identity. */
+export interface AuthenticationWire {
+  on(event: 'authenticationCleartextPassword' | 'authenticationMD5Password', fn: () => void): void;
+  on(event: 'authenticationSASL', fn: (message: { mechanisms: string[] }) => void): void;
+  on(event: 'authenticationOk', fn: () => void): void;
+}
+
+const CHANNEL_BOUND = 'SCRAM-SHA-256-PLUS';
+
+/**
+ * Holds the server to `require_auth` and `channel_binding=require`, as libpq does: a server that asks for less, or for
+ * nothing, is not the one we were told to trust, and must not see the password. Must listen before `pg` does.
+ */
+export function guardAuthentication(
+  wire: AuthenticationWire,
+  request: ConnectRequest,
+  refuse: (error: PgHerdError) => void,
+): void {
+  const { requireAuth, channelBinding } = request;
+  const bound = channelBinding === 'require';
+  if (requireAuth === undefined && !bound) return;
+  let asked = false;
+  const demand = (method: string, isBound: boolean) => {
+    asked = true;
+    if (requireAuth !== undefined && !requireAuth.includes(method)) {
+      refuse(refusal(`it asks for ${method}, and require_auth allows ${requireAuth.join(', ')}`));
+    } else if (bound && !isBound) {
+      refuse(
+        refusal('it does not bind the authentication to the TLS channel, as channel_binding=require demands'),
+      );
+    }
+  };
+  wire.on('authenticationCleartextPassword', () => demand('password', false));
+  wire.on('authenticationMD5Password', () => demand('md5', false));
+  wire.on('authenticationSASL', ({ mechanisms }) =>
+    demand('scram-sha-256', mechanisms.includes(CHANNEL_BOUND)),
+  );
+  wire.on('authenticationOk', () => {
+    if (!asked) demand('none', false);
+  });
+}
+
+function refusal(reason: string): PgHerdError {
+  return new PgHerdError('PGHERD_AUTHENTICATION_FAILED', `The server was not given the password: ${reason}.`);
+}
