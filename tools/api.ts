@@ -1,5 +1,13 @@
 import { spawnSync } from 'node:child_process';
-import { copyFileSync, existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import {
   CompilerState,
@@ -96,8 +104,15 @@ function writeReports(root: string, entries: readonly PublicEntry[]): Finding[] 
         found.push({ file: entry.types, message: message.text });
     };
     Extractor.invoke(config, { localBuild: false, compilerState, messageCallback });
+    dropLineNumbers(join(root, CURRENT, reportName(entry.specifier)));
   }
   return found;
+}
+
+/** `// src/cluster.ts:39:5 - (…)` would change with every line above it. */
+function dropLineNumbers(report: string): void {
+  const text = readFileSync(report, 'utf8');
+  writeFileSync(report, text.replace(/^(\/\/ \S+\.tsx?):\d+:\d+ - /gm, '$1 - '));
 }
 
 function extractorConfig(root: string, entry: PublicEntry): ExtractorConfig {
