@@ -227,7 +227,7 @@ export function connectFailureOf(error: unknown): ConnectFailure {
     case 'shutdown':
       return 'starting-up';
     default:
-      return failureOfCode(causeChain(error).map(codeOf));
+      return failureOf(causeChain(error));
   }
 }
 
@@ -236,7 +236,13 @@ function codeOf(link: unknown): string | undefined {
   return typeof link.code === 'string' ? link.code : undefined;
 }
 
-function failureOfCode(codes: readonly (string | undefined)[]): ConnectFailure {
+/** OpenSSL's names for a certificate that is not believed, as Node reports them. */
+const CERTIFICATE_CODES =
+  /^(ERR_TLS|ERR_SSL|CERT_|UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_|HOSTNAME_MISMATCH|EPROTO)/;
+const NO_TLS_MESSAGE = 'The server does not support SSL connections';
+
+function failureOf(chain: readonly unknown[]): ConnectFailure {
+  const codes = chain.map(codeOf);
   const has = (...wanted: readonly string[]) =>
     codes.some((code) => code !== undefined && wanted.includes(code));
   if (has('PGHERD_SERVER_TOO_OLD')) return 'server-too-old';
@@ -244,7 +250,8 @@ function failureOfCode(codes: readonly (string | undefined)[]): ConnectFailure {
   if (has('ECONNREFUSED', 'ENOENT')) return 'refused';
   if (has('EHOSTUNREACH', 'ENETUNREACH', 'EHOSTDOWN', 'EACCES')) return 'unreachable';
   if (has('ENOTFOUND', 'EAI_AGAIN')) return 'name-not-found';
-  if (codes.some((code) => code?.startsWith('ERR_TLS') || code?.startsWith('ERR_SSL'))) return 'tls';
+  if (codes.some((code) => code !== undefined && CERTIFICATE_CODES.test(code))) return 'tls';
+  if (chain.some((link) => link instanceof Error && link.message === NO_TLS_MESSAGE)) return 'tls';
   if (has('ECONNRESET', 'EPIPE')) return 'closed';
   return 'other';
 }

@@ -6,6 +6,7 @@ import type { NodeAddress, NodeDescription } from '../model/topology.ts';
 const LASTING_FAILURES: ReadonlySet<ConnectFailure> = new Set([
   'authentication',
   'database-missing',
+  'tls',
   'server-too-old',
 ]);
 
