@@ -6,6 +6,8 @@ const FIRST_LOOK_MS = 50;
 const UNUSUAL_FACTOR = 4;
 /** Growth of the age at which the same statement causes the next look. */
 const NEXT_LOOK_FACTOR = 4;
+/** A duration nobody confirmed for this long counts half, milliseconds: a node that was slow once gets another chance. */
+const HALF_LIFE_MS = 5_000;
 /** Weight of the newest duration in the smoothed one. */
 const EWMA_WEIGHT = 0.2;
 
@@ -27,6 +29,7 @@ export class InFlight {
   readonly #flights = new Set<Flight>();
   #timer: Timer | undefined;
   #ewmaMs: number | undefined;
+  #measuredAt = 0;
 
   constructor(clock: Clock, onSlow: () => void) {
     this.#clock = clock;
@@ -37,9 +40,11 @@ export class InFlight {
     return this.#flights.size;
   }
 
-  /** Smoothed duration of a statement, milliseconds. */
+  /** Smoothed duration of a statement, milliseconds; fades while nothing is measured. */
   get ewmaMs(): number | undefined {
-    return this.#ewmaMs;
+    if (this.#ewmaMs === undefined) return undefined;
+    const ageMs = this.#clock.now() - this.#measuredAt;
+    return ageMs < HALF_LIFE_MS / 10 ? this.#ewmaMs : this.#ewmaMs * 0.5 ** (ageMs / HALF_LIFE_MS);
   }
 
   start(): Landed {
@@ -50,7 +55,8 @@ export class InFlight {
     this.#timer ??= this.#schedule();
     return (answered) => {
       if (!this.#flights.delete(flight) || !answered) return;
-      const tookMs = this.#clock.now() - now;
+      this.#measuredAt = this.#clock.now();
+      const tookMs = this.#measuredAt - now;
       this.#ewmaMs =
         this.#ewmaMs === undefined ? tookMs : this.#ewmaMs + (tookMs - this.#ewmaMs) * EWMA_WEIGHT;
     };
