@@ -1,23 +1,13 @@
 import { PgHerdError } from '../model/errors.ts';
-import type { Deadline } from '../time/deadline.ts';
 import type { Clock, Random, Timer } from '../time/port.ts';
-import { Queue, type Remove } from './queue.ts';
 import type { PoolFactory, PoolSettings, PoolStats } from './settings.ts';
+import { type AcquireRequest, throwIfAborted, Waiters } from './waiters.ts';
 
 /** Told to callers who wait for a resource that will not come: look elsewhere. Never leaves the library. */
 export class Redirected extends Error {}
 
 /** How many idle resources are looked at for one that the caller prefers. */
 const PREFERENCE_DEPTH = 8;
-
-/** What a caller asks of {@link Pool.acquire}. */
-export interface AcquireRequest<R> {
-  /** Give up at this moment of the pool's clock. */
-  readonly deadline: Deadline;
-  readonly signal?: AbortSignal | undefined;
-  /** Which of several idle resources is liked better. */
-  readonly prefer?: ((resource: R) => boolean) | undefined;
-}
 
 interface Entry<R> {
   readonly resource: R;
@@ -26,11 +16,6 @@ interface Entry<R> {
   state: 'idle' | 'leased' | 'validating';
   uses: number;
   idleSince: number;
-}
-
-interface Waiter<R> {
-  readonly resolve: (resource: R) => void;
-  readonly reject: (error: unknown) => void;
 }
 
 /** The ports of a pool. */
@@ -53,7 +38,7 @@ export class Pool<R extends object> {
   readonly #ports: PoolPorts;
   readonly #entries = new Map<R, Entry<R>>();
   readonly #idle: Entry<R>[] = [];
-  readonly #waiters = new Queue<Waiter<R>>();
+  readonly #waiters: Waiters<R>;
   readonly #opening = new Set<AbortController>();
   #generation = 0;
   #opened = 0;
@@ -66,6 +51,7 @@ export class Pool<R extends object> {
     this.#settings = settings;
     this.#factory = factory;
     this.#ports = ports;
+    this.#waiters = new Waiters<R>(ports.clock, (waitedMs) => this.#lateError(waitedMs));
   }
 
   /** A snapshot of the counts. */
@@ -150,7 +136,7 @@ export class Pool<R extends object> {
 
   /** Sends everybody who waits to look elsewhere. */
   redirectWaiters(reason: string): void {
-    this.#rejectWaiters(() => new Redirected(reason));
+    this.#waiters.rejectAll(() => new Redirected(reason));
   }
 
   /** Destroys every resource that `which` names, leased or not. */
@@ -174,7 +160,7 @@ export class Pool<R extends object> {
   async close(): Promise<void> {
     this.#closing = true;
     this.#reaper?.cancel();
-    this.#rejectWaiters(closedError);
+    this.#waiters.rejectAll(closedError);
     for (const controller of this.#opening) controller.abort(closedError());
     for (const entry of this.#idle.splice(0)) this.#discard(entry, 'the pool is closing');
     if (this.#entries.size === 0) return;
@@ -216,9 +202,9 @@ export class Pool<R extends object> {
   /** Gives a free entry to whoever waits longest, else puts it into the stack. */
   #settle(entry: Entry<R>): void {
     entry.idleSince = this.#ports.clock.now();
-    const waiter = this.#waiters.shift();
-    if (waiter === undefined) this.#putIdle(entry);
-    else waiter.resolve(this.#lease(entry));
+    const hand = this.#waiters.next();
+    if (hand === undefined) this.#putIdle(entry);
+    else hand(this.#lease(entry));
   }
 
   #needsValidation(entry: Entry<R>): boolean {
@@ -240,39 +226,15 @@ export class Pool<R extends object> {
       const sentence = `${maxWaiting} callers wait for one of ${max} connections already (pool.maxWaiting)`;
       return Promise.reject(new PgHerdError('PGHERD_POOL_FULL', sentence, { details: { maxWaiting, max } }));
     }
-    return new Promise<R>((resolve, reject) => {
-      const cleanUp: (() => void)[] = [];
-      const settle = () => {
-        for (const step of cleanUp) step();
-      };
-      const waiter: Waiter<R> = {
-        resolve: (resource) => {
-          settle();
-          resolve(resource);
-        },
-        reject: (error) => {
-          settle();
-          reject(error);
-        },
-      };
-      const remove = this.#waiters.push(waiter);
-      this.#watchDeadline(request.deadline, waiter, remove, cleanUp);
-      watchSignal(request.signal, waiter, remove, cleanUp);
-      this.#fill();
-    });
+    const waiting = this.#waiters.wait(request);
+    this.#fill();
+    return waiting;
   }
 
-  #watchDeadline(deadline: Deadline, waiter: Waiter<R>, remove: Remove, cleanUp: (() => void)[]): void {
-    if (deadline === Number.POSITIVE_INFINITY) return;
-    const waitedFrom = this.#ports.clock.now();
-    const timer = this.#ports.clock.schedule(deadline - waitedFrom, () => {
-      remove();
-      const waitedMs = Math.round(this.#ports.clock.now() - waitedFrom);
-      const { max } = this.#settings;
-      const sentence = `no connection became free within ${waitedMs} ms; all ${max} are in use (pool.max, waitTimeoutMs)`;
-      waiter.reject(new PgHerdError('PGHERD_WAIT_TIMEOUT', sentence, { details: { waitedMs, max } }));
-    });
-    cleanUp.push(() => timer.cancel());
+  #lateError(waitedMs: number): PgHerdError {
+    const { max } = this.#settings;
+    const sentence = `no connection became free within ${waitedMs} ms; all ${max} are in use (pool.max, waitTimeoutMs)`;
+    return new PgHerdError('PGHERD_WAIT_TIMEOUT', sentence, { details: { waitedMs, max } });
   }
 
   /** Opens as many as are wanted and allowed. */
@@ -322,11 +284,7 @@ export class Pool<R extends object> {
 
   /** While others are open, waiters can be served by them; else nobody must queue here. */
   #onOpenFailed(error: unknown): void {
-    if (this.#entries.size === 0 && this.#opening.size === 0) this.#rejectWaiters(() => error);
-  }
-
-  #rejectWaiters(error: () => unknown): void {
-    for (let count = this.#waiters.length; count > 0; count--) this.#waiters.shift()?.reject(error());
+    if (this.#entries.size === 0 && this.#opening.size === 0) this.#waiters.rejectAll(() => error);
   }
 
   #worn(entry: Entry<R>): string | undefined {
@@ -386,29 +344,4 @@ export class Pool<R extends object> {
 
 function closedError(): PgHerdError {
   return new PgHerdError('PGHERD_CLOSED', 'the pool is closed');
-}
-
-function abortedError(signal: AbortSignal): PgHerdError {
-  return new PgHerdError('PGHERD_ABORTED', 'the call was aborted while it waited for a connection', {
-    cause: signal.reason,
-  });
-}
-
-function throwIfAborted(signal: AbortSignal | undefined): void {
-  if (signal?.aborted) throw abortedError(signal);
-}
-
-function watchSignal<R>(
-  signal: AbortSignal | undefined,
-  waiter: Waiter<R>,
-  remove: Remove,
-  cleanUp: (() => void)[],
-): void {
-  if (signal === undefined) return;
-  const onAbort = () => {
-    remove();
-    waiter.reject(abortedError(signal));
-  };
-  signal.addEventListener('abort', onAbort, { once: true });
-  cleanUp.push(() => signal.removeEventListener('abort', onAbort));
 }
