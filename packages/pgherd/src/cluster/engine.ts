@@ -23,6 +23,15 @@ export interface Progress {
   movedBefore: boolean;
 }
 
+/** What a call learns while it looks for a session. */
+interface Search {
+  readonly deadline: number;
+  /** Nodes whose pool could not connect a moment ago. */
+  readonly avoid: Set<string>;
+  /** Why a node gave no connection, by its name. */
+  readonly refusals: Map<string, string>;
+}
+
 /** Finds sessions for calls, runs statements on them, and runs them again where that is right. */
 export class Engine<C> {
   readonly #herd: Herd<C>;
@@ -40,7 +49,8 @@ export class Engine<C> {
   async execute(statement: Statement, call: Call): Promise<QueryResult<Row>> {
     const progress: Progress = { attempts: 0, movedBefore: false };
     for (;;) {
-      const session = this.#acquireAtOnce(call) ?? (await this.acquire(call));
+      const node = this.#pickAtOnce(call);
+      const session = this.#acquireAtOnce(node, call) ?? (await this.acquire(call, node));
       progress.attempts++;
       session.movable = true;
       try {
@@ -57,24 +67,29 @@ export class Engine<C> {
     }
   }
 
-  /** A session on a node that suits, as soon as there is one. */
-  async acquire(call: Call): Promise<Session<C>> {
+  /** A session on a node that suits, as soon as there is one; `picked` is tried first. */
+  async acquire(call: Call, picked?: NodeRuntime<C>): Promise<Session<C>> {
     const { settings } = this.#herd;
     const { clock } = settings;
     const startedAt = clock.now();
     const deadline = earliest(call.deadline, startedAt + settings.waitTimeoutMs);
-    const avoid = new Set<string>();
+    const search: Search = { deadline, avoid: new Set(), refusals: new Map() };
+    let first = picked;
     this.#herd.start();
     for (;;) {
       this.#herd.assertHope();
       if (call.signal?.aborted) throw abortedError(call.signal);
-      const node = this.#pick(call, avoid);
-      const session = node === undefined ? undefined : await this.#lease(node, call, deadline, avoid);
+      const node = first ?? this.#pick(call, search.avoid);
+      first = undefined;
+      const session = node === undefined ? undefined : await this.#lease(node, call, search);
       if (session !== undefined) return session;
       if (node !== undefined) continue;
-      if (isPast(deadline, clock.now())) throw this.#waitedTooLong(call, startedAt);
+      const { avoid, refusals } = search;
       const until = avoid.size === 0 ? deadline : earliest(deadline, clock.now() + RECONNECT_PAUSE_MS);
       await this.#herd.changed(until, call.signal);
+      if (isPast(deadline, clock.now())) {
+        throw this.#herd.noNodeError(call.demand, clock.now() - startedAt, refusals);
+      }
       avoid.clear();
     }
   }
@@ -222,9 +237,7 @@ export class Engine<C> {
   }
 
   /** The path of nearly every call: a suitable node is known and has an idle connection of the right access. */
-  #acquireAtOnce(call: Call): Session<C> | undefined {
-    if (call.signal?.aborted === true || this.#herd.isClosed) return undefined;
-    const node = this.#pick(call, NOBODY);
+  #acquireAtOnce(node: NodeRuntime<C> | undefined, call: Call): Session<C> | undefined {
     const session = node?.pool.tryAcquire((one) => one.access === call.access);
     if (session === undefined) return undefined;
     if (session.access !== call.access) {
@@ -233,6 +246,11 @@ export class Engine<C> {
     }
     this.#hand(session, call);
     return session;
+  }
+
+  /** One choice for each call: a policy that takes turns must not be asked twice. */
+  #pickAtOnce(call: Call): NodeRuntime<C> | undefined {
+    return call.signal?.aborted === true || this.#herd.isClosed ? undefined : this.#pick(call, NOBODY);
   }
 
   #hand(session: Session<C>, call: Call): void {
@@ -261,12 +279,8 @@ export class Engine<C> {
   }
 
   /** A session of this very node, ready for the call; `undefined` where another node must be looked for. */
-  async #lease(
-    node: NodeRuntime<C>,
-    call: Call,
-    deadline: number,
-    avoid: Set<string>,
-  ): Promise<Session<C> | undefined> {
+  async #lease(node: NodeRuntime<C>, call: Call, search: Search): Promise<Session<C> | undefined> {
+    const { deadline } = search;
     const prefer = (session: Session<C>) => session.access === call.access;
     let session: Session<C>;
     try {
@@ -275,7 +289,8 @@ export class Engine<C> {
     } catch (error) {
       if (error instanceof Redirected) return undefined;
       if (error instanceof PgHerdError && PASSED_ON.has(error.code)) throw error;
-      avoid.add(node.name);
+      search.avoid.add(node.name);
+      search.refusals.set(node.name, error instanceof Error ? error.message : String(error));
       return undefined;
     }
     // The picture may have changed while we waited: what was suitable may have been fenced meanwhile.
@@ -326,10 +341,6 @@ export class Engine<C> {
       if (call.signal?.aborted) onAbort();
       work.then(resolve, reject).finally(settle);
     });
-  }
-
-  #waitedTooLong(call: Call, startedAt: number): PgHerdError {
-    return this.#herd.noNodeError(call.demand, this.#herd.settings.clock.now() - startedAt);
   }
 
   async #pause(ms: number, call: Call): Promise<void> {

@@ -164,10 +164,19 @@ export class Herd<C> {
     });
   }
 
-  /** The error for a call that found no node in time. */
-  noNodeError(demand: Demand, waitedMs: number): PgHerdError {
+  /** The error for a call that found no node in time; `refusals` says which nodes suit, but gave no connection. */
+  noNodeError(
+    demand: Demand,
+    waitedMs: number,
+    refusals: ReadonlyMap<string, string> = new Map(),
+  ): PgHerdError {
     const { identityConflict, nodes } = this.#topology;
-    const { rejections } = this.select(demand);
+    const unsuitable = this.select(demand).rejections;
+    const refused = [...refusals].map(([node, why]) => ({ node, reason: `gave no connection: ${why}` }));
+    const rejections = [
+      ...unsuitable,
+      ...refused.filter(({ node }) => !unsuitable.some((one) => one.node === node)),
+    ];
     const list = rejections.map(({ node, reason }) => `${node}: ${reason}`).join('; ');
     const sentence = `No node suits the target "${demand.target}" after ${Math.round(waitedMs)} ms (waitTimeoutMs). ${list}`;
     const options = {
