@@ -199,9 +199,7 @@ export class Engine<C> {
     progress: Progress,
   ): Promise<boolean> {
     const classification = classifyError(error);
-    const gaveUp =
-      error instanceof PgHerdError && (error.code === 'PGHERD_TIMEOUT' || error.code === 'PGHERD_ABORTED');
-    if (gaveUp) return false;
+    if (error instanceof PgHerdError && GAVE_UP.has(error.code)) return false;
     if (classification.nodeVerdict === 'probe') this.#herd.nodes.get(session.node)?.monitor.hint();
     const refused = classification.kind === 'read-only' && call.access === 'read-write';
     const attempt: FailedAttempt = {
@@ -221,7 +219,8 @@ export class Engine<C> {
   /** What the caller sees of an error that ends the call. */
   #failure(error: unknown, phase: Phase, session: Session<C>, call: Call): unknown {
     const classification = classifyError(error);
-    const answered = classification.severity !== undefined || error instanceof OutcomeUnknownError;
+    const gaveUp = error instanceof PgHerdError && GAVE_UP.has(error.code);
+    const answered = classification.severity !== undefined || (error instanceof PgHerdError && !gaveUp);
     const harmless = call.access === 'read-only' || classification.safeToRetry(phase);
     if (answered || harmless || call.idempotent) return withNode(error, session.node);
     return new OutcomeUnknownError(
@@ -361,6 +360,8 @@ export class Engine<C> {
 
 const NOBODY: ReadonlySet<string> = new Set();
 
+/** Errors by which a call ends although its statement may still run. */
+const GAVE_UP: ReadonlySet<string> = new Set(['PGHERD_TIMEOUT', 'PGHERD_ABORTED']);
 /** Errors of the pool that are the caller's business, not the node's. */
 const PASSED_ON: ReadonlySet<string> = new Set([
   'PGHERD_WAIT_TIMEOUT',

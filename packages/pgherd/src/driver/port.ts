@@ -87,7 +87,10 @@ export interface DriverConnection<C = unknown> {
   readonly closed: boolean;
   /** Bytes that have come in so far: tells a silent connection from a slow one. */
   readonly bytesReceived: number;
-  /** Runs one statement. Rejects with the driver's own error. */
+  /**
+   * Runs one statement. Rejects with the driver's own error; with a `PgHerdError` `PGHERD_INVALID_ARGUMENT` where the driver
+   * did not send it.
+   */
   query(statement: Statement): Promise<DriverResult>;
   /** Runs text of the library by the simple protocol; gives the result of its last statement. Never makes the session dirty. */
   simple(text: string): Promise<DriverResult>;

@@ -40,6 +40,8 @@ type PgCallback = (error: unknown, result: PgResult | PgResult[]) => void;
 interface PgInside {
   readonly connection: PgWire;
   query(config: object, callback: PgCallback): void;
+  /** `false` from the first error of the connection on. */
+  readonly _queryable?: boolean;
 }
 
 /** The module `pg`, as far as the adapter needs it. */
@@ -317,11 +319,21 @@ class PgConnection implements DriverConnection<Client> {
     if (this.#closed) return Promise.reject(this.#closeReason ?? new Error('Connection terminated'));
     return new Promise((resolve, reject) => {
       this.#inside.query(config, (error, result) => {
-        // `pg` reports an ERROR before the ReadyForQuery behind it; the transaction status is known only then.
-        if (error) this.#whenReady(() => reject(error));
+        if (error) this.#fail(error, reject);
         else resolve(toResult(result));
       });
     });
+  }
+
+  /**
+   * `pg` reports an ERROR before the ReadyForQuery behind it; the transaction status is known only then. An error of its
+   * own, while the connection is well, means that it did not send the statement: nothing follows that one could wait for.
+   */
+  #fail(error: unknown, reject: (error: unknown) => void): void {
+    const broken = this.#inside._queryable === false || this.#closed;
+    if (broken) this.destroy();
+    if (broken || isServerError(error)) this.#whenReady(() => reject(error));
+    else reject(refused(error));
   }
 
   #whenReady(fn: () => void): void {
@@ -362,6 +374,17 @@ class PgConnection implements DriverConnection<Client> {
     this.#flushReady();
     if (this.#opened) this.#listener.closed(reason);
   }
+}
+
+function isServerError(error: unknown): boolean {
+  return typeof error === 'object' && error !== null && 'severity' in error;
+}
+
+function refused(cause: unknown): PgHerdError {
+  const why = cause instanceof Error ? cause.message : String(cause);
+  return new PgHerdError('PGHERD_INVALID_ARGUMENT', `pg refused the statement and did not send it: ${why}`, {
+    cause,
+  });
 }
 
 function toResult(result: PgResult | PgResult[]): DriverResult {
