@@ -18,3 +18,9 @@ export async function streamsFrom(primary: TestNode, standby: TestNode): Promise
   if (!sender || !receiver) return false;
   return Number.parseInt(String(sender['timeline']), 16) === receiver['timeline'];
 }
+
+/** Those of the standbys that do not stream from this primary. */
+export async function notStreaming(primary: TestNode, standbys: readonly TestNode[]): Promise<TestNode[]> {
+  const streaming = await Promise.all(standbys.map((node) => streamsFrom(primary, node)));
+  return standbys.filter((_node, index) => !streaming[index]);
+}

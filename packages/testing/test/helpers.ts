@@ -20,6 +20,7 @@ export async function withClient<T>(
 /** Makes all nodes run, without faults, following one primary. */
 export async function restore(cluster: TestCluster): Promise<void> {
   for (const node of cluster.nodes) await node.thaw();
+  if (cluster.primary.state === 'stopped') await cluster.primary.start();
   for (const node of cluster.standbys) {
     const [row] = node.state === 'running' ? await node.sql('select pg_is_in_recovery() as standby') : [];
     if (!row?.['standby']) await node.rejoin();
