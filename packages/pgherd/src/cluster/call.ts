@@ -1,5 +1,5 @@
 import { PgHerdError } from '../model/errors.ts';
-import type { Target } from '../model/names.ts';
+import { TARGETS, type Target } from '../model/names.ts';
 import type { Demand } from '../routing/select.ts';
 import { type Deadline, deadlineAfter } from '../time/deadline.ts';
 import type { Random } from '../time/port.ts';
@@ -57,6 +57,7 @@ export function startCall(options: CallOptions, defaults: CallDefaults, now: num
   const timeoutMs = options.timeoutMs ?? defaults.timeoutMs;
   if (timeoutMs !== undefined && !(timeoutMs > 0))
     throw invalid('timeoutMs', timeoutMs, 'a number of ms above 0');
+  assertRouting(options);
   const weight = options.primaryReadWeight ?? 0;
   if (!(weight >= 0 && weight <= 1)) throw invalid('primaryReadWeight', weight, 'between 0 and 1');
   const writes = target === 'read-write' || target === 'primary';
@@ -70,6 +71,17 @@ export function startCall(options: CallOptions, defaults: CallDefaults, now: num
     idempotent: options.idempotent ?? false,
     startedAt: now,
   };
+}
+
+/** A target nobody knows must not mean "any", nor a limit that is no number "none". */
+function assertRouting({ target, fallback, maxLagMs, maxLagBytes }: RoutingOptions): void {
+  for (const [name, value] of Object.entries({ target, fallback })) {
+    if (value !== undefined && !TARGETS.includes(value))
+      throw invalid(name, value, `one of ${TARGETS.join(', ')}`);
+  }
+  for (const [name, value] of Object.entries({ maxLagMs, maxLagBytes })) {
+    if (value !== undefined && !(value >= 0)) throw invalid(name, value, 'a number, at least 0');
+  }
 }
 
 function invalid(name: string, value: unknown, must: string): PgHerdError {
