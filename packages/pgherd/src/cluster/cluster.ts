@@ -250,9 +250,9 @@ class HerdCluster<C> implements Cluster<C> {
     return Object.freeze({
       ...querierOver((statement, options) => engine.execute(statement, call(options))),
       transaction: async <T>(fn: TransactionFunction<T>, options: TransactionOptions = {}) =>
-        runTransaction(engine, this.#current, call(withReadTarget(options)), options, fn),
+        runTransaction(engine, this.#current, call(withReadTarget(options, defaults)), options, fn),
       begin: async (options: TransactionOptions = {}) => {
-        const made = call(withReadTarget(options));
+        const made = call(withReadTarget(options, defaults));
         const session = await engine.acquire(made);
         return (await SessionTransaction.begin(engine, session, made, checked(options), 1)).face();
       },
@@ -278,10 +278,10 @@ function hasAny(options: object): boolean {
   return false;
 }
 
-/** A transaction that only reads goes to a standby unless it says otherwise. */
-function withReadTarget(options: TransactionOptions): TransactionOptions {
+/** A transaction that only reads goes to a standby unless it, or `with` before it, says otherwise. */
+function withReadTarget(options: TransactionOptions, defaults: CallOptions): TransactionOptions {
   checked(options);
-  return options.readOnly === true && options.target === undefined
+  return options.readOnly === true && (options.target ?? defaults.target) === undefined
     ? { ...options, target: 'prefer-standby' }
     : options;
 }
