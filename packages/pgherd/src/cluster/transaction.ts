@@ -189,12 +189,15 @@ export class SessionTransaction<C> {
     this.#assertOpen();
     this.#savepoints++;
     const name = `pgherd_${this.#savepoints}`;
+    const callbacks = this.#afterCommit.length;
     await this.#engine.send(this.#session, `SAVEPOINT ${name}`, this.#call);
     try {
       const result = await fn(this.face());
       await this.#engine.send(this.#session, `RELEASE SAVEPOINT ${name}`, this.#call);
       return result;
     } catch (error) {
+      // What is undone here will not be committed, so nobody is to be told that it was.
+      this.#afterCommit.length = callbacks;
       if (this.#state === 'open' && !this.#session.connection.closed) {
         await this.#engine.send(this.#session, `ROLLBACK TO SAVEPOINT ${name}`, this.#call);
         this.#firstError = undefined;
