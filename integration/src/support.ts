@@ -1,0 +1,92 @@
+import type { TestCluster, TestNode } from '@pgherd/testing';
+import { waitUntil } from '@pgherd/testing';
+import { type Cluster, type ClusterOptions, createCluster } from 'pgherd';
+
+/** Settings that make the tests quick without changing what is tested. */
+const QUICK: ClusterOptions = { probe: { intervalMs: 200 }, env: {} };
+
+/** A cluster object over all nodes of a test cluster, as the ordinary role, closed at the end of its scope. */
+export function open(cluster: TestCluster, options: ClusterOptions = {}): Cluster {
+  return createCluster({ url: cluster.url, ...QUICK, ...options });
+}
+
+/** The name under which pgherd knows a test node. */
+export function nameOf(node: TestNode | undefined): string {
+  if (node === undefined) throw new Error('there is no such node');
+  return `${node.host}:${node.port}`;
+}
+
+/** The names of all standbys, sorted. */
+export function standbyNames(cluster: TestCluster): string[] {
+  return cluster.standbys.map(nameOf).sort();
+}
+
+/** What a promise was rejected with; a promise that resolves is a failure. */
+export async function rejection(work: Promise<unknown>): Promise<unknown> {
+  let value: unknown;
+  try {
+    value = await work;
+  } catch (error) {
+    return error;
+  }
+  throw new Error(`expected a rejection, but got ${String(value)}`);
+}
+
+/** The code an error carries, ours or the server's. */
+export function codeOf(error: unknown): unknown {
+  return typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined;
+}
+
+/** Makes a table that the ordinary role owns, and waits until every standby shows it. */
+export async function createTable(cluster: TestCluster, name: string, columns: string): Promise<void> {
+  const db = open(cluster);
+  try {
+    await db.query(`create table if not exists ${name} (${columns})`);
+    await allCaughtUp(cluster);
+  } finally {
+    await db.close();
+  }
+}
+
+/** Waits until every running standby has replayed what the primary has written so far. */
+export async function allCaughtUp(cluster: TestCluster): Promise<void> {
+  const [row] = await cluster.primary.sql('select pg_current_wal_insert_lsn()::text as lsn');
+  const question = 'select pg_last_wal_replay_lsn() >= $1::pg_lsn as ok';
+  for (const node of cluster.standbys) {
+    if (node.state !== 'running') continue;
+    await waitUntil(async () => (await node.sql(question, [row?.['lsn']]))[0]?.['ok'], {
+      what: `${node.name} to catch up`,
+    });
+  }
+}
+
+/** Makes all nodes run without faults, as standbys of the present primary. */
+export async function restore(cluster: TestCluster): Promise<void> {
+  for (const node of cluster.nodes) await node.thaw();
+  if (cluster.primary.state === 'stopped') await cluster.primary.start();
+  for (const node of cluster.standbys) {
+    if (!(await followsPrimary(cluster, node))) await node.rejoin();
+  }
+  await cluster.waitForStreaming();
+}
+
+async function followsPrimary(cluster: TestCluster, node: TestNode): Promise<boolean> {
+  if (node.state !== 'running') return false;
+  const [row] = await node.sql('select pg_is_in_recovery() as standby');
+  if (row?.['standby'] !== true) return false;
+  const question = 'select 1 from pg_stat_replication where application_name = $1';
+  const streaming = async () => (await cluster.primary.sql(question, [node.name])).length > 0;
+  return waitUntil(streaming, { timeoutMs: 3_000 }).then(
+    () => true,
+    () => false,
+  );
+}
+
+/** Waits until nothing is leased or waiting any more in the pools of a cluster object. */
+export async function quiet(db: Cluster): Promise<void> {
+  const settled = () => {
+    const { leased, waiting, opening } = db.stats().total;
+    return leased === 0 && waiting === 0 && opening === 0;
+  };
+  await waitUntil(settled, { what: 'the pools to have nothing leased', timeoutMs: 5_000 });
+}
