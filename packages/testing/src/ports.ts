@@ -1,7 +1,6 @@
 import { mkdirSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
-import os from 'node:os';
-import path from 'node:path';
+import { cacheDirectory } from './cache.ts';
 import { hasCode, TestClusterError } from './errors.ts';
 
 /**
@@ -24,7 +23,8 @@ export interface PortReservation {
  * @throws {@link TestClusterError} when there are not enough free ports.
  */
 export async function reservePorts(count: number): Promise<PortReservation> {
-  const folder = path.join(os.tmpdir(), `pgherd-testing-ports-${process.getuid?.() ?? 0}`);
+  // Not among the temporary files: a test run may have a folder for those of its own, and ports are shared by all.
+  const folder = path.join(cacheDirectory(), `ports-${process.getuid?.() ?? 0}`);
   mkdirSync(folder, { recursive: true });
   const files: string[] = [];
   const ports: number[] = [];
@@ -39,7 +39,7 @@ export async function reservePorts(count: number): Promise<PortReservation> {
       );
     }
     const port = RANGE.from + Math.floor(Math.random() * (RANGE.to - RANGE.from));
-    const file = path.join(folder, String(port));
+    const file = `${folder}/${port}`;
     if (!claim(file)) continue;
     if (await isFree(port)) {
       files.push(file);
