@@ -27,10 +27,11 @@ export interface PoolPorts {
 /**
  * Hands out resources, the last one returned first, to callers in the order they came.
  *
- * An entry is `idle` (in the stack), `leased` (with a caller) or `validating` (on its way to a caller); it exists from
- * the moment it is open until it is closed, and in exactly one of these states. A resource being opened belongs to
- * nobody: whoever waits longest gets it, and if nobody waits any more it becomes idle. A waiter is in the queue until
- * exactly one of resource, error, deadline or abort reaches it.
+ * An entry is `idle` (in the stack), `leased` (with a caller) or `validating` (asked whether it still works); it exists
+ * from the moment it is open until it is closed, and in exactly one of these states. A resource being opened or validated
+ * belongs to nobody: whoever waits longest gets it, and if nobody waits any more it becomes idle. A waiter is in the
+ * queue until exactly one of resource, error, deadline or abort reaches it. At rest nothing is idle while more callers
+ * wait than resources are being validated.
  */
 export class Pool<R extends object> {
   readonly #settings: PoolSettings;
@@ -39,6 +40,7 @@ export class Pool<R extends object> {
   readonly #entries = new Map<R, Entry<R>>();
   readonly #idle: Entry<R>[] = [];
   readonly #waiters: Waiters<R>;
+  readonly #validating = new Set<Entry<R>>();
   readonly #opening = new Set<AbortController>();
   #generation = 0;
   #opened = 0;
@@ -77,12 +79,10 @@ export class Pool<R extends object> {
   /** An idle resource that needs no validation, at once, or `undefined`. Never overtakes a waiter. */
   tryAcquire(prefer?: (resource: R) => boolean): R | undefined {
     if (this.#closing || this.#waiters.length > 0) return undefined;
-    const entry = this.#takeIdle(prefer);
-    if (entry === undefined) return undefined;
-    if (this.#needsValidation(entry)) {
-      this.#putIdle(entry);
-      return undefined;
-    }
+    const index = this.#indexOfIdle(prefer);
+    const entry = this.#idle[index];
+    if (entry === undefined || this.#needsValidation(entry)) return undefined;
+    this.#idle.splice(index, 1);
     return this.#lease(entry);
   }
 
@@ -92,14 +92,21 @@ export class Pool<R extends object> {
    * `PGHERD_ABORTED` on abort, `PGHERD_CLOSED` once closed; else what `open` rejected with.
    */
   async acquire(request: AcquireRequest<R>): Promise<R> {
-    for (;;) {
-      if (this.#closing) throw closedError();
-      throwIfAborted(request.signal);
-      const entry = this.#waiters.length > 0 ? undefined : this.#takeIdle(request.prefer);
-      if (entry === undefined) return this.#wait(request);
-      if (!this.#needsValidation(entry)) return this.#lease(entry);
-      if (await this.#validate(entry)) return this.#lease(entry);
+    if (this.#closing) throw closedError();
+    throwIfAborted(request.signal);
+    const index = this.#waiters.length > 0 ? -1 : this.#indexOfIdle(request.prefer);
+    const entry = this.#idle[index];
+    if (entry === undefined) {
+      this.#assertRoom();
+      const waiting = this.#waiters.wait(request);
+      this.#fill();
+      return waiting;
     }
+    this.#idle.splice(index, 1);
+    if (!this.#needsValidation(entry)) return this.#lease(entry);
+    const waiting = this.#waiters.wait(request);
+    void this.#validate(entry);
+    return waiting;
   }
 
   /** Takes a resource back. `discard` says why it cannot be used again. */
@@ -117,7 +124,6 @@ export class Pool<R extends object> {
   forget(resource: R): void {
     const entry = this.#entries.get(resource);
     if (entry === undefined) return;
-    this.#removeIdle(entry);
     this.#drop(entry);
     this.#fill();
   }
@@ -130,7 +136,7 @@ export class Pool<R extends object> {
   /** Closes what is idle now, and what is leased or being opened when it comes back. */
   evict(reason: string): void {
     this.#generation++;
-    for (const entry of this.#idle.splice(0)) this.#discard(entry, reason);
+    this.#discardFree(reason);
     this.#fill();
   }
 
@@ -143,7 +149,6 @@ export class Pool<R extends object> {
   destroyWhere(which: (resource: R) => boolean, reason: string): void {
     for (const entry of [...this.#entries.values()]) {
       if (!which(entry.resource)) continue;
-      this.#removeIdle(entry);
       this.#drop(entry);
       this.#factory.destroy(entry.resource, reason);
     }
@@ -162,7 +167,7 @@ export class Pool<R extends object> {
     this.#reaper?.cancel();
     this.#waiters.rejectAll(closedError);
     for (const controller of this.#opening) controller.abort(closedError());
-    for (const entry of this.#idle.splice(0)) this.#discard(entry, 'the pool is closing');
+    this.#discardFree('the pool is closing');
     if (this.#entries.size === 0) return;
     await new Promise<void>((resolve) => this.#onEmpty.push(resolve));
   }
@@ -173,18 +178,15 @@ export class Pool<R extends object> {
     this.destroyWhere(() => true, 'the pool was terminated');
   }
 
-  #takeIdle(prefer: ((resource: R) => boolean) | undefined): Entry<R> | undefined {
+  /** Where the entry stands that the caller likes best, or -1. */
+  #indexOfIdle(prefer: ((resource: R) => boolean) | undefined): number {
     const last = this.#idle.length - 1;
-    if (prefer !== undefined) {
-      for (let index = last; index >= Math.max(0, last - PREFERENCE_DEPTH + 1); index--) {
-        const entry = this.#idle[index];
-        if (entry !== undefined && prefer(entry.resource)) {
-          this.#idle.splice(index, 1);
-          return entry;
-        }
-      }
+    if (prefer === undefined) return last;
+    for (let index = last; index >= Math.max(0, last - PREFERENCE_DEPTH + 1); index--) {
+      const entry = this.#idle[index];
+      if (entry !== undefined && prefer(entry.resource)) return index;
     }
-    return this.#idle.pop();
+    return last;
   }
 
   #lease(entry: Entry<R>): R {
@@ -211,24 +213,24 @@ export class Pool<R extends object> {
     return this.#ports.clock.now() - entry.idleSince >= this.#settings.validateAfterMs;
   }
 
-  async #validate(entry: Entry<R>): Promise<boolean> {
+  /** Asks an entry that was taken from the stack; then it serves whoever waits longest, who may be another by now. */
+  async #validate(entry: Entry<R>): Promise<void> {
     entry.state = 'validating';
+    this.#validating.add(entry);
     const works = await this.#factory.validate(entry.resource).catch(() => false);
-    if (!this.#entries.has(entry.resource)) return false;
-    if (works && !this.#closing) return true;
-    this.#discard(entry, 'failed its validation');
-    return false;
+    // Closed meanwhile, by whatever way: it is nobody's any more.
+    if (!this.#validating.delete(entry)) return;
+    const reason = works ? this.#worn(entry) : 'failed its validation';
+    if (reason === undefined) this.#settle(entry);
+    else this.#discard(entry, reason);
+    this.#fill();
   }
 
-  #wait(request: AcquireRequest<R>): Promise<R> {
+  #assertRoom(): void {
     const { max, maxWaiting } = this.#settings;
-    if (this.#waiters.length >= maxWaiting) {
-      const sentence = `${maxWaiting} callers wait for one of ${max} connections already (pool.maxWaiting)`;
-      return Promise.reject(new PgHerdError('PGHERD_POOL_FULL', sentence, { details: { maxWaiting, max } }));
-    }
-    const waiting = this.#waiters.wait(request);
-    this.#fill();
-    return waiting;
+    if (this.#waiters.length < maxWaiting) return;
+    const sentence = `${maxWaiting} callers wait for one of ${max} connections already (pool.maxWaiting)`;
+    throw new PgHerdError('PGHERD_POOL_FULL', sentence, { details: { maxWaiting, max } });
   }
 
   #lateError(waitedMs: number): PgHerdError {
@@ -237,16 +239,26 @@ export class Pool<R extends object> {
     return new PgHerdError('PGHERD_WAIT_TIMEOUT', sentence, { details: { waitedMs, max } });
   }
 
-  /** Opens as many as are wanted and allowed. */
+  /** Finds something for those who wait: what is idle first, then as many new ones as are wanted and allowed. */
   #fill(): void {
     if (this.#closing) return;
+    this.#spendIdle();
     const { max, min, maxConnecting } = this.#settings;
-    const wanted = Math.max(this.#waiters.length, min - this.#entries.size);
+    const wanted = Math.max(this.#waiters.length - this.#validating.size, min - this.#entries.size);
     while (
       this.#opening.size < Math.min(wanted, maxConnecting) &&
       this.#entries.size + this.#opening.size < max
     ) {
       void this.#open();
+    }
+  }
+
+  #spendIdle(): void {
+    while (this.#waiters.length > this.#validating.size) {
+      const entry = this.#idle.pop();
+      if (entry === undefined) return;
+      if (this.#needsValidation(entry)) void this.#validate(entry);
+      else this.#waiters.next()?.(this.#lease(entry));
     }
   }
 
@@ -300,16 +312,19 @@ export class Pool<R extends object> {
     this.#factory.close(entry.resource, reason);
   }
 
+  /** Closes what is with no caller. */
+  #discardFree(reason: string): void {
+    for (const entry of [...this.#idle, ...this.#validating]) this.#discard(entry, reason);
+  }
+
+  /** Takes an entry out of wherever it is. */
   #drop(entry: Entry<R>): void {
     if (!this.#entries.delete(entry.resource)) return;
+    if (entry.state === 'idle') this.#idle.splice(this.#idle.indexOf(entry), 1);
+    else this.#validating.delete(entry);
     this.#closed++;
     if (this.#entries.size > 0) return;
     for (const resolve of this.#onEmpty.splice(0)) resolve();
-  }
-
-  #removeIdle(entry: Entry<R>): void {
-    const index = entry.state === 'idle' ? this.#idle.indexOf(entry) : -1;
-    if (index >= 0) this.#idle.splice(index, 1);
   }
 
   /** The bottom of the stack has been idle for longest: one timer, for that one, is enough. */
@@ -334,7 +349,6 @@ export class Pool<R extends object> {
       const expired = now >= entry.expiresAt;
       const unused = idleTimeoutMs > 0 && now - entry.idleSince >= idleTimeoutMs && this.#entries.size > min;
       if (!expired && !unused) continue;
-      this.#removeIdle(entry);
       this.#discard(entry, expired ? 'reached pool.maxLifetimeMs' : 'idle for pool.idleTimeoutMs');
     }
     this.#fill();

@@ -1,0 +1,175 @@
+import { Pool } from '../../src/pool/pool.ts';
+import type { PoolFactory, PoolSettings } from '../../src/pool/settings.ts';
+import type { Random } from '../../src/time/port.ts';
+import { fixedRandom } from '../support/random.ts';
+import { type VirtualClock, virtualClock } from '../support/virtual-clock.ts';
+
+/** A resource that knows what became of it. */
+export interface Thing {
+  readonly id: number;
+  ended: 'closed' | 'destroyed' | undefined;
+  reason: string | undefined;
+}
+
+/** Something the pool asked for and the test answers. */
+export interface Asked<T> {
+  /** Gives the answer. */
+  grant(value: T): void;
+  refuse(error: unknown): void;
+}
+
+/** An opening in progress. */
+export interface Opening extends Asked<void> {
+  readonly signal: AbortSignal;
+}
+
+/** A validation in progress. */
+export interface Validation extends Asked<boolean> {
+  readonly thing: Thing;
+}
+
+/** Opens and validates when the test says so, or at once. */
+export class FakeFactory implements PoolFactory<Thing> {
+  readonly openings: Opening[] = [];
+  readonly validations: Validation[] = [];
+  readonly things: Thing[] = [];
+  /** Most openings that were in progress at one time. */
+  mostOpenings = 0;
+  mostAlive = 0;
+  atOnce: boolean;
+
+  constructor(atOnce: boolean) {
+    this.atOnce = atOnce;
+  }
+
+  get alive(): readonly Thing[] {
+    return this.things.filter((thing) => thing.ended === undefined);
+  }
+
+  open(signal: AbortSignal): Promise<Thing> {
+    if (this.atOnce) return Promise.resolve(this.#made());
+    return new Promise((resolve, reject) => {
+      const settle = () => this.openings.splice(this.openings.indexOf(opening), 1);
+      const opening: Opening = {
+        signal,
+        grant: () => {
+          settle();
+          resolve(this.#made());
+        },
+        refuse: (error) => {
+          settle();
+          reject(error);
+        },
+      };
+      this.openings.push(opening);
+      this.mostOpenings = Math.max(this.mostOpenings, this.openings.length);
+    });
+  }
+
+  close(thing: Thing, reason: string): void {
+    this.#end(thing, 'closed', reason);
+  }
+
+  destroy(thing: Thing, reason: string): void {
+    this.#end(thing, 'destroyed', reason);
+  }
+
+  validate(thing: Thing): Promise<boolean> {
+    return new Promise((resolve, reject) => {
+      const settle = () => this.validations.splice(this.validations.indexOf(validation), 1);
+      const validation: Validation = {
+        thing,
+        grant: (works) => {
+          settle();
+          resolve(works);
+        },
+        refuse: (error) => {
+          settle();
+          reject(error);
+        },
+      };
+      this.validations.push(validation);
+    });
+  }
+
+  #made(): Thing {
+    const thing: Thing = { id: this.things.length + 1, ended: undefined, reason: undefined };
+    this.things.push(thing);
+    this.mostAlive = Math.max(this.mostAlive, this.alive.length);
+    return thing;
+  }
+
+  #end(thing: Thing, how: 'closed' | 'destroyed', reason: string): void {
+    if (thing.ended !== undefined) throw new Error(`thing ${thing.id} was ${thing.ended} before`);
+    thing.ended = how;
+    thing.reason = reason;
+  }
+}
+
+/** Limits that are out of the way of whatever a test is about. */
+export const ROOMY: PoolSettings = Object.freeze({
+  max: 2,
+  min: 0,
+  maxWaiting: 100,
+  maxConnecting: 10,
+  idleTimeoutMs: 0,
+  maxLifetimeMs: 0,
+  maxUses: 0,
+  validateAfterMs: Number.POSITIVE_INFINITY,
+});
+
+/** A pool with its factory and clock. */
+export interface Bench {
+  readonly pool: Pool<Thing>;
+  readonly factory: FakeFactory;
+  readonly clock: VirtualClock;
+  /** A resource, waited for without a limit unless `options` say so. */
+  acquire(options?: { readonly waitMs?: number; readonly signal?: AbortSignal }): Promise<Thing>;
+  /** Lets what was asked for come to rest. */
+  settle(): Promise<void>;
+}
+
+/** Sets up a pool; openings succeed at once unless `manual`. */
+export function bench(
+  settings: Partial<PoolSettings> = {},
+  options: { readonly manual?: boolean; readonly random?: Random } = {},
+): Bench {
+  const clock = virtualClock();
+  const factory = new FakeFactory(options.manual !== true);
+  const random = options.random ?? fixedRandom(0);
+  const pool = new Pool<Thing>({ ...ROOMY, ...settings }, factory, { clock, random });
+  return {
+    pool,
+    factory,
+    clock,
+    acquire: ({ waitMs, signal } = {}) =>
+      pool.acquire({
+        deadline: waitMs === undefined ? Number.POSITIVE_INFINITY : clock.now() + waitMs,
+        signal,
+      }),
+    settle: () => clock.settle(),
+  };
+}
+
+/** A promise whose outcome can be looked at without waiting for it. */
+export interface Watched<T> {
+  value: T | undefined;
+  error: unknown;
+  settled: boolean;
+}
+
+/** Watches `promise`; it never counts as unhandled. */
+export function watched<T>(promise: Promise<T>): Watched<T> {
+  const seen: Watched<T> = { value: undefined, error: undefined, settled: false };
+  promise.then(
+    (value) => {
+      seen.value = value;
+      seen.settled = true;
+    },
+    (error: unknown) => {
+      seen.error = error;
+      seen.settled = true;
+    },
+  );
+  return seen;
+}
