@@ -46,6 +46,8 @@ export class Pool<R extends object> {
   #opened = 0;
   #closed = 0;
   #reaper: Timer | undefined;
+  /** When the reaper comes. */
+  #reapAt = Number.POSITIVE_INFINITY;
   #closing = false;
   #onEmpty: (() => void)[] = [];
 
@@ -198,7 +200,7 @@ export class Pool<R extends object> {
   #putIdle(entry: Entry<R>): void {
     entry.state = 'idle';
     this.#idle.push(entry);
-    this.#scheduleReaper();
+    this.#reapNoLaterThan(Math.min(entry.expiresAt, this.#idleEnd()));
   }
 
   /** Gives a free entry to whoever waits longest, else puts it into the stack. */
@@ -290,6 +292,8 @@ export class Pool<R extends object> {
     const expiresAt = maxLifetimeMs === 0 ? Number.POSITIVE_INFINITY : now + lifetime;
     const entry: Entry<R> = { resource, expiresAt, generation, state: 'idle', uses: 0, idleSince: now };
     this.#entries.set(resource, entry);
+    // Another one is above `min` now.
+    this.#reapNoLaterThan(this.#idleEnd());
     this.#settle(entry);
     this.#fill();
   }
@@ -327,32 +331,35 @@ export class Pool<R extends object> {
     for (const resolve of this.#onEmpty.splice(0)) resolve();
   }
 
-  /** The bottom of the stack has been idle for longest: one timer, for that one, is enough. */
-  #scheduleReaper(): void {
-    if (this.#reaper !== undefined || this.#closing) return;
-    const oldest = this.#idle[0];
+  /** When the bottom of the stack, which has been idle for longest, has been so for too long. */
+  #idleEnd(): number {
     const { idleTimeoutMs, min } = this.#settings;
-    if (oldest === undefined) return;
-    const keeps = idleTimeoutMs === 0 || this.#entries.size <= min;
-    const idleEnd = keeps ? Number.POSITIVE_INFINITY : oldest.idleSince + idleTimeoutMs;
-    const at = Math.min(idleEnd, ...this.#idle.map((entry) => entry.expiresAt));
-    if (at === Number.POSITIVE_INFINITY) return;
+    const oldest = this.#idle[0];
+    if (oldest === undefined || idleTimeoutMs === 0 || this.#entries.size <= min)
+      return Number.POSITIVE_INFINITY;
+    return oldest.idleSince + idleTimeoutMs;
+  }
+
+  /** One timer serves all that is idle. It may come too early, never too late. */
+  #reapNoLaterThan(at: number): void {
+    if (at >= this.#reapAt || this.#closing) return;
+    this.#reaper?.cancel();
+    this.#reapAt = at;
     const delay = Math.max(1, at - this.#ports.clock.now());
     this.#reaper = this.#ports.clock.schedule(delay, () => this.#reap(), { ref: false });
   }
 
   #reap(): void {
-    this.#reaper = undefined;
+    this.#reapAt = Number.POSITIVE_INFINITY;
     const now = this.#ports.clock.now();
-    const { idleTimeoutMs, min } = this.#settings;
     for (const entry of [...this.#idle]) {
-      const expired = now >= entry.expiresAt;
-      const unused = idleTimeoutMs > 0 && now - entry.idleSince >= idleTimeoutMs && this.#entries.size > min;
-      if (!expired && !unused) continue;
-      this.#discard(entry, expired ? 'reached pool.maxLifetimeMs' : 'idle for pool.idleTimeoutMs');
+      if (now >= entry.expiresAt) this.#discard(entry, 'reached pool.maxLifetimeMs');
+      else if (entry === this.#idle[0] && now >= this.#idleEnd()) {
+        this.#discard(entry, 'idle for pool.idleTimeoutMs');
+      }
     }
     this.#fill();
-    this.#scheduleReaper();
+    this.#reapNoLaterThan(Math.min(this.#idleEnd(), ...this.#idle.map((entry) => entry.expiresAt)));
   }
 }
 
