@@ -1,5 +1,6 @@
 import { mkdirSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
+import path from 'node:path';
 import { cacheDirectory } from './cache.ts';
 import { hasCode, TestClusterError } from './errors.ts';
 
