@@ -41,7 +41,8 @@ export class Pool<R extends object> {
   readonly #idle: Entry<R>[] = [];
   readonly #waiters: Waiters<R>;
   readonly #validating = new Set<Entry<R>>();
-  readonly #opening = new Set<AbortController>();
+  /** Openings in progress; each tells whether it came to be. */
+  readonly #opening = new Map<AbortController, Promise<boolean>>();
   #generation = 0;
   #opened = 0;
   #closed = 0;
@@ -159,8 +160,12 @@ export class Pool<R extends object> {
 
   /** Opens resources until there are `count` (at most `max`); resolves when done or when one fails. */
   async warmUp(count: number): Promise<void> {
-    const missing = Math.min(count, this.#settings.max) - this.#entries.size - this.#opening.size;
-    await Promise.all(Array.from({ length: Math.max(0, missing) }, () => this.#open()));
+    const goal = Math.min(count, this.#settings.max);
+    while (!this.#closing && this.#entries.size < goal) {
+      this.#openUntil(goal);
+      const cameToBe = await Promise.race(this.#opening.values());
+      if (cameToBe !== true) return;
+    }
   }
 
   /** Refuses new callers and resolves when the last leased resource came back. */
@@ -168,7 +173,7 @@ export class Pool<R extends object> {
     this.#closing = true;
     this.#reaper?.cancel();
     this.#waiters.rejectAll(closedError);
-    for (const controller of this.#opening) controller.abort(closedError());
+    for (const controller of this.#opening.keys()) controller.abort(closedError());
     this.#discardFree('the pool is closing');
     if (this.#entries.size === 0) return;
     await new Promise<void>((resolve) => this.#onEmpty.push(resolve));
@@ -245,13 +250,17 @@ export class Pool<R extends object> {
   #fill(): void {
     if (this.#closing) return;
     this.#spendIdle();
-    const { max, min, maxConnecting } = this.#settings;
+    const { max, min } = this.#settings;
     const wanted = Math.max(this.#waiters.length - this.#validating.size, min - this.#entries.size);
-    while (
-      this.#opening.size < Math.min(wanted, maxConnecting) &&
-      this.#entries.size + this.#opening.size < max
-    ) {
-      void this.#open();
+    this.#openUntil(Math.min(max, this.#entries.size + wanted));
+  }
+
+  /** Opens what is missing to `size`, as far as `maxConnecting` allows at one time. */
+  #openUntil(size: number): void {
+    const { maxConnecting } = this.#settings;
+    while (this.#opening.size < Math.min(maxConnecting, size - this.#entries.size)) {
+      const controller = new AbortController();
+      this.#opening.set(controller, this.#open(controller));
     }
   }
 
@@ -264,17 +273,18 @@ export class Pool<R extends object> {
     }
   }
 
-  async #open(): Promise<void> {
-    const controller = new AbortController();
+  async #open(controller: AbortController): Promise<boolean> {
     const generation = this.#generation;
-    this.#opening.add(controller);
     try {
-      const resource = await this.#factory.open(controller.signal);
+      // A factory that throws at once is one that rejects: the opening is in the list before it ends.
+      const resource = await (async () => this.#factory.open(controller.signal))();
       this.#opening.delete(controller);
       this.#admit(resource, generation);
+      return true;
     } catch (error) {
       this.#opening.delete(controller);
       this.#onOpenFailed(error);
+      return false;
     }
   }
 

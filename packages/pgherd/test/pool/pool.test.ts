@@ -245,6 +245,17 @@ describe('openings that fail', () => {
     expect(second.value).toBe(first.value);
   });
 
+  it('may throw at once', async () => {
+    const { pool, factory, acquire, settle } = bench();
+    factory.open = () => {
+      throw new Error('out of file descriptors');
+    };
+    const caller = watched(acquire());
+    await settle();
+    expect(caller.error).toMatchObject({ message: 'out of file descriptors' });
+    expect(pool.stats()).toMatchObject({ opening: 0, waiting: 0 });
+  });
+
   it('are counted neither as opened nor as closed', async () => {
     const { pool, factory, acquire, settle } = bench({}, { manual: true });
     watched(acquire());
