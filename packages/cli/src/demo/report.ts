@@ -1,0 +1,184 @@
+import { msText } from './frame.ts';
+import type { EventSummary, Failure } from './ledger.ts';
+import { type Paint, withoutColor } from './paint.ts';
+import { EVENT_WORDS } from './schedule.ts';
+import { balances, type Verification } from './verify.ts';
+
+/** The outcome of a demo. */
+export interface DemoReport {
+  readonly events: readonly EventSummary[];
+  readonly failures: readonly Failure[];
+  /** Acknowledged writes. */
+  readonly acknowledged: number;
+  /** Answered reads. */
+  readonly answered: number;
+  /** Calls that pgherd ran again. */
+  readonly retried: number;
+  readonly verification: Verification;
+  /** The node from which everything was read back. */
+  readonly verifiedOn: string;
+  /** How long the workload ran, milliseconds. */
+  readonly durationMs: number;
+}
+
+/** What `--json` prints. */
+export interface DemoJson {
+  readonly events: readonly {
+    readonly name: string;
+    readonly writeStallMs: number;
+    readonly readStallMs: number;
+    readonly failedWrites: number;
+    readonly failedReads: number;
+    readonly unknownOutcome: number;
+  }[];
+  readonly acknowledged: number;
+  readonly lost: number;
+  readonly duplicated: number;
+  readonly durationMs: number;
+}
+
+/** The report for programs; durations in whole milliseconds. */
+export function toJson(report: DemoReport): DemoJson {
+  return {
+    events: report.events.map((event) => ({
+      name: event.name,
+      writeStallMs: Math.round(event.writeStallMs),
+      readStallMs: Math.round(event.readStallMs),
+      failedWrites: event.failedWrites,
+      failedReads: event.failedReads,
+      unknownOutcome: event.unknownOutcome,
+    })),
+    acknowledged: report.acknowledged,
+    lost: report.verification.lost,
+    duplicated: report.verification.duplicated,
+    durationMs: Math.round(report.durationMs),
+  };
+}
+
+/** Whether every promise was kept. An unknown outcome breaks none: it is the truth about a write whose answer was lost. */
+export function isGood({ events, verification }: DemoReport): boolean {
+  const failed = sum(events, (event) => event.failedWrites + event.failedReads);
+  const { lost, duplicated, failedExecuted } = verification;
+  return failed === 0 && lost === 0 && duplicated === 0 && failedExecuted === 0 && balances(verification);
+}
+
+/** The report for people, at most 80 columns wide. */
+export function renderReport(report: DemoReport, paint: Paint = withoutColor): string {
+  return [
+    ...table(report.events, paint),
+    '',
+    ...totals(report),
+    '',
+    ...verdict(report, paint),
+    ...failureLines(report.failures, paint),
+  ].join('\n');
+}
+
+const NAME_WIDTH = 20;
+const COLUMNS: readonly {
+  readonly head: readonly [string, string];
+  readonly width: number;
+  readonly cell: (event: EventSummary) => string;
+  readonly isBad: (event: EventSummary) => boolean;
+}[] = [
+  {
+    head: ['writes', 'stood still'],
+    width: 12,
+    cell: (event) => msText(event.writeStallMs),
+    isBad: () => false,
+  },
+  { head: ['slowest', 'write'], width: 9, cell: (event) => msText(event.slowestWriteMs), isBad: () => false },
+  {
+    head: ['reads', 'stood still'],
+    width: 12,
+    cell: (event) => msText(event.readStallMs),
+    isBad: () => false,
+  },
+  { head: ['slowest', 'read'], width: 9, cell: (event) => msText(event.slowestReadMs), isBad: () => false },
+  {
+    head: ['failed', 'calls'],
+    width: 8,
+    cell: (event) => String(event.failedWrites + event.failedReads),
+    isBad: (event) => event.failedWrites + event.failedReads > 0,
+  },
+  {
+    head: ['', 'unknown'],
+    width: 9,
+    cell: (event) => String(event.unknownOutcome),
+    isBad: () => false,
+  },
+];
+
+function table(events: readonly EventSummary[], paint: Paint): string[] {
+  const heads = [0, 1].map((line) => {
+    const cells = COLUMNS.map(({ head, width }) => (head[line] ?? '').padStart(width));
+    return paint('faint', `${''.padEnd(NAME_WIDTH)}${cells.join('')}`.trimEnd());
+  });
+  const rows = events.map((event) => {
+    const cells = COLUMNS.map(({ width, cell, isBad }) => {
+      const text = cell(event).padStart(width);
+      return isBad(event) ? paint('bad', text) : text;
+    });
+    return `${EVENT_WORDS[event.name].title.padEnd(NAME_WIDTH)}${cells.join('')}`;
+  });
+  return [...heads, ...rows];
+}
+
+function totals(report: DemoReport): string[] {
+  const seconds = report.durationMs / 1_000;
+  const rate = (count: number) => `${Math.round(count / seconds)}/s`;
+  const { acknowledged, answered, retried } = report;
+  return [
+    `${seconds.toFixed(1)} s, ${number(acknowledged)} writes acknowledged (${rate(acknowledged)}), ` +
+      `${number(answered)} reads answered (${rate(answered)}).`,
+    `${number(retried)} calls were run again by pgherd; the callers saw nothing of it.`,
+  ];
+}
+
+function verdict(report: DemoReport, paint: Paint): string[] {
+  const { verification, events, acknowledged, verifiedOn } = report;
+  const failed = sum(events, (event) => event.failedWrites + event.failedReads);
+  const unknown = sum(events, (event) => event.unknownOutcome);
+  const facts = [
+    `${number(verification.lost)} acknowledged writes lost`,
+    `${number(verification.duplicated)} done twice`,
+    `${number(failed)} calls failed`,
+  ];
+  const sentence = isGood(report) ? 'All promises kept' : 'PROMISES BROKEN';
+  const total = balances(verification)
+    ? 'The balances add up to what they were at the start.'
+    : `The balances add up to ${verification.balance}, which is wrong.`;
+  return [
+    paint(isGood(report) ? 'good' : 'bad', `${sentence}: ${facts.join(', ')}.`),
+    `Checked by reading back all ${number(acknowledged)} acknowledged writes from ${verifiedOn},`,
+    `past pgherd. ${total}`,
+    ...(verification.failedExecuted > 0
+      ? [paint('bad', `${verification.failedExecuted} writes were reported as failed and were executed.`)]
+      : []),
+    unknown === 0
+      ? 'No write had an unknown outcome.'
+      : `${unknown} writes had an unknown outcome: sent, and the server was lost before it answered.\n` +
+        `${verification.unknownExecuted} of them turned out to be executed. pgherd says so and never guesses.`,
+  ];
+}
+
+const SHOWN_REASONS = 8;
+
+function failureLines(failures: readonly Failure[], paint: Paint): string[] {
+  const counts = new Map<string, number>();
+  for (const { kind, outcome, reason } of failures) {
+    const line = `${kind} ${outcome}: ${reason}`;
+    counts.set(line, (counts.get(line) ?? 0) + 1);
+  }
+  const lines = [...counts].map(([line, count]) => paint('faint', `  ${count} × ${line}`));
+  const rest = lines.length - SHOWN_REASONS;
+  return [...lines.slice(0, SHOWN_REASONS), ...(rest > 0 ? [`  … and ${rest} other reasons`] : [])];
+}
+
+function sum<T>(values: readonly T[], pick: (value: T) => number): number {
+  return values.reduce((total, value) => total + pick(value), 0);
+}
+
+function number(value: number): string {
+  return value.toLocaleString('en-US');
+}
