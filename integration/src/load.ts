@@ -1,0 +1,135 @@
+import { waitUntil } from '@pgherd/testing';
+import type { Cluster } from 'pgherd';
+import { codeOf } from './support.ts';
+
+/** One write of the load, from its call to its end. */
+export interface Write {
+  readonly id: number;
+  readonly startedAt: number;
+  outcome: 'pending' | 'acknowledged' | 'unknown' | 'failed';
+  node: string | undefined;
+  error: unknown;
+}
+
+/** One read of the load that ended. */
+export interface Read {
+  readonly startedAt: number;
+  readonly tookMs: number;
+  readonly node: string | undefined;
+  readonly error: unknown;
+}
+
+/** Milliseconds between two rounds of one write and one read: 200 calls a second. */
+const ROUND_MS = 10;
+
+/**
+ * Calls at a steady rate, whatever becomes of them: each round writes a row with the next number, and reads. It keeps the
+ * books: which write was acknowledged, which is unknown, which failed.
+ */
+export class Load {
+  readonly writes: Write[] = [];
+  readonly reads: Read[] = [];
+  /** The number of the first write. */
+  readonly firstId: number;
+  readonly #db: Cluster;
+  readonly #table: string;
+  readonly #running = new Set<Promise<void>>();
+  #timer: NodeJS.Timeout | undefined;
+  #behind = performance.now();
+
+  constructor(db: Cluster, table: string, firstId: number) {
+    this.#db = db;
+    this.#table = table;
+    this.firstId = firstId;
+  }
+
+  start(): this {
+    this.#behind = performance.now();
+    this.#timer = setInterval(() => {
+      // A late timer makes up for the rounds it missed.
+      for (; this.#behind <= performance.now(); this.#behind += ROUND_MS) this.#round();
+    }, ROUND_MS);
+    return this;
+  }
+
+  /** Ends the calls and waits until every one of them has settled. */
+  async stop(): Promise<void> {
+    clearInterval(this.#timer);
+    await Promise.all(this.#running);
+  }
+
+  /** Waits until `count` writes that begin from now on are acknowledged. */
+  async acknowledged(count = 30): Promise<void> {
+    const from = this.writes.length;
+    const done = () =>
+      this.writes.slice(from).filter((one) => one.outcome === 'acknowledged').length >= count;
+    await waitUntil(done, { what: `${count} more acknowledged writes`, timeoutMs: 20_000 });
+  }
+
+  /** Waits until `count` reads that begin from now on were served by `node`, or by anybody. */
+  async served(count = 30, node?: string): Promise<void> {
+    const from = performance.now();
+    const done = () =>
+      this.reads.filter((one) => one.startedAt >= from && (node === undefined || one.node === node)).length >=
+      count;
+    await waitUntil(done, { what: `${count} more reads of ${node ?? 'anybody'}`, timeoutMs: 20_000 });
+  }
+
+  idsOf(outcome: Write['outcome']): Set<number> {
+    return new Set(this.writes.filter((one) => one.outcome === outcome).map((one) => one.id));
+  }
+
+  /** Codes and messages of what failed, for an assertion that shows them. */
+  get failedReads(): unknown[] {
+    return this.reads.filter((one) => one.error !== undefined).map((one) => described(one.error));
+  }
+
+  get failedWrites(): unknown[] {
+    return this.writes.filter((one) => one.outcome === 'failed').map((one) => described(one.error));
+  }
+
+  #round(): void {
+    this.#track(this.#write());
+    this.#track(this.#read());
+  }
+
+  #track(work: Promise<void>): void {
+    this.#running.add(work);
+    void work.finally(() => this.#running.delete(work));
+  }
+
+  async #write(): Promise<void> {
+    const id = this.firstId + this.writes.length;
+    const write: Write = {
+      id,
+      startedAt: performance.now(),
+      outcome: 'pending',
+      node: undefined,
+      error: undefined,
+    };
+    this.writes.push(write);
+    try {
+      write.node = (await this.#db.query(`insert into ${this.#table} values ($1)`, [id])).node;
+      write.outcome = 'acknowledged';
+    } catch (error) {
+      write.error = error;
+      write.outcome = codeOf(error) === 'PGHERD_OUTCOME_UNKNOWN' ? 'unknown' : 'failed';
+    }
+  }
+
+  async #read(): Promise<void> {
+    const startedAt = performance.now();
+    let node: string | undefined;
+    let failure: unknown;
+    try {
+      ({ node } = await this.#db.read.query(`select count(*) from ${this.#table} where id = $1`, [1]));
+    } catch (error) {
+      failure = error;
+    }
+    this.reads.push({ startedAt, tookMs: performance.now() - startedAt, node, error: failure });
+  }
+}
+
+function described(error: unknown): string {
+  return `${String(codeOf(error))}: ${String(error)}`;
+}
