@@ -233,17 +233,19 @@ export class Pool<R extends object> {
     this.#fill();
   }
 
+  /** Those for whom there is room to open one are not counted: they wait for nobody. */
   #assertRoom(): void {
     const { max, maxWaiting } = this.#settings;
-    if (this.#waiters.length < maxWaiting) return;
+    if (this.#waiters.length < maxWaiting + max - this.#entries.size) return;
     const sentence = `${maxWaiting} callers wait for one of ${max} connections already (pool.maxWaiting)`;
     throw new PgHerdError('PGHERD_POOL_FULL', sentence, { details: { maxWaiting, max } });
   }
 
   #lateError(waitedMs: number): PgHerdError {
-    const { max } = this.#settings;
-    const sentence = `no connection became free within ${waitedMs} ms; all ${max} are in use (pool.max, waitTimeoutMs)`;
-    return new PgHerdError('PGHERD_WAIT_TIMEOUT', sentence, { details: { waitedMs, max } });
+    const { max, leased, opening } = this.stats();
+    const counts = `${leased} of ${max} are in use, ${opening} are being opened`;
+    const sentence = `no connection became free within ${waitedMs} ms; ${counts} (pool.max, waitTimeoutMs)`;
+    return new PgHerdError('PGHERD_WAIT_TIMEOUT', sentence, { details: { waitedMs, max, leased, opening } });
   }
 
   /** Finds something for those who wait: what is idle first, then as many new ones as are wanted and allowed. */
