@@ -1,0 +1,93 @@
+import type { TestCluster } from '@pgherd/testing';
+import pg from 'pg';
+import { type ClusterEventName, createCluster, type Driver } from 'pgherd';
+import { pgDriver } from 'pgherd/pg';
+import postgres from 'postgres';
+import type { Step } from './steps.ts';
+import { recordingDriver } from './steps.ts';
+
+/** The write that every client does: the answer tells which server executed it. */
+const WRITE = 'insert into bench_write (id) values ($1) returning inet_server_port() as port';
+
+/** A client under test. */
+export interface BenchClient {
+  /** Writes a row; resolves with the port of the server that acknowledged it. */
+  write(id: number): Promise<number>;
+  /** Lets go of everything, at once if need be. */
+  close(): Promise<void>;
+}
+
+/** How a client is made. */
+export interface ClientKind {
+  readonly name: 'pgherd' | 'pg.Pool' | 'postgres.js';
+  /** `note` takes what happens inside, from clients that tell. */
+  readonly open: (cluster: TestCluster, note?: (step: Step) => void) => BenchClient;
+  /** Whether an error leaves open what became of the write; only for what the client itself rejects with. */
+  readonly leavesOpen: (error: unknown) => boolean;
+}
+
+export const CLIENTS: readonly ClientKind[] = Object.freeze([
+  { name: 'pgherd', open: openPgherd, leavesOpen: (error) => codeOf(error) === 'PGHERD_OUTCOME_UNKNOWN' },
+  { name: 'pg.Pool', open: openPool, leavesOpen: connectionLost },
+  { name: 'postgres.js', open: openPostgresJs, leavesOpen: connectionLost },
+] satisfies ClientKind[]);
+
+const NOTED: readonly ClusterEventName[] = ['node:role-changed', 'node:health-changed', 'primary:changed'];
+
+/** As in its README: the URL of all nodes and nothing else. */
+function openPgherd(cluster: TestCluster, note?: (step: Step) => void): BenchClient {
+  const driver: Driver<pg.Client> | undefined = note && recordingDriver(pgDriver(), note);
+  const db = createCluster({ url: cluster.url, driver });
+  for (const name of NOTED) {
+    if (note !== undefined) db.on(name, (event) => note({ name, at: Date.now(), ...about(event) }));
+  }
+  return {
+    write: async (id) => portOf((await db.query(WRITE, [id])).rows),
+    close: async () => db.terminate(),
+  };
+}
+
+/** It knows one host, so it is given the primary's. */
+function openPool(cluster: TestCluster): BenchClient {
+  const pool = new pg.Pool({ connectionString: cluster.primary.url });
+  pool.on('error', () => undefined);
+  return {
+    write: async (id) => portOf((await pool.query<{ port: number }>(WRITE, [id])).rows),
+    // `end` waits for calls that never settle.
+    close: async () => void pool.end().catch(() => undefined),
+  };
+}
+
+/** Its types know only one host; its URL form takes several, as its README says. */
+function openPostgresJs(cluster: TestCluster): BenchClient {
+  const sql = postgres(cluster.url, { target_session_attrs: 'primary', onnotice: () => undefined });
+  return {
+    write: async (id) => portOf(await sql.unsafe(WRITE, [id], { prepare: true })),
+    close: async () => void sql.end({ timeout: 0 }).catch(() => undefined),
+  };
+}
+
+function portOf(rows: readonly Readonly<Record<string, unknown>>[]): number {
+  return Number(rows[0]?.['port']);
+}
+
+/** Errors that tell that nothing was sent: no connection was made. */
+const NOT_SENT: ReadonlySet<string> = new Set(['ECONNREFUSED', 'CONNECT_TIMEOUT']);
+
+/** These clients do not tell; read in their favour, a reply of the server and a failed connect are certain. */
+function connectionLost(error: unknown): boolean {
+  const code = codeOf(error);
+  const answered =
+    /^[0-9A-Z]{5}$/.test(code) && typeof error === 'object' && error !== null && 'severity' in error;
+  return !answered && !NOT_SENT.has(code);
+}
+
+function codeOf(error: unknown): string {
+  return typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : '';
+}
+
+function about(event: object): { readonly node?: string; readonly detail?: string } {
+  const { node, before, after } = event as Readonly<Record<string, unknown>>;
+  const detail = `${String(before)} → ${String(after)}`;
+  return typeof node === 'string' ? { node, detail } : { detail };
+}

@@ -1,0 +1,92 @@
+import { parseArgs } from 'node:util';
+import { CLIENTS, type ClientKind } from './clients.ts';
+import type { LoadOptions } from './load.ts';
+import { MODES, type Mode, SCENARIOS, type Scenario } from './scenarios.ts';
+
+/** What a run of the benchmark does. */
+export interface BenchOptions {
+  readonly trials: number;
+  readonly scenarios: readonly Scenario[];
+  readonly clients: readonly ClientKind[];
+  readonly modes: readonly Mode[];
+  readonly load: LoadOptions;
+  readonly json: boolean;
+  readonly steps: boolean;
+}
+
+export const USAGE = `Usage: npm run bench:failover -- [options]
+
+Loses the primary of real clusters under load and measures how soon each client writes again.
+
+  --trials N        trials of each scenario, mode and client (default 10)
+  --scenario NAMES  of ${names(SCENARIOS)} (default all; several with commas)
+  --client NAMES    of ${names(CLIENTS)} (default all)
+  --mode NAMES      of ${names(MODES)} (default all)
+  --rate N          writes begun per second (default 200)
+  --limit MS        a call that has not settled after this counts as failed (default 5000)
+  --give-up MS      a trial ends this long after the promotion without a write (default 6000)
+  --steps           print where the time goes, for pgherd
+  --json            print an array for programs instead of a table
+  --help            print this
+`;
+
+/**
+ * The options that the arguments ask for; `undefined` for `--help`.
+ * @throws Error naming the argument that cannot be used.
+ */
+export function parseOptions(args: readonly string[]): BenchOptions | undefined {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      trials: { type: 'string', default: '10' },
+      scenario: { type: 'string', multiple: true },
+      client: { type: 'string', multiple: true },
+      mode: { type: 'string', multiple: true },
+      rate: { type: 'string', default: '200' },
+      limit: { type: 'string', default: '5000' },
+      'give-up': { type: 'string', default: '6000' },
+      steps: { type: 'boolean', default: false },
+      json: { type: 'boolean', default: false },
+      help: { type: 'boolean', default: false },
+    },
+  });
+  if (values.help) return undefined;
+  return {
+    trials: count('trials', values.trials),
+    scenarios: chosen('scenario', SCENARIOS, values.scenario),
+    clients: chosen('client', CLIENTS, values.client),
+    modes: chosen('mode', MODES, values.mode),
+    load: {
+      rate: count('rate', values.rate),
+      limitMs: count('limit', values.limit),
+      giveUpMs: count('give-up', values['give-up']),
+    },
+    json: values.json,
+    steps: values.steps,
+  };
+}
+
+function count(option: string, text: string): number {
+  const value = Number(text);
+  if (Number.isInteger(value) && value > 0) return value;
+  throw new Error(`--${option} is ${text}, but must be a whole number above 0.`);
+}
+
+function chosen<T extends { readonly name: string }>(
+  option: string,
+  all: readonly T[],
+  wanted: readonly string[] | undefined,
+): readonly T[] {
+  if (wanted === undefined) return all;
+  return wanted
+    .flatMap((text) => text.split(','))
+    .map((name) => {
+      const found = all.find((one) => one.name.toLowerCase() === name.trim().toLowerCase());
+      if (found !== undefined) return found;
+      throw new Error(`--${option} is ${name}, but must be of ${names(all)}.`);
+    });
+}
+
+function names(all: readonly { readonly name: string }[]): string {
+  return all.map((one) => one.name).join(', ');
+}
