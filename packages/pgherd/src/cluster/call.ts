@@ -42,6 +42,15 @@ export interface Call {
   readonly startedAt: number;
 }
 
+/** What a call learns while it looks for a session. */
+export interface Search {
+  readonly deadline: number;
+  /** Nodes whose pool could not connect a moment ago. */
+  readonly avoid: Set<string>;
+  /** Why a node gave no connection, by its name. */
+  readonly refusals: Map<string, string>;
+}
+
 /** Defaults that a call inherits from its cluster. */
 export interface CallDefaults {
   readonly target: Target;

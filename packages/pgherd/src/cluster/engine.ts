@@ -2,12 +2,12 @@ import { OutcomeUnknownError, PgHerdError } from '../model/errors.ts';
 import type { QueryResult, Row, Statement } from '../model/statement.ts';
 import { Redirected } from '../pool/pool.ts';
 import { isAtomic } from '../retry/atomic.ts';
-import { classifyError, type Phase } from '../retry/classify.ts';
+import { classifyError, type Phase, phaseOf } from '../retry/classify.ts';
 import { backoffMs, type Decision, decideStatement, type FailedAttempt } from '../retry/decide.ts';
 import { earliest, isPast } from '../time/deadline.ts';
 import { findNode } from '../topology/topology.ts';
 import { isWritable } from '../topology/writable.ts';
-import type { Call } from './call.ts';
+import type { Call, Search } from './call.ts';
 import { abortedError, type Herd } from './herd.ts';
 import { type NodeRuntime, withLimit } from './node-runtime.ts';
 import type { Session } from './session.ts';
@@ -21,15 +21,6 @@ const RECONNECT_PAUSE_MS = 50;
 export interface Progress {
   attempts: number;
   movedBefore: boolean;
-}
-
-/** What a call learns while it looks for a session. */
-interface Search {
-  readonly deadline: number;
-  /** Nodes whose pool could not connect a moment ago. */
-  readonly avoid: Set<string>;
-  /** Why a node gave no connection, by its name. */
-  readonly refusals: Map<string, string>;
 }
 
 /** Finds sessions for calls, runs statements on them, and runs them again where that is right. */
@@ -60,7 +51,7 @@ export class Engine<C> {
         return { ...result, node: session.node };
       } catch (error) {
         this.release(session);
-        const phase: Phase = 'sent';
+        const phase = phaseOf(error);
         const again = await this.#recover(error, phase, statement, session, call, progress);
         if (!again) throw this.#failure(error, phase, session, call);
       }
@@ -287,9 +278,12 @@ export class Engine<C> {
         node.pool.tryAcquire(prefer) ?? (await node.pool.acquire({ deadline, signal: call.signal, prefer }));
     } catch (error) {
       if (error instanceof Redirected) return undefined;
-      if (error instanceof PgHerdError && PASSED_ON.has(error.code)) throw error;
+      const code = error instanceof PgHerdError ? error.code : '';
+      // Who waited in vain for a node that refuses connections is told why it does.
+      const refused = code === 'PGHERD_WAIT_TIMEOUT' && search.refusals.has(node.name);
+      if (PASSED_ON.has(code) && !refused) throw error;
       search.avoid.add(node.name);
-      search.refusals.set(node.name, error instanceof Error ? error.message : String(error));
+      if (!refused) search.refusals.set(node.name, error instanceof Error ? error.message : String(error));
       return undefined;
     }
     // The picture may have changed while we waited: what was suitable may have been fenced meanwhile.

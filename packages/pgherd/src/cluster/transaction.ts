@@ -1,6 +1,6 @@
 import { OutcomeUnknownError, PgHerdError } from '../model/errors.ts';
 import type { QueryResult, Row, Statement } from '../model/statement.ts';
-import { classifyError } from '../retry/classify.ts';
+import { classifyError, phaseOf } from '../retry/classify.ts';
 import type { Call, CallOptions } from './call.ts';
 import { type Engine, unacknowledged, withNode } from './engine.ts';
 import { type Querier, querierOver } from './querier.ts';
@@ -135,6 +135,7 @@ export class SessionTransaction<C> {
     try {
       ({ command } = await this.#engine.send(session, 'COMMIT', this.#call));
     } catch (error) {
+      this.#commitSent = phaseOf(error) === 'sent';
       this.#end('lost');
       throw this.#commitFailure(error);
     }
@@ -165,7 +166,8 @@ export class SessionTransaction<C> {
   }
 
   #commitFailure(error: unknown): unknown {
-    if (classifyError(error).safeToRetry('commit-sent')) return withNode(error, this.#session.node);
+    if (!this.#commitSent || classifyError(error).safeToRetry('commit-sent'))
+      return withNode(error, this.#session.node);
     return new OutcomeUnknownError(
       'commit',
       `COMMIT was sent to ${this.#session.node} and was not answered: nobody can tell whether it was executed.`,

@@ -88,8 +88,8 @@ export interface DriverConnection<C = unknown> {
   /** Bytes that have come in so far: tells a silent connection from a slow one. */
   readonly bytesReceived: number;
   /**
-   * Runs one statement. Rejects with the driver's own error; with a `PgHerdError` `PGHERD_INVALID_ARGUMENT` where the driver
-   * did not send it.
+   * Runs one statement. Rejects with the driver's own error; where the driver did not send it, with a `PgHerdError`:
+   * `PGHERD_CONNECTION_LOST` because the connection was gone already, `PGHERD_INVALID_ARGUMENT` because of the statement.
    */
   query(statement: Statement): Promise<DriverResult>;
   /** Runs text of the library by the simple protocol; gives the result of its last statement. Never makes the session dirty. */

@@ -8,41 +8,10 @@ import type {
   TransactionStatus,
 } from '../driver/port.ts';
 import { PgHerdError } from '../model/errors.ts';
-import type { Row, Statement } from '../model/statement.ts';
-import { type AuthenticationWire, guardAuthentication } from './pg-auth.ts';
+import type { Statement } from '../model/statement.ts';
+import { guardAuthentication } from './pg-auth.ts';
+import { isNotQueryable, isServerError, lostBefore, type PgInside, refused, toResult } from './pg-inside.ts';
 import { type TlsAttempt, tlsAttempts, tlsOptions } from './pg-tls.ts';
-
-/**
- * The parts of `pg` that the adapter stands on. `connection` is not public API: the events of the wire and the socket
- * are to be had nowhere else, and `pg` 8.16 to 8.23 have them in this shape.
- */
-type PgWire = AuthenticationWire & {
-  on(
-    event: 'parameterStatus',
-    fn: (message: { parameterName: string; parameterValue: string }) => void,
-  ): void;
-  on(event: 'readyForQuery', fn: (message: { status?: string }) => void): void;
-  on(event: 'commandComplete', fn: (message: { text: string }) => void): void;
-  readonly stream: { destroy(): void; readonly bytesRead: number; ref?(): void; unref?(): void };
-  parsedStatements: Record<string, string>;
-};
-
-interface PgResult {
-  readonly rows: Row[];
-  readonly rowCount: number | null;
-  readonly fields: { name: string; dataTypeID: number; tableID: number; columnID: number }[];
-  readonly command: string;
-}
-
-type PgCallback = (error: unknown, result: PgResult | PgResult[]) => void;
-
-/** A client seen from inside: its connection, and `query` in its callback form for any configuration. */
-interface PgInside {
-  readonly connection: PgWire;
-  query(config: object, callback: PgCallback): void;
-  /** `false` from the first error of the connection on. */
-  readonly _queryable?: boolean;
-}
 
 /** The module `pg`, as far as the adapter needs it. */
 export interface PgModule {
@@ -316,7 +285,7 @@ class PgConnection implements DriverConnection<Client> {
   }
 
   #submit(config: object): Promise<DriverResult> {
-    if (this.#closed) return Promise.reject(this.#closeReason ?? new Error('Connection terminated'));
+    if (this.#closed) return Promise.reject(lostBefore(this.#closeReason));
     return new Promise((resolve, reject) => {
       this.#inside.query(config, (error, result) => {
         if (error) this.#fail(error, reject);
@@ -332,7 +301,8 @@ class PgConnection implements DriverConnection<Client> {
   #fail(error: unknown, reject: (error: unknown) => void): void {
     const broken = this.#inside._queryable === false || this.#closed;
     if (broken) this.destroy();
-    if (broken || isServerError(error)) this.#whenReady(() => reject(error));
+    if (isNotQueryable(error)) this.#whenReady(() => reject(lostBefore(this.#closeReason ?? error)));
+    else if (broken || isServerError(error)) this.#whenReady(() => reject(error));
     else reject(refused(error));
   }
 
@@ -358,12 +328,19 @@ class PgConnection implements DriverConnection<Client> {
     if (!this.#own && SESSION_TAGS.test(tag)) this.#dirty = true;
   }
 
-  /** With no statement running this is a FATAL of the server, or the socket's error; `end` follows. */
+  /**
+   * With no statement running this is a FATAL of the server, else the socket's error. `end` follows only after a while, in
+   * which `pg` takes no statement any more: the connection counts as closed from now on.
+   */
   #onError(error: Error): void {
     this.#closeReason ??= error;
     const { severity, code } = error as { severity?: unknown; code?: unknown };
-    if (!this.#opened || typeof severity !== 'string' || typeof code !== 'string') return;
-    this.#listener.message({ severity, sqlState: code, message: error.message, routine: undefined });
+    if (!this.#opened) return;
+    if (typeof severity === 'string' && typeof code === 'string') {
+      this.#listener.message({ severity, sqlState: code, message: error.message, routine: undefined });
+    }
+    this.#onEnd(error);
+    this.destroy();
   }
 
   #onEnd(error: unknown): void {
@@ -374,22 +351,4 @@ class PgConnection implements DriverConnection<Client> {
     this.#flushReady();
     if (this.#opened) this.#listener.closed(reason);
   }
-}
-
-function isServerError(error: unknown): boolean {
-  return typeof error === 'object' && error !== null && 'severity' in error;
-}
-
-function refused(cause: unknown): PgHerdError {
-  const why = cause instanceof Error ? cause.message : String(cause);
-  return new PgHerdError('PGHERD_INVALID_ARGUMENT', `pg refused the statement and did not send it: ${why}`, {
-    cause,
-  });
-}
-
-function toResult(result: PgResult | PgResult[]): DriverResult {
-  const last = Array.isArray(result) ? result.at(-1) : result;
-  if (last === undefined) return { rows: [], rowCount: null, fields: [], command: '' };
-  const { rows, rowCount, fields, command } = last;
-  return { rows, rowCount, fields, command };
 }

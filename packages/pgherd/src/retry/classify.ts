@@ -1,3 +1,4 @@
+import { PgHerdError } from '../model/errors.ts';
 import type { ConnectFailure } from '../model/names.ts';
 
 /** What an error means, whatever class it is of. */
@@ -60,6 +61,7 @@ const RULES: readonly Rule[] = [
   { codes: ['3D000'], kind: 'database-missing' },
   { codes: ['23'], kind: 'constraint' },
   { codes: ['08P01'], kind: 'statement' },
+  { codes: ['PGHERD_CONNECTION_LOST'], kind: 'connection-lost', nodeVerdict: 'probe' },
   { codes: ['08'], kind: 'connection-lost', nodeVerdict: 'probe' },
   {
     codes: [
@@ -211,6 +213,11 @@ function nothingExecuted(
     default:
       return phase satisfies never;
   }
+}
+
+/** How far a statement had come that failed with `error`: a driver says when it did not send it. */
+export function phaseOf(error: unknown): 'not-handed' | 'sent' {
+  return error instanceof PgHerdError && error.code === 'PGHERD_CONNECTION_LOST' ? 'not-handed' : 'sent';
 }
 
 /** Why a connection could not be opened, as a word of {@link ConnectFailure}. */
