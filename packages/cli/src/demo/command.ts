@@ -48,12 +48,13 @@ async function viewFor({ json, color }: DemoCommandOptions): Promise<DemoView> {
     process.stderr.write(text);
   };
   if (json) return jsonView(toOutput, toErrors);
-  const isTerminal =
-    process.stdout.isTTY && process.env['TERM'] !== 'dumb' && process.env['CI'] === undefined;
-  const colored = color && process.env['NO_COLOR'] === undefined;
+  const { stdout, env } = process;
+  const isTerminal = stdout.isTTY && env['TERM'] !== 'dumb' && env['CI'] === undefined;
   if (!isTerminal) return plainView(toOutput);
-  // Ink asks this variable when it is loaded.
-  if (!colored) process.env['FORCE_COLOR'] = '0';
-  const { terminalView } = await import('./terminal.tsx');
-  return terminalView(process.stdout, colored ? inColor : withoutColor);
+  const isColored = color && env['NO_COLOR'] === undefined;
+  // Ink looks at this variable when it is loaded.
+  if (!isColored) env['FORCE_COLOR'] = '0';
+  const paint = isColored ? inColor : withoutColor;
+  const { isLargeEnough, terminalView } = await import('./terminal.tsx');
+  return isLargeEnough(stdout) ? terminalView(stdout, paint) : plainView(toOutput, paint);
 }

@@ -138,28 +138,37 @@ function totals(report: DemoReport): string[] {
 function verdict(report: DemoReport, paint: Paint): string[] {
   const { verification, events, acknowledged, verifiedOn } = report;
   const failed = sum(events, (event) => event.failedWrites + event.failedReads);
-  const unknown = sum(events, (event) => event.unknownOutcome);
-  const facts = [
-    `${number(verification.lost)} acknowledged writes lost`,
-    `${number(verification.duplicated)} done twice`,
-    `${number(failed)} calls failed`,
-  ];
-  const sentence = isGood(report) ? 'All promises kept' : 'PROMISES BROKEN';
-  const total = balances(verification)
-    ? 'The balances add up to what they were at the start.'
-    : `The balances add up to ${verification.balance}, which is wrong.`;
+  const { lost, duplicated, failedExecuted } = verification;
+  const good = isGood(report);
+  const headline =
+    `${good ? 'All promises kept' : 'PROMISES BROKEN'}: ${number(lost)} acknowledged writes lost, ` +
+    `${number(duplicated)} done twice, ${number(failed)} calls failed.`;
+  const checked =
+    `Checked by reading back all ${number(acknowledged)} acknowledged writes from ${verifiedOn}, past pgherd. ` +
+    (balances(verification)
+      ? 'The balances add up to what they were at the start.'
+      : `The balances add up to ${verification.balance}, which is wrong.`);
+  const tone = good ? 'good' : 'bad';
   return [
-    paint(isGood(report) ? 'good' : 'bad', `${sentence}: ${facts.join(', ')}.`),
-    `Checked by reading back all ${number(acknowledged)} acknowledged writes from ${verifiedOn},`,
-    `past pgherd. ${total}`,
-    ...(verification.failedExecuted > 0
-      ? [paint('bad', `${verification.failedExecuted} writes were reported as failed and were executed.`)]
+    ...wrapped(headline).map((line) => paint(tone, line)),
+    ...wrapped(checked),
+    ...(failedExecuted > 0
+      ? wrapped(`${failedExecuted} writes were reported as failed and were executed.`).map((line) =>
+          paint('bad', line),
+        )
       : []),
-    unknown === 0
-      ? 'No write had an unknown outcome.'
-      : `${unknown} writes had an unknown outcome: sent, and the server was lost before it answered.\n` +
-        `${verification.unknownExecuted} of them turned out to be executed. pgherd says so and never guesses.`,
+    ...wrapped(unknownSentence(report)),
   ];
+}
+
+function unknownSentence({ events, verification }: DemoReport): string {
+  const unknown = sum(events, (event) => event.unknownOutcome);
+  if (unknown === 0) return 'No write had an unknown outcome.';
+  return (
+    `${number(unknown)} writes had an unknown outcome: the server was lost before it answered. ` +
+    `${number(verification.unknownExecuted)} of them were executed, as the tables tell; ` +
+    'pgherd reports such a write and never guesses.'
+  );
 }
 
 const SHOWN_REASONS = 8;
@@ -170,9 +179,26 @@ function failureLines(failures: readonly Failure[], paint: Paint): string[] {
     const line = `${kind} ${outcome}: ${reason}`;
     counts.set(line, (counts.get(line) ?? 0) + 1);
   }
-  const lines = [...counts].map(([line, count]) => paint('faint', `  ${count} × ${line}`));
-  const rest = lines.length - SHOWN_REASONS;
-  return [...lines.slice(0, SHOWN_REASONS), ...(rest > 0 ? [`  … and ${rest} other reasons`] : [])];
+  const reasons = [...counts].map(([line, count]) => `${count} × ${line}`);
+  const rest = reasons.length - SHOWN_REASONS;
+  const shown = [...reasons.slice(0, SHOWN_REASONS), ...(rest > 0 ? [`and ${rest} other reasons`] : [])];
+  return shown.flatMap((line) => wrapped(line, '  ', '    ')).map((line) => paint('faint', line));
+}
+
+const COLUMNS_WIDE = 80;
+
+/** Breaks a text between words into lines of at most 80 columns. */
+function wrapped(text: string, firstIndent = '', indent = firstIndent): string[] {
+  const lines: string[] = [];
+  let line = firstIndent;
+  for (const word of text.split(/\s+/)) {
+    const isEmpty = line.trim() === '';
+    if (!isEmpty && line.length + 1 + word.length > COLUMNS_WIDE) {
+      lines.push(line);
+      line = indent + word;
+    } else line += isEmpty ? word : ` ${word}`;
+  }
+  return [...lines, line];
 }
 
 function sum<T>(values: readonly T[], pick: (value: T) => number): number {

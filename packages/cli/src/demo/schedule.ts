@@ -28,7 +28,7 @@ export const EVENT_WORDS: Readonly<Record<EventName, EventWords>> = Object.freez
   switchover: { title: 'switchover', sentence: 'The primary hands its role to a standby, as planned.' },
   'primary-killed': {
     title: 'primary killed',
-    sentence: 'The primary is killed (SIGKILL), then a standby is promoted.',
+    sentence: 'The primary is killed (SIGKILL); a standby is promoted.',
   },
   'old-primary-rejoined': {
     title: 'old primary rejoined',
@@ -36,12 +36,11 @@ export const EVENT_WORDS: Readonly<Record<EventName, EventWords>> = Object.freez
   },
   'primary-frozen': {
     title: 'primary frozen',
-    sentence:
-      'The primary is frozen (SIGSTOP): its sockets stay open and silent. Then a standby is promoted.',
+    sentence: 'The primary is frozen (SIGSTOP), its sockets stay open; a standby is promoted.',
   },
   'thawed-and-rejoined': {
     title: 'thawed and rejoined',
-    sentence: 'The frozen primary wakes up and still believes to be one; then it rejoins as a standby.',
+    sentence: 'The frozen primary wakes up, believes to be primary, and rejoins as a standby.',
   },
 });
 

@@ -18,9 +18,9 @@ const COLUMNS: readonly Column[] = [
   { head: 'health', width: 9, cell: ({ health }) => health, rank: 0 },
   { head: 'standing', width: 10, cell: ({ standing }) => standing, rank: 1 },
   { head: 'timeline', width: 9, cell: ({ timeline }) => timeline, isRight: true, rank: 1 },
-  { head: 'lag', width: 17, cell: ({ lag }) => lag, isRight: true, rank: 2 },
+  { head: 'lag', width: 15, cell: ({ lag }) => lag, isRight: true, rank: 2 },
   { head: 'conns', width: 7, cell: ({ connections }) => String(connections), isRight: true, rank: 4 },
-  { head: 'in flight', width: 8, cell: ({ inFlight }) => String(inFlight), isRight: true, rank: 3 },
+  { head: 'in flight', width: 10, cell: ({ inFlight }) => String(inFlight), isRight: true, rank: 3 },
 ];
 
 /** The nodes, one line each. */

@@ -14,38 +14,43 @@ export interface ScreenProps {
   readonly rows: number;
 }
 
-/** Lines of everything but the log and the sentence. */
-const FIXED_ROWS = 18;
+/** Lines of everything but the log, without the blank ones. */
+const FIXED_ROWS = 14;
+const BLANK_ROWS = 5;
+/** Lines of the log below which the blank lines are given up. */
+const FEW_LOG_ROWS = 3;
 const NARROW = 66;
+
+/** The smallest terminal that the picture makes sense in. */
+export const SMALLEST = Object.freeze({ columns: 50, rows: FIXED_ROWS + 1 });
 
 /** The whole picture, at most `rows - 1` lines high: a full screen would be cleared at every frame. */
 export function Screen({ frame, columns, rows }: ScreenProps): ReactElement {
-  const logRows = Math.max(1, rows - 1 - FIXED_ROWS);
+  const room = rows - 1 - FIXED_ROWS;
+  const isAiry = room - BLANK_ROWS >= FEW_LOG_ROWS;
+  const logRows = Math.max(0, isAiry ? room - BLANK_ROWS : room);
+  const gap = isAiry ? <Text> </Text> : null;
   return (
     <Box flexDirection="column" width={columns}>
       <Header frame={frame} columns={columns} />
-      <Gap />
+      {gap}
       <NodeTable nodes={frame.nodes} columns={columns} />
-      <Gap />
+      {gap}
       {frame.rates.map((rate) => (
         <Rate key={rate.label} rate={rate} columns={columns} />
       ))}
-      <Gap />
+      {gap}
       <Strip frame={frame} columns={columns} />
-      <Gap />
+      {gap}
       <Totals frame={frame} />
-      <Gap />
-      {frame.log.slice(-logRows).map((line) => (
+      {gap}
+      {lastOf(frame.log, logRows).map((line) => (
         <Text key={`${line.atMs} ${line.text}`} wrap="truncate" dimColor={line.by === 'pgherd'}>
           {logText(line)}
         </Text>
       ))}
     </Box>
   );
-}
-
-function Gap(): ReactElement {
-  return <Text> </Text>;
 }
 
 function Header({ frame, columns }: { readonly frame: Frame; readonly columns: number }): ReactElement {
@@ -175,6 +180,10 @@ function Totals({ frame }: { readonly frame: Frame }): ReactElement {
       {`   run again by pgherd ${retried}`}
     </Text>
   );
+}
+
+function lastOf<T>(values: readonly T[], count: number): readonly T[] {
+  return count === 0 ? [] : values.slice(-count);
 }
 
 function orDash(ms: number | undefined): string {

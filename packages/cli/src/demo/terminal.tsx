@@ -2,11 +2,16 @@ import type { WriteStream } from 'node:tty';
 import { render } from 'ink';
 import type { Paint } from './paint.ts';
 import { renderReport } from './report.ts';
-import { Screen } from './screen.tsx';
+import { Screen, SMALLEST } from './screen.tsx';
 import type { DemoView } from './view.ts';
 
 const ENTER_SCREEN = '\u001b[?1049h\u001b[H';
 const LEAVE_SCREEN = '\u001b[?1049l\u001b[?25h';
+
+/** Whether the live picture has room. */
+export function isLargeEnough({ columns, rows }: Pick<WriteStream, 'columns' | 'rows'>): boolean {
+  return columns >= SMALLEST.columns && rows >= SMALLEST.rows;
+}
 
 /** The live picture, on the terminal's second screen: what stood on the first one is there again at the end. */
 export function terminalView(stdout: WriteStream, paint: Paint): DemoView {
