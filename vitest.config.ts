@@ -11,7 +11,10 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: 'unit', include: ['packages/*/test/**/*.test.{ts,tsx}', 'tools/**/*.test.ts', 'bench/test/**/*.test.ts'] },
+        test: {
+          name: 'unit',
+          include: ['packages/*/test/**/*.test.{ts,tsx}', 'tools/**/*.test.ts', 'bench/test/**/*.test.ts'],
+        },
       },
       {
         extends: true,
