@@ -109,6 +109,7 @@ export class Pool<R extends object> {
     if (!this.#needsValidation(entry)) return this.#lease(entry);
     const waiting = this.#waiters.wait(request);
     void this.#validate(entry);
+    this.#fill();
     return waiting;
   }
 
