@@ -1,0 +1,7 @@
+import { pgDriver } from 'pgherd/pg';
+import { driverConformance } from '../src/driver-conformance.ts';
+
+/** Further major versions: `PGHERD_TEST_VERSIONS=13,14`. */
+const further = (process.env['PGHERD_TEST_VERSIONS'] ?? '').split(',').map(Number).filter(Boolean);
+
+for (const version of [undefined, ...further]) driverConformance('pg', pgDriver, { version });
