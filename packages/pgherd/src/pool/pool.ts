@@ -206,7 +206,9 @@ export class Pool<R extends object> {
   #putIdle(entry: Entry<R>): void {
     entry.state = 'idle';
     this.#idle.push(entry);
-    this.#reapNoLaterThan(Math.min(entry.expiresAt, this.#idleEnd()));
+    this.#reapNoLaterThan(entry.expiresAt);
+    // Above another one it is not the first to be idle for too long.
+    if (this.#idle.length === 1) this.#reapNoLaterThan(this.#idleEnd());
   }
 
   /** Gives a free entry to whoever waits longest, else puts it into the stack. */
@@ -251,9 +253,9 @@ export class Pool<R extends object> {
 
   /** Finds something for those who wait: what is idle first, then as many new ones as are wanted and allowed. */
   #fill(): void {
-    if (this.#closing) return;
-    this.#spendIdle();
     const { max, min } = this.#settings;
+    if (this.#closing || (this.#waiters.length === 0 && this.#entries.size >= min)) return;
+    this.#spendIdle();
     const wanted = Math.max(this.#waiters.length - this.#validating.size, min - this.#entries.size);
     this.#openUntil(Math.min(max, this.#entries.size + wanted));
   }
