@@ -259,6 +259,22 @@ describe('targets', () => {
     else expect(Math.min(...counts.values())).toBeGreaterThanOrEqual(5);
   });
 
+  it('a standby that was slow once takes part again', async () => {
+    await using own = open(cluster, { policy: 'p2c' });
+    await own.ready({ standbys: 2 });
+    const [slow] = standbyNames(cluster);
+    await own.with({ node: slow, target: 'standby' }).query('select pg_sleep(0.05)');
+    const counts = new Map<string, number>();
+    await waitUntil(
+      async () => {
+        const { node } = await own.read.query('select 1');
+        counts.set(node, (counts.get(node) ?? 0) + 1);
+        return (counts.get(slow ?? '') ?? 0) >= 20;
+      },
+      { what: 'reads to go there again', timeoutMs: 20_000 },
+    );
+  });
+
   it.each([
     ['any', ['standby', 'primary']],
     ['read-write', ['primary']],

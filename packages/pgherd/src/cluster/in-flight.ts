@@ -7,7 +7,7 @@ const UNUSUAL_FACTOR = 4;
 /** Growth of the age at which the same statement causes the next look. */
 const NEXT_LOOK_FACTOR = 4;
 /** A duration nobody confirmed for this long counts half, milliseconds: a node that was slow once gets another chance. */
-const HALF_LIFE_MS = 5_000;
+const HALF_LIFE_MS = 1_000;
 /** Weight of the newest duration in the smoothed one. */
 const EWMA_WEIGHT = 0.2;
 
@@ -55,10 +55,11 @@ export class InFlight {
     this.#timer ??= this.#schedule();
     return (answered) => {
       if (!this.#flights.delete(flight) || !answered) return;
+      // What has faded stays faded: else one measurement brings a bad memory back nearly whole.
+      const remembered = this.ewmaMs;
       this.#measuredAt = this.#clock.now();
       const tookMs = this.#measuredAt - now;
-      this.#ewmaMs =
-        this.#ewmaMs === undefined ? tookMs : this.#ewmaMs + (tookMs - this.#ewmaMs) * EWMA_WEIGHT;
+      this.#ewmaMs = remembered === undefined ? tookMs : remembered + (tookMs - remembered) * EWMA_WEIGHT;
     };
   }
 

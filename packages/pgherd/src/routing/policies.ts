@@ -67,9 +67,12 @@ export function policyNamed(name: PolicyName): Policy {
   }
 }
 
+/** Differences below this are noise: nodes that are equally fast share the work, milliseconds. */
+const EQUALLY_FAST_MS = 1;
+
 /** A node without a measured time is taken for a fast one, so that it is tried. */
 function cost(load: NodeLoad): number {
-  return (load.inFlight + 1) * (load.ewmaMs ?? 0);
+  return (load.inFlight + 1) * Math.max(EQUALLY_FAST_MS, load.ewmaMs ?? 0);
 }
 
 function pickAt(candidates: readonly NodeDescription[], share: number): NodeDescription {
