@@ -24,6 +24,8 @@ import type { ClusterSettings } from './settings.ts';
 
 /** Most causes that an error carries along. */
 const MAX_CAUSES = 8;
+/** Waiting calls that are woken in one turn of the event loop. */
+const WOKEN_AT_ONCE = 16;
 
 /**
  * The herd: the one writer of the topology, and the live nodes behind it.
@@ -277,8 +279,11 @@ export class Herd<C> {
     for (const node of this.nodes.values()) node.monitor.hint();
   }
 
-  #wake(): void {
-    for (const wake of [...this.#waiting]) wake();
+  /** In portions: hundreds at once would keep the first of them from reading its answer. */
+  #wake(waiting: readonly (() => void)[] = [...this.#waiting]): void {
+    for (const wake of waiting.slice(0, WOKEN_AT_ONCE)) wake();
+    const others = waiting.slice(WOKEN_AT_ONCE);
+    if (others.length > 0) this.settings.clock.schedule(0, () => this.#wake(others));
   }
 
   /** Writes open once every node has answered or failed, or the grace period is over; then they stay open. */
