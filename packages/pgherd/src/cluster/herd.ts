@@ -17,7 +17,7 @@ import { affectsRouting, changesBetween } from '../topology/diff.ts';
 import { isLastingFailure } from '../topology/node.ts';
 import { findNode, initialTopology, observe, startedTopology, withIncumbent } from '../topology/topology.ts';
 import { treatConnections } from '../topology/treatment.ts';
-import { writableNode } from '../topology/writable.ts';
+import { likelyWriters, writableNode } from '../topology/writable.ts';
 import { announce } from './announce.ts';
 import { NodeRuntime } from './node-runtime.ts';
 import type { ClusterSettings } from './settings.ts';
@@ -252,6 +252,7 @@ export class Herd<C> {
     else this.#primaryLostAt ??= this.settings.clock.now();
     this.#treatAll(before, after, writable);
     if (writable === undefined && writableNode(before) !== undefined) this.#hintAll();
+    for (const name of likelyWriters(before, after)) void this.nodes.get(name)?.prepareWriter();
     for (const change of changesBetween(before, after)) announce(change, this.events);
     if (!affectsRouting(before, after)) return;
     this.events.emit('topology:changed', { before, after });

@@ -71,6 +71,24 @@ export class NodeRuntime<C> {
     };
   }
 
+  /**
+   * Sees to it that a connection is open, alive and able to write before anybody asks for one. On a standby nothing is
+   * written by it; it spares the first write after a promotion the way of opening one. Never rejects.
+   */
+  async prepareWriter(): Promise<void> {
+    const { clock, connectTimeoutMs, probe } = this.#ports.settings;
+    const prefer = (session: Session<C>) => session.access === 'read-write';
+    const deadline = clock.now() + connectTimeoutMs;
+    const session = await this.pool.acquire({ deadline, prefer }).catch(() => undefined);
+    if (session === undefined) return;
+    try {
+      await withLimit(clock, probe.timeoutMs, session.setAccess('read-write'));
+      this.pool.release(session);
+    } catch {
+      this.pool.destroyWhere((one) => one === session, 'could not be prepared for writes');
+    }
+  }
+
   /** Does to the connections what was decided. */
   treat(treatment: Treatment): void {
     const { reason } = treatment;

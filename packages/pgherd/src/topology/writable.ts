@@ -1,4 +1,4 @@
-import type { NodeDescription, TopologyDescription } from '../model/topology.ts';
+import { isTimelineSettled, type NodeDescription, type TopologyDescription } from '../model/topology.ts';
 
 /**
  * The node that writes may be sent to, or `undefined` while there is none that can be believed: healthy, out of
@@ -15,6 +15,22 @@ export function isWritable(node: NodeDescription): boolean {
     node.health === 'ok' &&
     node.standing === 'current' &&
     node.aliasOf === undefined &&
-    (node.timeline !== undefined || node.systemIdentifier === undefined)
+    isTimelineSettled(node)
   );
+}
+
+/**
+ * Nodes that may be written to soon, at the moments when that becomes likely: every standby when the primary is lost,
+ * and the one that has just left recovery. None where nothing was written yet.
+ */
+export function likelyWriters(before: TopologyDescription, after: TopologyDescription): string[] {
+  if (after.incumbent === undefined || writableNode(after) !== undefined) return [];
+  const lost = writableNode(before) !== undefined;
+  const likely = after.nodes.filter((node) => {
+    if (node.health !== 'ok' || node.standing !== 'current') return false;
+    if (node.role === 'standby') return lost;
+    const old = before.nodes.find((one) => one.name === node.name);
+    return node.role === 'primary' && old?.role === 'standby';
+  });
+  return likely.map((node) => node.name);
 }
