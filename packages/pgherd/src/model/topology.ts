@@ -80,11 +80,22 @@ export interface TopologyDescription {
   readonly startedAt: number | undefined;
   /** The cluster these nodes belong to, once known or pinned. */
   readonly systemIdentifier: string | undefined;
-  /** Highest timeline that a node told of itself out of recovery: nothing is written below it. */
+  /** Highest timeline that a node of this cluster told of itself out of recovery: nothing is written below it. */
   readonly floor: number | undefined;
+  /** The same for each system identifier that was seen; under `''` for nodes whose cluster nobody could tell. */
+  readonly floors: Readonly<Record<string, number>>;
   /** The node that was last given writes. */
   readonly incumbent: string | undefined;
   /** Set while several systems claim to be this cluster's primary; writes are refused. */
   readonly identityConflict: readonly string[] | undefined;
   readonly nodes: readonly NodeDescription[];
+}
+
+/**
+ * Whether nothing more is to be learnt of the node's own timeline: it is known, or the server never tells any. A node that
+ * just left recovery has none until a probe has told it, and gets no writes before.
+ */
+export function isTimelineSettled(node: NodeDescription): boolean {
+  if (node.timeline !== undefined) return true;
+  return node.systemIdentifier === undefined && node.postmasterStartedAt === undefined;
 }

@@ -1,5 +1,5 @@
 import type { Target } from '../model/names.ts';
-import type { NodeDescription, TopologyDescription } from '../model/topology.ts';
+import { isTimelineSettled, type NodeDescription, type TopologyDescription } from '../model/topology.ts';
 
 /** What a caller demands of a node. */
 export interface Demand {
@@ -97,9 +97,9 @@ function suits(node: NodeDescription, target: Target, demand: Demand, context: S
     case 'prefer-standby':
       return node.role !== 'standby' || isFresh(node, demand);
     case 'read-write':
-      return context.writesOpen && node.role === 'primary' && hasTimeline(node);
+      return context.writesOpen && node.role === 'primary' && isTimelineSettled(node);
     case 'primary':
-      return node.role !== 'standby' && context.writesOpen && hasTimeline(node);
+      return node.role !== 'standby' && context.writesOpen && isTimelineSettled(node);
     case 'standby':
       return isReader(node, demand) && isFresh(node, demand);
     case 'read-only':
@@ -111,11 +111,6 @@ function suits(node: NodeDescription, target: Target, demand: Demand, context: S
 
 function isReader(node: NodeDescription, demand: Demand): boolean {
   return node.role === 'standby' || (demand.primaryReads === true && node.role === 'primary');
-}
-
-/** A node that just left recovery has no timeline until a probe has told it, and gets no writes before. */
-function hasTimeline(node: NodeDescription): boolean {
-  return node.timeline !== undefined || node.systemIdentifier === undefined;
 }
 
 /** Unknown lag is not small lag. */

@@ -1,5 +1,5 @@
 import type { Standing } from '../model/names.ts';
-import type { NodeDescription, TopologyDescription } from '../model/topology.ts';
+import { isTimelineSettled, type NodeDescription, type TopologyDescription } from '../model/topology.ts';
 
 /** Settings of the arbitration between nodes. */
 export interface ArbitrationSettings {
@@ -19,7 +19,8 @@ export function isOutOfRecovery(node: NodeDescription): boolean {
 export function arbitrate(topology: TopologyDescription, settings: ArbitrationSettings): TopologyDescription {
   const nodes = withAliases(topology.nodes);
   const identity = decideIdentity(topology, nodes, settings);
-  const floor = raisedFloor(topology, nodes, identity.systemIdentifier);
+  const floors = raisedFloors(topology.floors, nodes, identity.systemIdentifier);
+  const floor = floorOf(floors, identity.systemIdentifier);
   const claims = nodes.filter((node) => claimsEpoch(node, identity.systemIdentifier, floor));
   const judged = nodes.map((node) => judge(node, topology, identity, floor, claims));
   return Object.freeze({
@@ -27,6 +28,7 @@ export function arbitrate(topology: TopologyDescription, settings: ArbitrationSe
     systemIdentifier: identity.systemIdentifier,
     identityConflict: identity.conflict,
     floor,
+    floors,
     nodes: Object.freeze(withLag(judged)),
   });
 }
@@ -72,33 +74,45 @@ function mostFrequent(counts: ReadonlyMap<string, number>): string | undefined {
   return best;
 }
 
-function raisedFloor(
-  topology: TopologyDescription,
+/** Under this name stand the floors of nodes whose cluster nobody could tell. */
+const NO_SYSTEM = '';
+
+/** Floors never fall, and outlive a conflict or a change of identity: that system may come back. */
+function raisedFloors(
+  floors: Readonly<Record<string, number>>,
   nodes: readonly NodeDescription[],
   systemIdentifier: string | undefined,
-): number | undefined {
-  let floor = topology.systemIdentifier === systemIdentifier ? topology.floor : undefined;
+): Readonly<Record<string, number>> {
+  let raised = floors;
   for (const node of nodes) {
     if (!isOutOfRecovery(node) || node.timeline === undefined) continue;
-    if (node.systemIdentifier !== systemIdentifier) continue;
-    if (floor === undefined || node.timeline > floor) floor = node.timeline;
+    const system = node.systemIdentifier ?? systemIdentifier ?? NO_SYSTEM;
+    if (node.timeline > (raised[system] ?? 0)) raised = { ...raised, [system]: node.timeline };
   }
-  return floor;
+  return Object.freeze(raised);
 }
 
+function floorOf(
+  floors: Readonly<Record<string, number>>,
+  systemIdentifier: string | undefined,
+): number | undefined {
+  const floor = Math.max(floors[systemIdentifier ?? NO_SYSTEM] ?? 0, floors[NO_SYSTEM] ?? 0);
+  return floor > 0 ? floor : undefined;
+}
+
+/**
+ * Whether the node says that it is the primary of the newest epoch. One that does not tell its system is not known to be
+ * of another; one that tells no timeline is not known to be older.
+ */
 function claimsEpoch(
   node: NodeDescription,
   systemIdentifier: string | undefined,
   floor: number | undefined,
 ): boolean {
-  return (
-    isOutOfRecovery(node) &&
-    node.health !== 'offline' &&
-    node.aliasOf === undefined &&
-    node.systemIdentifier === systemIdentifier &&
-    node.timeline !== undefined &&
-    node.timeline === floor
-  );
+  if (!isOutOfRecovery(node) || node.health === 'offline' || node.aliasOf !== undefined) return false;
+  if (node.systemIdentifier !== undefined && node.systemIdentifier !== systemIdentifier) return false;
+  if (node.timeline !== undefined) return node.timeline === floor;
+  return node.role === 'primary' && isTimelineSettled(node);
 }
 
 function judge(
@@ -142,7 +156,8 @@ function verdict(
   const equals = claims.includes(node) ? claims.filter((claim) => claim.name !== node.name) : [];
   if (equals.length === 0 || node.name === topology.incumbent) return ['current', undefined];
   const others = equals.map((claim) => claim.name).join(' and ');
-  return ['ambiguous', `${others} claims to be the primary of the same timeline ${floor}`];
+  const epoch = node.timeline === undefined ? 'an unknown timeline' : `the same timeline ${node.timeline}`;
+  return ['ambiguous', `${others} claims to be the primary of ${epoch}`];
 }
 
 /** Two addresses of one server are one node: the later one gives way to the earlier. */

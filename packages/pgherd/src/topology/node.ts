@@ -107,8 +107,19 @@ function onAnswer(node: NodeDescription, facts: ProbeFacts, askedAt: number, at:
     silentSince: undefined,
   };
   // The facts were true at some moment after the question: evidence received since then is newer.
-  if (node.roleAt !== undefined && askedAt < node.roleAt) return Object.freeze(alive);
+  if (node.roleAt !== undefined && askedAt < node.roleAt) {
+    return Object.freeze({ ...alive, ...identified(node, facts) });
+  }
   return Object.freeze({ ...alive, ...believed(node, facts, askedAt) });
+}
+
+/** What even an older answer tells where nothing is known yet: which server this is does not depend on its role. */
+function identified(node: NodeDescription, facts: ProbeFacts): Partial<NodeDescription> {
+  return {
+    systemIdentifier: node.systemIdentifier ?? facts.systemIdentifier,
+    postmasterStartedAt: node.postmasterStartedAt ?? facts.postmasterStartedAt,
+    serverVersion: node.serverVersion ?? facts.serverVersion,
+  };
 }
 
 /** What a probe's facts replace in the description. */

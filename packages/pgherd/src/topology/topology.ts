@@ -18,6 +18,7 @@ export function initialTopology(addresses: readonly NodeAddress[]): TopologyDesc
     startedAt: undefined,
     systemIdentifier: undefined,
     floor: undefined,
+    floors: Object.freeze({}),
     incumbent: undefined,
     identityConflict: undefined,
     nodes: Object.freeze([...nodes.values()]),
