@@ -9,6 +9,10 @@ export class Redirected extends Error {}
 /** How many idle resources are looked at for one that the caller prefers. */
 const PREFERENCE_DEPTH = 8;
 
+/** Pause before another resource is opened for those who still wait after one could not be, milliseconds. */
+const REOPEN_START_MS = 50;
+const REOPEN_MAX_MS = 1_000;
+
 interface Entry<R> {
   readonly resource: R;
   readonly expiresAt: number;
@@ -47,6 +51,9 @@ export class Pool<R extends object> {
   #opened = 0;
   #closed = 0;
   #reaper: Timer | undefined;
+  /** Runs while waiters are left after an opening failed. */
+  #reopening: Timer | undefined;
+  #failuresInARow = 0;
   /** When the reaper comes. */
   #reapAt = Number.POSITIVE_INFINITY;
   #closing = false;
@@ -173,6 +180,7 @@ export class Pool<R extends object> {
   async close(): Promise<void> {
     this.#closing = true;
     this.#reaper?.cancel();
+    this.#reopening?.cancel();
     this.#waiters.rejectAll(closedError);
     for (const controller of this.#opening.keys()) controller.abort(closedError());
     this.#discardFree('the pool is closing');
@@ -295,6 +303,7 @@ export class Pool<R extends object> {
 
   #admit(resource: R, generation: number): void {
     this.#opened++;
+    this.#failuresInARow = 0;
     if (this.#closing || generation !== this.#generation) {
       this.#closed++;
       this.#factory.close(resource, 'no longer wanted');
@@ -313,9 +322,16 @@ export class Pool<R extends object> {
     this.#fill();
   }
 
-  /** While others are open, waiters can be served by them; else nobody must queue here. */
+  /**
+   * With nothing open nobody must queue here. Else waiters can be served by what is open; but that may be leased for long,
+   * so that another one is opened after a pause, which doubles with each failure.
+   */
   #onOpenFailed(error: unknown): void {
     if (this.#entries.size === 0 && this.#opening.size === 0) this.#waiters.rejectAll(() => error);
+    if (this.#closing || this.#waiters.length === 0) return;
+    const pauseMs = Math.min(REOPEN_MAX_MS, REOPEN_START_MS * 2 ** this.#failuresInARow++);
+    this.#reopening?.cancel();
+    this.#reopening = this.#ports.clock.schedule(pauseMs, () => this.#fill(), { ref: false });
   }
 
   #worn(entry: Entry<R>): string | undefined {
