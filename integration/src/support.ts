@@ -64,9 +64,11 @@ export async function allCaughtUp(cluster: TestCluster): Promise<void> {
 export async function restore(cluster: TestCluster): Promise<void> {
   for (const node of cluster.nodes) await node.thaw();
   if (cluster.primary.state === 'stopped') await cluster.primary.start();
-  for (const node of cluster.standbys) {
-    if (!(await followsPrimary(cluster, node))) await node.rejoin();
-  }
+  const follow = await Promise.all(cluster.standbys.map((node) => followsPrimary(cluster, node)));
+  const astray = cluster.standbys.filter((_node, index) => follow[index] === false);
+  // All of them first: a node that comes back waits for every standby that runs.
+  for (const node of astray) if (node.state !== 'stopped') await node.kill();
+  for (const node of astray) await node.rejoin();
   await cluster.waitForStreaming();
 }
 
@@ -76,7 +78,7 @@ async function followsPrimary(cluster: TestCluster, node: TestNode): Promise<boo
   if (row?.['standby'] !== true) return false;
   const question = 'select 1 from pg_stat_replication where application_name = $1';
   const streaming = async () => (await cluster.primary.sql(question, [node.name])).length > 0;
-  return waitUntil(streaming, { timeoutMs: 3_000 }).then(
+  return waitUntil(streaming, { timeoutMs: 1_000 }).then(
     () => true,
     () => false,
   );
