@@ -21,6 +21,8 @@ const RECONNECT_PAUSE_MS = 50;
 export interface Progress {
   attempts: number;
   movedBefore: boolean;
+  /** Nodes on which it was lost: not looked at again at once, since all connections of a dying node end within moments. */
+  readonly lostOn: Set<string>;
 }
 
 /** Finds sessions for calls, runs statements on them, and runs them again where that is right. */
@@ -38,10 +40,10 @@ export class Engine<C> {
 
   /** Runs one statement outside a transaction, on whichever node suits, again where nothing was executed. */
   async execute(statement: Statement, call: Call): Promise<QueryResult<Row>> {
-    const progress: Progress = { attempts: 0, movedBefore: false };
+    const progress: Progress = { attempts: 0, movedBefore: false, lostOn: new Set() };
     for (;;) {
-      const node = this.#pickAtOnce(call);
-      const session = this.#acquireAtOnce(node, call) ?? (await this.acquire(call, node));
+      const node = this.#pickAtOnce(call, progress.lostOn);
+      const session = this.#acquireAtOnce(node, call) ?? (await this.acquire(call, node, progress.lostOn));
       progress.attempts++;
       session.movable = true;
       try {
@@ -58,13 +60,13 @@ export class Engine<C> {
     }
   }
 
-  /** A session on a node that suits, as soon as there is one; `picked` is tried first. */
-  async acquire(call: Call, picked?: NodeRuntime<C>): Promise<Session<C>> {
+  /** A session on a node that suits, as soon as there is one; `picked` is tried first, `lostOn` after a pause. */
+  async acquire(call: Call, picked?: NodeRuntime<C>, lostOn = NOBODY): Promise<Session<C>> {
     const { settings } = this.#herd;
     const { clock } = settings;
     const startedAt = clock.now();
     const deadline = earliest(call.deadline, startedAt + settings.waitTimeoutMs);
-    const search: Search = { deadline, avoid: new Set(), refusals: new Map() };
+    const search: Search = { deadline, avoid: new Set(lostOn), refusals: new Map() };
     let first = picked;
     this.#herd.start();
     for (;;) {
@@ -152,6 +154,7 @@ export class Engine<C> {
       case 'move':
         if (decision.free) progress.attempts--;
         progress.movedBefore = true;
+        if (session !== undefined) progress.lostOn.add(session.node);
         break;
       case 'back-off':
         await this.#pause(backoffMs(attempt.attempts, retry, random.next()), call);
@@ -239,8 +242,8 @@ export class Engine<C> {
   }
 
   /** One choice for each call: a policy that takes turns must not be asked twice. */
-  #pickAtOnce(call: Call): NodeRuntime<C> | undefined {
-    return call.signal?.aborted === true || this.#herd.isClosed ? undefined : this.#pick(call, NOBODY);
+  #pickAtOnce(call: Call, lostOn: ReadonlySet<string>): NodeRuntime<C> | undefined {
+    return call.signal?.aborted === true || this.#herd.isClosed ? undefined : this.#pick(call, lostOn);
   }
 
   #hand(session: Session<C>, call: Call): void {

@@ -21,9 +21,9 @@ export async function runTransaction<C, T>(
   options: TransactionOptions,
   fn: TransactionFunction<T>,
 ): Promise<T> {
-  const progress: Progress = { attempts: 0, movedBefore: false };
+  const progress: Progress = { attempts: 0, movedBefore: false, lostOn: new Set() };
   for (let run = 1; ; run++) {
-    const session = await engine.acquire(call);
+    const session = await engine.acquire(call, undefined, progress.lostOn);
     progress.attempts++;
     session.movable = options.retry !== false;
     const outcome = await attemptOnce(engine, current, call, options, fn, session, run);
