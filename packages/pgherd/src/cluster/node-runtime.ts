@@ -92,12 +92,13 @@ export class NodeRuntime<C> {
   /** Does to the connections what was decided. */
   treat(treatment: Treatment): void {
     const { reason } = treatment;
+    // First those who wait: else a connection would be opened for each of them, only to be evicted.
+    if (treatment.redirectWaiters) this.pool.redirectWaiters(reason);
     if (treatment.destroyAll) this.pool.destroyWhere(() => true, reason);
     else if (treatment.destroyReads) {
       this.pool.destroyWhere((session) => session.use === 'read-only' && session.movable, reason);
     }
     if (treatment.evict) this.pool.evict(reason);
-    if (treatment.redirectWaiters) this.pool.redirectWaiters(reason);
   }
 
   /** Opens a connection for the monitor, outside the pool. */

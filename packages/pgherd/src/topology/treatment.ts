@@ -38,7 +38,7 @@ export function treatConnections(
   if (after.generation !== before.generation && after.health === 'ok') {
     return { ...everything(), reason: 'the server was restarted' };
   }
-  if (after.health === 'offline' && isGone(after)) {
+  if (isGone(after) && !isGone(before)) {
     return { ...everything(), reason: after.healthReason ?? 'offline' };
   }
   if (after.health !== 'ok' && newerPrimaryKnown && isOutOfRecovery(after)) {
@@ -61,5 +61,5 @@ function everything(): Omit<Treatment, 'reason'> {
 
 /** Refused by its host: no process listens there any more, so nothing that was sent can be answered. */
 function isGone(node: NodeDescription): boolean {
-  return node.connectFailure === 'refused';
+  return node.health === 'offline' && node.connectFailure === 'refused';
 }

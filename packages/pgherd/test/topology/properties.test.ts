@@ -1,0 +1,244 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { CONNECT_FAILURES } from '../../src/model/names.ts';
+import type { Observation, ProbeFacts } from '../../src/model/observation.ts';
+import type { TopologyDescription } from '../../src/model/topology.ts';
+import { selectNodes } from '../../src/routing/select.ts';
+import { affectsRouting, changesBetween } from '../../src/topology/diff.ts';
+import { observe, withIncumbent } from '../../src/topology/topology.ts';
+import { treatConnections } from '../../src/topology/treatment.ts';
+import { isWritable } from '../../src/topology/writable.ts';
+import { named, OTHER_SYSTEM, SETTINGS, SYSTEM, watching } from '../support/evidence.ts';
+
+const LETTERS = 'abc';
+const letter = fc.constantFrom(...LETTERS);
+const someFacts: fc.Arbitrary<ProbeFacts> = fc.record({
+  inRecovery: fc.boolean(),
+  readOnly: fc.boolean(),
+  systemIdentifier: fc.constantFrom(SYSTEM, SYSTEM, SYSTEM, OTHER_SYSTEM, undefined),
+  timeline: fc.constantFrom(1, 2, 3, undefined),
+  timelineAtLeast: fc.constantFrom(1, 2, undefined),
+  lsn: fc.constantFrom(1n, 500n, 2n ** 40n, undefined),
+  receivedLsn: fc.constantFrom(500n, undefined),
+  replayAgeMs: fc.constantFrom(0, 17.5, undefined),
+  postmasterStartedAt: fc.constantFrom('1', '2', '3', undefined),
+  serverVersion: fc.constantFrom(150_000, undefined),
+});
+
+/** Evidence about some node; `back` is how long ago it was asked, `older` how many lives it is behind. */
+const someEvent = fc.record({
+  letter,
+  passMs: fc.constantFrom(0, 1, 50, 1_000, 6_000),
+  back: fc.constantFrom(0, 1, 30, 1_000),
+  older: fc.constantFrom(0, 0, 0, 0, 1),
+  what: fc.oneof(
+    { weight: 5, arbitrary: fc.record({ kind: fc.constant('probe-answered' as const), facts: someFacts }) },
+    { weight: 2, arbitrary: fc.record({ kind: fc.constant('parameters' as const), on: fc.boolean() }) },
+    { weight: 1, arbitrary: fc.record({ kind: fc.constant('probe-missed' as const) }) },
+    { weight: 1, arbitrary: fc.record({ kind: fc.constant('monitor-lost' as const) }) },
+    { weight: 1, arbitrary: fc.record({ kind: fc.constant('bytes-received' as const) }) },
+    {
+      weight: 1,
+      arbitrary: fc.record({
+        kind: fc.constant('connect-failed' as const),
+        failure: fc.constantFrom(...CONNECT_FAILURES),
+      }),
+    },
+    { weight: 2, arbitrary: fc.record({ kind: fc.constant('write' as const) }) },
+  ),
+});
+type SomeEvent = typeof someEvent extends fc.Arbitrary<infer E> ? E : never;
+
+const someSettings = fc.constantFrom(SETTINGS, SETTINGS, { ...SETTINGS, systemIdentifier: SYSTEM });
+
+function observationOf(event: SomeEvent, at: number, topology: TopologyDescription): Observation | undefined {
+  const node = named(event.letter);
+  const known = topology.nodes.find((one) => one.name === node)?.generation ?? 0;
+  const evidence = { node, at, generation: Math.max(0, known - event.older) };
+  const askedAt = Math.max(0, at - event.back);
+  const { what } = event;
+  switch (what.kind) {
+    case 'probe-answered':
+      return { ...evidence, kind: 'probe-answered', askedAt, facts: what.facts };
+    case 'parameters':
+      return { ...evidence, kind: 'parameters', inHotStandby: what.on, defaultReadOnly: undefined };
+    case 'probe-missed':
+      return { ...evidence, kind: 'probe-missed', askedAt, waitedMs: event.back };
+    case 'monitor-lost':
+      return { ...evidence, kind: 'monitor-lost', reason: 'closed' };
+    case 'bytes-received':
+      return { ...evidence, kind: 'bytes-received' };
+    case 'connect-failed':
+      return { ...evidence, kind: 'connect-failed', failure: what.failure, reason: what.failure };
+    case 'write':
+      return undefined;
+    default:
+      return what satisfies never;
+  }
+}
+
+/** Plays the events and shows each step. A write goes only where it may, as the cluster would send it. */
+function play(
+  events: readonly SomeEvent[],
+  settings: typeof SETTINGS,
+  look: (before: TopologyDescription, after: TopologyDescription) => void,
+): void {
+  let picture = watching(LETTERS);
+  let at = 0;
+  for (const event of events) {
+    at += event.passMs;
+    const before = picture;
+    const observation = observationOf(event, at, picture);
+    if (observation !== undefined) picture = observe(picture, observation, settings);
+    else {
+      const writer = picture.nodes.find(isWritable);
+      if (writer !== undefined) picture = withIncumbent(picture, writer.name, settings);
+    }
+    look(before, picture);
+  }
+}
+
+/** Runs `look` over many sequences of evidence. */
+function always(
+  look: (before: TopologyDescription, after: TopologyDescription, settings: typeof SETTINGS) => void,
+): void {
+  const events = fc.array(someEvent, { maxLength: 40, size: 'max' });
+  fc.assert(
+    fc.property(events, someSettings, (sequence, settings) =>
+      play(sequence, settings, (before, after) => look(before, after, settings)),
+    ),
+    { numRuns: 80 },
+  );
+}
+
+function isDeeplyFrozen(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return true;
+  return Object.isFrozen(value) && Object.values(value).every(isDeeplyFrozen);
+}
+
+/** Text of a value in which positions are bigints. */
+function textOf(value: unknown): string {
+  return JSON.stringify(value, (_key, one: unknown) => (typeof one === 'bigint' ? `${one}n` : one));
+}
+
+describe('whatever evidence comes, in whatever order', { timeout: 30_000 }, () => {
+  it('there is at most one node that may be written to', () => {
+    always((_before, after) => {
+      expect(after.nodes.filter(isWritable).length).toBeLessThanOrEqual(1);
+    });
+  });
+
+  it('what may be written to is not below the floor of its system', () => {
+    always((_before, after) => {
+      for (const node of after.nodes.filter(isWritable)) {
+        if (node.timeline === undefined) continue;
+        expect(node.timeline).toBeGreaterThanOrEqual(after.floors[node.systemIdentifier ?? ''] ?? 0);
+        expect(node.timeline).toBeGreaterThanOrEqual(after.floor ?? 0);
+      }
+    });
+  });
+
+  it('no floor ever falls', () => {
+    always((before, after) => {
+      for (const [system, floor] of Object.entries(before.floors)) {
+        expect(after.floors[system]).toBeGreaterThanOrEqual(floor);
+      }
+      if (before.systemIdentifier === after.systemIdentifier) {
+        expect(after.floor ?? 0).toBeGreaterThanOrEqual(before.floor ?? 0);
+      }
+    });
+  });
+
+  it('only a pinned or known system is written to, and never while identities conflict', () => {
+    always((_before, after, settings) => {
+      const writable = after.nodes.filter(isWritable);
+      if (after.identityConflict !== undefined) expect(writable).toEqual([]);
+      for (const node of writable) {
+        expect([undefined, after.systemIdentifier]).toContain(node.systemIdentifier);
+        if (settings.systemIdentifier !== undefined)
+          expect(after.systemIdentifier).toBe(settings.systemIdentifier);
+      }
+    });
+  });
+
+  it('once written, the identity stays', () => {
+    always((before, after) => {
+      if (before.incumbent === undefined || before.systemIdentifier === undefined) return;
+      expect(after.systemIdentifier).toBe(before.systemIdentifier);
+    });
+  });
+
+  it('the version grows with each change and only then; generations never go back', () => {
+    always((before, after) => {
+      expect(after.version).toBe(after === before ? before.version : before.version + 1);
+      for (const [index, node] of after.nodes.entries()) {
+        expect(node.generation).toBeGreaterThanOrEqual(before.nodes[index]?.generation ?? 0);
+      }
+    });
+  });
+
+  it('a picture is frozen to the ground and never changes afterwards', () => {
+    const texts = new Map<TopologyDescription, string>();
+    always((before, after) => {
+      expect(isDeeplyFrozen(after)).toBe(true);
+      expect(textOf(before)).toBe(texts.get(before) ?? textOf(before));
+      texts.set(after, textOf(after));
+    });
+  });
+
+  it('lag is known only of standbys, and never negative', () => {
+    always((_before, after) => {
+      for (const { lag, role } of after.nodes) {
+        if (role !== 'standby') expect(lag).toEqual({ bytes: undefined, ms: undefined });
+        expect(lag.bytes ?? 0).toBeGreaterThanOrEqual(0);
+        expect(lag.ms ?? 0).toBeGreaterThanOrEqual(0);
+        if (lag.bytes === undefined) expect(lag.ms).toBeUndefined();
+      }
+    });
+  });
+
+  it('an alias points to a node of the same server that is none itself', () => {
+    always((_before, after) => {
+      for (const node of after.nodes) {
+        if (node.aliasOf === undefined) continue;
+        const first = after.nodes.find((one) => one.name === node.aliasOf);
+        expect(first?.aliasOf).toBeUndefined();
+        expect(first?.systemIdentifier).toBe(node.systemIdentifier);
+      }
+    });
+  });
+
+  it('where no choice could come out differently, none does', () => {
+    always((before, after) => {
+      if (affectsRouting(before, after)) return;
+      for (const target of ['read-write', 'prefer-standby', 'any'] as const) {
+        const names = (topology: TopologyDescription) =>
+          selectNodes(topology, { target }, { writesOpen: true, fencing: 'strict' }).tiers.map((tier) =>
+            tier.map((node) => node.name),
+          );
+        expect(names(after)).toEqual(names(before));
+      }
+    });
+  });
+
+  it('what may be written to is what routing gives to writes', () => {
+    always((_before, after) => {
+      const { tiers } = selectNodes(after, { target: 'read-write' }, { writesOpen: true, fencing: 'strict' });
+      expect(tiers.flat()).toEqual(after.nodes.filter(isWritable));
+    });
+  });
+
+  it('a node that lost the right to be written to is treated, and nothing is done about one that stays as it is', () => {
+    always((before, after) => {
+      const writer = after.nodes.find(isWritable);
+      for (const [index, node] of after.nodes.entries()) {
+        const old = before.nodes[index] ?? node;
+        const treatment = treatConnections(old, node, writer !== undefined && writer.name !== node.name);
+        if (isWritable(old) && !isWritable(node) && node.role !== 'primary')
+          expect(treatment.reason).not.toBe('');
+        if (old === node && node.health === 'ok') expect(treatment.reason).toBe('');
+        expect(changesBetween(after, after)).toEqual([]);
+      }
+    });
+  });
+});
