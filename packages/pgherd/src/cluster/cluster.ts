@@ -155,7 +155,13 @@ class HerdCluster<C> implements Cluster<C> {
   async nextProbe(): Promise<void> {
     this.#assertOpen();
     this.#herd.start();
-    await Promise.all([...this.#herd.nodes.values()].map((node) => node.monitor.nextProbe()));
+    // The monitors' timers let the process end; here somebody waits for them.
+    const keepAlive = this.#herd.settings.clock.schedule(KEEP_ALIVE_MS, () => undefined);
+    try {
+      await Promise.all([...this.#herd.nodes.values()].map((node) => node.monitor.nextProbe()));
+    } finally {
+      keepAlive.cancel();
+    }
   }
 
   async warmUp(): Promise<void> {
@@ -265,6 +271,9 @@ class HerdCluster<C> implements Cluster<C> {
     });
   }
 }
+
+/** Longer than anybody waits, milliseconds. */
+const KEEP_ALIVE_MS = 2_147_483_647;
 
 /** Options of the call over those of `with`; what the call leaves open stays. */
 function merged(defaults: CallOptions, options: CallOptions): CallOptions {
