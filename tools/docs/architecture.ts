@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Finding } from '../lib/findings.ts';
-import { foldersIn } from '../lib/sources.ts';
+import { filesBelow, foldersIn, isDirectory } from '../lib/sources.ts';
 import { proseLines } from './markdown.ts';
 
 const PAGE = 'ARCHITECTURE.md';
@@ -25,6 +25,7 @@ export function checkArchitecture(root: string): Finding[] {
     return [{ file: PAGE, message: 'has no table with the columns "Owns" and "Does not own".' }];
   }
   const missing = foldersIn(root, LAYERED)
+    .filter((folder) => isThere(root, `${LAYERED}/${folder}`))
     .filter((folder) => !rows.some(({ sources, part }) => sources === LAYERED && part === folder))
     .map((folder) => ({
       file: PAGE,
@@ -38,16 +39,19 @@ export function checkArchitecture(root: string): Finding[] {
       message: `leaves open what \`${part}\` owns or does not own.`,
     }));
   const gone = rows
-    .filter(
-      ({ sources, part }) =>
-        !['', '.ts', '.tsx', '.mjs'].some((end) => existsSync(join(root, sources, part + end))),
-    )
+    .filter(({ sources, part }) => !isThere(root, `${sources}/${part}`))
     .map(({ sources, part, line }) => ({
       file: PAGE,
       line,
       message: `describes \`${part}\`, which ${sources} lacks.`,
     }));
   return [...missing, ...empty, ...gone];
+}
+
+/** A folder without a file is not there: git does not keep it, and a clone would not have it. */
+function isThere(root: string, path: string): boolean {
+  if (isDirectory(join(root, path))) return filesBelow(root, path, ['']).length > 0;
+  return ['', '.ts', '.tsx', '.mjs'].some((ending) => existsSync(join(root, path + ending)));
 }
 
 /**

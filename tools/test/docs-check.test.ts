@@ -1,3 +1,5 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { DOCS_CHECKS } from '../docs-check.ts';
 import type { Finding } from '../lib/findings.ts';
@@ -111,6 +113,14 @@ describe('documents', () => {
     };
     expect(findingsOf(files)).toEqual([
       expect.objectContaining({ message: 'describes `referee`, which packages/testing/src lacks.' }),
+    ]);
+  });
+
+  test('take a folder without files for one that is not there, as a clone would', () => {
+    const root = repository({ 'ARCHITECTURE.md': `${ARCHITECTURE}| \`router\` | a | b |\n` });
+    mkdirSync(join(root, 'packages/pgherd/src/router'));
+    expect(DOCS_CHECKS.architecture(root)).toEqual([
+      expect.objectContaining({ message: 'describes `router`, which packages/pgherd/src lacks.' }),
     ]);
   });
 
