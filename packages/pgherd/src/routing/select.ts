@@ -70,7 +70,7 @@ export function selectNodes(
 /** `prefer-…` targets are two passes, as in libpq. */
 function tiersOf(target: Target): Target[] {
   if (target === 'prefer-standby') return ['standby', 'any'];
-  if (target === 'prefer-primary') return ['primary', 'any'];
+  if (target === 'prefer-primary') return ['prefer-primary', 'any'];
   return [target];
 }
 
@@ -92,8 +92,10 @@ function unusableBecause(
 
 function suits(node: NodeDescription, target: Target, demand: Demand, context: SelectionContext): boolean {
   switch (target) {
-    case 'any':
     case 'prefer-primary':
+      // Prefers for reading: no timeline and no grace period stand in the way.
+      return node.role !== 'standby';
+    case 'any':
     case 'prefer-standby':
       return node.role !== 'standby' || isFresh(node, demand);
     case 'read-write':
@@ -122,13 +124,22 @@ function isFresh(node: NodeDescription, demand: Demand): boolean {
 }
 
 function unsuitableBecause(node: NodeDescription, demand: Demand, context: SelectionContext): string {
-  if (!isFresh(node, demand)) {
+  const asked = [demand.target, demand.fallback];
+  const writes = asked.includes('read-write') || asked.includes('primary');
+  if (writes && node.role === 'primary') {
+    if (!context.writesOpen) return 'a primary, but the first write waits until every node has answered';
+    if (!isTimelineSettled(node)) return 'just promoted, its timeline is not known yet';
+  }
+  const wouldServe = [
+    ...tiersOf(demand.target),
+    ...(demand.fallback === undefined ? [] : tiersOf(demand.fallback)),
+  ];
+  if (!isFresh(node, demand) && wouldServe.some((target) => READS_STANDBYS.has(target))) {
     const known = `${node.lag.bytes ?? 'unknown'} bytes, ${node.lag.ms ?? 'unknown'} ms behind`;
     return `${known}; the limit is ${demand.maxLagBytes ?? 'no'} bytes, ${demand.maxLagMs ?? 'no'} ms`;
   }
-  if (demand.target === 'read-write' && node.role === 'primary') {
-    if (!context.writesOpen) return 'a primary, but the first write waits until every node has answered';
-    return 'just promoted, its timeline is not known yet';
-  }
   return `its role is ${node.role}`;
 }
+
+/** Targets that a standby can serve. */
+const READS_STANDBYS: ReadonlySet<Target> = new Set(['any', 'standby', 'read-only']);

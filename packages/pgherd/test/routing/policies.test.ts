@@ -1,0 +1,185 @@
+import { describe, expect, it } from 'vitest';
+import type { NodeDescription } from '../../src/model/topology.ts';
+import {
+  mostIdle,
+  type NodeLoad,
+  POLICY_NAMES,
+  type Policy,
+  p2c,
+  policyNamed,
+  random,
+  roundRobin,
+} from '../../src/routing/policies.ts';
+import type { Random } from '../../src/time/port.ts';
+import { named } from '../support/evidence.ts';
+import { describedNode } from '../support/nodes.ts';
+import { fixedRandom, seededRandom } from '../support/random.ts';
+
+const FRESH: NodeLoad = { inFlight: 0, idle: 0, ewmaMs: undefined, lastPick: 0 };
+
+/** Picks again and again, and counts, as the engine does. */
+class Table {
+  readonly loads = new Map<string, NodeLoad>();
+  readonly counts = new Map<string, number>();
+  readonly #policy: Policy;
+  readonly #dice: Random;
+  #picks = 0;
+
+  constructor(policy: Policy, seed = 1) {
+    this.#policy = policy;
+    this.#dice = seededRandom(seed);
+  }
+
+  load(letter: string, load: Partial<NodeLoad>): this {
+    this.loads.set(named(letter), { ...(this.loads.get(named(letter)) ?? FRESH), ...load });
+    return this;
+  }
+
+  pick(letters: string): string {
+    const nodes: NodeDescription[] = [...letters].map((letter) => describedNode(letter, {}));
+    const picked = this.#policy(nodes, {
+      load: (name) => this.loads.get(name) ?? FRESH,
+      random: () => this.#dice.next(),
+    });
+    const letter = picked.name.charAt(0);
+    this.#picks++;
+    this.load(letter, { lastPick: this.#picks });
+    this.counts.set(letter, (this.counts.get(letter) ?? 0) + 1);
+    return letter;
+  }
+
+  picks(letters: string, times: number): Record<string, number> {
+    this.counts.clear();
+    for (let turn = 0; turn < times; turn++) this.pick(letters);
+    return Object.fromEntries(this.counts);
+  }
+}
+
+/** Sum of squared deviations from equal shares, in units of the expected count. */
+function chiSquare(counts: readonly number[]): number {
+  const expected = counts.reduce((sum, count) => sum + count, 0) / counts.length;
+  return counts.reduce((sum, count) => sum + (count - expected) ** 2 / expected, 0);
+}
+
+describe('every policy', () => {
+  it.each(POLICY_NAMES)('%s takes the only node there is', (name) => {
+    expect(new Table(policyNamed(name)).pick('a')).toBe('a');
+  });
+
+  it.each(POLICY_NAMES)('%s picks only who is there, whatever the dice say', (name) => {
+    for (const dice of [0, 0.5, 1 - Number.EPSILON / 2]) {
+      const nodes = [...'abc'].map((letter) => describedNode(letter, {}));
+      const picked = policyNamed(name)(nodes, { load: () => FRESH, random: () => fixedRandom(dice).next() });
+      expect(nodes).toContain(picked);
+    }
+  });
+
+  it.each(POLICY_NAMES)('%s refuses to pick of none', (name) => {
+    expect(() => policyNamed(name)([], { load: () => FRESH, random: () => 0 })).toThrow(RangeError);
+  });
+});
+
+describe('round-robin', () => {
+  it('is exactly fair while all are up', () => {
+    expect(new Table(roundRobin).picks('abc', 3_000)).toEqual({ a: 1_000, b: 1_000, c: 1_000 });
+  });
+
+  it('is exactly fair among the others while one is down', () => {
+    const table = new Table(roundRobin);
+    table.picks('abc', 30);
+    expect(table.picks('bc', 1_000)).toEqual({ b: 500, c: 500 });
+  });
+
+  it('stays fair while one comes and goes, and gives who comes back no more than its share', () => {
+    const table = new Table(roundRobin);
+    table.picks('bc', 1_000);
+    expect(table.picks('abc', 3)).toEqual({ a: 1, b: 1, c: 1 });
+    expect(table.picks('abc', 300)).toEqual({ a: 100, b: 100, c: 100 });
+  });
+});
+
+describe('random', () => {
+  it.each([1, 2, 3])('gives equal chances (seed %i)', (seed) => {
+    const counts = Object.values(new Table(random, seed).picks('abcde', 10_000));
+    // Four degrees of freedom: 18.5 is passed by one in a thousand.
+    expect(chiSquare(counts)).toBeLessThan(18.5);
+    expect(counts).toHaveLength(5);
+  });
+});
+
+describe('p2c', () => {
+  it('shares equally among equals', () => {
+    const table = new Table(p2c);
+    for (const letter of 'abc') table.load(letter, { ewmaMs: 1 });
+    expect(chiSquare(Object.values(table.picks('abc', 9_000)))).toBeLessThan(13.8);
+  });
+
+  it('takes differences of less than a millisecond for noise', () => {
+    const table = new Table(p2c).load('a', { ewmaMs: 0.1 }).load('b', { ewmaMs: 0.4 });
+    expect(chiSquare(Object.values(table.picks('ab', 4_000)))).toBeLessThan(10.8);
+  });
+
+  it.each<[string, Partial<NodeLoad>, Partial<NodeLoad>]>([
+    ['with fewer calls in flight', { inFlight: 9, ewmaMs: 1 }, { inFlight: 1, ewmaMs: 1 }],
+    ['that is faster', { inFlight: 2, ewmaMs: 50 }, { inFlight: 2, ewmaMs: 5 }],
+    ['that is much faster, though busier', { inFlight: 0, ewmaMs: 1_000 }, { inFlight: 9, ewmaMs: 5 }],
+  ])('takes the one of two %s', (_name, worse, better) => {
+    expect(new Table(p2c).load('a', worse).load('b', better).picks('ab', 200)).toEqual({ b: 200 });
+  });
+
+  it('never takes the most loaded of three, and both others', () => {
+    const table = new Table(p2c);
+    for (const [letter, inFlight] of [
+      ['a', 1],
+      ['b', 2],
+      ['c', 90],
+    ] as const) {
+      table.load(letter, { inFlight, ewmaMs: 2 });
+    }
+    const counts = table.picks('abc', 3_000);
+    expect(counts['c']).toBeUndefined();
+    expect(counts['a']).toBeGreaterThan(counts['b'] ?? 0);
+    expect(counts['b']).toBeGreaterThan(500);
+  });
+
+  it('does not send everything to a node that has not answered yet', () => {
+    const table = new Table(p2c).load('a', { inFlight: 0, ewmaMs: 2 }).load('b', { inFlight: 500 });
+    expect(table.picks('ab', 100)).toEqual({ a: 100 });
+  });
+
+  it('takes a node that it has not measured yet', () => {
+    const table = new Table(p2c).load('a', { ewmaMs: 5 });
+    expect(table.picks('ab', 10)).toEqual({ b: 10 });
+  });
+
+  it('spreads load that stays by what each node can carry', () => {
+    const table = new Table(p2c);
+    const speed = { a: 2, b: 4, c: 8 };
+    for (const [letter, ewmaMs] of Object.entries(speed)) table.load(letter, { ewmaMs });
+    const inFlight = new Map([...'abc'].map((letter) => [letter, 0]));
+    for (let call = 0; call < 700; call++) {
+      const letter = table.pick('abc');
+      inFlight.set(letter, (inFlight.get(letter) ?? 0) + 1);
+      table.load(letter, { inFlight: inFlight.get(letter) ?? 0 });
+    }
+    const [a = 0, b = 0, c = 0] = [...'abc'].map((letter) => inFlight.get(letter));
+    expect(a).toBeGreaterThan(b);
+    expect(b).toBeGreaterThan(c);
+    expect(c).toBeGreaterThan(50);
+  });
+});
+
+describe('most-idle', () => {
+  it('takes the one with the most free connections, then the one with the fewest calls', () => {
+    const table = new Table(mostIdle)
+      .load('a', { idle: 2, inFlight: 0 })
+      .load('b', { idle: 5, inFlight: 9 })
+      .load('c', { idle: 5, inFlight: 3 });
+    expect(table.pick('abc')).toBe('c');
+    expect(table.load('c', { idle: 1 }).pick('abc')).toBe('b');
+  });
+
+  it('takes the one with the fewest calls where none has a free connection', () => {
+    expect(new Table(mostIdle).load('a', { inFlight: 4 }).load('b', { inFlight: 3 }).pick('ab')).toBe('b');
+  });
+});

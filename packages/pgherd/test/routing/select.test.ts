@@ -1,0 +1,183 @@
+import { describe, expect, it } from 'vitest';
+import { TARGETS, type Target } from '../../src/model/names.ts';
+import type { Lag, NodeDescription } from '../../src/model/topology.ts';
+import { type Demand, type Selection, type SelectionContext, selectNodes } from '../../src/routing/select.ts';
+import { named } from '../support/evidence.ts';
+import { describedNode, pictureOf } from '../support/nodes.ts';
+
+const OPEN: SelectionContext = { writesOpen: true, fencing: 'strict' };
+const CLOSED: SelectionContext = { ...OPEN, writesOpen: false };
+
+/** One node of each kind: p primary, n just promoted, r read-only primary, s standby, u unknown. */
+const KINDS: Readonly<Record<string, Partial<NodeDescription>>> = {
+  p: { role: 'primary', timeline: 2 },
+  n: { role: 'primary', timeline: undefined },
+  r: { role: 'primary-read-only', timeline: 2 },
+  s: { role: 'standby', lag: { bytes: 0, ms: 0 } },
+  u: { role: 'unknown' },
+};
+const ALL = 'pnrsu';
+
+function select(
+  demand: Demand | Target,
+  context: SelectionContext = OPEN,
+  change: Partial<NodeDescription> = {},
+): Selection {
+  const nodes = [...ALL].map((letter) => describedNode(letter, { ...KINDS[letter], ...change }));
+  return selectNodes(pictureOf(nodes), typeof demand === 'string' ? { target: demand } : demand, context);
+}
+
+/** Tiers as letters: `s pnr`. */
+function tiersOf({ tiers }: Selection): string {
+  return tiers.map((tier) => tier.map((node) => node.name.charAt(0)).join('')).join(' ');
+}
+
+function reasonFor(selection: Selection, letter: string): string | undefined {
+  return selection.rejections.find((one) => one.node === named(letter))?.reason;
+}
+
+describe('who serves a target', () => {
+  const MATRIX: readonly (readonly [Target, string, string])[] = [
+    ['any', 'pnrs', 'pnrs'],
+    ['read-write', 'p', ''],
+    ['read-only', 'rs', 'rs'],
+    ['primary', 'pr', ''],
+    ['standby', 's', 's'],
+    ['prefer-standby', 's pnr', 's pnr'],
+    ['prefer-primary', 'pnr s', 'pnr s'],
+  ];
+
+  it('is decided for every target', () => {
+    expect(MATRIX.map(([target]) => target).sort()).toEqual([...TARGETS].sort());
+  });
+
+  it.each(MATRIX)('%s: %s, and before writes are open: %s', (target, open, closed) => {
+    expect(tiersOf(select(target))).toBe(open);
+    expect(tiersOf(select(target, CLOSED))).toBe(closed);
+  });
+
+  it.each(
+    TARGETS.flatMap((target) =>
+      (
+        [
+          [target, { health: 'suspect', healthReason: 'no answer' }, /^suspect: no answer$/],
+          [target, { health: 'offline', healthReason: 'refused' }, /^offline: refused$/],
+          [target, { standing: 'stale', standingReason: 'timeline 1' }, /^stale: timeline 1$/],
+          [target, { standing: 'ambiguous', standingReason: 'two' }, /^ambiguous: two$/],
+          [target, { standing: 'foreign', standingReason: 'other' }, /^foreign: other$/],
+          [target, { aliasOf: 'x:5432' }, /^the same server as x:5432$/],
+          [target, { role: 'unknown' }, /^its role is not known yet$/],
+        ] as const
+      ).map(([...row]) => row),
+    ),
+  )('%s: nobody who is %o', (target, change, reason) => {
+    const selection = select(target, OPEN, change);
+    expect(selection.tiers).toEqual([]);
+    for (const letter of 'pnrs') expect(reasonFor(selection, letter)).toMatch(reason);
+  });
+
+  it.each(TARGETS)(
+    '%s: fencing by report lets stale and ambiguous nodes serve, but no foreign one',
+    (target) => {
+      const report: SelectionContext = { ...OPEN, fencing: 'report' };
+      for (const standing of ['stale', 'ambiguous'] as const) {
+        expect(tiersOf(select(target, report, { standing }))).toBe(tiersOf(select(target)));
+      }
+      expect(select(target, report, { standing: 'foreign' }).tiers).toEqual([]);
+    },
+  );
+
+  it('every node is in a tier or told why not', () => {
+    for (const target of TARGETS) {
+      for (const context of [OPEN, CLOSED]) {
+        const { tiers, rejections } = select(target, context);
+        const names = [...tiers.flat().map((node) => node.name), ...rejections.map(({ node }) => node)];
+        expect(names.sort()).toEqual([...ALL].map(named).sort());
+        for (const { reason } of rejections) expect(reason).toMatch(/\w/);
+      }
+    }
+  });
+});
+
+describe('a fallback', () => {
+  it.each<[Target, Target, string]>([
+    ['standby', 'primary', 's pr'],
+    ['standby', 'any', 's pnr'],
+    ['read-write', 'read-only', 'p rs'],
+    ['read-only', 'prefer-standby', 'rs pn'],
+    ['any', 'standby', 'pnrs'],
+  ])('of %s to %s gives %s', (target, fallback, expected) => {
+    expect(tiersOf(select({ target, fallback }))).toBe(expected);
+  });
+});
+
+describe('the one node that is asked for', () => {
+  it('is the only one, if it suits', () => {
+    expect(tiersOf(select({ target: 'any', node: named('s') }))).toBe('s');
+    const selection = select({ target: 'read-write', node: named('s') });
+    expect(selection.tiers).toEqual([]);
+    expect(reasonFor(selection, 's')).toBe('its role is standby');
+    expect(reasonFor(selection, 'p')).toBe('only s:5432 was asked for');
+  });
+});
+
+describe('the primary among the standbys', () => {
+  it.each<[Target, string]>([
+    ['standby', 'pns'],
+    ['read-only', 'pnrs'],
+    ['prefer-standby', 'pns r'],
+    ['read-write', 'p'],
+  ])('%s: %s', (target, expected) => {
+    expect(tiersOf(select({ target, primaryReads: true }))).toBe(expected);
+  });
+});
+
+describe('limits of lag', () => {
+  const LAGS: readonly (readonly [string, Partial<Demand>, Lag, boolean])[] = [
+    ['no limit, unknown lag', {}, { bytes: undefined, ms: undefined }, true],
+    ['bytes at the limit', { maxLagBytes: 100 }, { bytes: 100, ms: undefined }, true],
+    ['bytes above the limit', { maxLagBytes: 100 }, { bytes: 101, ms: 0 }, false],
+    ['unknown bytes', { maxLagBytes: 100 }, { bytes: undefined, ms: 0 }, false],
+    ['ms at the limit', { maxLagMs: 50 }, { bytes: 999, ms: 50 }, true],
+    ['ms above the limit', { maxLagMs: 50 }, { bytes: 0, ms: 51 }, false],
+    ['unknown ms', { maxLagMs: 50 }, { bytes: 1, ms: undefined }, false],
+    ['no lag at all, no tolerance', { maxLagMs: 0, maxLagBytes: 0 }, { bytes: 0, ms: 0 }, true],
+    ['one of two limits passed', { maxLagMs: 50, maxLagBytes: 100 }, { bytes: 200, ms: 10 }, false],
+  ];
+
+  it.each(LAGS)('%s', (_name, limits, lag, suits) => {
+    for (const target of ['standby', 'read-only', 'any'] as const) {
+      const selection = select({ target, ...limits }, OPEN, { lag });
+      expect(tiersOf(selection).includes('s')).toBe(suits);
+      if (!suits) expect(reasonFor(selection, 's')).toMatch(/behind; the limit is/);
+    }
+  });
+
+  it('do not concern a primary', () => {
+    const unknown = { lag: { bytes: undefined, ms: undefined } };
+    expect(tiersOf(select({ target: 'prefer-standby', maxLagMs: 1 }, OPEN, unknown))).toBe('pnr');
+    expect(tiersOf(select({ target: 'read-write', maxLagMs: 1 }, OPEN, unknown))).toBe('p');
+  });
+
+  it('are not the reason where a standby would not serve anyway', () => {
+    const selection = select({ target: 'read-write', maxLagMs: 1 }, OPEN, {
+      lag: { bytes: undefined, ms: undefined },
+    });
+    expect(reasonFor(selection, 's')).toBe('its role is standby');
+  });
+});
+
+describe('the reason', () => {
+  it.each<[Target, string, SelectionContext, RegExp]>([
+    ['read-write', 'p', CLOSED, /the first write waits until every node has answered/],
+    ['primary', 'p', CLOSED, /the first write waits until every node has answered/],
+    ['read-write', 'n', OPEN, /just promoted, its timeline is not known yet/],
+    ['primary', 'n', OPEN, /just promoted, its timeline is not known yet/],
+    ['read-write', 'r', OPEN, /^its role is primary-read-only$/],
+    ['standby', 'p', OPEN, /^its role is primary$/],
+    ['standby', 'n', CLOSED, /^its role is primary$/],
+    ['any', 'u', OPEN, /^its role is not known yet$/],
+  ])('why %s does not take %s', (target, letter, context, reason) => {
+    expect(reasonFor(select(target, context), letter)).toMatch(reason);
+  });
+});
