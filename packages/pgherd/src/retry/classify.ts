@@ -259,6 +259,5 @@ function failureOf(chain: readonly unknown[]): ConnectFailure {
   if (has('ENOTFOUND', 'EAI_AGAIN')) return 'name-not-found';
   if (codes.some((code) => code !== undefined && CERTIFICATE_CODES.test(code))) return 'tls';
   if (chain.some((link) => link instanceof Error && link.message === NO_TLS_MESSAGE)) return 'tls';
-  if (has('ECONNRESET', 'EPIPE')) return 'closed';
-  return 'other';
+  return chain.some((link) => classifyLink(link)?.kind === 'connection-lost') ? 'closed' : 'other';
 }

@@ -92,6 +92,7 @@ describe('when a node is asked next', () => {
     ['authentication', true],
     ['database-missing', true],
     ['server-too-old', true],
+    ['tls', true],
     ['refused', false],
     ['timeout', false],
     ['starting-up', false],
