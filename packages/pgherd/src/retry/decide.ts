@@ -124,6 +124,8 @@ export interface BackoffSettings {
 
 /** Full jitter: anything between nothing and the grown base. `dice` is in [0, 1). */
 export function backoffMs(attempts: number, settings: BackoffSettings, dice: number): number {
-  const ceiling = Math.min(settings.maxMs, settings.baseMs * settings.factor ** Math.max(0, attempts - 1));
-  return ceiling * dice;
+  const { baseMs, factor, maxMs } = settings;
+  // Nothing stays nothing, also where the growth has passed every number.
+  const grown = baseMs === 0 ? 0 : baseMs * factor ** Math.max(0, attempts - 1);
+  return Math.min(maxMs, grown) * dice;
 }

@@ -1,0 +1,272 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { isAtomic, withoutLeadingComments } from '../../src/retry/atomic.ts';
+import { classifyError, type Phase } from '../../src/retry/classify.ts';
+import {
+  type BackoffSettings,
+  backoffMs,
+  type Decision,
+  decideStatement,
+  decideTransaction,
+  type FailedAttempt,
+} from '../../src/retry/decide.ts';
+
+const ERRORS = {
+  bareClose: new Error('Connection terminated unexpectedly'),
+  refusedToConnect: Object.assign(new Error('connect'), { code: 'ECONNREFUSED' }),
+  shutdown: server('57P01', 'FATAL'),
+  startingUp: server('57P03', 'FATAL'),
+  tooMany: server('53300', 'FATAL'),
+  readOnly: server('25006'),
+  serialization: server('40001'),
+  deadlock: server('40P01'),
+  authentication: server('28P01', 'FATAL'),
+  databaseMissing: server('3D000', 'FATAL'),
+  constraint: server('23505'),
+  outcomeUnknown: server('40003'),
+  cancelled: server('57014'),
+  syntax: server('42601'),
+  unexpected: new Error('something else'),
+};
+
+function server(code: string, severity = 'ERROR'): Error {
+  return Object.assign(new Error(code), { code, severity });
+}
+
+const FIRST: Omit<FailedAttempt, 'classification'> = {
+  phase: 'sent',
+  readOnlyConnection: false,
+  idempotent: false,
+  atomic: true,
+  attempts: 1,
+  maxAttempts: 3,
+  movedBefore: false,
+  refusalConfirmed: false,
+};
+
+function attempt(error: unknown, change: Partial<FailedAttempt> = {}): FailedAttempt {
+  return { ...FIRST, classification: classifyError(error), ...change };
+}
+
+/** The decision in two words at most. */
+function said(decision: Decision): string {
+  return decision.kind === 'move' ? (decision.free ? 'move, free' : 'move') : decision.kind;
+}
+
+type Name = keyof typeof ERRORS;
+type Row = readonly [Name, Partial<FailedAttempt>, string];
+
+describe('a statement that failed', () => {
+  const TABLE: readonly Row[] = [
+    ['bareClose', {}, 'unknown'],
+    ['bareClose', { phase: 'not-handed' }, 'move, free'],
+    ['bareClose', { phase: 'not-handed', atomic: false }, 'move, free'],
+    ['bareClose', { readOnlyConnection: true }, 'move, free'],
+    ['bareClose', { idempotent: true }, 'move, free'],
+    ['bareClose', { idempotent: true, movedBefore: true, attempts: 2 }, 'move'],
+    ['bareClose', { idempotent: true, movedBefore: true, attempts: 3 }, 'fail'],
+    ['bareClose', { attempts: 3 }, 'unknown'],
+    ['refusedToConnect', { phase: 'not-handed' }, 'move, free'],
+    ['refusedToConnect', {}, 'unknown'],
+    ['shutdown', {}, 'move, free'],
+    ['shutdown', { movedBefore: true }, 'move'],
+    ['shutdown', { movedBefore: true, attempts: 3 }, 'fail'],
+    ['shutdown', { atomic: false }, 'unknown'],
+    ['shutdown', { atomic: false, idempotent: true }, 'move, free'],
+    ['startingUp', {}, 'move, free'],
+    ['tooMany', {}, 'back-off'],
+    ['tooMany', { attempts: 3 }, 'fail'],
+    ['readOnly', {}, 'fail'],
+    ['readOnly', { refusalConfirmed: true }, 'move, free'],
+    ['readOnly', { refusalConfirmed: true, movedBefore: true }, 'move'],
+    ['readOnly', { refusalConfirmed: true, readOnlyConnection: true }, 'fail'],
+    ['readOnly', { refusalConfirmed: true, atomic: false }, 'fail'],
+    ['serialization', {}, 'back-off'],
+    ['serialization', { attempts: 2 }, 'back-off'],
+    ['serialization', { attempts: 3 }, 'fail'],
+    ['serialization', { atomic: false }, 'fail'],
+    ['deadlock', {}, 'back-off'],
+    ['authentication', { phase: 'not-handed' }, 'move, free'],
+    ['authentication', {}, 'fail'],
+    ['databaseMissing', { phase: 'not-handed' }, 'move, free'],
+    ['databaseMissing', {}, 'fail'],
+    ['outcomeUnknown', {}, 'unknown'],
+    ['outcomeUnknown', { idempotent: true }, 'move, free'],
+    ['outcomeUnknown', { readOnlyConnection: true }, 'move, free'],
+    ['constraint', {}, 'fail'],
+    ['constraint', { idempotent: true }, 'fail'],
+    ['cancelled', {}, 'fail'],
+    ['syntax', {}, 'fail'],
+    ['syntax', { readOnlyConnection: true }, 'fail'],
+    ['unexpected', {}, 'fail'],
+  ];
+
+  it.each(TABLE)('by %s, %o: %s', (name, change, expected) => {
+    expect(said(decideStatement(attempt(ERRORS[name], change)))).toBe(expected);
+  });
+});
+
+describe('a transaction that failed', () => {
+  const inside = { phase: 'in-transaction' } as const;
+  const committing = { phase: 'commit-sent' } as const;
+  const TABLE: readonly Row[] = [
+    ['bareClose', inside, 'move, free'],
+    ['bareClose', { ...inside, movedBefore: true }, 'move'],
+    ['bareClose', { ...inside, movedBefore: true, attempts: 3 }, 'fail'],
+    ['bareClose', committing, 'unknown'],
+    ['bareClose', { ...committing, idempotent: true }, 'back-off'],
+    ['bareClose', { ...committing, idempotent: true, attempts: 3 }, 'fail'],
+    ['shutdown', inside, 'move, free'],
+    ['shutdown', committing, 'move, free'],
+    ['startingUp', { phase: 'not-handed' }, 'move, free'],
+    ['tooMany', { phase: 'not-handed' }, 'back-off'],
+    ['serialization', inside, 'back-off'],
+    ['serialization', committing, 'back-off'],
+    ['serialization', { ...inside, attempts: 3 }, 'fail'],
+    ['deadlock', inside, 'back-off'],
+    ['readOnly', inside, 'fail'],
+    ['readOnly', { ...inside, refusalConfirmed: true }, 'move, free'],
+    ['readOnly', { ...inside, refusalConfirmed: true, readOnlyConnection: true }, 'fail'],
+    ['outcomeUnknown', inside, 'unknown'],
+    ['outcomeUnknown', committing, 'unknown'],
+    ['authentication', { phase: 'not-handed' }, 'move, free'],
+    ['authentication', inside, 'fail'],
+    ['constraint', inside, 'fail'],
+    ['constraint', committing, 'fail'],
+    ['unexpected', inside, 'fail'],
+    ['unexpected', committing, 'unknown'],
+  ];
+
+  it.each(TABLE)('by %s, %o: %s', (name, change, expected) => {
+    expect(said(decideTransaction(attempt(ERRORS[name], change)))).toBe(expected);
+  });
+});
+
+it('nothing is run again that may have been executed, unless it does no harm', () => {
+  const phases: readonly Phase[] = ['not-handed', 'sent', 'answered', 'in-transaction', 'commit-sent'];
+  fc.assert(
+    fc.property(
+      fc.constantFrom(...Object.values(ERRORS)),
+      fc.constantFrom(...phases),
+      fc.record({
+        atomic: fc.boolean(),
+        attempts: fc.integer({ min: 1, max: 5 }),
+        movedBefore: fc.boolean(),
+        refusalConfirmed: fc.boolean(),
+      }),
+      (error, phase, change) => {
+        const failed = attempt(error, { ...change, phase });
+        const { kind } = decideStatement(failed);
+        const runs = kind === 'move' || kind === 'back-off';
+        if (runs) expect(failed.classification.safeToRetry(phase)).toBe(true);
+        if (runs && !failed.atomic) expect(phase).toBe('not-handed');
+        const whole = decideTransaction({ ...failed, phase: 'commit-sent' }).kind;
+        if (whole === 'move' || whole === 'back-off') {
+          expect(failed.classification.safeToRetry('commit-sent')).toBe(true);
+        }
+      },
+    ),
+  );
+});
+
+it('nothing is run again for ever', () => {
+  fc.assert(
+    fc.property(fc.constantFrom(...Object.values(ERRORS)), fc.boolean(), (error, readOnlyConnection) => {
+      let [attempts, movedBefore, rounds] = [0, false, 0];
+      for (;;) {
+        attempts++;
+        const decision = decideStatement(
+          attempt(error, {
+            attempts,
+            movedBefore,
+            readOnlyConnection,
+            idempotent: true,
+            refusalConfirmed: true,
+          }),
+        );
+        if (decision.kind !== 'move' && decision.kind !== 'back-off') break;
+        if (decision.kind === 'move') {
+          if (decision.free) attempts--;
+          movedBefore = true;
+        }
+        rounds++;
+        expect(rounds).toBeLessThanOrEqual(FIRST.maxAttempts);
+      }
+    }),
+  );
+});
+
+describe('the pause before another attempt', () => {
+  const settings: BackoffSettings = { baseMs: 50, factor: 2, maxMs: 2_000 };
+
+  it.each([
+    [1, 50],
+    [2, 100],
+    [3, 200],
+    [7, 2_000],
+    [50_000, 2_000],
+  ])('after %i attempts is anything up to %i ms', (attempts, ceiling) => {
+    expect(backoffMs(attempts, settings, 0)).toBe(0);
+    expect(backoffMs(attempts, settings, 0.5)).toBe(ceiling / 2);
+    expect(backoffMs(attempts, settings, 1 - Number.EPSILON)).toBeLessThan(ceiling);
+  });
+
+  it('is a number between nothing and the longest, whatever the settings', () => {
+    const some = fc.record({
+      baseMs: fc.double({ min: 0, max: 1e6, noNaN: true }),
+      factor: fc.double({ min: 1, max: 1e6, noNaN: true }),
+      maxMs: fc.double({ min: 0, max: 1e6, noNaN: true }),
+    });
+    const dice = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true });
+    fc.assert(
+      fc.property(fc.integer({ min: 0, max: 10_000 }), some, dice, (attempts, drawn, thrown) => {
+        const pause = backoffMs(attempts, drawn, thrown);
+        expect(pause).toBeGreaterThanOrEqual(0);
+        expect(pause).toBeLessThanOrEqual(drawn.maxMs);
+      }),
+      { examples: [[5_000, { baseMs: 0, factor: 2, maxMs: 2_000 }, 0.5]] },
+    );
+  });
+});
+
+describe('whether an error reply proves that nothing was done', () => {
+  it.each([
+    ['select 1', true],
+    ['  INSERT INTO t VALUES (1)', true],
+    ['with x as (select 1) update t set a = 1', true],
+    ['create table t (a int)', true],
+    ['create index i on t (a)', true],
+    ['alter table t add column b int', true],
+    ['-- call\nselect 1', true],
+    ['', true],
+    ['call p()', false],
+    ['CALL p()', false],
+    ['do $$ begin commit; end $$', false],
+    ['-- note\ncall p()', false],
+    ['/* a /* nested */ b */ call p()', false],
+    ['vacuum t', false],
+    ['reindex table t', false],
+    ['cluster t', false],
+    ['create database d', false],
+    ['drop  tablespace s', false],
+    ['alter system set a = 1', false],
+    ['create index concurrently i on t (a)', false],
+    ['create unique index concurrently i on t (a)', false],
+    ['drop index concurrently i', false],
+    ['refresh materialized view concurrently v', false],
+    ['alter table t detach partition p concurrently', false],
+    ['/* never closed call p()', true],
+  ])('%s: %s', (text, atomic) => {
+    expect(isAtomic(text)).toBe(atomic);
+  });
+
+  it('leaves nothing of leading comments, and all of the rest', () => {
+    expect(withoutLeadingComments(' -- a\n\t/* b */ select /* c */ 1 -- d')).toBe('select /* c */ 1 -- d');
+    expect(withoutLeadingComments('-- only')).toBe('');
+  });
+
+  it('is quick for a long comment', () => {
+    const text = `${'/* x */ '.repeat(20_000)}call p()`;
+    expect(isAtomic(text)).toBe(false);
+  });
+});
