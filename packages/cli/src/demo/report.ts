@@ -131,7 +131,7 @@ function totals(report: DemoReport): string[] {
   return [
     `${seconds.toFixed(1)} s, ${number(acknowledged)} writes acknowledged (${rate(acknowledged)}), ` +
       `${number(answered)} reads answered (${rate(answered)}).`,
-    `${number(retried)} calls were run again by pgherd; the callers saw nothing of it.`,
+    `Run again by pgherd, unseen by the callers: ${counted(retried, 'call')}.`,
   ];
 }
 
@@ -141,8 +141,8 @@ function verdict(report: DemoReport, paint: Paint): string[] {
   const { lost, duplicated, failedExecuted } = verification;
   const good = isGood(report);
   const headline =
-    `${good ? 'All promises kept' : 'PROMISES BROKEN'}: ${number(lost)} acknowledged writes lost, ` +
-    `${number(duplicated)} done twice, ${number(failed)} calls failed.`;
+    `${good ? 'All promises kept' : 'PROMISES BROKEN'}: ${counted(lost, 'acknowledged write')} lost, ` +
+    `${number(duplicated)} done twice, ${counted(failed, 'call')} failed.`;
   const checked =
     `Checked by reading back all ${number(acknowledged)} acknowledged writes from ${verifiedOn}, past pgherd. ` +
     (balances(verification)
@@ -153,7 +153,7 @@ function verdict(report: DemoReport, paint: Paint): string[] {
     ...wrapped(headline).map((line) => paint(tone, line)),
     ...wrapped(checked),
     ...(failedExecuted > 0
-      ? wrapped(`${failedExecuted} writes were reported as failed and were executed.`).map((line) =>
+      ? wrapped(`${counted(failedExecuted, 'write')} reported as failed, but executed.`).map((line) =>
           paint('bad', line),
         )
       : []),
@@ -165,8 +165,8 @@ function unknownSentence({ events, verification }: DemoReport): string {
   const unknown = sum(events, (event) => event.unknownOutcome);
   if (unknown === 0) return 'No write had an unknown outcome.';
   return (
-    `${number(unknown)} writes had an unknown outcome: the server was lost before it answered. ` +
-    `${number(verification.unknownExecuted)} of them were executed, as the tables tell; ` +
+    `${counted(unknown, 'write')} with an unknown outcome: the server was lost before it answered. ` +
+    `Executed, as the tables tell: ${number(verification.unknownExecuted)}. ` +
     'pgherd reports such a write and never guesses.'
   );
 }
@@ -181,7 +181,10 @@ function failureLines(failures: readonly Failure[], paint: Paint): string[] {
   }
   const reasons = [...counts].map(([line, count]) => `${count} × ${line}`);
   const rest = reasons.length - SHOWN_REASONS;
-  const shown = [...reasons.slice(0, SHOWN_REASONS), ...(rest > 0 ? [`and ${rest} other reasons`] : [])];
+  const shown = [
+    ...reasons.slice(0, SHOWN_REASONS),
+    ...(rest > 0 ? [`and ${counted(rest, 'other reason')}`] : []),
+  ];
   return shown.flatMap((line) => wrapped(line, '  ', '    ')).map((line) => paint('faint', line));
 }
 
@@ -203,6 +206,10 @@ function wrapped(text: string, firstIndent = '', indent = firstIndent): string[]
 
 function sum<T>(values: readonly T[], pick: (value: T) => number): number {
   return values.reduce((total, value) => total + pick(value), 0);
+}
+
+function counted(value: number, noun: string): string {
+  return `${number(value)} ${noun}${value === 1 ? '' : 's'}`;
 }
 
 function number(value: number): string {
