@@ -56,8 +56,30 @@ export async function failover(view: RefereeView, afterMs: number): Promise<Prom
   const best = positions.reduce((a, b) => (b.lsn > a.lsn ? b : a));
   const others = positions.filter((each) => each !== best);
   await Promise.all(others.map((each) => each.node.follow(best.node)));
+  await waitForFollowers(
+    best.node,
+    others.map((each) => each.node),
+  );
   const ready = await best.node.promote();
   return { promoted: best.node, demoted, readyAt: ready.at };
+}
+
+/** How long a failover waits for the other standbys to stream from the node it is about to promote, milliseconds. */
+const FOLLOWERS_LIMIT_MS = 300;
+
+/**
+ * A standby that streams from the node already goes over to its new timeline within milliseconds, and can confirm the first
+ * commit; one that has to find it after the promotion takes `wal_retrieve_retry_interval` and more. Worth a short wait, not a long one.
+ */
+async function waitForFollowers(upstream: TestNode, followers: readonly TestNode[]): Promise<void> {
+  if (followers.length === 0) return;
+  const names = followers.map((node) => node.name);
+  const streaming = `select application_name from pg_stat_replication
+    where state = 'streaming' and application_name = any ($1)`;
+  await waitUntil(async () => (await upstream.admin.query(streaming, [names])).length >= names.length, {
+    timeoutMs: FOLLOWERS_LIMIT_MS,
+    everyMs: 3,
+  }).catch(() => undefined);
 }
 
 type Cut =
