@@ -181,6 +181,30 @@ describe('a standby is lost', () => {
   });
 });
 
+describe('a pause that is no loss', () => {
+  it('the primary frozen for a while: what was sent is awaited, nothing fails and nothing is unknown', async () => {
+    const load = await underLoad(async (load, db) => {
+      const frozen = await cluster.primary.freeze();
+      await waitUntil(
+        () => db.nodes().find((node) => node.name === nameOf(cluster.primary))?.health !== 'ok',
+      );
+      await load.served(60);
+      await frozen.undo();
+      await load.acknowledged();
+    });
+    expect(load.idsOf('unknown')).toEqual(new Set());
+  });
+
+  it('all servers frozen for a while, as a virtual machine that is moved: nothing fails', async () => {
+    const load = await underLoad(async (load) => {
+      await cluster.pause(1_500);
+      await load.acknowledged();
+      await load.served();
+    });
+    expect(load.idsOf('unknown')).toEqual(new Set());
+  });
+});
+
 describe('planned work', () => {
   it('a switchover: nothing fails and nothing is unknown', async () => {
     const load = await underLoad(async (load) => {
