@@ -292,7 +292,7 @@ export class Herd<C> {
     if (this.#graceOver) return true;
     const settled = this.#topology.nodes.every(
       (node) =>
-        node.role !== 'unknown' || node.connectFailure !== undefined || node.silentSince !== undefined,
+        node.rttMs !== undefined || node.connectFailure !== undefined || node.silentSince !== undefined,
     );
     if (settled && this.#topology.startedAt !== undefined) this.#graceOver = true;
     return this.#graceOver;

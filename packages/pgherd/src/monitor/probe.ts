@@ -101,8 +101,8 @@ function parseTimeline(value: unknown): number | undefined {
 
 /** A clock that jumped back gives a negative age: that is no age. */
 function parseAge(value: unknown): number | undefined {
-  const ms = typeof value === 'string' ? Number(value) : Number.NaN;
-  return Number.isFinite(ms) && ms >= 0 ? ms : undefined;
+  const ms = typeof value === 'string' && /^[0-9]+(\.[0-9]+)?$/.test(value) ? Number(value) : Number.NaN;
+  return Number.isFinite(ms) ? ms : undefined;
 }
 
 function positive(value: number): number | undefined {

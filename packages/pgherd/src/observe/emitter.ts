@@ -9,9 +9,9 @@ export interface ListenOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Typed events. A listener that throws hurts nobody: the error goes to `onListenerError`. */
+/** Typed events. A listener that throws or rejects hurts nobody: the error goes to `onListenerError`. */
 export class Emitter<Events> {
-  readonly #listeners = new Map<keyof Events, Set<(event: never) => void>>();
+  readonly #listeners = new Map<keyof Events, Set<(event: never) => unknown>>();
   readonly #onListenerError: (name: string, error: unknown) => void;
 
   constructor(onListenerError: (name: string, error: unknown) => void) {
@@ -27,9 +27,9 @@ export class Emitter<Events> {
       listeners.delete(listener);
       signal?.removeEventListener('abort', off);
     };
-    const listener = (event: Events[N]) => {
+    const listener = (event: Events[N]): unknown => {
       if (options.once === true) off();
-      fn(event);
+      return fn(event);
     };
     listeners.add(listener);
     signal?.addEventListener('abort', off, { once: true });
@@ -40,11 +40,22 @@ export class Emitter<Events> {
     const listeners = this.#listeners.get(name);
     if (listeners === undefined || listeners.size === 0) return;
     for (const listener of [...listeners]) {
+      // Taken off by one before it: then it has a right not to be called.
+      if (!listeners.has(listener)) continue;
       try {
-        (listener as (event: Events[N]) => void)(event);
+        const result = (listener as (event: Events[N]) => unknown)(event);
+        if (result instanceof Promise) result.catch((error: unknown) => this.#report(name, error));
       } catch (error) {
-        this.#onListenerError(String(name), error);
+        this.#report(name, error);
       }
+    }
+  }
+
+  #report(name: keyof Events, error: unknown): void {
+    try {
+      this.#onListenerError(String(name), error);
+    } catch {
+      // Whoever is told of errors is broken as well: there is nobody left to tell.
     }
   }
 
