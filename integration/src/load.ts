@@ -36,6 +36,7 @@ export class Load {
   readonly #running = new Set<Promise<void>>();
   #timer: NodeJS.Timeout | undefined;
   #behind = performance.now();
+  #startedAt = performance.now();
 
   constructor(db: Cluster, table: string, firstId: number) {
     this.#db = db;
@@ -44,7 +45,8 @@ export class Load {
   }
 
   start(): this {
-    this.#behind = performance.now();
+    this.#startedAt = performance.now();
+    this.#behind = this.#startedAt;
     this.#timer = setInterval(() => {
       // A late timer makes up for the rounds it missed.
       for (; this.#behind <= performance.now(); this.#behind += ROUND_MS) this.#round();
@@ -82,6 +84,14 @@ export class Load {
   /** Codes and messages of what failed, for an assertion that shows them. */
   get failedReads(): unknown[] {
     return this.reads.filter((one) => one.error !== undefined).map((one) => described(one.error));
+  }
+
+  get unknownWrites(): unknown[] {
+    const unknown = this.writes.filter((one) => one.outcome === 'unknown');
+    return unknown.map(({ id, startedAt, error }) => {
+      const cause = error instanceof Error ? error.cause : undefined;
+      return `${id} after ${Math.round(startedAt - this.#startedAt)} ms: ${described(cause ?? error)}`;
+    });
   }
 
   get failedWrites(): unknown[] {
