@@ -487,7 +487,7 @@ describe('limits of time', () => {
   it('timeoutMs ends a read that runs with PGHERD_TIMEOUT, and the pool goes on', async () => {
     await using own = open(cluster, { pool: { max: 1 } });
     await own.ready({ standbys: 2 });
-    const error = await rejection(own.read.query('select pg_sleep(5)', [], { timeoutMs: 100 }));
+    const error = await rejection(own.read.query('select pg_sleep(5)', [], { timeoutMs: 500 }));
     expect(error).toMatchObject({ code: 'PGHERD_TIMEOUT' });
     const controller = new AbortController();
     const running = rejection(own.read.query('select pg_sleep(5)', [], { signal: controller.signal }));
@@ -499,16 +499,16 @@ describe('limits of time', () => {
   });
 
   it('timeoutMs ends a write that runs with PGHERD_OUTCOME_UNKNOWN, for it may have been done', async () => {
-    const error = await rejection(db.query('select pg_sleep(2)', [], { timeoutMs: 50 }));
+    const error = await rejection(db.query('select pg_sleep(2)', [], { timeoutMs: 400 }));
     expect(error).toBeInstanceOf(OutcomeUnknownError);
     expect(error).toMatchObject({ kind: 'statement', cause: { code: 'PGHERD_TIMEOUT' } });
     await quiet(db);
   });
 
   it('timeoutMs of a transaction covers its function, its statements and its wait', async () => {
-    const never = db.transaction(() => new Promise(() => undefined), { timeoutMs: 50 });
+    const never = db.transaction(() => new Promise(() => undefined), { timeoutMs: 400 });
     expect(await rejection(never)).toMatchObject({ code: 'PGHERD_TIMEOUT' });
-    const slow = db.transaction((tx) => tx.query('select pg_sleep(5)'), { timeoutMs: 50 });
+    const slow = db.transaction((tx) => tx.query('select pg_sleep(5)'), { timeoutMs: 400 });
     expect(await rejection(slow)).toMatchObject({ code: 'PGHERD_TIMEOUT' });
     const controller = new AbortController();
     const aborted = db.transaction(
