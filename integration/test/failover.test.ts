@@ -210,7 +210,7 @@ describe('planned work', () => {
     const load = await underLoad(async (load) => {
       const [to] = cluster.standbys;
       if (to === undefined) throw new Error('no standby');
-      await cluster.switchover(to);
+      await cluster.switchover(to, { drainMs: 10_000 });
       await load.acknowledged();
       expect(load.writes.findLast((one) => one.outcome === 'acknowledged')?.node).toBe(nameOf(to));
     });
@@ -227,7 +227,7 @@ describe('planned work', () => {
       }
       const [to] = cluster.standbys;
       if (to === undefined) throw new Error('no standby');
-      await cluster.switchover(to);
+      await cluster.switchover(to, { drainMs: 10_000 });
       await load.acknowledged();
     });
     expect(load.unknownWrites).toEqual([]);
