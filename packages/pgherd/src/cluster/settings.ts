@@ -1,6 +1,6 @@
 import type { Driver } from '../driver/port.ts';
 import type { ConnectionPlan } from '../dsn/index.ts';
-import { PgHerdError } from '../model/errors.ts';
+import { InvalidOptionsError, PgHerdError } from '../model/errors.ts';
 import { TARGETS, type Target } from '../model/names.ts';
 import { Secret } from '../model/secret.ts';
 import { type Logger, silentLogger } from '../observe/logger.ts';
@@ -107,9 +107,15 @@ function policyOf(given: ClusterOptions['policy']): Policy {
 function poolSettings(values: OptionValues, options: ClusterOptions, plan: ConnectionPlan): PoolSettings {
   const number = (name: string) => Number(values.get(name));
   const max = options.pool?.max ?? plan.poolMax ?? number('pool.max');
+  const min = number('pool.min');
+  // A limit of the URL counts although pool.min asks for more: it may come from the operator, not from the program.
+  const limitedByUrl = options.pool?.max === undefined && plan.poolMax !== undefined;
+  if (max < min && !limitedByUrl) {
+    throw new InvalidOptionsError([`pool.max is ${max}, but must be at least pool.min, which is ${min}`]);
+  }
   return Object.freeze({
     max,
-    min: Math.min(max, number('pool.min')),
+    min: Math.min(max, min),
     maxWaiting: number('pool.maxWaiting'),
     maxConnecting: number('pool.maxConnecting'),
     idleTimeoutMs: number('pool.idleTimeoutMs'),

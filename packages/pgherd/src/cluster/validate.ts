@@ -20,7 +20,6 @@ export function validateOptions(options: object): OptionValues {
     if (violation !== undefined) violations.push(violation);
     values.set(rule.name, value ?? rule.default);
   }
-  if (violations.length === 0) violations.push(...contradictions(values));
   if (violations.length > 0) throw new InvalidOptionsError(violations);
   return values;
 }
@@ -29,6 +28,8 @@ const GROUPS: ReadonlySet<string> = new Set(
   OPTION_RULES.filter((rule) => rule.name.includes('.')).map((rule) => groupOf(rule.name)),
 );
 const NAMES: readonly string[] = [...OPTION_RULES.map((rule) => rule.name), ...GROUPS];
+/** What may stand at the top: options inside a group are given inside it. */
+const TOP_NAMES: readonly string[] = NAMES.filter((name) => !name.includes('.'));
 
 function groupOf(name: string): string {
   return name.slice(0, name.indexOf('.'));
@@ -38,23 +39,29 @@ function flatten(options: object, violations: string[]): Map<string, unknown> {
   const flat = new Map<string, unknown>();
   for (const [name, value] of Object.entries(options)) {
     if (!GROUPS.has(name)) {
-      add(flat, name, value, violations);
+      add(flat, name, value, TOP_NAMES, violations);
       continue;
     }
     if (value === undefined) continue;
-    if (typeof value !== 'object' || value === null) {
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) {
       violations.push(`${name} is ${show(value)}, but must be an object of options`);
       continue;
     }
     for (const [inner, innerValue] of Object.entries(value)) {
-      add(flat, `${name}.${inner}`, innerValue, violations);
+      add(flat, `${name}.${inner}`, innerValue, NAMES, violations);
     }
   }
   return flat;
 }
 
-function add(flat: Map<string, unknown>, name: string, value: unknown, violations: string[]): void {
-  if (NAMES.includes(name)) {
+function add(
+  flat: Map<string, unknown>,
+  name: string,
+  value: unknown,
+  allowed: readonly string[],
+  violations: string[],
+): void {
+  if (allowed.includes(name)) {
     flat.set(name, value);
     return;
   }
@@ -107,11 +114,4 @@ function show(value: unknown): string {
   if (typeof value === 'string') return JSON.stringify(value);
   if (typeof value === 'object' && value !== null) return Array.isArray(value) ? 'an array' : 'an object';
   return typeof value === 'function' ? 'a function' : String(value);
-}
-
-function contradictions(values: OptionValues): string[] {
-  const violations: string[] = [];
-  const [min, max] = [Number(values.get('pool.min')), Number(values.get('pool.max'))];
-  if (max < min) violations.push(`pool.max is ${max}, but must be at least pool.min, which is ${min}`);
-  return violations;
 }
