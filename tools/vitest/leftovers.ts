@@ -1,5 +1,14 @@
 import { execFileSync } from 'node:child_process';
-import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  statfsSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -10,6 +19,10 @@ export interface RunningProcess {
 }
 
 const RUN_VARIABLE = 'PGHERD_TEST_RUN';
+const SERVERS_VARIABLE = 'PGHERD_TESTING_DIR';
+/** Where servers start fastest, and how much must be free there for them: as `@pgherd/testing` would choose. */
+const MEMORY = '/dev/shm';
+const ROOMY_BYTES = 8 * 1024 ** 3;
 
 /**
  * Vitest's global setup: gives the run a temporary directory of its own, and fails it at the end when a directory
@@ -20,23 +33,47 @@ const RUN_VARIABLE = 'PGHERD_TEST_RUN';
 export default function setup(): (() => void) | undefined {
   // Vitest calls this once for each project; the first call owns the directory.
   if (process.env[RUN_VARIABLE] !== undefined) return undefined;
-  const outer = process.env['TMPDIR'];
-  const directory = mkdtempSync(join(tmpdir(), 'herd-'));
-  // PostgreSQL refuses to run as root, so that servers run as someone else, who must get in and write.
-  chmodSync(directory, 0o1777);
+  const directory = openDirectory(tmpdir());
+  const servers = hasRoom(MEMORY) ? openDirectory(MEMORY) : directory;
+  const before = { TMPDIR: process.env['TMPDIR'], [SERVERS_VARIABLE]: process.env[SERVERS_VARIABLE] };
   process.env[RUN_VARIABLE] = directory;
   process.env['TMPDIR'] = directory;
+  process.env[SERVERS_VARIABLE] ??= servers;
   return () => {
     delete process.env[RUN_VARIABLE];
-    if (outer === undefined) delete process.env['TMPDIR'];
-    else process.env['TMPDIR'] = outer;
-    const message = describeLeftovers(directory);
-    for (const { pid } of processesIn(directory)) kill(pid);
-    rmSync(directory, { recursive: true, force: true });
-    if (message === undefined) return;
+    for (const [name, value] of Object.entries(before)) {
+      if (value === undefined) delete process.env[name];
+      else process.env[name] = value;
+    }
+    const messages = [...new Set([directory, servers])].flatMap((each) => closeDirectory(each) ?? []);
+    if (messages.length === 0) return;
     process.exitCode = 1;
-    throw new Error(message);
+    throw new Error(messages.join('\n'));
   };
+}
+
+function openDirectory(parent: string): string {
+  const directory = mkdtempSync(join(parent, 'herd-'));
+  // PostgreSQL refuses to run as root, so that servers run as someone else, who must get in and write.
+  chmodSync(directory, 0o1777);
+  return directory;
+}
+
+/** Removes the directory and ends what runs in it; says what there was. */
+function closeDirectory(directory: string): string | undefined {
+  const message = describeLeftovers(directory);
+  for (const { pid } of processesIn(directory)) kill(pid);
+  rmSync(directory, { recursive: true, force: true });
+  return message;
+}
+
+function hasRoom(folder: string): boolean {
+  try {
+    const { bavail, bsize } = statfsSync(folder);
+    return bavail * bsize >= ROOMY_BYTES;
+  } catch {
+    return false;
+  }
 }
 
 /** What the tests left in `directory`, in words; `undefined` when nothing. */
