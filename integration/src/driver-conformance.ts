@@ -126,16 +126,13 @@ export function driverConformance(
         ['a wrong password', { password: new Secret('wrong') }, '28P01'],
         ['an unknown role', { user: 'nobody_at_all' }, '28P01'],
         ['a missing database', { database: 'nowhere' }, '3D000'],
-      ])(
-        'rejects %s with the error of the server, and tells the listener nothing',
-        async (_what, changes, code) => {
-          const told = new Recorder();
-          const error = await rejection(driver.connect(request(changes), told, never));
-          expect(error).toMatchObject({ code, severity: 'FATAL' });
-          expect(JSON.stringify([error, String(error)])).not.toContain('wrong');
-          expect(told.closures).toEqual([]);
-        },
-      );
+      ])('rejects %s with the error of the server, and tells the listener nothing', async (_what, changes, code) => {
+        const told = new Recorder();
+        const error = await rejection(driver.connect(request(changes), told, never));
+        expect(error).toMatchObject({ code, severity: 'FATAL' });
+        expect(JSON.stringify([error, String(error)])).not.toContain('wrong');
+        expect(told.closures).toEqual([]);
+      });
 
       it('rejects where no password is configured and one is asked for', async () => {
         const told = new Recorder();

@@ -93,23 +93,21 @@ describe('every option', () => {
     expect(validateOptions(withOption(name, undefined)).get(name)).toEqual(value);
   });
 
-  it.each(OPTION_RULES.map((rule) => [rule.name, rule] as const))(
-    '%s keeps a default to its own rule',
-    (name, rule) => {
-      if (rule.default !== undefined) expect(violations(withOption(name, rule.default))).toEqual([]);
-    },
-  );
+  it.each(
+    OPTION_RULES.map((rule) => [rule.name, rule] as const),
+  )('%s keeps a default to its own rule', (name, rule) => {
+    if (rule.default !== undefined) expect(violations(withOption(name, rule.default))).toEqual([]);
+  });
 
-  it.each(OPTION_RULES.map((rule) => [rule.name] as const))(
-    '%s refuses null and symbols, and names itself',
-    (name) => {
-      for (const value of [null, Symbol('x')]) {
-        const [violation = ''] = violations(withOption(name, value));
-        expect(violation.startsWith(`${name} is `)).toBe(true);
-        expect(violation).toContain(', but must be ');
-      }
-    },
-  );
+  it.each(
+    OPTION_RULES.map((rule) => [rule.name] as const),
+  )('%s refuses null and symbols, and names itself', (name) => {
+    for (const value of [null, Symbol('x')]) {
+      const [violation = ''] = violations(withOption(name, value));
+      expect(violation.startsWith(`${name} is `)).toBe(true);
+      expect(violation).toContain(', but must be ');
+    }
+  });
 });
 
 describe('a value that cannot be', () => {

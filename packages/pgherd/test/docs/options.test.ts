@@ -18,10 +18,10 @@ describe('docs/options.md', () => {
     expect([...documented.keys()].sort()).toEqual(OPTION_RULES.map((rule) => rule.name).sort());
   });
 
-  test.each(OPTION_RULES.filter((rule) => rule.default !== undefined))(
-    'tells the default of $name',
-    ({ name, default: value }) => {
-      expect(documented.get(name)).toContain(String(value));
-    },
-  );
+  test.each(OPTION_RULES.filter((rule) => rule.default !== undefined))('tells the default of $name', ({
+    name,
+    default: value,
+  }) => {
+    expect(documented.get(name)).toContain(String(value));
+  });
 });

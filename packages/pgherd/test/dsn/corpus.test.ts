@@ -5,18 +5,17 @@ import { CORPUS } from './corpus.ts';
 
 for (const [group, cases] of Object.entries(CORPUS)) {
   describe(group, () => {
-    it.each(cases.map(([text, outcome, options], index) => ({ index, text, outcome, options })))(
-      '$index: $text',
-      ({ text, outcome, options }) => {
-        const plan = () => planConnection(text, { osUser: 'me', defaultHost: '/run/pg', ...options });
-        if (outcome instanceof RegExp) {
-          expect(plan).toThrow(InvalidDsnError);
-          expect(plan).toThrow(outcome);
-        } else {
-          expect(flattened(plan())).toMatchObject(outcome);
-        }
-      },
-    );
+    it.each(
+      cases.map(([text, outcome, options], index) => ({ index, text, outcome, options })),
+    )('$index: $text', ({ text, outcome, options }) => {
+      const plan = () => planConnection(text, { osUser: 'me', defaultHost: '/run/pg', ...options });
+      if (outcome instanceof RegExp) {
+        expect(plan).toThrow(InvalidDsnError);
+        expect(plan).toThrow(outcome);
+      } else {
+        expect(flattened(plan())).toMatchObject(outcome);
+      }
+    });
   });
 }
 

@@ -650,22 +650,22 @@ describe('the end', () => {
     expect(leased.ended).toBe('destroyed');
   });
 
-  it.each(['close', 'terminate'] as const)(
-    'aborts what is being opened at %s, and closes it if it comes all the same',
-    async (end) => {
-      const { pool, factory, acquire, settle } = bench({}, { manual: true });
-      const caller = watched(acquire());
-      await settle();
-      const [opening] = factory.openings;
-      void pool[end]();
-      expect(opening?.signal.aborted).toBe(true);
-      opening?.grant();
-      await settle();
-      expect(caller.error).toMatchObject({ code: 'PGHERD_CLOSED' });
-      expect(factory.things[0]?.ended).toBe('closed');
-      expect(pool.stats()).toMatchObject({ size: 0, opening: 0, opened: 1, closed: 1 });
-    },
-  );
+  it.each([
+    'close',
+    'terminate',
+  ] as const)('aborts what is being opened at %s, and closes it if it comes all the same', async (end) => {
+    const { pool, factory, acquire, settle } = bench({}, { manual: true });
+    const caller = watched(acquire());
+    await settle();
+    const [opening] = factory.openings;
+    void pool[end]();
+    expect(opening?.signal.aborted).toBe(true);
+    opening?.grant();
+    await settle();
+    expect(caller.error).toMatchObject({ code: 'PGHERD_CLOSED' });
+    expect(factory.things[0]?.ended).toBe('closed');
+    expect(pool.stats()).toMatchObject({ size: 0, opening: 0, opened: 1, closed: 1 });
+  });
 
   it('leaves no timer', async () => {
     const { pool, acquire, clock } = bench({ idleTimeoutMs: 1_000, maxLifetimeMs: 10_000 });

@@ -76,16 +76,15 @@ describe('who serves a target', () => {
     for (const letter of 'pnrs') expect(reasonFor(selection, letter)).toMatch(reason);
   });
 
-  it.each(TARGETS)(
-    '%s: fencing by report lets stale and ambiguous nodes serve, but no foreign one',
-    (target) => {
-      const report: SelectionContext = { ...OPEN, fencing: 'report' };
-      for (const standing of ['stale', 'ambiguous'] as const) {
-        expect(tiersOf(select(target, report, { standing }))).toBe(tiersOf(select(target)));
-      }
-      expect(select(target, report, { standing: 'foreign' }).tiers).toEqual([]);
-    },
-  );
+  it.each(
+    TARGETS,
+  )('%s: fencing by report lets stale and ambiguous nodes serve, but no foreign one', (target) => {
+    const report: SelectionContext = { ...OPEN, fencing: 'report' };
+    for (const standing of ['stale', 'ambiguous'] as const) {
+      expect(tiersOf(select(target, report, { standing }))).toBe(tiersOf(select(target)));
+    }
+    expect(select(target, report, { standing: 'foreign' }).tiers).toEqual([]);
+  });
 
   it('every node is in a tier or told why not', () => {
     for (const target of TARGETS) {
