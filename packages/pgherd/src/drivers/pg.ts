@@ -13,6 +13,8 @@ import { guardAuthentication } from './pg-auth.ts';
 import { isNotQueryable, isServerError, lostBefore, type PgInside, refused, toResult } from './pg-inside.ts';
 import { type TlsAttempt, tlsAttempts, tlsOptions } from './pg-tls.ts';
 
+export type { Driver } from '../driver/port.ts';
+
 /** The module `pg`, as far as the adapter needs it. */
 export interface PgModule {
   readonly Client: new (config: ClientConfig) => Client;

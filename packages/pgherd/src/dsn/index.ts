@@ -1,3 +1,4 @@
+export { Secret } from '../model/secret.ts';
 export {
   type Dsn,
   type DsnHost,
