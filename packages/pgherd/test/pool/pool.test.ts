@@ -507,6 +507,28 @@ describe('age', () => {
     expect(clock.pending).toBe(0);
   });
 
+  it('closes the only one', async () => {
+    const { pool, acquire, clock } = bench({ idleTimeoutMs: 1_000 });
+    const thing = await acquire();
+    pool.release(thing);
+    await clock.advance(999);
+    expect(thing.ended).toBeUndefined();
+    await clock.advance(1);
+    expect(thing.ended).toBe('closed');
+  });
+
+  it('closes what was one of the min until another was opened', async () => {
+    const { pool, acquire, clock } = bench({ min: 1, idleTimeoutMs: 1_000 });
+    const thing = await acquire();
+    pool.release(thing);
+    await clock.advance(400);
+    await pool.warmUp(2);
+    await clock.advance(599);
+    expect(pool.stats().idle).toBe(2);
+    await clock.advance(1);
+    expect(thing.ended).toBe('closed');
+  });
+
   it('keeps min of them', async () => {
     const { pool, acquire, clock } = bench({ max: 3, min: 1, idleTimeoutMs: 1_000 });
     const things = [await acquire(), await acquire(), await acquire()];
