@@ -241,6 +241,10 @@ export function driverConformance(
         'listen news',
         'prepare p as select 1',
         'create temporary table scratch (n int)',
+        'create temporary table scratch as select 1 as n',
+        'select 1 as n into temporary scratch',
+        "select set_config('work_mem', '5MB', false)",
+        'select pg_advisory_lock(4711)',
         'do $$ begin end $$',
       ])('is dirty after: %s; and as new after reset', async (text) => {
         const { connection } = await connect();
@@ -250,9 +254,10 @@ export function driverConformance(
         expect(connection.dirty).toBe(false);
         const { rows } = await connection.query({
           text: `select current_setting('work_mem') <> '5MB' as memory, to_regclass('pg_temp.scratch') as scratch,
-            (select count(*)::int from pg_listening_channels()) as channels`,
+            (select count(*)::int from pg_listening_channels()) as channels,
+            (select count(*)::int from pg_locks where locktype = 'advisory' and pid = pg_backend_pid()) as locks`,
         });
-        expect(rows).toEqual([{ memory: true, scratch: null, channels: 0 }]);
+        expect(rows).toEqual([{ memory: true, scratch: null, channels: 0, locks: 0 }]);
       });
 
       it('is not dirty after ordinary work, nor after text of the library', async () => {

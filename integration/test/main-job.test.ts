@@ -475,7 +475,11 @@ describe('limits of time', () => {
   it('timeoutMs and signal end a call that waits for a connection', async () => {
     await using own = open(cluster, { pool: { max: 1 } });
     await using _lease = await own.acquire();
-    expect(await rejection(own.query('select 1', [], { timeoutMs: 50 }))).toBeInstanceOf(PgHerdError);
+    expect(await rejection(own.query('select 1', [], { timeoutMs: 50 }))).toMatchObject({
+      code: 'PGHERD_TIMEOUT',
+      message: expect.stringContaining('nothing was sent'),
+      cause: { code: 'PGHERD_WAIT_TIMEOUT' },
+    });
     const controller = new AbortController();
     const waiting = rejection(own.query('select 1', [], { signal: controller.signal }));
     await waitUntil(() => own.stats().total.waiting === 1);
@@ -575,6 +579,20 @@ describe('transactions', () => {
       rowMode: 'array',
     });
     expect(ids).toEqual([[3], [6]]);
+  });
+
+  it('a savepoint cannot end the transaction around it', async () => {
+    await db.transaction(async (tx) => {
+      await tx.query('insert into item values (37)');
+      await tx.transaction(async (inner) => {
+        for (const end of [inner.commit, inner.rollback]) {
+          expect(await rejection(end())).toMatchObject({ code: 'PGHERD_INVALID_ARGUMENT' });
+        }
+        expect(inner.isOpen).toBe(true);
+      });
+      expect(tx.isOpen).toBe(true);
+    });
+    expect(await db.maybeOne('select 1 from item where id = 37')).toBeDefined();
   });
 
   it('isolation, readOnly and deferrable reach the server', async () => {

@@ -126,7 +126,7 @@ describe('a promotion beside a living primary', () => {
     const there = await idsOn(old.directUrl, load.firstId);
     expect(there.filter((id) => id > (before ?? 0))).toEqual([]);
     expect(await rejection(db.query('select 1', [], { node: nameOf(old), timeoutMs: 100 }))).toMatchObject({
-      code: 'PGHERD_NO_SUITABLE_NODE',
+      code: 'PGHERD_TIMEOUT',
       message: expect.stringContaining('stale: timeline'),
     });
   });

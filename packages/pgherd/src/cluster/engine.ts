@@ -8,6 +8,7 @@ import { earliest, isPast } from '../time/deadline.ts';
 import { findNode } from '../topology/topology.ts';
 import { isWritable } from '../topology/writable.ts';
 import type { Call, Search } from './call.ts';
+import { timedOut, unacknowledged, waitedInVain, withNode } from './failures.ts';
 import { abortedError, type Herd } from './herd.ts';
 import { type NodeRuntime, withLimit } from './node-runtime.ts';
 import type { Session } from './session.ts';
@@ -81,7 +82,8 @@ export class Engine<C> {
       const until = avoid.size === 0 ? deadline : earliest(deadline, clock.now() + RECONNECT_PAUSE_MS);
       await this.#herd.changed(until, call.signal);
       if (isPast(deadline, clock.now())) {
-        throw this.#herd.noNodeError(call.demand, clock.now() - startedAt, refusals);
+        const error = this.#herd.noNodeError(call.demand, clock.now() - startedAt, refusals);
+        throw waitedInVain(error, call, clock.now());
       }
       avoid.clear();
     }
@@ -282,9 +284,12 @@ export class Engine<C> {
     } catch (error) {
       if (error instanceof Redirected) return undefined;
       const code = error instanceof PgHerdError ? error.code : '';
+      const now = this.#herd.settings.clock.now();
       // Who waited in vain for a node that refuses connections is told why it does.
       const refused = code === 'PGHERD_WAIT_TIMEOUT' && search.refusals.has(node.name);
-      if (PASSED_ON.has(code) && !refused) throw error;
+      if (error instanceof PgHerdError && PASSED_ON.has(code) && !refused) {
+        throw code === 'PGHERD_WAIT_TIMEOUT' ? waitedInVain(error, call, now) : error;
+      }
       search.avoid.add(node.name);
       if (!refused) search.refusals.set(node.name, error instanceof Error ? error.message : String(error));
       return undefined;
@@ -367,31 +372,3 @@ const PASSED_ON: ReadonlySet<string> = new Set([
   'PGHERD_CLOSED',
   'PGHERD_DRIVER_MISSING',
 ]);
-
-function timedOut(node: string, call: Call, now: number): PgHerdError {
-  const tookMs = Math.round(now - call.startedAt);
-  return new PgHerdError('PGHERD_TIMEOUT', `${node} did not answer within ${tookMs} ms (timeoutMs).`, {
-    details: { node, tookMs },
-  });
-}
-
-/** The server committed, but no synchronous standby confirmed it: that is no acknowledgement. */
-export function unacknowledged(kind: 'commit' | 'statement'): OutcomeUnknownError {
-  return new OutcomeUnknownError(
-    kind,
-    'The server stopped waiting for its synchronous standby: the work is committed there, and may be lost with it.',
-  );
-}
-
-/** The server's error as it is, with the node that it came from. */
-export function withNode(error: unknown, node: string): unknown {
-  if (typeof error === 'object' && error !== null && Object.isExtensible(error) && !('node' in error)) {
-    Object.defineProperty(error, 'node', {
-      value: node,
-      enumerable: true,
-      configurable: true,
-      writable: true,
-    });
-  }
-  return error;
-}

@@ -1,6 +1,7 @@
 import { PgHerdError } from '../model/errors.ts';
 import type { Call } from './call.ts';
-import { type Engine, withNode } from './engine.ts';
+import type { Engine } from './engine.ts';
+import { withNode } from './failures.ts';
 import { type Querier, querierOver } from './querier.ts';
 import type { Session } from './session.ts';
 

@@ -2,7 +2,8 @@ import { OutcomeUnknownError, PgHerdError } from '../model/errors.ts';
 import type { QueryResult, Row, Statement } from '../model/statement.ts';
 import { classifyError, phaseOf } from '../retry/classify.ts';
 import type { Call, CallOptions } from './call.ts';
-import { type Engine, unacknowledged, withNode } from './engine.ts';
+import type { Engine } from './engine.ts';
+import { unacknowledged, withNode } from './failures.ts';
 import { type Querier, querierOver } from './querier.ts';
 import type { Session } from './session.ts';
 
@@ -39,7 +40,7 @@ export interface Transaction extends Querier, AsyncDisposable {
   commit(): Promise<void>;
   /** Undoes it. Harmless when it is over. */
   rollback(): Promise<void>;
-  /** A savepoint: `fn` throws, and only what it did is undone. */
+  /** A savepoint: when `fn` throws, only what it did is undone. It ends with `fn`, not by `commit` or `rollback`. */
   transaction<T>(fn: (tx: Transaction) => Promise<T> | T): Promise<T>;
   /** Calls `fn` once the commit has been acknowledged, in the order of the calls. */
   afterCommit(fn: () => void | Promise<void>): void;
@@ -52,6 +53,23 @@ export function beginText(options: TransactionOptions): string {
   if (options.readOnly === true) parts.push('READ ONLY');
   if (options.deferrable === true) parts.push('DEFERRABLE');
   return parts.join(' ');
+}
+
+/** The ways to end what a face stands for. */
+type Ends = Pick<Transaction, 'commit' | 'rollback' | typeof Symbol.asyncDispose>;
+
+/** A savepoint ends with its function; the transaction around it is not its to end. */
+const SAVEPOINT_ENDS: Ends = Object.freeze({
+  commit: refuseToEnd,
+  rollback: refuseToEnd,
+  [Symbol.asyncDispose]: async () => undefined,
+});
+
+async function refuseToEnd(): Promise<never> {
+  throw new PgHerdError(
+    'PGHERD_INVALID_ARGUMENT',
+    'A savepoint ends with its function: return to keep what it did, throw to undo it.',
+  );
 }
 
 /**
@@ -105,7 +123,7 @@ export class SessionTransaction<C> {
   }
 
   /** The public face; savepoints have one of their own. */
-  face(): Transaction {
+  face(ends: Ends = this.#ends()): Transaction {
     const node = this.#session.node;
     const attempt = this.#attempt;
     const isOpen = () => this.#state === 'open';
@@ -116,15 +134,18 @@ export class SessionTransaction<C> {
       get isOpen() {
         return isOpen();
       },
-      commit: () => this.commit(),
-      rollback: () => this.rollback(),
+      ...ends,
       transaction: <T>(fn: (tx: Transaction) => Promise<T> | T) => this.#savepoint(fn),
       afterCommit: (fn: () => void | Promise<void>) => {
         this.#assertOpen();
         this.#afterCommit.push(fn);
       },
-      [Symbol.asyncDispose]: () => this.rollback(),
     });
+  }
+
+  #ends(): Ends {
+    const rollback = () => this.rollback();
+    return { commit: () => this.commit(), rollback, [Symbol.asyncDispose]: rollback };
   }
 
   async commit(): Promise<void> {
@@ -194,7 +215,7 @@ export class SessionTransaction<C> {
     const callbacks = this.#afterCommit.length;
     await this.#engine.send(this.#session, `SAVEPOINT ${name}`, this.#call);
     try {
-      const result = await fn(this.face());
+      const result = await fn(this.face(SAVEPOINT_ENDS));
       await this.#engine.send(this.#session, `RELEASE SAVEPOINT ${name}`, this.#call);
       return result;
     } catch (error) {

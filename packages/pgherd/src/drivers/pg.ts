@@ -12,6 +12,7 @@ import type { Statement } from '../model/statement.ts';
 import { guardAuthentication } from './pg-auth.ts';
 import { isNotQueryable, isServerError, lostBefore, type PgInside, refused, toResult } from './pg-inside.ts';
 import { type TlsAttempt, tlsAttempts, tlsOptions } from './pg-tls.ts';
+import { sessionWords, tagChangesSession } from './session-effects.ts';
 
 export type { Driver } from '../driver/port.ts';
 
@@ -26,9 +27,7 @@ export interface PgDriverOptions {
   readonly pg?: PgModule | undefined;
 }
 
-/** Tags of commands that change the session beyond their own transaction, or may. */
-const SESSION_TAGS =
-  /^(SET|RESET|LISTEN|UNLISTEN|PREPARE|DEALLOCATE|DECLARE|LOAD|DO|CALL|CREATE TABLE|CREATE SEQUENCE|CREATE VIEW)\b/;
+const mayChangeSession = sessionWords();
 
 /**
  * Driver for [node-postgres](https://node-postgres.com). It is the default where no driver is given.
@@ -254,6 +253,7 @@ class PgConnection implements DriverConnection<Client> {
     if (rowMode === 'array') config['rowMode'] = 'array';
     if (types !== undefined) config['types'] = types;
     this.#own = false;
+    if (mayChangeSession(text)) this.#dirty = true;
     return this.#submit(config);
   }
 
@@ -327,7 +327,7 @@ class PgConnection implements DriverConnection<Client> {
   }
 
   #onTag(tag: string): void {
-    if (!this.#own && SESSION_TAGS.test(tag)) this.#dirty = true;
+    if (!this.#own && tagChangesSession(tag)) this.#dirty = true;
   }
 
   /**

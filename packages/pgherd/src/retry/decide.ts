@@ -35,7 +35,7 @@ const FAIL: Decision = Object.freeze({ kind: 'fail' });
 const UNKNOWN: Decision = Object.freeze({ kind: 'unknown' });
 const BACK_OFF: Decision = Object.freeze({ kind: 'back-off' });
 
-/** Decides about a single statement outside a transaction. Pure: see `docs/retries.md` for the table. */
+/** Decides about a single statement outside a transaction. Pure: the package's README has the table. */
 export function decideStatement(attempt: FailedAttempt): Decision {
   const { classification, phase } = attempt;
   const certain = classification.safeToRetry(phase) && (attempt.atomic || phase === 'not-handed');
@@ -53,6 +53,9 @@ export function decideStatement(attempt: FailedAttempt): Decision {
     case 'read-only':
       return attempt.refusalConfirmed && harmless && !attempt.readOnlyConnection ? move(attempt) : FAIL;
     case 'serialization':
+      // On a standby this is a conflict with replay: another node is not in the same position.
+      if (attempt.readOnlyConnection) return move(attempt);
+      return harmless ? again(attempt) : FAIL;
     case 'deadlock':
       return harmless ? again(attempt) : FAIL;
     case 'authentication':

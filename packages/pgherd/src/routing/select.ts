@@ -58,13 +58,20 @@ export function selectNodes(
   for (const target of targets) {
     const tier = usable.filter((node) => !taken.has(node) && suits(node, target, demand, context));
     for (const node of tier) taken.add(node);
-    if (tier.length > 0) tiers.push(tier);
+    tiers.push(...believedFirst(tier));
   }
   for (const node of usable) {
     if (!taken.has(node))
       rejections.push({ node: node.name, reason: unsuitableBecause(node, demand, context) });
   }
   return Object.freeze({ tiers: Object.freeze(tiers), rejections: Object.freeze(rejections) });
+}
+
+/** With fencing that only reports, a node that is not believed serves when no other of its rank can, never beside one. */
+function believedFirst(tier: NodeDescription[]): NodeDescription[][] {
+  const current = tier.filter((node) => node.standing === 'current');
+  const others = tier.filter((node) => node.standing !== 'current');
+  return [current, others].filter((nodes) => nodes.length > 0);
 }
 
 /** `prefer-…` targets are two passes, as in libpq. */

@@ -85,6 +85,8 @@ describe('a statement that failed', () => {
     ['serialization', { attempts: 2 }, 'back-off'],
     ['serialization', { attempts: 3 }, 'fail'],
     ['serialization', { atomic: false }, 'fail'],
+    // A conflict with replay on a standby: another node is not in the same position.
+    ['serialization', { readOnlyConnection: true }, 'move, free'],
     ['deadlock', {}, 'back-off'],
     ['authentication', { phase: 'not-handed' }, 'move, free'],
     ['authentication', {}, 'fail'],

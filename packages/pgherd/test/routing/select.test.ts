@@ -86,6 +86,13 @@ describe('who serves a target', () => {
     expect(select(target, report, { standing: 'foreign' }).tiers).toEqual([]);
   });
 
+  it('fencing by report never puts a node that is not believed beside one that is', () => {
+    const stale = { role: 'primary', timeline: 1, standing: 'stale' } as const;
+    const nodes = [describedNode('o', stale), describedNode('p', { role: 'primary', timeline: 2 })];
+    const selection = selectNodes(pictureOf(nodes), { target: 'read-write' }, { ...OPEN, fencing: 'report' });
+    expect(tiersOf(selection)).toBe('p o');
+  });
+
   it('every node is in a tier or told why not', () => {
     for (const target of TARGETS) {
       for (const context of [OPEN, CLOSED]) {

@@ -1,0 +1,40 @@
+import { OutcomeUnknownError, PgHerdError } from '../model/errors.ts';
+import { isPast } from '../time/deadline.ts';
+import type { Call } from './call.ts';
+
+/** A statement that was sent and not answered by the call's deadline. */
+export function timedOut(node: string, call: Call, now: number): PgHerdError {
+  const tookMs = Math.round(now - call.startedAt);
+  return new PgHerdError('PGHERD_TIMEOUT', `${node} did not answer within ${tookMs} ms (timeoutMs).`, {
+    details: { node, tookMs },
+  });
+}
+
+/** The error of a call that waited in vain: `error`, or the timeout where the call's own limit came first. */
+export function waitedInVain(error: PgHerdError, call: Call, now: number): PgHerdError {
+  if (!isPast(call.deadline, now)) return error;
+  const tookMs = Math.round(now - call.startedAt);
+  const sentence = `The call's timeoutMs was over after ${tookMs} ms, while it waited; nothing was sent. ${error.message}`;
+  return new PgHerdError('PGHERD_TIMEOUT', sentence, { cause: error, details: { tookMs } });
+}
+
+/** The server committed, but no synchronous standby confirmed it: that is no acknowledgement. */
+export function unacknowledged(kind: 'commit' | 'statement'): OutcomeUnknownError {
+  return new OutcomeUnknownError(
+    kind,
+    'The server stopped waiting for its synchronous standby: the work is committed there, and may be lost with it.',
+  );
+}
+
+/** The server's error as it is, with the node that it came from. */
+export function withNode(error: unknown, node: string): unknown {
+  if (typeof error === 'object' && error !== null && Object.isExtensible(error) && !('node' in error)) {
+    Object.defineProperty(error, 'node', {
+      value: node,
+      enumerable: true,
+      configurable: true,
+      writable: true,
+    });
+  }
+  return error;
+}
