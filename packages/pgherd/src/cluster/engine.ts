@@ -83,7 +83,7 @@ export class Engine<C> {
       await this.#herd.changed(until, call.signal);
       if (isPast(deadline, clock.now())) {
         const error = this.#herd.noNodeError(call.demand, clock.now() - startedAt, refusals);
-        throw waitedInVain(error, call, clock.now());
+        throw waitedInVain(error, call, deadline, clock.now());
       }
       avoid.clear();
     }
@@ -288,7 +288,7 @@ export class Engine<C> {
       // Who waited in vain for a node that refuses connections is told why it does.
       const refused = code === 'PGHERD_WAIT_TIMEOUT' && search.refusals.has(node.name);
       if (error instanceof PgHerdError && PASSED_ON.has(code) && !refused) {
-        throw code === 'PGHERD_WAIT_TIMEOUT' ? waitedInVain(error, call, now) : error;
+        throw code === 'PGHERD_WAIT_TIMEOUT' ? waitedInVain(error, call, deadline, now) : error;
       }
       search.avoid.add(node.name);
       if (!refused) search.refusals.set(node.name, error instanceof Error ? error.message : String(error));

@@ -1,5 +1,5 @@
 import { OutcomeUnknownError, PgHerdError } from '../model/errors.ts';
-import { isPast } from '../time/deadline.ts';
+import type { Deadline } from '../time/deadline.ts';
 import type { Call } from './call.ts';
 
 /** A statement that was sent and not answered by the call's deadline. */
@@ -10,9 +10,9 @@ export function timedOut(node: string, call: Call, now: number): PgHerdError {
   });
 }
 
-/** The error of a call that waited in vain: `error`, or the timeout where the call's own limit came first. */
-export function waitedInVain(error: PgHerdError, call: Call, now: number): PgHerdError {
-  if (!isPast(call.deadline, now)) return error;
+/** The error of a call that waited until `deadline` in vain: `error`, or the timeout where that was the call's own limit. */
+export function waitedInVain(error: PgHerdError, call: Call, deadline: Deadline, now: number): PgHerdError {
+  if (call.deadline > deadline) return error;
   const tookMs = Math.round(now - call.startedAt);
   const sentence = `The call's timeoutMs was over after ${tookMs} ms, while it waited; nothing was sent. ${error.message}`;
   return new PgHerdError('PGHERD_TIMEOUT', sentence, { cause: error, details: { tookMs } });
