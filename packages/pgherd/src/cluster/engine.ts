@@ -8,10 +8,11 @@ import { earliest, isPast } from '../time/deadline.ts';
 import { findNode } from '../topology/topology.ts';
 import { isWritable } from '../topology/writable.ts';
 import type { Call, Search } from './call.ts';
-import { timedOut, unacknowledged, waitedInVain, withNode } from './failures.ts';
-import { abortedError, type Herd } from './herd.ts';
+import { abortedError, timedOut, unacknowledged, waitedInVain, withNode } from './failures.ts';
+import type { Herd } from './herd.ts';
 import { type NodeRuntime, withLimit } from './node-runtime.ts';
 import type { Session } from './session.ts';
+import { withinCall } from './within.ts';
 
 /** Time a session may take to become clean again, milliseconds. */
 const CLEAN_UP_MS = 1_000;
@@ -320,27 +321,11 @@ export class Engine<C> {
     return session;
   }
 
-  /** `work`, unless the deadline or an abort comes first: then the connection is destroyed. */
+  /** A connection that does not answer in time is destroyed: nothing else can be told from it. */
   #within<T>(work: Promise<T>, session: Session<C>, call: Call): Promise<T> {
-    if (call.deadline === Number.POSITIVE_INFINITY && call.signal === undefined) return work;
-    const { clock } = this.#herd.settings;
-    return new Promise<T>((resolve, reject) => {
-      const giveUp = (error: PgHerdError) => {
-        settle();
-        this.discard(session, error.message);
-        reject(error);
-      };
-      const onAbort = () => giveUp(abortedError(call.signal));
-      const timer = Number.isFinite(call.deadline)
-        ? clock.schedule(call.deadline - clock.now(), () => giveUp(timedOut(session.node, call, clock.now())))
-        : undefined;
-      const settle = () => {
-        timer?.cancel();
-        call.signal?.removeEventListener('abort', onAbort);
-      };
-      call.signal?.addEventListener('abort', onAbort, { once: true });
-      if (call.signal?.aborted) onAbort();
-      work.then(resolve, reject).finally(settle);
+    return withinCall(work, call, this.#herd.settings.clock, {
+      late: (now) => timedOut(session.node, call, now),
+      letGo: (error) => this.discard(session, error.message),
     });
   }
 

@@ -2,6 +2,16 @@ import { OutcomeUnknownError, PgHerdError } from '../model/errors.ts';
 import type { Deadline } from '../time/deadline.ts';
 import type { Call } from './call.ts';
 
+/** Every call after `close()`. */
+export function closedError(): PgHerdError {
+  return new PgHerdError('PGHERD_CLOSED', 'The cluster is closed. Closing is final: create a new one.');
+}
+
+/** A call whose signal aborted. */
+export function abortedError(signal: AbortSignal | undefined): PgHerdError {
+  return new PgHerdError('PGHERD_ABORTED', 'The call was aborted by its signal.', { cause: signal?.reason });
+}
+
 /** A statement that was sent and not answered by the call's deadline. */
 export function timedOut(node: string, call: Call, now: number): PgHerdError {
   const tookMs = Math.round(now - call.startedAt);

@@ -19,6 +19,7 @@ import { findNode, initialTopology, observe, startedTopology, withIncumbent } fr
 import { treatConnections } from '../topology/treatment.ts';
 import { likelyWriters, writableNode } from '../topology/writable.ts';
 import { announce } from './announce.ts';
+import { abortedError, closedError } from './failures.ts';
 import { NodeRuntime } from './node-runtime.ts';
 import type { ClusterSettings } from './settings.ts';
 
@@ -315,14 +316,4 @@ function hopelessCode(nodes: readonly NodeDescription[]): ErrorCode {
   if (nodes.every((node) => node.connectFailure === 'authentication')) return 'PGHERD_AUTHENTICATION_FAILED';
   if (nodes.every((node) => node.connectFailure === 'server-too-old')) return 'PGHERD_SERVER_TOO_OLD';
   return 'PGHERD_CONNECT_FAILED';
-}
-
-/** Every call after `close()`. */
-export function closedError(): PgHerdError {
-  return new PgHerdError('PGHERD_CLOSED', 'The cluster is closed. Closing is final: create a new one.');
-}
-
-/** A call whose signal aborted. */
-export function abortedError(signal: AbortSignal | undefined): PgHerdError {
-  return new PgHerdError('PGHERD_ABORTED', 'The call was aborted by its signal.', { cause: signal?.reason });
 }

@@ -6,6 +6,7 @@ import type { Call } from './call.ts';
 import type { Engine, Progress } from './engine.ts';
 import type { Session } from './session.ts';
 import { SessionTransaction, type Transaction, type TransactionOptions } from './transaction.ts';
+import { type GiveUp, withinCall } from './within.ts';
 
 /** What a transaction's function is. */
 export type TransactionFunction<T> = (tx: Transaction) => Promise<T> | T;
@@ -51,12 +52,8 @@ async function attemptOnce<C, T>(
   try {
     transaction = await SessionTransaction.begin(engine, session, call, options, run);
     const face = transaction.face();
-    const value = await withinCall(
-      engine,
-      call,
-      transaction,
-      current.run(face, async () => fn(face)),
-    );
+    const work = current.run(face, async () => fn(face));
+    const value = await withinCall(work, call, engine.herd.settings.clock, lateFunction(transaction));
     if (face.isOpen) await transaction.commit();
     return { kind: 'committed', value };
   } catch (error) {
@@ -67,38 +64,12 @@ async function attemptOnce<C, T>(
   }
 }
 
-/** A callback that never returns must not hold a connection beyond the call's deadline. */
-async function withinCall<C, T>(
-  engine: Engine<C>,
-  call: Call,
-  transaction: SessionTransaction<C>,
-  work: Promise<T>,
-): Promise<T> {
-  if (!Number.isFinite(call.deadline) && call.signal === undefined) return work;
-  const { clock } = engine.herd.settings;
-  return new Promise<T>((resolve, reject) => {
-    const giveUp = (error: PgHerdError) => {
-      settle();
-      transaction.abandon(error.message);
-      reject(error);
-    };
-    const onAbort = () =>
-      giveUp(
-        new PgHerdError('PGHERD_ABORTED', 'The transaction was aborted.', { cause: call.signal?.reason }),
-      );
-    const timer = Number.isFinite(call.deadline)
-      ? clock.schedule(call.deadline - clock.now(), () =>
-          giveUp(new PgHerdError('PGHERD_TIMEOUT', 'The transaction did not end within its timeoutMs.')),
-        )
-      : undefined;
-    const settle = () => {
-      timer?.cancel();
-      call.signal?.removeEventListener('abort', onAbort);
-    };
-    call.signal?.addEventListener('abort', onAbort, { once: true });
-    if (call.signal?.aborted) onAbort();
-    work.then(resolve, reject).finally(settle);
-  });
+/** A function that never returns must not hold a connection beyond the call's deadline. */
+function lateFunction<C>(transaction: SessionTransaction<C>): GiveUp {
+  return {
+    late: () => new PgHerdError('PGHERD_TIMEOUT', 'The transaction did not end within its timeoutMs.'),
+    letGo: (error) => transaction.abandon(error.message),
+  };
 }
 
 async function mayRunAgain<C>(

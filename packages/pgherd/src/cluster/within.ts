@@ -1,0 +1,36 @@
+import type { PgHerdError } from '../model/errors.ts';
+import type { Clock } from '../time/port.ts';
+import type { Call } from './call.ts';
+import { abortedError } from './failures.ts';
+
+/** What to do when a call's limit comes before its work is done. */
+export interface GiveUp {
+  /** The error of a call whose deadline came. */
+  late(now: number): PgHerdError;
+  /** Makes sure that what the work holds is let go. */
+  letGo(error: PgHerdError): void;
+}
+
+/** `work`, unless the call's deadline or its signal comes first: then what it holds is let go, and the error says why. */
+export function withinCall<T>(work: Promise<T>, call: Call, clock: Clock, giveUp: GiveUp): Promise<T> {
+  const { deadline, signal } = call;
+  if (deadline === Number.POSITIVE_INFINITY && signal === undefined) return work;
+  return new Promise<T>((resolve, reject) => {
+    const end = (error: PgHerdError) => {
+      settle();
+      giveUp.letGo(error);
+      reject(error);
+    };
+    const onAbort = () => end(abortedError(signal));
+    const timer = Number.isFinite(deadline)
+      ? clock.schedule(deadline - clock.now(), () => end(giveUp.late(clock.now())))
+      : undefined;
+    const settle = () => {
+      timer?.cancel();
+      signal?.removeEventListener('abort', onAbort);
+    };
+    signal?.addEventListener('abort', onAbort, { once: true });
+    if (signal?.aborted) onAbort();
+    work.then(resolve, reject).finally(settle);
+  });
+}
