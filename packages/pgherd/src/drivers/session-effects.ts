@@ -7,6 +7,8 @@ const SESSION_WORDS = /\bset_config\b|\bpg_(try_)?advisory_lock|\binto\s+(temp|p
 
 /** Statements that are remembered; their number is bounded by the program that wrote them, unless it pastes values in. */
 const REMEMBERED = 500;
+/** A longer text is looked through each time instead of being kept in memory, in characters. */
+const LONGEST_REMEMBERED = 4_000;
 
 /** Whether a command with this tag may have changed the session. */
 export function tagChangesSession(tag: string): boolean {
@@ -20,6 +22,7 @@ export function tagChangesSession(tag: string): boolean {
 export function sessionWords(): (text: string) => boolean {
   const known = new Map<string, boolean>();
   return (text) => {
+    if (text.length > LONGEST_REMEMBERED) return SESSION_WORDS.test(text);
     let found = known.get(text);
     if (found === undefined) {
       found = SESSION_WORDS.test(text);
