@@ -19,11 +19,15 @@ import { SessionTransaction, type Transaction, type TransactionOptions } from '.
 
 /** Everything that can be asked of a cluster, or of a part of it that `with` cut out. */
 export interface ClusterQuerier<C = unknown> extends Querier {
-  /** Runs `fn` in a transaction; commits when it resolves, rolls back when it throws. `fn` may be run several times. */
+  /**
+   * Runs `fn` in a transaction; commits when it resolves, rolls back when it throws. `fn` may be run several times.
+   * @throws what `fn` throws; OutcomeUnknownError `PGHERD_OUTCOME_UNKNOWN` where COMMIT was not answered; PgHerdError
+   * `PGHERD_TRANSACTION_ROLLED_BACK` where an error was swallowed; else as of {@link Querier.query}.
+   */
   transaction<T>(fn: TransactionFunction<T>, options?: TransactionOptions): Promise<T>;
   /** Begins a transaction that rolls back at the end of its scope unless it was committed. */
   begin(options?: TransactionOptions): Promise<Transaction>;
-  /** A connection for exclusive use. */
+  /** A connection for exclusive use. Its errors are those of {@link Querier.query} while it waits. */
   acquire(options?: CallOptions): Promise<Lease<C>>;
   /** Runs `fn` with a connection for exclusive use, and gives it back however `fn` ends. */
   use<T>(fn: (lease: Lease<C>) => Promise<T> | T, options?: CallOptions): Promise<T>;
@@ -46,7 +50,11 @@ export interface Cluster<C = unknown> extends ClusterQuerier<C>, AsyncDisposable
   readonly topology: TopologyDescription;
   /** The nodes of the picture of now. */
   nodes(): readonly NodeDescription[];
-  /** Resolves when as many nodes as asked for serve: by default one primary. */
+  /**
+   * Resolves when as many nodes as asked for serve: by default one primary.
+   * @throws NoSuitableNodeError `PGHERD_NO_SUITABLE_NODE` after `timeoutMs`; PgHerdError `PGHERD_AUTHENTICATION_FAILED` and
+   * kin at once where no node can ever be used; `PGHERD_CLOSED`, `PGHERD_ABORTED`.
+   */
   ready(wanted?: Ready): Promise<void>;
   /** Resolves when every node was asked at least once more. */
   nextProbe(): Promise<void>;

@@ -7,10 +7,17 @@ export type QueryConfig = Statement & CallOptions;
 
 /** The verbs for single statements, which cluster, transaction and lease share. */
 export interface Querier {
-  /** Runs a statement and gives the whole result. */
+  /**
+   * Runs a statement and gives the whole result.
+   * @throws NoSuitableNodeError `PGHERD_NO_SUITABLE_NODE` (also as `PGHERD_AMBIGUOUS_PRIMARY`, `PGHERD_FOREIGN_CLUSTER`) and
+   * PgHerdError `PGHERD_WAIT_TIMEOUT` after `waitTimeoutMs`, `PGHERD_POOL_FULL`, `PGHERD_TIMEOUT` after `timeoutMs`,
+   * `PGHERD_ABORTED`, `PGHERD_CLOSED`, `PGHERD_INVALID_ARGUMENT`.
+   * @throws OutcomeUnknownError `PGHERD_OUTCOME_UNKNOWN` where a statement was sent on the read-write target and not answered.
+   * Errors of the server pass as the driver threw them, with `node` added.
+   */
   query<R = Row>(text: string, values?: readonly unknown[], options?: CallOptions): Promise<QueryResult<R>>;
   query<R = Row>(config: QueryConfig): Promise<QueryResult<R>>;
-  /** The rows of a statement. */
+  /** The rows of a statement. Errors as of {@link Querier.query}. */
   rows<R = Row>(text: string, values?: readonly unknown[], options?: CallOptions): Promise<R[]>;
   rows<R = Row>(config: QueryConfig): Promise<R[]>;
   /**
