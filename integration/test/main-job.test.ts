@@ -581,6 +581,28 @@ describe('transactions', () => {
     expect(ids).toEqual([[3], [6]]);
   });
 
+  it('is never run again after its COMMIT, whatever fails then', async () => {
+    const serialization = Object.assign(new Error('as if'), { code: '40001', severity: 'ERROR' });
+    let runs = 0;
+    const byCallback = db.transaction(async (tx) => {
+      runs++;
+      await tx.query('insert into item values ($1)', [380 + runs]);
+      tx.afterCommit(() => {
+        throw serialization;
+      });
+    });
+    expect(await rejection(byCallback)).toBe(serialization);
+    const byHand = db.transaction(async (tx) => {
+      runs++;
+      await tx.query('insert into item values ($1)', [380 + runs]);
+      await tx.commit();
+      throw serialization;
+    });
+    expect(await rejection(byHand)).toBe(serialization);
+    expect(runs).toBe(2);
+    expect(await db.rows('select id from item where id between 381 and 399')).toHaveLength(2);
+  });
+
   it('a savepoint cannot end the transaction around it', async () => {
     await db.transaction(async (tx) => {
       await tx.query('insert into item values (37)');

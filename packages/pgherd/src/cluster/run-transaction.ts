@@ -60,6 +60,8 @@ async function attemptOnce<C, T>(
     const phase: Phase = transaction?.commitSent === true ? 'commit-sent' : 'in-transaction';
     const firstError = transaction?.firstError;
     await transaction?.rollback();
+    // What came after COMMIT, such as a callback's error, must never run the function a second time.
+    if (transaction?.mayHaveCommitted === true) throw error;
     return { kind: 'failed', error, phase, firstError };
   }
 }

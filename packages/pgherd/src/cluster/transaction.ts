@@ -83,6 +83,7 @@ export class SessionTransaction<C> {
   readonly #attempt: number;
   #state: 'open' | 'committed' | 'rolled-back' | 'lost' = 'open';
   #commitSent = false;
+  #mayHaveCommitted = false;
   #firstError: unknown;
   #savepoints = 0;
   #afterCommit: (() => void | Promise<void>)[] = [];
@@ -115,6 +116,11 @@ export class SessionTransaction<C> {
   /** Whether COMMIT was handed to the connection. */
   get commitSent(): boolean {
     return this.#commitSent;
+  }
+
+  /** Whether its work is, or may be, permanent: from then on nothing may run it again, whatever fails afterwards. */
+  get mayHaveCommitted(): boolean {
+    return this.#mayHaveCommitted;
   }
 
   /** The first error that a statement of the transaction met. */
@@ -152,14 +158,17 @@ export class SessionTransaction<C> {
     this.#assertOpen();
     const session = this.#session;
     this.#commitSent = true;
+    this.#mayHaveCommitted = true;
     let command: string;
     try {
       ({ command } = await this.#engine.send(session, 'COMMIT', this.#call));
     } catch (error) {
       this.#commitSent = phaseOf(error) === 'sent';
       this.#end('lost');
+      this.#mayHaveCommitted = this.#commitSent && !classifyError(error).safeToRetry('commit-sent');
       throw this.#commitFailure(error);
     }
+    this.#mayHaveCommitted = command === 'COMMIT';
     const local = session.committedLocallyOnly;
     this.#end(command === 'COMMIT' ? 'committed' : 'rolled-back');
     if (command !== 'COMMIT') throw rolledBack(this.#firstError);
@@ -187,8 +196,7 @@ export class SessionTransaction<C> {
   }
 
   #commitFailure(error: unknown): unknown {
-    if (!this.#commitSent || classifyError(error).safeToRetry('commit-sent'))
-      return withNode(error, this.#session.node);
+    if (!this.#mayHaveCommitted) return withNode(error, this.#session.node);
     return new OutcomeUnknownError(
       'commit',
       `COMMIT was sent to ${this.#session.node} and was not answered: nobody can tell whether it was executed.`,
