@@ -10,7 +10,7 @@ const { join } = require('node:path');
 const RANKS = [
   ['model', 'time'],
   ['dsn', 'topology', 'routing', 'retry', 'driver'],
-  ['pool', 'observe', 'drivers'],
+  ['pool', 'observe', 'drivers', 'discovery'],
   ['monitor'],
   ['cluster'],
   ['integrations'],

@@ -17,6 +17,7 @@ export {
   type Transaction,
   type TransactionOptions,
 } from './cluster/transaction.ts';
+export type { DiscoveredNode, Discovery, DiscoveryContext } from './discovery/port.ts';
 export type {
   ConnectionListener,
   ConnectRequest,
@@ -56,7 +57,16 @@ export {
 } from './model/names.ts';
 export { REDACTED, Secret } from './model/secret.ts';
 export type { Field, QueryResult, Row, RowMode, Statement } from './model/statement.ts';
-export type { Epoch, Lag, NodeAddress, NodeDescription, TopologyDescription } from './model/topology.ts';
+export type {
+  Epoch,
+  Lag,
+  NodeAddress,
+  NodeDescription,
+  NodeLabels,
+  Position,
+  Replacement,
+  TopologyDescription,
+} from './model/topology.ts';
 export type { ListenOptions, Off } from './observe/emitter.ts';
 export type { ClusterEventName, ClusterEvents } from './observe/events.ts';
 export type { Logger } from './observe/logger.ts';

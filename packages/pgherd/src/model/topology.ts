@@ -11,6 +11,27 @@ export interface NodeAddress {
   readonly transport: 'tcp' | 'unix';
 }
 
+/** What operators and discovery say about a node; no server is asked for it. */
+export interface NodeLabels {
+  /** Where the node stands: an availability zone, a rack, a site. `undefined` where nobody said. */
+  readonly zone: string | undefined;
+  /** Free labels, by name, that calls can ask for. Default: none. */
+  readonly tags: Readonly<Record<string, string>>;
+  /** Whether the node may ever be written to, and its timeline believed, once it is out of recovery. Default `true`. */
+  readonly promotable: boolean;
+  /** Whether the node gets reads as a standby. Default `true`. */
+  readonly readable: boolean;
+  /** Named by the connection string, or learnt of by discovery, which may name any host. */
+  readonly origin: 'configured' | 'discovered';
+}
+
+/** Where the primary's log stood at a moment, so that a standby's position can be dated. */
+export interface Position {
+  /** Milliseconds of the cluster's clock: when the position was asked for last. */
+  readonly at: number;
+  readonly lsn: Lsn;
+}
+
 /** A history of one cluster: every promotion starts a higher timeline. Not unique by itself: two standbys may be promoted apart. */
 export interface Epoch {
   /** `system_identifier` of the cluster, decimal. */
@@ -28,7 +49,7 @@ export interface Lag {
 }
 
 /** All that is known of one node at one moment. Every time is in milliseconds of the cluster's own clock. */
-export interface NodeDescription {
+export interface NodeDescription extends NodeLabels {
   /** `host:port`, unique in the cluster. */
   readonly name: string;
   readonly address: NodeAddress;
@@ -54,6 +75,8 @@ export interface NodeDescription {
   /** What a standby has received from its upstream. */
   readonly receivedLsn: Lsn | undefined;
   readonly lag: Lag;
+  /** Beyond the cluster's lag limits; stays set until the lag is well below them, so that the node does not flap. */
+  readonly lagging: boolean;
   /** Age of the last transaction that the standby replayed, by its own clock, milliseconds. */
   readonly replayAgeMs: number | undefined;
   /** `server_version_num`, for example 180004. */
@@ -64,6 +87,10 @@ export interface NodeDescription {
   readonly rttMs: number | undefined;
   /** Counts the lives of the server as we saw them. Evidence of an earlier life is not believed. */
   readonly generation: number;
+  /** When {@link lsn} was asked for; `undefined` while it is not known. */
+  readonly lsnAt: number | undefined;
+  /** When the present life of the server was first seen: since then {@link postmasterStartedAt} is what it is. */
+  readonly lifeSince: number | undefined;
   /** When the newest evidence of the role was valid. */
   readonly roleAt: number | undefined;
   /** When the node last gave any sign of life. */
@@ -88,7 +115,22 @@ export interface TopologyDescription {
   readonly incumbent: string | undefined;
   /** Set while several systems claim to be this cluster's primary; writes are refused. */
   readonly identityConflict: readonly string[] | undefined;
+  /** The primary that discovery names. It settles equal claims and nothing else: the node itself must confirm. */
+  readonly leaderHint: string | undefined;
+  /** Positions of the present primary, oldest first, that the standbys' lag is measured against. */
+  readonly positions: readonly Position[];
+  /** Set while every node that answers is of another system than this cluster. */
+  readonly replacement: Replacement | undefined;
   readonly nodes: readonly NodeDescription[];
+}
+
+/** Another system that stands where this cluster was. */
+export interface Replacement {
+  readonly systemIdentifier: string;
+  /** When it was first alone to answer, milliseconds of the cluster's clock. */
+  readonly since: number;
+  /** Whether that has been so for `identityGraceMs`. */
+  readonly confirmed: boolean;
 }
 
 /**

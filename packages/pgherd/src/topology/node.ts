@@ -1,6 +1,6 @@
 import type { ConnectFailure, Role } from '../model/names.ts';
 import type { Observation, ProbeFacts } from '../model/observation.ts';
-import type { NodeAddress, NodeDescription } from '../model/topology.ts';
+import type { NodeAddress, NodeDescription, NodeLabels } from '../model/topology.ts';
 
 /** Failures that a retry a moment later cannot mend: somebody has to change something. */
 const LASTING_FAILURES: ReadonlySet<ConnectFailure> = new Set([
@@ -26,9 +26,19 @@ export function nodeName(address: NodeAddress): string {
     : `${host}:${address.port}`;
 }
 
+/** What is taken for granted of a node that nobody said anything about. */
+export const NO_LABELS: NodeLabels = Object.freeze({
+  zone: undefined,
+  tags: Object.freeze({}),
+  promotable: true,
+  readable: true,
+  origin: 'configured',
+});
+
 /** A node about which nothing is known yet: it gets no work before it has answered. */
-export function unknownNode(address: NodeAddress): NodeDescription {
+export function unknownNode(address: NodeAddress, labels: NodeLabels = NO_LABELS): NodeDescription {
   return Object.freeze({
+    ...labels,
     name: nodeName(address),
     address: Object.freeze({ ...address }),
     health: 'suspect',
@@ -44,11 +54,14 @@ export function unknownNode(address: NodeAddress): NodeDescription {
     lsn: undefined,
     receivedLsn: undefined,
     lag: Object.freeze({ bytes: undefined, ms: undefined }),
+    lagging: false,
     replayAgeMs: undefined,
     serverVersion: undefined,
     postmasterStartedAt: undefined,
     rttMs: undefined,
     generation: 0,
+    lsnAt: undefined,
+    lifeSince: undefined,
     roleAt: undefined,
     seenAt: undefined,
     silentSince: undefined,

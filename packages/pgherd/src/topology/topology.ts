@@ -21,6 +21,9 @@ export function initialTopology(addresses: readonly NodeAddress[]): TopologyDesc
     floors: Object.freeze({}),
     incumbent: undefined,
     identityConflict: undefined,
+    leaderHint: undefined,
+    positions: Object.freeze([]),
+    replacement: undefined,
     nodes: Object.freeze([...nodes.values()]),
   });
 }
