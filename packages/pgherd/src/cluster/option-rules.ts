@@ -10,6 +10,10 @@ export type OptionKind =
   | 'text'
   | 'choice'
   | 'function'
+  | 'texts'
+  | 'tags'
+  | 'discovery'
+  | 'nodes'
   | 'object';
 
 /** One option: what it may be and what it is when nobody says. */
@@ -61,6 +65,16 @@ export const OPTION_RULES: readonly OptionRule[] = Object.freeze([
   { name: 'retry.maxMs', kind: 'duration', min: 0, default: 2_000 },
   { name: 'fencing', kind: 'choice', choices: ['strict', 'report'], default: 'strict' },
   { name: 'systemIdentifier', kind: 'text' },
+  { name: 'onClusterReplaced', kind: 'choice', choices: ['refuse', 'adopt'], default: 'refuse' },
+  { name: 'identityGraceMs', kind: 'duration', min: 0, default: 30_000 },
+  { name: 'expireAfterMs', kind: 'duration', min: 1, default: 10_000 },
+  { name: 'lag.maxMs', kind: 'duration', min: 0 },
+  { name: 'lag.maxBytes', kind: 'number', min: 0 },
+  { name: 'lag.allowStale', kind: 'boolean', default: false },
+  { name: 'zone', kind: 'texts' },
+  { name: 'nodes', kind: 'nodes' },
+  { name: 'discovery', kind: 'discovery' },
+  { name: 'pooler', kind: 'boolean' },
   { name: 'logger', kind: 'object' },
   { name: 'clock', kind: 'object' },
   { name: 'random', kind: 'object' },

@@ -1,3 +1,4 @@
+import type { Discovery } from '../discovery/port.ts';
 import type { Driver } from '../driver/port.ts';
 import type { Target } from '../model/names.ts';
 import type { Logger } from '../observe/logger.ts';
@@ -48,6 +49,31 @@ export interface RetryOptions {
   readonly maxMs?: number | undefined;
 }
 
+/** What is said of one node, whatever discovery says of it. */
+export interface NodeOptions {
+  /** Where the node stands. Default: what discovery says, else unknown. */
+  readonly zone?: string | undefined;
+  /** Free labels that calls can ask for with `tags`. Default: what discovery says, else none. */
+  readonly tags?: Readonly<Record<string, string>> | undefined;
+  /**
+   * Whether the node may be written to once it is out of recovery. `false` for a standby that is promoted only to look
+   * into the past: it is then given no work, and its timeline fences nobody. Default: what discovery says, else `true`.
+   */
+  readonly promotable?: boolean | undefined;
+  /** Whether the node gets reads as a standby. Default: what discovery says, else `true`. */
+  readonly readable?: boolean | undefined;
+}
+
+/** How far behind a standby may be. */
+export interface LagOptions {
+  /** A standby whose data are older is given no reads, ms; unknown lag does not pass. Default: no limit. */
+  readonly maxMs?: number | undefined;
+  /** A standby that lacks more write-ahead log is given no reads, bytes; unknown lag does not pass. Default: no limit. */
+  readonly maxBytes?: number | undefined;
+  /** Whether a standby beyond the limits serves where no other node can. Default `false`: the call waits. */
+  readonly allowStale?: boolean | undefined;
+}
+
 /** Options of `createCluster`. Every duration is in milliseconds. */
 export interface ClusterOptions<C = unknown> {
   /** Connection string: URL or libpq keywords, several hosts allowed. Default: what the `PG*` variables say. */
@@ -81,6 +107,21 @@ export interface ClusterOptions<C = unknown> {
   readonly fencing?: 'strict' | 'report' | undefined;
   /** The only cluster to be believed, as `pg_control_system()` tells it. Default: the first one that has a primary. */
   readonly systemIdentifier?: string | undefined;
+  /** What happens when every node that answers has another system identifier: refuse writes, or `adopt` it. Default `refuse`. */
+  readonly onClusterReplaced?: 'refuse' | 'adopt' | undefined;
+  /** How long that must have been so, ms. Default 30,000. */
+  readonly identityGraceMs?: number | undefined;
+  /** Age at which a role or a lag that nobody confirmed is forgotten, ms. Default 10,000. */
+  readonly expireAfterMs?: number | undefined;
+  readonly lag?: LagOptions | undefined;
+  /** Zones in order of preference, the client's own first: reads go to the nearest. Default: none preferred. */
+  readonly zone?: string | readonly string[] | undefined;
+  /** What is said of single nodes, by name (`host:port`). */
+  readonly nodes?: Readonly<Record<string, NodeOptions>> | undefined;
+  /** Where the list of nodes comes from; until it has told one, the connection string's nodes count. Default: none. */
+  readonly discovery?: Discovery | undefined;
+  /** Whether a pooler such as PgBouncer stands before the servers. Default: the URL's `pgbouncer`, else found out. */
+  readonly pooler?: boolean | undefined;
   /** Takes what happens as log lines: `console`, pino, or anything with the four methods. Default: none. */
   readonly logger?: Logger | undefined;
   /** Where time comes from. For tests. Default: the system. */

@@ -1,3 +1,4 @@
+import type { Discovery } from '../discovery/port.ts';
 import type { Driver } from '../driver/port.ts';
 import type { ConnectionPlan } from '../dsn/index.ts';
 import { InvalidOptionsError, PgHerdError } from '../model/errors.ts';
@@ -9,10 +10,12 @@ import type { BackoffSettings } from '../retry/decide.ts';
 import { POLICY_NAMES, type Policy, policyNamed } from '../routing/policies.ts';
 import type { Clock, Random } from '../time/port.ts';
 import { systemClock, systemRandom } from '../time/system.ts';
+import type { LagLimits } from '../topology/lag.ts';
+import { nodeName } from '../topology/node.ts';
 import type { ProbeSettings } from '../topology/probe-plan.ts';
 import { defaultDriver } from './default-driver.ts';
 import { planFromSurroundings } from './environment.ts';
-import type { ClusterOptions } from './options.ts';
+import type { ClusterOptions, NodeOptions } from './options.ts';
 import { type OptionValues, validateOptions } from './validate.ts';
 
 /** Options after validation: every value is there, nothing changes any more. */
@@ -34,6 +37,18 @@ export interface ClusterSettings<C> {
   readonly retry: BackoffSettings & { readonly attempts: number };
   readonly fencing: 'strict' | 'report';
   readonly systemIdentifier: string | undefined;
+  readonly onClusterReplaced: 'refuse' | 'adopt';
+  readonly identityGraceMs: number;
+  readonly expireAfterMs: number;
+  /** Limits of a standby's lag; `undefined` for none. */
+  readonly lag: LagLimits & { readonly allowStale: boolean };
+  /** Zones in order of preference. */
+  readonly zones: readonly string[];
+  /** What the user says of single nodes, by name. */
+  readonly nodes: Readonly<Record<string, NodeOptions>>;
+  readonly discovery: Discovery | undefined;
+  /** Whether a pooler stands before the servers; `undefined` is found out. */
+  readonly pooler: boolean | undefined;
   readonly logger: Logger;
   readonly clock: Clock;
   readonly random: Random;
@@ -78,6 +93,18 @@ export function resolveSettings<C>(options: ClusterOptions<C>): ClusterSettings<
     }),
     fencing: options.fencing ?? 'strict',
     systemIdentifier: options.systemIdentifier,
+    onClusterReplaced: options.onClusterReplaced ?? 'refuse',
+    identityGraceMs: number('identityGraceMs'),
+    expireAfterMs: number('expireAfterMs'),
+    lag: Object.freeze({
+      maxMs: options.lag?.maxMs,
+      maxBytes: options.lag?.maxBytes,
+      allowStale: options.lag?.allowStale ?? false,
+    }),
+    zones: Object.freeze(options.zone === undefined ? [] : [options.zone].flat()),
+    nodes: nodeOptions(options, plan),
+    discovery: options.discovery,
+    pooler: options.pooler ?? plan.pooler,
     logger: options.logger ?? silentLogger,
     clock: options.clock ?? systemClock,
     random,
@@ -91,6 +118,21 @@ function refusePooler(plan: ConnectionPlan): void {
     'PGHERD_UNSUPPORTED',
     'pgbouncer=true: poolers in between are not supported yet. Name the PostgreSQL servers themselves in the URL.',
   );
+}
+
+/** Without discovery the nodes are known by now, and a name that is none of theirs is a mistake. */
+function nodeOptions<C>(
+  options: ClusterOptions<C>,
+  plan: ConnectionPlan,
+): Readonly<Record<string, NodeOptions>> {
+  const known = plan.hosts.map(nodeName);
+  const strange = Object.keys(options.nodes ?? {}).filter((name) => !known.includes(name));
+  if (strange.length > 0 && options.discovery === undefined) {
+    throw new InvalidOptionsError(
+      strange.map((name) => `nodes has ${JSON.stringify(name)}, but must name one of ${known.join(', ')}`),
+    );
+  }
+  return Object.freeze({ ...options.nodes });
 }
 
 function targetOf(given: Target | undefined, plan: ConnectionPlan): Target {

@@ -16,8 +16,7 @@ export function validateOptions(options: object): OptionValues {
   const values = new Map<string, unknown>();
   for (const rule of OPTION_RULES) {
     const value = given.get(rule.name);
-    const violation = value === undefined ? undefined : violationOf(rule, value);
-    if (violation !== undefined) violations.push(violation);
+    if (value !== undefined) violations.push(...violationsOf(rule, value));
     values.set(rule.name, value ?? rule.default);
   }
   if (violations.length > 0) throw new InvalidOptionsError(violations);
@@ -43,7 +42,7 @@ function flatten(options: object, violations: string[]): Map<string, unknown> {
       continue;
     }
     if (value === undefined) continue;
-    if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    if (!isRecord(value)) {
       violations.push(`${name} is ${show(value)}, but must be an object of options`);
       continue;
     }
@@ -65,16 +64,55 @@ function add(
     flat.set(name, value);
     return;
   }
-  const suggestion = nearest(name, NAMES);
-  violations.push(
-    `${name} is not an option${suggestion === undefined ? '' : `; did you mean ${suggestion}?`}`,
-  );
+  violations.push(unknownOption(name, name, NAMES));
 }
 
-function violationOf(rule: OptionRule, value: unknown): string | undefined {
+function unknownOption(shown: string, name: string, known: readonly string[]): string {
+  const suggestion = nearest(name, known);
+  return `${shown} is not an option${suggestion === undefined ? '' : `; did you mean ${suggestion}?`}`;
+}
+
+function violationsOf(rule: OptionRule, value: unknown): string[] {
   const must = requirement(rule, value);
-  if (must === undefined) return undefined;
-  return `${rule.name} is ${rule.secret === true ? REDACTED : show(value)}, but must be ${must}`;
+  if (must !== undefined) {
+    return [`${rule.name} is ${rule.secret === true ? REDACTED : show(value)}, but must be ${must}`];
+  }
+  return rule.kind === 'nodes' ? nodeViolations(rule.name, value as object) : [];
+}
+
+/** What may be said of one node. */
+const NODE_RULES: readonly OptionRule[] = Object.freeze([
+  { name: 'zone', kind: 'text' },
+  { name: 'tags', kind: 'tags' },
+  { name: 'promotable', kind: 'boolean' },
+  { name: 'readable', kind: 'boolean' },
+]);
+const NODE_NAMES = NODE_RULES.map((rule) => rule.name);
+
+function nodeViolations(name: string, nodes: object): string[] {
+  const violations: string[] = [];
+  for (const [node, options] of Object.entries(nodes)) {
+    const where = `${name}[${JSON.stringify(node)}]`;
+    if (!isRecord(options)) {
+      violations.push(`${where} is ${show(options)}, but must be an object of options`);
+      continue;
+    }
+    for (const [option, value] of Object.entries(options)) {
+      const rule = NODE_RULES.find((one) => one.name === option);
+      if (rule === undefined) violations.push(unknownOption(`${where}.${option}`, option, NODE_NAMES));
+      else if (value !== undefined)
+        violations.push(...violationsOf({ ...rule, name: `${where}.${option}` }, value));
+    }
+  }
+  return violations;
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === 'string' && value !== '';
 }
 
 /** What the rule demands where `value` does not meet it. */
@@ -91,7 +129,21 @@ function requirement(rule: OptionRule, value: unknown): string | undefined {
     case 'boolean':
       return typeof value === 'boolean' ? undefined : 'true or false';
     case 'text':
-      return typeof value === 'string' && value !== '' ? undefined : 'a text that is not empty';
+      return isText(value) ? undefined : 'a text that is not empty';
+    case 'texts':
+      return isText(value) || (Array.isArray(value) && value.every(isText))
+        ? undefined
+        : 'a text that is not empty, or a list of such texts';
+    case 'tags':
+      return isRecord(value) && Object.values(value).every((tag) => typeof tag === 'string')
+        ? undefined
+        : 'an object whose values are texts';
+    case 'nodes':
+      return isRecord(value) ? undefined : 'an object of options by node name (host:port)';
+    case 'discovery':
+      return isRecord(value) && typeof value['watch'] === 'function' && isText(value['name'])
+        ? undefined
+        : 'an object with a name and a function watch, such as patroniDiscovery(…) gives';
     case 'choice': {
       const choices = rule.choices ?? [];
       if (typeof value === 'string' && choices.includes(value)) return undefined;

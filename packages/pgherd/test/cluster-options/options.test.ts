@@ -12,7 +12,7 @@ import { POLICY_NAMES, p2c, policyNamed } from '../../src/routing/policies.ts';
 import { systemClock, systemRandom } from '../../src/time/system.ts';
 
 /** Groups of options; a new one that is not named here leaves its own name in {@link OptionName}. */
-type Group = 'pool' | 'probe' | 'retry';
+type Group = 'pool' | 'probe' | 'retry' | 'lag';
 type Inside<G extends Group> = `${G}.${keyof NonNullable<ClusterOptions[G]> & string}`;
 type OptionName = Exclude<keyof ClusterOptions, Group> | { [G in Group]: Inside<G> }[Group];
 
@@ -48,6 +48,16 @@ const DEFAULTS: Readonly<Record<OptionName, unknown>> = {
   'retry.maxMs': 2_000,
   fencing: 'strict',
   systemIdentifier: undefined,
+  onClusterReplaced: 'refuse',
+  identityGraceMs: 30_000,
+  expireAfterMs: 10_000,
+  'lag.maxMs': undefined,
+  'lag.maxBytes': undefined,
+  'lag.allowStale': false,
+  zone: undefined,
+  nodes: undefined,
+  discovery: undefined,
+  pooler: undefined,
   logger: undefined,
   clock: undefined,
   random: undefined,
@@ -317,5 +327,41 @@ describe('settings', () => {
     ]);
     expect(db.explainTarget('read-write').rejections).toHaveLength(2);
     db.terminate();
+  });
+});
+
+describe('what is said of single nodes', () => {
+  it('is refused with the name of the node, the option, and the nearest known name', () => {
+    const nodes = { 'a:5432': { zone: '', promotable: 'no' }, 'b:5432': { zones: 'x' }, 'c:5432': 7 };
+    expect(violations({ nodes })).toEqual([
+      'nodes["a:5432"].zone is "", but must be a text that is not empty',
+      'nodes["a:5432"].promotable is "no", but must be true or false',
+      'nodes["b:5432"].zones is not an option; did you mean zone?',
+      'nodes["c:5432"] is 7, but must be an object of options',
+    ]);
+  });
+
+  it('must name a node of the connection string, unless discovery may bring others', () => {
+    const nodes = { 'c:5432': { promotable: false } };
+    expect(() => resolved({ nodes })).toThrow('nodes has "c:5432", but must name one of a:5432, b:5432');
+    const discovery = { name: 'none', watch: async function* () {} };
+    expect(resolved({ nodes, discovery }).nodes).toEqual(nodes);
+  });
+
+  it('takes tags that are texts, and nothing else', () => {
+    expect(violations({ nodes: { 'a:5432': { tags: { tier: 'fast' } } } })).toEqual([]);
+    expect(violations({ nodes: { 'a:5432': { tags: { tier: 1 } } } })).toEqual([
+      'nodes["a:5432"].tags is an object, but must be an object whose values are texts',
+    ]);
+  });
+});
+
+describe('the client’s zones', () => {
+  it('are one text or several in order', () => {
+    expect(resolved({ zone: 'a' }).zones).toEqual(['a']);
+    expect(resolved({ zone: ['b', 'a'] }).zones).toEqual(['b', 'a']);
+    expect(violations({ zone: ['a', ''] })).toEqual([
+      'zone is an array, but must be a text that is not empty, or a list of such texts',
+    ]);
   });
 });
