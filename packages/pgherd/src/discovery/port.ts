@@ -8,6 +8,11 @@ export interface DiscoveredNode {
   readonly port?: number | undefined;
   /** IP address to connect to instead of resolving `host`; `host` still names the server for TLS. */
   readonly hostaddr?: string | undefined;
+  /**
+   * Name that the server's certificate must show, where `host` is an address that only DNS knows of.
+   * Default: `host`.
+   */
+  readonly serverName?: string | undefined;
   /** Where the node stands. Default: unknown. */
   readonly zone?: string | undefined;
   /** Free labels. Default: none. */

@@ -1,0 +1,101 @@
+import { isIP } from 'node:net';
+import type { DiscoveredNode } from './port.ts';
+
+/** More nodes than any cluster has: a longer list is a mistake of whoever made it. */
+export const MAX_NODES = 1_024;
+
+/** Longest host name of DNS, and longer than any path of a socket. */
+const MAX_HOST_LENGTH = 255;
+const MAX_PORT = 65_535;
+
+/**
+ * Why a list of nodes cannot be used, one sentence each, naming node, value and rule; empty when it can.
+ * The list may come from anywhere, so that nothing is taken for granted of it. `defaultPort` is that of nodes without one.
+ */
+export function listViolations(list: unknown, defaultPort: number): string[] {
+  if (!Array.isArray(list)) return [`the list is ${shown(list)}, but must be an array of nodes`];
+  const nodes: readonly unknown[] = list;
+  if (nodes.length === 0) return ['the list is empty, but must have at least one node'];
+  if (nodes.length > MAX_NODES)
+    return [`the list has ${nodes.length} nodes, but at most ${MAX_NODES} are allowed`];
+  const violations = nodes.flatMap((node, index) => nodeViolations(node, `node ${index + 1}`));
+  return violations.length > 0 ? violations : contradictions(list, defaultPort);
+}
+
+/** Rules that one node must keep by itself. */
+function nodeViolations(node: unknown, place: string): string[] {
+  if (typeof node !== 'object' || node === null)
+    return [`${place} is ${shown(node)}, but must be an object with a host`];
+  const given = new Map<string, unknown>(Object.entries(node));
+  const rules: readonly (readonly [string, (value: unknown) => boolean, string])[] = [
+    ['port', isPort, `an integer from 1 to ${MAX_PORT}`],
+    ['hostaddr', (value) => typeof value === 'string' && isIP(value) !== 0, 'an IP address'],
+    ['serverName', isHost, 'a host name'],
+    ['zone', (value) => typeof value === 'string' && value !== '', 'a text that is not empty'],
+    ['tags', isTags, 'an object whose values are texts'],
+    ['promotable', isBoolean, 'true or false'],
+    ['readable', isBoolean, 'true or false'],
+    ['leader', isBoolean, 'true or false'],
+  ];
+  const host = given.get('host');
+  const named = isHost(host) ? `${place} (${String(host)})` : place;
+  const violations = isHost(host)
+    ? []
+    : [
+        `${place}: host is ${shown(host)}, but must be a host name, an IP address or the directory of a socket`,
+      ];
+  for (const [name, holds, must] of rules) {
+    const value = given.get(name);
+    if (value !== undefined && !holds(value))
+      violations.push(`${named}: ${name} is ${shown(value)}, but must be ${must}`);
+  }
+  return violations;
+}
+
+/** Rules that the nodes of a list must keep together. */
+function contradictions(nodes: readonly DiscoveredNode[], defaultPort: number): string[] {
+  const violations: string[] = [];
+  const seen = new Set<string>();
+  for (const { host, port = defaultPort } of nodes) {
+    const name = `${host}:${port}`;
+    if (seen.has(name))
+      violations.push(`${name} is listed twice, but every node needs a host and port of its own`);
+    seen.add(name);
+  }
+  const leaders = nodes.filter((node) => node.leader === true).map((node) => node.host);
+  if (leaders.length > 1)
+    violations.push(`${leaders.join(' and ')} are all called leader, but only one can be`);
+  return violations;
+}
+
+/** Whether it can be the port of a server. */
+export function isPort(value: unknown): value is number {
+  return typeof value === 'number' && Number.isInteger(value) && value >= 1 && value <= MAX_PORT;
+}
+
+/** Whether it can be the name of a host, an address, or the directory of a Unix socket. */
+export function isHost(value: unknown): value is string {
+  if (typeof value !== 'string' || value.length > MAX_HOST_LENGTH) return false;
+  if (value.startsWith('/') || value.startsWith('@')) return !/\p{Cc}/u.test(value);
+  return isIP(value) !== 0 || /^[\p{L}\p{N}_.-]+$/u.test(value);
+}
+
+function isBoolean(value: unknown): value is boolean {
+  return typeof value === 'boolean';
+}
+
+function isTags(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
+  return Object.values(value).every((one) => typeof one === 'string');
+}
+
+/** A value as an error may show it: short, and on one line. */
+export function shown(value: unknown): string {
+  const text = typeof value === 'string' ? JSON.stringify(value) : describe(value);
+  return text.length <= 80 ? text : `${text.slice(0, 77)}…`;
+}
+
+function describe(value: unknown): string {
+  if (typeof value === 'object' && value !== null) return Array.isArray(value) ? 'an array' : 'an object';
+  return typeof value === 'function' ? 'a function' : String(value);
+}
