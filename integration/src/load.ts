@@ -33,15 +33,18 @@ export class Load {
   readonly firstId: number;
   readonly #db: Cluster;
   readonly #table: string;
+  readonly #reads: boolean;
   readonly #running = new Set<Promise<void>>();
   #timer: NodeJS.Timeout | undefined;
   #behind = performance.now();
   #startedAt = performance.now();
 
-  constructor(db: Cluster, table: string, firstId: number) {
+  /** `reads: false` leaves the reads out. */
+  constructor(db: Cluster, table: string, firstId: number, options: { readonly reads?: boolean } = {}) {
     this.#db = db;
     this.#table = table;
     this.firstId = firstId;
+    this.#reads = options.reads ?? true;
   }
 
   start(): this {
@@ -100,7 +103,7 @@ export class Load {
 
   #round(): void {
     this.#track(this.#write());
-    this.#track(this.#read());
+    if (this.#reads) this.#track(this.#read());
   }
 
   #track(work: Promise<void>): void {
