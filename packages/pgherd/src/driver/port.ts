@@ -40,6 +40,8 @@ export interface ConnectRequest {
   readonly tls: TlsRequest;
   /** Methods by which the server may ask for a proof of identity; `undefined` for any. `none`: it need not ask. */
   readonly requireAuth?: readonly string[] | undefined;
+  /** The same for a connection that TLS does not protect; `undefined` for no difference. */
+  readonly requireAuthInClear?: readonly string[] | undefined;
   /** Whether the authentication must be bound to the TLS channel. */
   readonly channelBinding?: 'disable' | 'prefer' | 'require' | undefined;
   readonly applicationName?: string | undefined;
@@ -87,6 +89,10 @@ export interface DriverConnection<C = unknown> {
   readonly closed: boolean;
   /** Bytes that have come in so far: tells a silent connection from a slow one. */
   readonly bytesReceived: number;
+  /** IP address of the other side; `undefined` for a Unix socket, or where the driver cannot tell. */
+  readonly remoteAddress?: string | undefined;
+  /** Process number by which the server says it can be cancelled; a pooler makes one up. `undefined` where not told. */
+  readonly backendPid?: number | undefined;
   /**
    * Runs one statement. Rejects with the driver's own error; where the driver did not send it, with a `PgHerdError`:
    * `PGHERD_CONNECTION_LOST` because the connection was gone already, `PGHERD_INVALID_ARGUMENT` because of the statement.

@@ -8,6 +8,9 @@ export interface AuthenticationWire {
   on(event: 'authenticationOk', fn: () => void): void;
 }
 
+/** Why a method is refused although `require_auth` allows it, or says nothing. */
+const ONLY_IN_CLEAR =
+  'this host, which discovery named, may without TLS (sslmode=require or stricter) ask only for';
 const CHANNEL_BOUND = 'SCRAM-SHA-256-PLUS';
 
 /**
@@ -17,16 +20,19 @@ const CHANNEL_BOUND = 'SCRAM-SHA-256-PLUS';
 export function guardAuthentication(
   wire: AuthenticationWire,
   request: ConnectRequest,
+  encrypted: boolean,
   refuse: (error: PgHerdError) => void,
 ): void {
-  const { requireAuth, channelBinding } = request;
+  const { channelBinding } = request;
+  const requireAuth = encrypted ? request.requireAuth : (request.requireAuthInClear ?? request.requireAuth);
   const bound = channelBinding === 'require';
   if (requireAuth === undefined && !bound) return;
   let asked = false;
   const demand = (method: string, isBound: boolean) => {
     asked = true;
     if (requireAuth !== undefined && !requireAuth.includes(method)) {
-      refuse(refusal(`it asks for ${method}, and require_auth allows ${requireAuth.join(', ')}`));
+      const rule = requireAuth === request.requireAuth ? 'require_auth allows' : ONLY_IN_CLEAR;
+      refuse(refusal(`it asks for ${method}, and ${rule} ${requireAuth.join(', ')}`));
     } else if (bound && !isBound) {
       refuse(
         refusal('it does not bind the authentication to the TLS channel, as channel_binding=require demands'),

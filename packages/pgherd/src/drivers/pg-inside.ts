@@ -14,7 +14,13 @@ export type PgWire = AuthenticationWire & {
   ): void;
   on(event: 'readyForQuery', fn: (message: { status?: string }) => void): void;
   on(event: 'commandComplete', fn: (message: { text: string }) => void): void;
-  readonly stream: { destroy(): void; readonly bytesRead: number; ref?(): void; unref?(): void };
+  readonly stream: {
+    destroy(): void;
+    readonly bytesRead: number;
+    readonly remoteAddress?: string | undefined;
+    ref?(): void;
+    unref?(): void;
+  };
   parsedStatements: Record<string, string>;
 };
 
@@ -31,6 +37,8 @@ export type PgCallback = (error: unknown, result: PgResult | PgResult[]) => void
 export interface PgInside {
   readonly connection: PgWire;
   query(config: object, callback: PgCallback): void;
+  /** Of the server's BackendKeyData. */
+  readonly processID?: number | null | undefined;
   /** `false` from the first error of the connection on. */
   readonly _queryable?: boolean;
 }

@@ -124,7 +124,7 @@ async function connectOnce(
   const client = new module.Client(config);
   const connection = new PgConnection(client, listener);
   let refusal: unknown;
-  connection.guard(request, (error) => {
+  connection.guard(request, attempt, (error) => {
     refusal ??= error;
     connection.destroy();
   });
@@ -193,6 +193,7 @@ class PgConnection implements DriverConnection<Client> {
   #opened = false;
   #closed = false;
   #closeReason: unknown;
+  #remoteAddress: string | undefined;
   /** Resolved by the next ReadyForQuery or the end. */
   #onReady: (() => void)[] = [];
 
@@ -236,14 +237,26 @@ class PgConnection implements DriverConnection<Client> {
     return this.#inside.connection.stream.bytesRead;
   }
 
+  get remoteAddress(): string | undefined {
+    return this.#remoteAddress;
+  }
+
+  get backendPid(): number | undefined {
+    return this.#inside.processID ?? undefined;
+  }
+
   /** Holds the server to the authentication that was asked for; called before connecting. */
-  guard(request: ConnectRequest, refuse: (error: PgHerdError) => void): void {
-    guardAuthentication(this.#inside.connection, request, refuse);
+  guard(request: ConnectRequest, attempt: TlsAttempt, refuse: (error: PgHerdError) => void): void {
+    // Nobody can listen in on a Unix socket.
+    const safe = attempt === 'tls' || request.address.transport === 'unix';
+    guardAuthentication(this.#inside.connection, request, safe, refuse);
   }
 
   /** From now on the end of the connection is news. */
   opened(): void {
     this.#opened = true;
+    // A socket forgets its peer when it is destroyed.
+    this.#remoteAddress = this.#inside.connection.stream.remoteAddress;
   }
 
   query(statement: Statement): Promise<DriverResult> {
