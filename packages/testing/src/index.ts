@@ -1,8 +1,27 @@
 export type { FailoverOptions, TestCluster } from './cluster.ts';
 export { createTestCluster } from './create.ts';
 export { TestClusterError, type TestClusterErrorOptions } from './errors.ts';
+export {
+  FAKE_PHASES,
+  type FakeAction,
+  type FakeFaultRule,
+  type FakePhase,
+} from './fake/actions.ts';
+export type { FakeConnection, FakeResponder } from './fake/connection.ts';
+export type { Effect } from './fake/conversation.ts';
+export type { FakeColumn } from './fake/encode.ts';
+export {
+  createFakePostmaster,
+  type FakeCancel,
+  type FakeFault,
+  FakePostmaster,
+  type FakeScript,
+} from './fake/fake-postmaster.ts';
+export type { FakeAuthentication } from './fake/proof.ts';
+export type { FakeFacts, ProbeRow } from './fake/state.ts';
+export type { FakeAnswer, FakeRows, FakeStatement } from './fake/statement.ts';
 export type { LogLine, LogMark, LogWaitOptions, ServerLog } from './log.ts';
-export type { TestNode } from './node.ts';
+export type { NodeBackup, TestNode } from './node.ts';
 export type { TestClusterOptions } from './options.ts';
 export { ensurePostgres, type PostgresChoice, type PostgresInstallation } from './postgres/ensure.ts';
 export type { Direction } from './proxy/flow.ts';
