@@ -101,6 +101,7 @@ async function assemble(site: Site): Promise<TestCluster> {
   );
   const surroundings: NodeSurroundings = {
     giveTo: (place) => giveTo(place, user),
+    copy: (from, to) => copyStopped(from, to, user),
     primary: () => cluster.primary,
     promoted: (node) => cluster.promoted(node),
     rejoin: async (node) => {

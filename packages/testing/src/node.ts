@@ -7,6 +7,7 @@ import type { LogLine, ServerLog } from './log.ts';
 import type { PartitionOptions, TcpProxy } from './proxy/proxy.ts';
 import { READY_AS_PRIMARY, type ServerProcess, type ServerState } from './server.ts';
 import { renderLines, type ServerSettings } from './settings.ts';
+import { releaseSharedMemory } from './shared-memory.ts';
 import { createUndo, type Undo } from './undo.ts';
 import { waitUntil } from './wait.ts';
 
@@ -14,6 +15,8 @@ import { waitUntil } from './wait.ts';
 export interface NodeSurroundings {
   /** Makes the node's data directory and files belong to the user who runs the servers. */
   giveTo(place: string): Promise<void>;
+  /** Copies a folder of files that nobody writes, for the user who runs the servers. */
+  copy(from: string, to: string): Promise<void>;
   /** The cluster's present primary. */
   primary(): TestNode;
   /** Tells the cluster that this node is its primary now. */
@@ -22,6 +25,12 @@ export interface NodeSurroundings {
   rejoin(node: TestNode): Promise<void>;
   /** `host=… port=…` under which other nodes reach this node for replication. */
   replicationAddress(node: TestNode): string;
+}
+
+/** Files of a node, kept by {@link TestNode.backUp} until the cluster is closed. */
+export interface NodeBackup {
+  /** Where they lie. */
+  readonly directory: string;
 }
 
 /** How a node is put together; made by `createTestCluster`. */
@@ -63,6 +72,7 @@ export class TestNode {
   private readonly ownProxy: TcpProxy | undefined;
   private readonly surroundings: NodeSurroundings;
   private settings: ServerSettings;
+  private backups = 0;
 
   /** @internal */
   constructor(parts: NodeParts) {
@@ -160,6 +170,52 @@ export class TestNode {
    */
   async rejoin(): Promise<void> {
     await this.surroundings.rejoin(this);
+  }
+
+  /**
+   * Stops the server (`fast`) and starts it again as a standby, at the same address and with its own files, following another
+   * node or (undefined) nobody; resolves when it takes connections. Nobody is promoted.
+   */
+  async demote(upstream?: TestNode): Promise<void> {
+    await this.stop('fast');
+    await this.markAsStandby(true);
+    await this.follow(upstream);
+    await this.start();
+  }
+
+  /**
+   * Keeps a copy of the files of this stopped node, as a backup on another disk would be: {@link TestNode.restore} takes it.
+   *
+   * @throws {@link TestClusterError} when the node is not stopped.
+   */
+  async backUp(): Promise<NodeBackup> {
+    this.assertStopped('backed up');
+    const directory = `${this.dataDirectory}.backup-${this.backups}`;
+    this.backups += 1;
+    await this.surroundings.copy(this.dataDirectory, directory);
+    return { directory };
+  }
+
+  /**
+   * Replaces the files of this stopped node by those of a backup, of this node or another, and starts it as a primary: its timeline
+   * is that of the backup, though the others may have gone further. Resolves when it takes writes.
+   *
+   * @throws {@link TestClusterError} when the node is not stopped.
+   */
+  async restore(backup: NodeBackup): Promise<LogLine> {
+    this.assertStopped('restored');
+    await releaseSharedMemory(this.dataDirectory);
+    await rm(this.dataDirectory, { recursive: true, force: true });
+    await this.surroundings.copy(backup.directory, this.dataDirectory);
+    await this.configure({});
+    await this.markAsStandby(false);
+    this.surroundings.promoted(this);
+    return this.start();
+  }
+
+  private assertStopped(verb: string): void {
+    if (this.state === 'stopped') return;
+    throw new TestClusterError(`${this.name} cannot be ${verb}: it is ${this.state}. Stop it first.`);
   }
 
   /** Makes this standby follow another node, or (undefined) nobody; takes effect without a restart, soon after. */

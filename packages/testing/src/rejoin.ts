@@ -1,14 +1,11 @@
-import { execFile } from 'node:child_process';
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { promisify } from 'node:util';
 import { forkPoint, readControlFile } from './control-file.ts';
 import { hasCode, TestClusterError } from './errors.ts';
 import type { TestNode } from './node.ts';
 import type { RunUser } from './run-user.ts';
+import { releaseSharedMemory } from './shared-memory.ts';
 import { copyTrees, giveTo } from './template.ts';
-
-const run = promisify(execFile);
 
 /** Left out of a copy of a live server, as pg_basebackup does: made anew, or the source's own. */
 const SKIPPED_FILES: ReadonlySet<string> = new Set([
@@ -98,16 +95,6 @@ async function copyLive(from: string, to: string, user: RunUser): Promise<void> 
   await copyTrees(sources, to, user, 'files may vanish');
   // The control file goes last, as pg_basebackup does it.
   await copyTrees([path.join(from, 'global', 'pg_control')], path.join(to, 'global'), user);
-}
-
-/**
- * Removes the System V segment that a killed server left. A restart of the server would do so, but with the directory its name
- * would be lost. It stands in line 7 of the pid file: key and id.
- */
-async function releaseSharedMemory(dataDirectory: string): Promise<void> {
-  const text = await readFile(path.join(dataDirectory, 'postmaster.pid'), 'utf8').catch(() => '');
-  const id = text.split('\n')[6]?.trim().split(/\s+/)[1];
-  if (id) await run('ipcrm', ['-m', id]).catch(() => {});
 }
 
 async function makeFolder(folder: string, user: RunUser): Promise<void> {

@@ -139,6 +139,39 @@ describe('a fault and its undo', () => {
   });
 });
 
+describe('roles that change without a referee', () => {
+  const timelineOf = async (node: TestNode): Promise<unknown> => {
+    const [row] = await node.sql('select substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) as timeline');
+    return row?.['timeline'];
+  };
+
+  it('demote: the same address serves as a standby of nobody, and can be promoted again', async () => {
+    const node = cluster.primary;
+    const before = Number.parseInt(String(await timelineOf(node)), 16);
+    await node.demote();
+    expect(await node.sql('select pg_is_in_recovery() as standby')).toEqual([{ standby: true }]);
+    await node.promote();
+    expect(Number.parseInt(String(await timelineOf(node)), 16)).toBe(before + 1);
+  });
+
+  it('restore: a backup starts as a primary on the timeline it was taken on', async () => {
+    const node = cluster.primary;
+    const before = await timelineOf(node);
+    await expect(node.backUp()).rejects.toThrow('cannot be backed up: it is running');
+    await node.stop('fast');
+    const backup = await node.backUp();
+    await cluster.failover();
+    expect(await timelineOf(cluster.primary)).not.toBe(before);
+    await cluster.primary.kill();
+    await node.restore(backup);
+    expect(cluster.primary).toBe(node);
+    expect(await timelineOf(node)).toBe(before);
+    await write('on the restored one');
+    await standby().rejoin();
+    await waitUntil(() => has(standby(), 'on the restored one'), { what: 'the row on the rejoined node' });
+  });
+});
+
 describe('the log', () => {
   it('tells when a line was written, by the clock of the server', async () => {
     const since = cluster.primary.log.mark();
