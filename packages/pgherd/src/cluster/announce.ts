@@ -46,6 +46,19 @@ export function announce(change: TopologyChange, events: Emitter<ClusterEvents>)
       events.emit('cluster:foreign', { systemIdentifiers: change.systemIdentifiers });
       return;
     }
+    case 'added': {
+      events.emit('node:added', { node: change.node.name });
+      return;
+    }
+    case 'removed': {
+      events.emit('node:removed', { node: change.node.name });
+      return;
+    }
+    case 'replaced': {
+      const { before, after, adopted } = change;
+      events.emit('cluster:replaced', { before, after, adopted });
+      return;
+    }
     default:
       change satisfies never;
   }

@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { PgHerdError } from '../model/errors.ts';
-import type { NodeDescription, TopologyDescription } from '../model/topology.ts';
+import type { Epoch, NodeDescription, TopologyDescription } from '../model/topology.ts';
 import type { ListenOptions, Off } from '../observe/emitter.ts';
 import type { ClusterEventName, ClusterEvents } from '../observe/events.ts';
 import type { Rejection } from '../routing/select.ts';
@@ -68,6 +68,12 @@ export interface Cluster<C = unknown> extends ClusterQuerier<C>, AsyncDisposable
     fn: (event: ClusterEvents[N]) => void,
     options?: ListenOptions,
   ): Off;
+  /**
+   * Goes on with an epoch although a higher timeline was seen, as after a restore from a backup: its system identifier is
+   * the cluster's, its timeline the lowest that is written to. What was seen of higher timelines of nodes that are away is forgotten.
+   * @throws PgHerdError `PGHERD_INVALID_ARGUMENT` for what is no epoch, and while a node above it is reachable; `PGHERD_CLOSED`.
+   */
+  acceptEpoch(epoch: Epoch): void;
   /** Inside `transaction(fn)` the transaction of this asynchronous context, else the cluster itself. */
   current(): Querier;
   /** Refuses new work, waits for what runs, then closes everything. Final. */
@@ -197,6 +203,10 @@ class HerdCluster<C> implements Cluster<C> {
     return this.#herd.events.on(name, fn, options);
   }
 
+  acceptEpoch(epoch: Epoch): void {
+    this.#herd.acceptEpoch(checkedEpoch(epoch));
+  }
+
   current(): Querier {
     return this.#current.getStore() ?? this;
   }
@@ -209,7 +219,7 @@ class HerdCluster<C> implements Cluster<C> {
   terminate(): void {
     const wasClosed = this.#herd.isClosed;
     this.#herd.stop();
-    for (const node of this.#herd.nodes.values()) {
+    for (const node of this.#herd.runtimes) {
       node.stop();
       node.pool.terminate();
     }
@@ -223,7 +233,8 @@ class HerdCluster<C> implements Cluster<C> {
 
   async #close(timeoutMs: number): Promise<void> {
     this.#herd.stop();
-    const pools = [...this.#herd.nodes.values()].map((node) => node.pool.close());
+    const { runtimes } = this.#herd;
+    const pools = runtimes.map((node) => node.pool.close());
     const { clock } = this.#herd.settings;
     let expire: (value: boolean) => void = () => undefined;
     const expired = new Promise<boolean>((resolve) => {
@@ -232,7 +243,7 @@ class HerdCluster<C> implements Cluster<C> {
     const timer = clock.schedule(timeoutMs, () => expire(false));
     const drained = await Promise.race([Promise.all(pools).then(() => true), expired]);
     timer.cancel();
-    for (const node of this.#herd.nodes.values()) {
+    for (const node of runtimes) {
       node.stop();
       if (!drained) node.pool.terminate();
     }
@@ -301,6 +312,15 @@ function withReadTarget(options: TransactionOptions, defaults: CallOptions): Tra
   return options.readOnly === true && (options.target ?? defaults.target) === undefined
     ? { ...options, target: 'prefer-standby' }
     : options;
+}
+
+function checkedEpoch(epoch: Epoch): Epoch {
+  const { systemIdentifier, timeline } = epoch;
+  if (/^[0-9]{1,20}$/.test(systemIdentifier) && Number.isInteger(timeline) && timeline > 0) return epoch;
+  throw new PgHerdError(
+    'PGHERD_INVALID_ARGUMENT',
+    `The epoch is { systemIdentifier: ${JSON.stringify(systemIdentifier)}, timeline: ${String(timeline)} }, but must have a decimal system identifier as text and a timeline above 0.`,
+  );
 }
 
 function checked(options: TransactionOptions): TransactionOptions {

@@ -81,7 +81,7 @@ export class Engine<C> {
       if (node !== undefined) continue;
       const { avoid, refusals } = search;
       const until = avoid.size === 0 ? deadline : earliest(deadline, clock.now() + RECONNECT_PAUSE_MS);
-      await this.#herd.changed(until, call.signal);
+      await this.#herd.changed(until, call.signal, call.demand);
       if (isPast(deadline, clock.now())) {
         const error = this.#herd.noNodeError(call.demand, clock.now() - startedAt, refusals);
         throw waitedInVain(error, call, deadline, clock.now());
@@ -95,7 +95,7 @@ export class Engine<C> {
    * connection is then destroyed: nothing else can be told from a node that does not answer.
    */
   async send(session: Session<C>, statement: Statement | string, call: Call) {
-    const node = this.#herd.nodes.get(session.node);
+    const node = this.#herd.runtimeOf(session);
     const landed = node?.inFlight.start();
     const { connection } = session;
     const answer = typeof statement === 'string' ? connection.simple(statement) : connection.query(statement);
@@ -113,11 +113,15 @@ export class Engine<C> {
 
   /** Gives a session back, after cleaning it up where that is needed. */
   release(session: Session<C>): void {
-    const pool = this.#herd.nodes.get(session.node)?.pool;
+    const pool = this.#herd.runtimeOf(session)?.pool;
     session.committedLocallyOnly = false;
     session.movable = false;
     if (session.connection.closed) {
       pool?.forget(session);
+      return;
+    }
+    if (session.retired !== undefined) {
+      pool?.release(session, session.retired);
       return;
     }
     if (session.isClean) {
@@ -136,7 +140,7 @@ export class Engine<C> {
 
   /** Destroys a session that must not be used again. */
   discard(session: Session<C>, reason: string): void {
-    this.#herd.nodes.get(session.node)?.pool.destroyWhere((one) => one === session, reason);
+    this.#herd.runtimeOf(session)?.pool.destroyWhere((one) => one === session, reason);
   }
 
   /**
@@ -202,7 +206,7 @@ export class Engine<C> {
     const attempt: FailedAttempt = {
       phase,
       classification,
-      readOnlyConnection: call.access === 'read-only',
+      readOnlyConnection: session.couldNotWrite,
       idempotent: call.idempotent,
       atomic: isAtomic(statement.text),
       attempts: progress.attempts,
@@ -218,7 +222,7 @@ export class Engine<C> {
     const classification = classifyError(error);
     const gaveUp = error instanceof PgHerdError && GAVE_UP.has(error.code);
     const answered = classification.severity !== undefined || (error instanceof PgHerdError && !gaveUp);
-    const harmless = call.access === 'read-only' || classification.safeToRetry(phase);
+    const harmless = session.couldNotWrite || classification.safeToRetry(phase);
     if (answered || harmless || call.idempotent) return withNode(error, session.node);
     return new OutcomeUnknownError(
       'statement',
@@ -234,9 +238,9 @@ export class Engine<C> {
 
   /** The path of nearly every call: a suitable node is known and has an idle connection of the right access. */
   #acquireAtOnce(node: NodeRuntime<C> | undefined, call: Call): Session<C> | undefined {
-    const session = node?.pool.tryAcquire((one) => one.access === call.access);
+    const session = node?.pool.tryAcquire((one) => one.suits(call.access));
     if (session === undefined) return undefined;
-    if (session.access !== call.access) {
+    if (!session.suits(call.access)) {
       this.release(session);
       return undefined;
     }
@@ -250,7 +254,7 @@ export class Engine<C> {
   }
 
   #hand(session: Session<C>, call: Call): void {
-    session.use = call.access;
+    session.useFor(call.access);
     session.connection.setRef(true);
     if (call.access === 'read-write') this.#herd.noteWriter(session.node);
   }
@@ -277,7 +281,7 @@ export class Engine<C> {
   /** A session of this very node, ready for the call; `undefined` where another node must be looked for. */
   async #lease(node: NodeRuntime<C>, call: Call, search: Search): Promise<Session<C> | undefined> {
     const { deadline } = search;
-    const prefer = (session: Session<C>) => session.access === call.access;
+    const prefer = (session: Session<C>) => session.suits(call.access);
     let session: Session<C>;
     try {
       session =
@@ -304,7 +308,7 @@ export class Engine<C> {
   }
 
   async #prepare(session: Session<C>, call: Call): Promise<Session<C> | undefined> {
-    if (session.access !== call.access) {
+    if (!session.suits(call.access)) {
       session.connection.setRef(true);
       try {
         await this.#within(session.setAccess(call.access), session, call);

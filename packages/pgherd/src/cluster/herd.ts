@@ -1,32 +1,40 @@
-import {
-  AmbiguousPrimaryError,
-  type ErrorCode,
-  ForeignClusterError,
-  NoSuitableNodeError,
-  PgHerdError,
-} from '../model/errors.ts';
+import { PgHerdError } from '../model/errors.ts';
 import type { Observation } from '../model/observation.ts';
-import type { NodeDescription, TopologyDescription } from '../model/topology.ts';
+import type { Epoch, NodeDescription, TopologyDescription } from '../model/topology.ts';
 import type { MonitorPorts } from '../monitor/monitor.ts';
 import { Emitter } from '../observe/emitter.ts';
 import type { ClusterEvents } from '../observe/events.ts';
 import { type Demand, type Selection, selectNodes } from '../routing/select.ts';
 import type { Deadline } from '../time/deadline.ts';
 import type { Timer } from '../time/port.ts';
-import { affectsRouting, changesBetween } from '../topology/diff.ts';
-import { isLastingFailure } from '../topology/node.ts';
-import { findNode, initialTopology, observe, startedTopology, withIncumbent } from '../topology/topology.ts';
+import { affectsLag, affectsRouting, changesBetween } from '../topology/diff.ts';
+import { nodeName } from '../topology/node.ts';
+import {
+  findNode,
+  initialTopology,
+  nodeAbove,
+  observe,
+  startedTopology,
+  withAcceptedEpoch,
+  withIncumbent,
+  withNodes,
+} from '../topology/topology.ts';
 import { treatConnections } from '../topology/treatment.ts';
 import { likelyWriters, writableNode } from '../topology/writable.ts';
 import { announce } from './announce.ts';
-import { abortedError, closedError } from './failures.ts';
+import { DiscoveryLoop } from './discovery-loop.ts';
+import { closedError } from './failures.ts';
+import { hopelessError, noNodeError } from './no-node.ts';
+import { configuredNodes, readNodeList } from './node-list.ts';
 import { NodeRuntime } from './node-runtime.ts';
+import type { Session } from './session.ts';
 import type { ClusterSettings } from './settings.ts';
+import { WaitingCalls } from './waiting.ts';
 
+/** PostgreSQL's port. */
+const DEFAULT_PORT = 5432;
 /** Most causes that an error carries along. */
 const MAX_CAUSES = 8;
-/** Waiting calls that are woken in one turn of the event loop. */
-const WOKEN_AT_ONCE = 16;
 
 /**
  * The herd: the one writer of the topology, and the live nodes behind it.
@@ -41,7 +49,10 @@ export class Herd<C> {
   #topology: TopologyDescription;
   #state: 'idle' | 'watching' | 'closed' = 'idle';
   #primaryLostAt: number | undefined;
-  #waiting = new Set<() => void>();
+  readonly #waiting: WaitingCalls;
+  readonly #discovery: DiscoveryLoop | undefined;
+  /** Nodes that were removed, until their last connection is closed. */
+  readonly #leaving = new Set<NodeRuntime<C>>();
   #selections = new Map<string, Selection>();
   #graceTimer: Timer | undefined;
   #graceOver = false;
@@ -55,7 +66,9 @@ export class Herd<C> {
         `A listener of "${name}" threw: ${error instanceof Error ? error.message : String(error)}`,
       ),
     );
-    this.#topology = initialTopology(settings.plan.hosts);
+    this.#waiting = new WaitingCalls(settings.clock, () => this.isClosed);
+    this.#discovery = this.#discoveryLoop();
+    this.#topology = initialTopology(configuredNodes(settings.plan.hosts, settings.nodes));
     for (const { name } of this.#topology.nodes) this.nodes.set(name, this.#runtime(name));
   }
 
@@ -77,6 +90,7 @@ export class Herd<C> {
     this.#graceTimer = clock.schedule(firstWriteGraceMs, () => this.#endGrace(), { ref: false });
     for (const message of plan.warnings) this.events.emit('cluster:warned', { message });
     for (const node of this.nodes.values()) node.monitor.start();
+    this.#discovery?.start();
   }
 
   /** Takes in evidence. */
@@ -91,7 +105,33 @@ export class Herd<C> {
   noteWriter(node: string): void {
     if (this.#topology.incumbent === node) return;
     const before = this.#topology;
-    this.#replace(before, withIncumbent(before, node, this.settings));
+    this.#replace(before, withIncumbent(before, node, this.settings, this.settings.clock.now()));
+  }
+
+  /**
+   * Goes on with an epoch although a higher one was seen.
+   * @throws PgHerdError `PGHERD_INVALID_ARGUMENT` while a node above it can be reached.
+   */
+  acceptEpoch(epoch: Epoch): void {
+    if (this.isClosed) throw closedError();
+    const before = this.#topology;
+    const above = nodeAbove(before, epoch);
+    if (above !== undefined) {
+      throw new PgHerdError(
+        'PGHERD_INVALID_ARGUMENT',
+        `timeline ${epoch.timeline} cannot be accepted while ${above.name} is out of recovery on timeline ${above.timeline}: stop that server first.`,
+        { details: { node: above.name, timeline: above.timeline } },
+      );
+    }
+    this.#replace(before, withAcceptedEpoch(before, epoch, this.settings, this.settings.clock.now()));
+    this.#hintAll();
+  }
+
+  /** The live side of the node that `session` is connected to, also while it is leaving. */
+  runtimeOf(session: Session<C>): NodeRuntime<C> | undefined {
+    const runtime = this.nodes.get(session.node);
+    if (this.#leaving.size === 0) return runtime;
+    return [runtime, ...this.#leaving].find((one) => one?.pool.isLeased(session));
   }
 
   /** A statement was answered: a node that was silent is not. */
@@ -131,40 +171,17 @@ export class Herd<C> {
     return this.select(demand).tiers.some((tier) => tier.some((one) => one.name === node));
   }
 
-  /** Resolves `true` after the next change that routing depends on, `false` at the deadline, rejects on abort or close. */
-  changed(deadline: Deadline, signal: AbortSignal | undefined): Promise<boolean> {
-    const { clock } = this.settings;
-    return new Promise((resolve, reject) => {
-      const settle = (fn: () => void) => {
-        timer?.cancel();
-        this.#waiting.delete(wake);
-        signal?.removeEventListener('abort', onAbort);
-        fn();
-      };
-      const wake = () => settle(() => (this.isClosed ? reject(closedError()) : resolve(true)));
-      const onAbort = () => settle(() => reject(abortedError(signal)));
-      const timer = Number.isFinite(deadline)
-        ? clock.schedule(deadline - clock.now(), () => settle(() => resolve(false)))
-        : undefined;
-      this.#waiting.add(wake);
-      signal?.addEventListener('abort', onAbort, { once: true });
-      if (signal?.aborted) onAbort();
-    });
+  /** Resolves `true` after the next change that matters to `demand`, `false` at the deadline, rejects on abort or close. */
+  changed(deadline: Deadline, signal: AbortSignal | undefined, demand?: Demand): Promise<boolean> {
+    const lagMatters = demand?.maxLagMs !== undefined || demand?.maxLagBytes !== undefined;
+    return this.#waiting.wait({ deadline, signal, lagMatters });
   }
 
   /** Throws where waiting is pointless: the cluster is closed, or no node can ever answer as things are. */
   assertHope(): void {
     if (this.isClosed) throw closedError();
-    if (this.#fatal !== undefined) throw this.#fatal;
-    const { nodes } = this.#topology;
-    if (nodes.length === 0 || !nodes.every((node) => isLastingFailure(node.connectFailure))) return;
-    const [first] = nodes;
-    const code = hopelessCode(nodes);
-    const list = nodes.map((node) => `${node.name}: ${node.healthReason ?? node.connectFailure}`).join('; ');
-    throw new PgHerdError(code, `No node can be used. ${list}`, {
-      cause: this.#causes(),
-      details: { nodes: nodes.map((node) => node.name), failure: first?.connectFailure },
-    });
+    const hopeless = this.#fatal ?? hopelessError(this.#topology, this.#causes());
+    if (hopeless !== undefined) throw hopeless;
   }
 
   /** The error for a call that found no node in time; `refusals` says which nodes suit, but gave no connection. */
@@ -173,25 +190,13 @@ export class Herd<C> {
     waitedMs: number,
     refusals: ReadonlyMap<string, string> = new Map(),
   ): PgHerdError {
-    const { identityConflict, nodes } = this.#topology;
     const unsuitable = this.select(demand).rejections;
     const refused = [...refusals].map(([node, why]) => ({ node, reason: `gave no connection: ${why}` }));
     const rejections = [
       ...unsuitable,
       ...refused.filter(({ node }) => !unsuitable.some((one) => one.node === node)),
     ];
-    const list = rejections.map(({ node, reason }) => `${node}: ${reason}`).join('; ');
-    const sentence = `No node suits the target "${demand.target}" after ${Math.round(waitedMs)} ms (waitTimeoutMs). ${list}`;
-    const options = {
-      cause: this.#causes(),
-      details: { target: demand.target, waitedMs, nodes: rejections },
-    };
-    const writes = demand.target === 'read-write' || demand.target === 'primary';
-    if (writes && identityConflict !== undefined) return new ForeignClusterError(sentence, options);
-    if (writes && nodes.some((node) => node.standing === 'ambiguous')) {
-      return new AmbiguousPrimaryError(sentence, options);
-    }
-    return new NoSuitableNodeError(sentence, options);
+    return noNodeError(this.#topology, { demand, waitedMs, rejections, cause: this.#causes() });
   }
 
   /** Ends everything but the pools: no more evidence, no more waiting. */
@@ -199,30 +204,95 @@ export class Herd<C> {
     if (this.#state === 'closed') return;
     this.#state = 'closed';
     this.#graceTimer?.cancel();
-    for (const wake of [...this.#waiting]) wake();
+    this.#discovery?.stop();
+    this.#waiting.end();
+  }
+
+  /** Every node that has connections: those of the picture, and those that are leaving it. */
+  get runtimes(): readonly NodeRuntime<C>[] {
+    return [...this.nodes.values(), ...this.#leaving];
+  }
+
+  #discoveryLoop(): DiscoveryLoop | undefined {
+    const { clock, discovery, nodes: options, plan, random } = this.settings;
+    if (discovery === undefined) return undefined;
+    const configured = new Set(configuredNodes(plan.hosts, {}).map(({ address }) => nodeName(address)));
+    const defaultPort = plan.hosts[0]?.port ?? DEFAULT_PORT;
+    return new DiscoveryLoop(discovery, {
+      clock,
+      random,
+      defaultPort,
+      accept: (list) => {
+        const context = { discovery: discovery.name, defaultPort, options, configured };
+        const { nodes, leader } = readNodeList(list, context);
+        const before = this.#topology;
+        this.#setNodes(before, withNodes(before, nodes, leader, this.settings, clock.now()));
+      },
+      failed: (error) => this.events.emit('discovery:failed', { discovery: discovery.name, error }),
+    });
+  }
+
+  /** The live side follows the picture: who is new is watched, who has left is drained. */
+  #setNodes(before: TopologyDescription, after: TopologyDescription): void {
+    if (after === before || this.#state !== 'watching') return;
+    const fresh: NodeRuntime<C>[] = [];
+    for (const node of before.nodes) {
+      const stays = findNode(after, node.name);
+      if (stays !== undefined && stays.address.hostaddr === node.address.hostaddr) continue;
+      const runtime = this.nodes.get(node.name);
+      this.nodes.delete(node.name);
+      this.#connectErrors.delete(node.name);
+      if (runtime !== undefined) void this.#drain(runtime);
+    }
+    for (const { name } of after.nodes) {
+      if (this.nodes.has(name)) continue;
+      const runtime = this.#runtime(name);
+      this.nodes.set(name, runtime);
+      fresh.push(runtime);
+    }
+    this.#replace(before, after);
+    for (const runtime of fresh) runtime.monitor.start();
+  }
+
+  /** No new calls; those that run may end, until `drainMs` is over. */
+  async #drain(runtime: NodeRuntime<C>): Promise<void> {
+    this.#leaving.add(runtime);
+    runtime.stop();
+    runtime.pool.redirectWaiters('the node was removed');
+    const { clock, drainMs } = this.settings;
+    const timer = clock.schedule(drainMs, () => runtime.pool.terminate(), { ref: false });
+    await runtime.pool.close();
+    timer.cancel();
+    this.#leaving.delete(runtime);
   }
 
   #runtime(name: string): NodeRuntime<C> {
     const { settings } = this;
+    // What a node says that has left, or has moved to another address, is not about the one that bears its name now.
+    const isCurrent = () => this.nodes.get(name) === runtime;
+    const parameter = (node: string, generation: number, parameter: string, value: string) => {
+      if (isCurrent()) this.parameter(node, generation, parameter, value);
+    };
     const monitor: MonitorPorts = {
       clock: settings.clock,
       random: settings.random,
       topology: () => this.#topology,
       primaryLostAt: () => this.#primaryLostAt,
-      observe: (observation) => this.observe(observation),
+      observe: (observation) => isCurrent() && this.observe(observation),
       connect: (node, listener, signal) => this.#node(node).connectMonitor(listener, signal),
-      parameter: (node, generation, parameter, value) => this.parameter(node, generation, parameter, value),
+      parameter,
       probed: (node, _durationMs, error) => this.#noteConnectError(node, error),
     };
-    return new NodeRuntime<C>(name, {
+    const runtime = new NodeRuntime<C>(name, {
       settings,
       monitor,
       describe: () => this.#describe(name),
-      parameter: (node, generation, parameter, value) => this.parameter(node, generation, parameter, value),
+      parameter,
       opened: (node, durationMs) => this.events.emit('connection:opened', { node, durationMs }),
       failed: (node, error) => this.events.emit('connection:failed', { node, error }),
       closed: (node, reason) => this.events.emit('connection:closed', { node, reason }),
     });
+    return runtime;
   }
 
   #node(name: string): NodeRuntime<C> {
@@ -242,7 +312,7 @@ export class Herd<C> {
     else this.#connectErrors.set(node, error);
     if (!(error instanceof PgHerdError) || error.code !== 'PGHERD_DRIVER_MISSING') return;
     this.#fatal = error;
-    this.#wake();
+    this.#waiting.wake('all');
   }
 
   #replace(before: TopologyDescription, after: TopologyDescription): void {
@@ -255,9 +325,10 @@ export class Herd<C> {
     if (writable === undefined && writableNode(before) !== undefined) this.#hintAll();
     for (const name of likelyWriters(before, after)) void this.nodes.get(name)?.prepareWriter();
     for (const change of changesBetween(before, after)) announce(change, this.events);
-    if (!affectsRouting(before, after)) return;
-    this.events.emit('topology:changed', { before, after });
-    this.#wake();
+    if (affectsRouting(before, after)) {
+      this.events.emit('topology:changed', { before, after });
+      this.#waiting.wake('all');
+    } else if (affectsLag(before, after)) this.#waiting.wake('lag');
   }
 
   #treatAll(
@@ -279,13 +350,7 @@ export class Herd<C> {
   /** The primary is gone: every other node is worth a look now. */
   #hintAll(): void {
     for (const node of this.nodes.values()) node.monitor.hint();
-  }
-
-  /** In portions: hundreds at once would keep the first of them from reading its answer. */
-  #wake(waiting: readonly (() => void)[] = [...this.#waiting]): void {
-    for (const wake of waiting.slice(0, WOKEN_AT_ONCE)) wake();
-    const others = waiting.slice(WOKEN_AT_ONCE);
-    if (others.length > 0) this.settings.clock.schedule(0, () => this.#wake(others));
+    this.#discovery?.hint();
   }
 
   /** Writes open once every node has answered or failed, or the grace period is over; then they stay open. */
@@ -302,7 +367,7 @@ export class Herd<C> {
   #endGrace(): void {
     this.#graceOver = true;
     this.#selections.clear();
-    this.#wake();
+    this.#waiting.wake('all');
   }
 
   #causes(): unknown {
@@ -310,10 +375,4 @@ export class Herd<C> {
     if (errors.length === 0) return undefined;
     return errors.length === 1 ? errors[0] : new AggregateError(errors, 'what the nodes answered');
   }
-}
-
-function hopelessCode(nodes: readonly NodeDescription[]): ErrorCode {
-  if (nodes.every((node) => node.connectFailure === 'authentication')) return 'PGHERD_AUTHENTICATION_FAILED';
-  if (nodes.every((node) => node.connectFailure === 'server-too-old')) return 'PGHERD_SERVER_TOO_OLD';
-  return 'PGHERD_CONNECT_FAILED';
 }

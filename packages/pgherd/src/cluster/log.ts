@@ -25,6 +25,15 @@ export function logEvents(events: Emitter<ClusterEvents>, logger: Logger): void 
   events.on('cluster:foreign', ({ systemIdentifiers }) => {
     logger.error(`pgherd: primaries of different clusters answer: ${systemIdentifiers.join(' and ')}`);
   });
+  events.on('cluster:replaced', ({ before, after, adopted }) => {
+    const what = adopted ? 'it is believed from now on' : 'writes are refused';
+    logger.error(`pgherd: all nodes are of system ${after} instead of ${before}: ${what}`);
+  });
+  events.on('node:added', ({ node }) => logger.info(`pgherd: ${node} was added`));
+  events.on('node:removed', ({ node }) => logger.info(`pgherd: ${node} was removed`));
+  events.on('discovery:failed', ({ error }) => {
+    logger.warn(`pgherd: ${error instanceof Error ? error.message : String(error)}`);
+  });
   events.on('connection:opened', ({ node, durationMs }) => {
     logger.debug(`pgherd: connected to ${node} in ${Math.round(durationMs)} ms`);
   });

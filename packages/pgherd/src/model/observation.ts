@@ -33,6 +33,8 @@ export type Observation =
   | (Evidence & { readonly kind: 'probe-answered'; readonly askedAt: number; readonly facts: ProbeFacts })
   /** A probe on an open connection was not answered within `probe.timeoutMs`. */
   | (Evidence & { readonly kind: 'probe-missed'; readonly askedAt: number; readonly waitedMs: number })
+  /** A probe was answered with an error: the server lives, but told nothing of itself. */
+  | (Evidence & { readonly kind: 'probe-failed'; readonly askedAt: number; readonly reason: string })
   /** The monitor's connection was closed under it. */
   | (Evidence & { readonly kind: 'monitor-lost'; readonly reason: string })
   /** The monitor could not open a fresh connection. */

@@ -25,8 +25,11 @@ export interface NodeLabels {
   readonly origin: 'configured' | 'discovered';
 }
 
-/** Where the primary's log stood at a moment, so that a standby's position can be dated. */
+/** Where a primary's log stood at a moment, so that a standby's position can be dated. */
 export interface Position {
+  /** The primary. */
+  readonly node: string;
+  readonly timeline: number;
   /** Milliseconds of the cluster's clock: when the position was asked for last. */
   readonly at: number;
   readonly lsn: Lsn;
@@ -115,6 +118,8 @@ export interface TopologyDescription {
   readonly incumbent: string | undefined;
   /** Set while several systems claim to be this cluster's primary; writes are refused. */
   readonly identityConflict: readonly string[] | undefined;
+  /** The epoch that the user declared to be the one to go on with; it fixes the system identifier. */
+  readonly accepted: Epoch | undefined;
   /** The primary that discovery names. It settles equal claims and nothing else: the node itself must confirm. */
   readonly leaderHint: string | undefined;
   /** Positions of the present primary, oldest first, that the standbys' lag is measured against. */

@@ -276,18 +276,32 @@ export class NodeMonitor {
     try {
       result = await this.#answered(link, text, this.#settings.timeoutMs);
     } catch (error) {
-      const { sqlState } = classifyError(error);
+      const { severity, sqlState } = classifyError(error);
       const sourceMissing = sqlState !== undefined && SOURCE_MISSING.has(sqlState);
-      if (!sourceMissing || this.#probeLevel >= PROBES.length - 1) throw error;
-      this.#probeLevel++;
-      return this.#probe(link);
+      if (sourceMissing && this.#probeLevel < PROBES.length - 1) {
+        this.#probeLevel++;
+        return this.#probe(link);
+      }
+      if (severity === 'ERROR') this.#answeredNothing(link, askedAt, reasonOf(error));
+      throw error;
     }
     const facts = parseFacts(result.rows[0]);
-    if (facts === undefined) throw new PgHerdError('PGHERD_UNSUPPORTED', 'the server did not tell its role');
+    if (facts === undefined) {
+      const reason = 'the server did not tell its role';
+      this.#answeredNothing(link, askedAt, reason);
+      throw new PgHerdError('PGHERD_UNSUPPORTED', reason);
+    }
     const { node, at } = { node: this.#node, at: this.#ports.clock.now() };
     this.#ports.observe({ kind: 'probe-answered', node, at, generation: link.generation, askedAt, facts });
     // What was just believed is of the node's present life, so this connection speaks for it.
     link.generation = this.#description()?.generation ?? link.generation;
+  }
+
+  /** The server lives, but its answer told nothing: what is known of it ages. */
+  #answeredNothing(link: Link, askedAt: number, reason: string): void {
+    const { node, at } = { node: this.#node, at: this.#ports.clock.now() };
+    const { generation } = link;
+    this.#ports.observe({ kind: 'probe-failed', node, at, generation, askedAt, reason });
   }
 
   /**

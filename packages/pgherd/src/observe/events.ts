@@ -28,6 +28,14 @@ export interface ClusterEvents {
   'cluster:split-brain': { readonly nodes: readonly string[]; readonly timeline: number | undefined };
   /** Primaries of different clusters answer; writes are refused. */
   'cluster:foreign': { readonly systemIdentifiers: readonly string[] };
+  /** A node was added to the list by discovery. */
+  'node:added': { readonly node: string };
+  /** A node is no longer on the list of discovery; its connections are drained. */
+  'node:removed': { readonly node: string };
+  /** Every node is of another system than this cluster was, for `identityGraceMs`; `adopted` says whether it is believed now. */
+  'cluster:replaced': { readonly before: string; readonly after: string; readonly adopted: boolean };
+  /** A list of nodes could not be had, or could not be used; the last good one stays. */
+  'discovery:failed': { readonly discovery: string; readonly error: unknown };
   'connection:opened': { readonly node: string; readonly durationMs: number };
   'connection:failed': { readonly node: string; readonly error: unknown };
   'connection:closed': { readonly node: string; readonly reason: string };

@@ -1,81 +1,57 @@
 import type { Standing } from '../model/names.ts';
 import { isTimelineSettled, type NodeDescription, type TopologyDescription } from '../model/topology.ts';
+import { withAliases } from './aliases.ts';
+import {
+  decideIdentity,
+  type Identity,
+  type IdentitySettings,
+  isOutOfRecovery,
+  mayBePrimary,
+} from './identity.ts';
+import { type LagSettings, withLag } from './lag.ts';
 
 /** Settings of the arbitration between nodes. */
-export interface ArbitrationSettings {
-  /** The only cluster to be believed, where the user pinned it. */
-  readonly systemIdentifier: string | undefined;
-}
-
-/** Whether the node says that it is out of recovery. */
-export function isOutOfRecovery(node: NodeDescription): boolean {
-  return node.role === 'primary' || node.role === 'primary-read-only';
-}
+export interface ArbitrationSettings extends IdentitySettings, LagSettings {}
 
 /**
  * Weighs the nodes against each other: which cluster this is, which timeline is the highest seen, which of several
- * claims to be the primary is believed. Pure: the same nodes and memory give the same verdicts.
+ * claims to be the primary is believed. Pure: the same nodes, memory and moment give the same verdicts.
  */
-export function arbitrate(topology: TopologyDescription, settings: ArbitrationSettings): TopologyDescription {
+export function arbitrate(
+  topology: TopologyDescription,
+  settings: ArbitrationSettings,
+  now: number,
+): TopologyDescription {
   const nodes = withAliases(topology.nodes);
-  const identity = decideIdentity(topology, nodes, settings);
+  const identity = decideIdentity(topology, nodes, settings, now);
+  const adopted = identity.replacement?.confirmed === true && !identityKept(identity, topology);
+  const incumbent = adopted ? undefined : topology.incumbent;
   const floors = raisedFloors(topology.floors, nodes, identity.systemIdentifier);
   const floor = floorOf(floors, identity.systemIdentifier);
   const claims = nodes.filter((node) => claimsEpoch(node, identity.systemIdentifier, floor));
-  const judged = nodes.map((node) => judge(node, topology, identity, floor, claims));
+  const believed = believedClaim(claims, incumbent, topology.leaderHint);
+  const judged = nodes.map((node) => judge(node, { identity, floor, claims, believed }));
+  const measured = withLag(judged, topology.positions, currentPrimary(judged), settings);
   return Object.freeze({
     ...topology,
     systemIdentifier: identity.systemIdentifier,
     identityConflict: identity.conflict,
+    replacement: adopted ? undefined : identity.replacement,
+    accepted: adopted ? undefined : topology.accepted,
+    incumbent,
     floor,
     floors,
-    nodes: Object.freeze(withLag(judged)),
+    positions: measured.positions,
+    nodes: Object.freeze(measured.nodes),
   });
 }
 
-interface Identity {
-  readonly systemIdentifier: string | undefined;
-  readonly conflict: readonly string[] | undefined;
-}
-
-/**
- * Before anything was written, the system that has a primary is the cluster; two such systems are a conflict that
- * only the user can settle. Once writes have been sent the identity stays.
- */
-function decideIdentity(
-  topology: TopologyDescription,
-  nodes: readonly NodeDescription[],
-  settings: ArbitrationSettings,
-): Identity {
-  if (settings.systemIdentifier !== undefined) {
-    return { systemIdentifier: settings.systemIdentifier, conflict: undefined };
-  }
-  if (topology.incumbent !== undefined && topology.systemIdentifier !== undefined) {
-    return { systemIdentifier: topology.systemIdentifier, conflict: undefined };
-  }
-  const withPrimary = new Set<string>();
-  const seen = new Map<string, number>();
-  for (const node of nodes) {
-    if (node.systemIdentifier === undefined) continue;
-    seen.set(node.systemIdentifier, (seen.get(node.systemIdentifier) ?? 0) + 1);
-    if (isOutOfRecovery(node)) withPrimary.add(node.systemIdentifier);
-  }
-  if (withPrimary.size > 1)
-    return { systemIdentifier: undefined, conflict: Object.freeze([...withPrimary].sort()) };
-  const [only] = withPrimary;
-  return { systemIdentifier: only ?? mostFrequent(seen), conflict: undefined };
-}
-
-function mostFrequent(counts: ReadonlyMap<string, number>): string | undefined {
-  let best: string | undefined;
-  for (const [name, count] of counts) {
-    if (best === undefined || count > (counts.get(best) ?? 0)) best = name;
-  }
-  return best;
+function identityKept(identity: Identity, topology: TopologyDescription): boolean {
+  return identity.systemIdentifier === topology.systemIdentifier;
 }
 
 /** Under this name stand the floors of nodes whose cluster nobody could tell. */
-const NO_SYSTEM = '';
+export const NO_SYSTEM = '';
 
 /** Floors never fall, and outlive a conflict or a change of identity: that system may come back. */
 function raisedFloors(
@@ -85,7 +61,7 @@ function raisedFloors(
 ): Readonly<Record<string, number>> {
   let raised = floors;
   for (const node of nodes) {
-    if (!isOutOfRecovery(node) || node.timeline === undefined) continue;
+    if (!mayBePrimary(node) || node.timeline === undefined) continue;
     const system = node.systemIdentifier ?? systemIdentifier ?? NO_SYSTEM;
     if (node.timeline > (raised[system] ?? 0)) raised = { ...raised, [system]: node.timeline };
   }
@@ -109,108 +85,78 @@ function claimsEpoch(
   systemIdentifier: string | undefined,
   floor: number | undefined,
 ): boolean {
-  if (!isOutOfRecovery(node) || node.health === 'offline' || node.aliasOf !== undefined) return false;
+  if (!mayBePrimary(node) || node.health === 'offline' || node.aliasOf !== undefined) return false;
   if (node.systemIdentifier !== undefined && node.systemIdentifier !== systemIdentifier) return false;
   if (node.timeline !== undefined) return node.timeline === floor;
   return node.role === 'primary' && isTimelineSettled(node);
 }
 
-function judge(
-  node: NodeDescription,
-  topology: TopologyDescription,
-  identity: Identity,
-  floor: number | undefined,
+/** Of equal claims the one that we last wrote to is believed, else the one that discovery names, else none. */
+function believedClaim(
   claims: readonly NodeDescription[],
-): NodeDescription {
-  const [standing, reason] = verdict(node, topology, identity, floor, claims);
+  incumbent: string | undefined,
+  leaderHint: string | undefined,
+): string | undefined {
+  if (claims.length <= 1) return claims[0]?.name;
+  const named = (name: string | undefined) => claims.find((claim) => claim.name === name)?.name;
+  return named(incumbent) ?? named(leaderHint);
+}
+
+interface Circumstances {
+  readonly identity: Identity;
+  readonly floor: number | undefined;
+  readonly claims: readonly NodeDescription[];
+  /** The claim that is believed. */
+  readonly believed: string | undefined;
+}
+
+function judge(node: NodeDescription, circumstances: Circumstances): NodeDescription {
+  const [standing, reason] = verdict(node, circumstances);
   if (node.standing === standing && node.standingReason === reason) return node;
   return Object.freeze({ ...node, standing, standingReason: reason });
 }
 
-function verdict(
-  node: NodeDescription,
-  topology: TopologyDescription,
-  identity: Identity,
-  floor: number | undefined,
-  claims: readonly NodeDescription[],
-): readonly [Standing, string | undefined] {
-  const { systemIdentifier, conflict } = identity;
-  if (conflict !== undefined && isOutOfRecovery(node)) {
-    return [
-      'foreign',
-      `primaries of different clusters answer: system identifiers ${conflict.join(' and ')}`,
-    ];
-  }
-  if (node.systemIdentifier !== undefined && systemIdentifier !== undefined) {
-    if (node.systemIdentifier !== systemIdentifier) {
-      return [
-        'foreign',
-        `system identifier ${node.systemIdentifier}, but this cluster is ${systemIdentifier}`,
-      ];
-    }
-  }
+type Verdict = readonly [Standing, string | undefined];
+
+function verdict(node: NodeDescription, { identity, floor, claims, believed }: Circumstances): Verdict {
+  const strange = foreignBecause(node, identity);
+  if (strange !== undefined) return ['foreign', strange];
   if (!isOutOfRecovery(node)) return ['current', undefined];
+  if (!node.promotable) {
+    return ['stale', 'out of recovery although it is not promotable: its data are those of the past'];
+  }
   if (node.timeline !== undefined && floor !== undefined && node.timeline < floor) {
     return ['stale', `timeline ${node.timeline}, but timeline ${floor} has been seen out of recovery`];
   }
-  const equals = claims.includes(node) ? claims.filter((claim) => claim.name !== node.name) : [];
-  if (equals.length === 0 || node.name === topology.incumbent) return ['current', undefined];
-  const others = equals.map((claim) => claim.name).join(' and ');
+  if (node.name === believed || !claims.includes(node)) return ['current', undefined];
+  const others = claims.filter((claim) => claim.name !== node.name).map((claim) => claim.name);
   const epoch = node.timeline === undefined ? 'an unknown timeline' : `the same timeline ${node.timeline}`;
-  return ['ambiguous', `${others} claims to be the primary of ${epoch}`];
+  return ['ambiguous', `${others.join(' and ')} claims to be the primary of ${epoch}`];
 }
 
-/** Two addresses of one server are one node: the later one gives way to the earlier. */
-function withAliases(nodes: readonly NodeDescription[]): NodeDescription[] {
-  const firstOf = new Map<string, string>();
-  return nodes.map((node) => {
-    const identity = serverIdentity(node);
-    const first = identity === undefined ? undefined : firstOf.get(identity);
-    if (identity !== undefined && first === undefined) firstOf.set(identity, node.name);
-    return node.aliasOf === first ? node : Object.freeze({ ...node, aliasOf: first });
-  });
-}
-
-/** No two servers share the start of their postmaster to the microsecond and their system identifier. */
-function serverIdentity(node: NodeDescription): string | undefined {
-  if (node.health === 'offline') return undefined;
-  if (node.systemIdentifier === undefined || node.postmasterStartedAt === undefined) return undefined;
-  return `${node.systemIdentifier} ${node.postmasterStartedAt}`;
+function foreignBecause(node: NodeDescription, identity: Identity): string | undefined {
+  const { systemIdentifier, conflict } = identity;
+  if (conflict !== undefined && isOutOfRecovery(node)) {
+    return `primaries of different clusters answer: system identifiers ${conflict.join(' and ')}`;
+  }
+  if (systemIdentifier === undefined || node.systemIdentifier === systemIdentifier) return undefined;
+  if (node.systemIdentifier !== undefined) {
+    return `system identifier ${node.systemIdentifier}, but this cluster is ${systemIdentifier}`;
+  }
+  // One that has answered and does not tell may be anybody's.
+  return identity.pinned && node.rttMs !== undefined
+    ? `it does not tell its system identifier, and only ${systemIdentifier} is believed`
+    : undefined;
 }
 
 /** The node whose position the standbys' lag is measured against. */
-export function currentPrimary(nodes: readonly NodeDescription[]): NodeDescription | undefined {
+function currentPrimary(nodes: readonly NodeDescription[]): NodeDescription | undefined {
   return nodes.find(
     (node) =>
-      isOutOfRecovery(node) &&
+      mayBePrimary(node) &&
       node.health !== 'offline' &&
       node.standing === 'current' &&
       node.aliasOf === undefined &&
       node.timeline !== undefined,
   );
-}
-
-function withLag(nodes: readonly NodeDescription[]): NodeDescription[] {
-  const primary = currentPrimary(nodes);
-  return nodes.map((node) => {
-    const lag = lagOf(node, primary);
-    if (node.lag.bytes === lag.bytes && node.lag.ms === lag.ms) return node;
-    return Object.freeze({ ...node, lag: Object.freeze(lag) });
-  });
-}
-
-/**
- * Bytes against the primary's position: unlike "received minus replayed" this also grows when the WAL receiver is
- * dead. Milliseconds only where bytes are missing: the age of the last replayed transaction grows on an idle primary.
- */
-function lagOf(
-  node: NodeDescription,
-  primary: NodeDescription | undefined,
-): { bytes: number | undefined; ms: number | undefined } {
-  if (node.role !== 'standby' || node.lsn === undefined || primary?.lsn === undefined) {
-    return { bytes: undefined, ms: undefined };
-  }
-  const behind = primary.lsn - node.lsn;
-  const bytes = behind > 0n ? Number(behind) : 0;
-  return { bytes, ms: bytes === 0 ? 0 : node.replayAgeMs };
 }

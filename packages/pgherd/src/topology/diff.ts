@@ -11,14 +11,21 @@ export type TopologyChange =
       readonly before: NodeDescription | undefined;
       readonly after: NodeDescription | undefined;
     }
+  | { readonly kind: 'added'; readonly node: NodeDescription }
+  | { readonly kind: 'removed'; readonly node: NodeDescription }
+  | { readonly kind: 'replaced'; readonly before: string; readonly after: string; readonly adopted: boolean }
   | { readonly kind: 'split-brain'; readonly nodes: readonly NodeDescription[] }
   | { readonly kind: 'foreign'; readonly systemIdentifiers: readonly string[] };
 
 /** What changed, in the order in which it is told. Positions and round trips are no change. */
 export function changesBetween(before: TopologyDescription, after: TopologyDescription): TopologyChange[] {
   const changes: TopologyChange[] = [];
+  for (const node of before.nodes) {
+    if (!after.nodes.some((one) => one.name === node.name)) changes.push({ kind: 'removed', node });
+  }
   for (const node of after.nodes) {
     const old = before.nodes.find((one) => one.name === node.name);
+    if (old === undefined) changes.push({ kind: 'added', node });
     if (old === undefined || old === node) continue;
     if (old.health !== node.health) changes.push({ kind: 'health', before: old, after: node });
     if (old.role !== node.role) changes.push({ kind: 'role', before: old, after: node });
@@ -33,15 +40,39 @@ export function changesBetween(before: TopologyDescription, after: TopologyDescr
   if (after.identityConflict !== undefined && before.identityConflict === undefined) {
     changes.push({ kind: 'foreign', systemIdentifiers: after.identityConflict });
   }
+  const replaced = replacementBetween(before, after);
+  if (replaced !== undefined) changes.push(replaced);
   return changes;
+}
+
+/** Told once: when another system is confirmed in this cluster's place, or when it is adopted. */
+function replacementBetween(
+  before: TopologyDescription,
+  after: TopologyDescription,
+): TopologyChange | undefined {
+  const [old, now] = [before.systemIdentifier, after.systemIdentifier];
+  if (old === undefined) return undefined;
+  if (now !== undefined && now !== old) return { kind: 'replaced', before: old, after: now, adopted: true };
+  const { replacement } = after;
+  if (replacement?.confirmed !== true || before.replacement?.confirmed === true) return undefined;
+  return { kind: 'replaced', before: old, after: replacement.systemIdentifier, adopted: false };
 }
 
 /** Whether a choice of nodes may come out differently on the newer picture. */
 export function affectsRouting(before: TopologyDescription, after: TopologyDescription): boolean {
   if (before.nodes.length !== after.nodes.length || before.startedAt !== after.startedAt) return true;
+  if (before.replacement !== after.replacement) return true;
   return after.nodes.some((node, index) => {
     const old = before.nodes[index];
-    return old === undefined || (old !== node && differs(old, node));
+    return old?.name !== node.name || (old !== node && differs(old, node));
+  });
+}
+
+/** Whether a call that gave a lag limit of its own may find another node now. */
+export function affectsLag(before: TopologyDescription, after: TopologyDescription): boolean {
+  return after.nodes.some((node, index) => {
+    const old = before.nodes[index];
+    return old === undefined || old.lag.bytes !== node.lag.bytes || old.lag.ms !== node.lag.ms;
   });
 }
 
@@ -53,7 +84,12 @@ function differs(old: NodeDescription, node: NodeDescription): boolean {
     old.aliasOf !== node.aliasOf ||
     old.timeline !== node.timeline ||
     old.connectFailure !== node.connectFailure ||
-    old.lag.bytes !== node.lag.bytes ||
-    old.lag.ms !== node.lag.ms
+    old.lagging !== node.lagging ||
+    (old.lag.bytes === undefined) !== (node.lag.bytes === undefined) ||
+    (old.lag.ms === undefined) !== (node.lag.ms === undefined) ||
+    old.zone !== node.zone ||
+    old.tags !== node.tags ||
+    old.readable !== node.readable ||
+    old.promotable !== node.promotable
   );
 }

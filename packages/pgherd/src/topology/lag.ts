@@ -6,20 +6,64 @@ export interface LagLimits {
   readonly maxBytes: number | undefined;
 }
 
+/** Settings of the lag. */
+export interface LagSettings {
+  /** Age at which a position that nobody confirmed says nothing any more, milliseconds. */
+  readonly expireAfterMs: number;
+  readonly lag: LagLimits;
+}
+
 /** Positions that are remembered; at one probe a second and with writes all the time, as many seconds. */
 const MAX_POSITIONS = 64;
 /** A standby that was beyond a limit is within it again below this share, so that it does not flap. */
 const RETURN_SHARE = 0.75;
 
+/** Nodes with their lag, and the positions that it was measured against. */
+export interface Measured {
+  readonly nodes: readonly NodeDescription[];
+  readonly positions: readonly Position[];
+}
+
+/** Measures every standby against `primary`, or against what was last known of one. */
+export function withLag(
+  nodes: readonly NodeDescription[],
+  known: readonly Position[],
+  primary: NodeDescription | undefined,
+  settings: LagSettings,
+): Measured {
+  const positions = withPosition(known, primary);
+  const measured = nodes.map((node) => {
+    const lag = lagOf(node, positions, settings.expireAfterMs);
+    const lagging = node.role === 'standby' && isLagging(lag, settings.lag, node.lagging);
+    const same = node.lag.bytes === lag.bytes && node.lag.ms === lag.ms && node.lagging === lagging;
+    return same ? node : Object.freeze({ ...node, lag, lagging });
+  });
+  return { nodes: measured, positions };
+}
+
 /**
  * The positions with the primary's newest one. An unchanged position is dated anew instead of kept twice: that is what
- * tells an idle primary from a standby that is behind.
+ * tells an idle primary from a standby that is behind. Another primary begins a list of its own.
  */
-export function withPosition(positions: readonly Position[], newest: Position): readonly Position[] {
+export function withPosition(
+  positions: readonly Position[],
+  primary: NodeDescription | undefined,
+): readonly Position[] {
+  if (primary?.lsn === undefined || primary.lsnAt === undefined || primary.timeline === undefined)
+    return positions;
+  const newest = Object.freeze({
+    node: primary.name,
+    timeline: primary.timeline,
+    at: primary.lsnAt,
+    lsn: primary.lsn,
+  });
   const last = positions.at(-1);
-  if (last !== undefined && newest.at <= last.at) return positions;
-  const kept = last !== undefined && last.lsn === newest.lsn ? positions.slice(0, -1) : positions;
-  return Object.freeze([...kept.slice(-(MAX_POSITIONS - 1)), Object.freeze(newest)]);
+  const same = last !== undefined && last.node === newest.node && last.timeline === newest.timeline;
+  // A log that went back is another log: the server was made anew.
+  if (!same || newest.lsn < last.lsn) return Object.freeze([newest]);
+  if (newest.at <= last.at) return positions;
+  const kept = last.lsn === newest.lsn ? positions.slice(0, -1) : positions;
+  return Object.freeze([...kept.slice(-(MAX_POSITIONS - 1)), newest]);
 }
 
 /**
@@ -34,13 +78,12 @@ export function lagOf(standby: NodeDescription, positions: readonly Position[], 
   if (standby.role !== 'standby' || lsn === undefined || lsnAt === undefined || newest === undefined) {
     return UNKNOWN_LAG;
   }
-  if (lsnAt - newest.at > expireAfterMs) return UNKNOWN_LAG;
+  if (Math.abs(lsnAt - newest.at) > expireAfterMs) return UNKNOWN_LAG;
   const behind = newest.lsn - lsn;
   if (behind <= 0n) return NO_LAG;
   const replayed = positions.findLast((position) => position.lsn <= lsn);
   const seenMs = replayed === undefined ? undefined : Math.max(0, Math.max(lsnAt, newest.at) - replayed.at);
-  const ms = smaller(standby.replayAgeMs, seenMs);
-  return Object.freeze({ bytes: Number(behind), ms });
+  return Object.freeze({ bytes: Number(behind), ms: smaller(standby.replayAgeMs, seenMs) });
 }
 
 /** Whether the standby is beyond the limits, given whether it was so before. Unknown lag changes nothing. */

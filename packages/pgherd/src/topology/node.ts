@@ -72,7 +72,22 @@ export function unknownNode(address: NodeAddress, labels: NodeLabels = NO_LABELS
 export interface NodeSettings {
   /** Silence after which a node counts as gone, milliseconds. */
   readonly deadAfterMs: number;
+  /** Age at which a role that nobody confirmed is forgotten, milliseconds. */
+  readonly expireAfterMs: number;
 }
+
+/** What is known besides the node itself. */
+export interface Surroundings {
+  /** When any other node last gave a sign of life; `undefined` where there is no other, or none did. */
+  readonly othersSeenAt: number | undefined;
+  /** Whether there are other nodes at all. */
+  readonly hasOthers: boolean;
+}
+
+const ALONE: Surroundings = Object.freeze({ othersSeenAt: undefined, hasOthers: false });
+
+/** Failures that our own network, or our own process, may be to blame for. */
+const MAYBE_OUR_OWN: ReadonlySet<ConnectFailure> = new Set(['timeout', 'unreachable', 'name-not-found']);
 
 /**
  * The node after one piece of evidence about it. Gives the same object back where the evidence is of an
@@ -82,11 +97,38 @@ export function observeNode(
   node: NodeDescription,
   observation: Observation,
   settings: NodeSettings,
+  surroundings: Surroundings = ALONE,
 ): NodeDescription {
   if (observation.generation < node.generation) return node;
+  const after = transition(node, observation, settings, surroundings);
+  const roleAge = after.roleAt === undefined ? 0 : observation.at - after.roleAt;
+  return after.role !== 'unknown' && roleAge > settings.expireAfterMs ? forgotten(after) : after;
+}
+
+/** Evidence that nobody confirmed for long is none. Which server it is does not age. */
+function forgotten(node: NodeDescription): NodeDescription {
+  return Object.freeze({
+    ...node,
+    role: 'unknown',
+    timeline: undefined,
+    lsn: undefined,
+    lsnAt: undefined,
+    receivedLsn: undefined,
+    replayAgeMs: undefined,
+  });
+}
+
+function transition(
+  node: NodeDescription,
+  observation: Observation,
+  settings: NodeSettings,
+  surroundings: Surroundings,
+): NodeDescription {
   switch (observation.kind) {
     case 'probe-answered':
       return onAnswer(node, observation.facts, observation.askedAt, observation.at);
+    case 'probe-failed':
+      return onFailedProbe(node, observation.at);
     case 'parameters':
       return onParameters(node, observation.inHotStandby, observation.at);
     case 'bytes-received':
@@ -96,7 +138,7 @@ export function observeNode(
     case 'monitor-lost':
       return node;
     case 'connect-failed':
-      return onConnectFailure(node, observation);
+      return onConnectFailure(node, observation, settings, surroundings);
     default:
       return observation satisfies never;
   }
@@ -121,14 +163,15 @@ function onAnswer(node: NodeDescription, facts: ProbeFacts, askedAt: number, at:
   };
   // The facts were true at some moment after the question: evidence received since then is newer.
   if (node.roleAt !== undefined && askedAt < node.roleAt) {
-    return Object.freeze({ ...alive, ...identified(node, facts) });
+    return Object.freeze({ ...alive, ...identified(node, facts, at) });
   }
-  return Object.freeze({ ...alive, ...believed(node, facts, askedAt) });
+  return Object.freeze({ ...alive, ...believed(node, facts, askedAt, at) });
 }
 
 /** What even an older answer tells where nothing is known yet: which server this is does not depend on its role. */
-function identified(node: NodeDescription, facts: ProbeFacts): Partial<NodeDescription> {
+function identified(node: NodeDescription, facts: ProbeFacts, at: number): Partial<NodeDescription> {
   return {
+    lifeSince: node.lifeSince ?? (facts.postmasterStartedAt === undefined ? undefined : at),
     systemIdentifier: node.systemIdentifier ?? facts.systemIdentifier,
     postmasterStartedAt: node.postmasterStartedAt ?? facts.postmasterStartedAt,
     serverVersion: node.serverVersion ?? facts.serverVersion,
@@ -136,16 +179,24 @@ function identified(node: NodeDescription, facts: ProbeFacts): Partial<NodeDescr
 }
 
 /** What a probe's facts replace in the description. */
-function believed(node: NodeDescription, facts: ProbeFacts, askedAt: number): Partial<NodeDescription> {
+function believed(
+  node: NodeDescription,
+  facts: ProbeFacts,
+  askedAt: number,
+  at: number,
+): Partial<NodeDescription> {
   const restarted = changed(node.postmasterStartedAt, facts.postmasterStartedAt);
   const replaced = changed(node.systemIdentifier, facts.systemIdentifier);
+  const isNewLife = restarted || node.lifeSince === undefined;
   return {
+    lifeSince: isNewLife && facts.postmasterStartedAt !== undefined ? at : node.lifeSince,
     role: roleOf(facts.inRecovery, facts.readOnly),
     roleAt: askedAt,
     systemIdentifier: facts.systemIdentifier ?? (restarted ? undefined : node.systemIdentifier),
     timeline: facts.inRecovery ? undefined : facts.timeline,
     timelineAtLeast: facts.timelineAtLeast,
     lsn: facts.lsn,
+    lsnAt: facts.lsn === undefined ? undefined : askedAt,
     receivedLsn: facts.receivedLsn,
     replayAgeMs: facts.replayAgeMs,
     serverVersion: facts.serverVersion ?? node.serverVersion,
@@ -175,6 +226,19 @@ function onParameters(node: NodeDescription, inHotStandby: boolean | undefined, 
   } satisfies NodeDescription);
 }
 
+/** The server lives, and tells nothing of itself: what was known of it ages. */
+function onFailedProbe(node: NodeDescription, at: number): NodeDescription {
+  const known = node.role !== 'unknown';
+  return Object.freeze({
+    ...node,
+    health: known ? 'ok' : 'suspect',
+    healthReason: known ? undefined : 'answers, but does not tell its role',
+    connectFailure: undefined,
+    seenAt: at,
+    silentSince: undefined,
+  } satisfies NodeDescription);
+}
+
 function onSignOfLife(node: NodeDescription, at: number): NodeDescription {
   // Only a silent node is proven alive by bytes; one that could not be connected to needs a connection.
   if (node.silentSince === undefined || node.health !== 'suspect' || at < node.silentSince) return node;
@@ -182,6 +246,7 @@ function onSignOfLife(node: NodeDescription, at: number): NodeDescription {
     ...node,
     health: 'ok',
     healthReason: undefined,
+    connectFailure: undefined,
     seenAt: at,
     silentSince: undefined,
   });
@@ -210,10 +275,13 @@ function onSilence(
 function onConnectFailure(
   node: NodeDescription,
   observation: Extract<Observation, { kind: 'connect-failed' }>,
+  settings: NodeSettings,
+  surroundings: Surroundings,
 ): NodeDescription {
   // A server without free connections is alive and keeps its role; it can take nothing new for now.
   const alive = observation.failure === 'too-many-connections';
-  const health = alive ? 'suspect' : 'offline';
+  const doubtful = alive || isPerhapsOurOwnFault(node, observation, settings, surroundings);
+  const health = doubtful && node.health !== 'offline' ? 'suspect' : 'offline';
   return Object.freeze({
     ...node,
     health,
@@ -222,4 +290,20 @@ function onConnectFailure(
     serverVersion: observation.serverVersion ?? node.serverVersion,
     generation: health === 'offline' && node.health !== 'offline' ? node.generation + 1 : node.generation,
   } satisfies NodeDescription);
+}
+
+/**
+ * A fresh connection that fails condemns a silent node, unless every other node is silent as well: then it is more likely
+ * that we are cut off, or that we slept, than that all of them died at once. Long silence condemns it all the same.
+ */
+function isPerhapsOurOwnFault(
+  node: NodeDescription,
+  observation: Extract<Observation, { kind: 'connect-failed' }>,
+  settings: NodeSettings,
+  { hasOthers, othersSeenAt }: Surroundings,
+): boolean {
+  if (!hasOthers || !MAYBE_OUR_OWN.has(observation.failure)) return false;
+  const { silentSince } = node;
+  if (silentSince === undefined || observation.at - silentSince >= settings.deadAfterMs) return false;
+  return othersSeenAt === undefined || othersSeenAt <= silentSince;
 }

@@ -1,16 +1,37 @@
 import type { Observation } from '../model/observation.ts';
-import type { NodeAddress, NodeDescription, TopologyDescription } from '../model/topology.ts';
-import { type ArbitrationSettings, arbitrate } from './arbitrate.ts';
-import { type NodeSettings, observeNode, unknownNode } from './node.ts';
+import type {
+  Epoch,
+  NodeAddress,
+  NodeDescription,
+  NodeLabels,
+  TopologyDescription,
+} from '../model/topology.ts';
+import { type ArbitrationSettings, arbitrate, NO_SYSTEM } from './arbitrate.ts';
+import { mayBePrimary } from './identity.ts';
+import {
+  NO_LABELS,
+  type NodeSettings,
+  nodeName,
+  observeNode,
+  type Surroundings,
+  unknownNode,
+} from './node.ts';
 
 /** Settings of all transitions. */
 export interface TopologySettings extends NodeSettings, ArbitrationSettings {}
 
+/** A node that is to be in the picture, and what is said of it. */
+export interface ListedNode {
+  readonly address: NodeAddress;
+  readonly labels: NodeLabels;
+}
+
 /** The topology before anybody was asked. Addresses that name the same node are taken once. */
-export function initialTopology(addresses: readonly NodeAddress[]): TopologyDescription {
+export function initialTopology(listed: readonly (NodeAddress | ListedNode)[]): TopologyDescription {
   const nodes = new Map<string, NodeDescription>();
-  for (const address of addresses) {
-    const node = unknownNode(address);
+  for (const entry of listed) {
+    const { address, labels } = 'address' in entry ? entry : { address: entry, labels: NO_LABELS };
+    const node = unknownNode(address, labels);
     if (!nodes.has(node.name)) nodes.set(node.name, node);
   }
   return Object.freeze({
@@ -21,6 +42,7 @@ export function initialTopology(addresses: readonly NodeAddress[]): TopologyDesc
     floors: Object.freeze({}),
     incumbent: undefined,
     identityConflict: undefined,
+    accepted: undefined,
     leaderHint: undefined,
     positions: Object.freeze([]),
     replacement: undefined,
@@ -42,10 +64,103 @@ export function observe(
   const index = topology.nodes.findIndex((node) => node.name === observation.node);
   const before = topology.nodes[index];
   if (before === undefined) return topology;
-  const after = observeNode(before, observation, settings);
+  const after = observeNode(before, observation, settings, surroundingsOf(before, topology.nodes));
   if (after === before) return topology;
   const nodes = Object.freeze(topology.nodes.map((node, at) => (at === index ? after : node)));
-  return arbitrate({ ...topology, version: topology.version + 1, nodes }, settings);
+  return arbitrate({ ...topology, version: topology.version + 1, nodes }, settings, observation.at);
+}
+
+function surroundingsOf(node: NodeDescription, nodes: readonly NodeDescription[]): Surroundings {
+  let othersSeenAt: number | undefined;
+  for (const other of nodes) {
+    if (other === node || other.seenAt === undefined) continue;
+    othersSeenAt = Math.max(othersSeenAt ?? other.seenAt, other.seenAt);
+  }
+  return { othersSeenAt, hasOthers: nodes.length > 1 };
+}
+
+/**
+ * The topology with exactly these nodes. Who stays keeps what is known of it; who is new, or has moved to another
+ * address, has yet to answer. Floors and the incumbent are remembered: a node that comes back is not a stranger.
+ */
+export function withNodes(
+  topology: TopologyDescription,
+  listed: readonly ListedNode[],
+  leaderHint: string | undefined,
+  settings: TopologySettings,
+  now: number,
+): TopologyDescription {
+  const known = new Map(topology.nodes.map((node) => [node.name, node]));
+  const nodes = new Map<string, NodeDescription>();
+  for (const { address, labels } of listed) {
+    const name = nodeName(address);
+    if (!nodes.has(name)) nodes.set(name, relabelled(known.get(name), address, labels));
+  }
+  const after = Object.freeze([...nodes.values()]);
+  const same =
+    after.length === topology.nodes.length && after.every((node, at) => node === topology.nodes[at]);
+  if (same && leaderHint === topology.leaderHint) return topology;
+  return arbitrate({ ...topology, version: topology.version + 1, leaderHint, nodes: after }, settings, now);
+}
+
+function relabelled(
+  known: NodeDescription | undefined,
+  address: NodeAddress,
+  labels: NodeLabels,
+): NodeDescription {
+  if (known === undefined || known.address.hostaddr !== address.hostaddr) return unknownNode(address, labels);
+  const { zone, promotable, readable, origin } = labels;
+  const same =
+    known.zone === zone &&
+    known.promotable === promotable &&
+    known.readable === readable &&
+    known.origin === origin &&
+    sameTags(known.tags, labels.tags);
+  return same ? known : Object.freeze({ ...known, ...labels });
+}
+
+function sameTags(one: NodeLabels['tags'], other: NodeLabels['tags']): boolean {
+  const names = Object.keys(one);
+  return names.length === Object.keys(other).length && names.every((name) => one[name] === other[name]);
+}
+
+/**
+ * The topology after the user declared `epoch` to be the one to go on with, as after a restore: its system identifier is
+ * the cluster's, and its timeline the floor. What was remembered of higher timelines of nodes that are away is dropped.
+ */
+export function withAcceptedEpoch(
+  topology: TopologyDescription,
+  epoch: Epoch,
+  settings: TopologySettings,
+  now: number,
+): TopologyDescription {
+  const { systemIdentifier, timeline } = epoch;
+  const nodes = topology.nodes.map((node) => {
+    const ours = node.systemIdentifier === undefined || node.systemIdentifier === systemIdentifier;
+    const above = ours && node.timeline !== undefined && node.timeline > timeline;
+    return above ? Object.freeze({ ...node, role: 'unknown' as const, timeline: undefined }) : node;
+  });
+  const floors = { ...topology.floors, [systemIdentifier]: timeline };
+  if ((floors[NO_SYSTEM] ?? 0) > timeline) floors[NO_SYSTEM] = timeline;
+  const accepted = Object.freeze({ systemIdentifier, timeline });
+  const version = topology.version + 1;
+  const replacement = undefined;
+  return arbitrate(
+    { ...topology, version, accepted, replacement, incumbent: undefined, floors, nodes },
+    settings,
+    now,
+  );
+}
+
+/** A reachable node out of recovery above `epoch`: it would fence the epoch again at once, so it has to be stopped first. */
+export function nodeAbove(topology: TopologyDescription, epoch: Epoch): NodeDescription | undefined {
+  return topology.nodes.find(
+    (node) =>
+      node.health === 'ok' &&
+      mayBePrimary(node) &&
+      node.systemIdentifier === epoch.systemIdentifier &&
+      (node.timeline ?? 0) > epoch.timeline,
+  );
 }
 
 /** The topology after a write was handed to `node`: equal claims are decided in favour of the node we wrote to. */
@@ -53,9 +168,10 @@ export function withIncumbent(
   topology: TopologyDescription,
   node: string,
   settings: TopologySettings,
+  now: number,
 ): TopologyDescription {
   if (topology.incumbent === node) return topology;
-  return arbitrate({ ...topology, version: topology.version + 1, incumbent: node }, settings);
+  return arbitrate({ ...topology, version: topology.version + 1, incumbent: node }, settings, now);
 }
 
 /** The description of a node by its name. */

@@ -1,5 +1,5 @@
 import type { NodeDescription } from '../model/topology.ts';
-import { isOutOfRecovery } from './arbitrate.ts';
+import { isOutOfRecovery } from './identity.ts';
 
 /** What happens to the connections of a node after its description changed. */
 export interface Treatment {
@@ -41,7 +41,7 @@ export function treatConnections(
   if (isGone(after) && !isGone(before)) {
     return { ...everything(), reason: after.healthReason ?? 'offline' };
   }
-  if (after.health !== 'ok' && newerPrimaryKnown && isOutOfRecovery(after)) {
+  if (after.health !== 'ok' && newerPrimaryKnown && after.role !== 'standby') {
     return { ...everything(), reason: 'another node became the primary' };
   }
   if (after.health !== 'ok' && after.health !== before.health) {

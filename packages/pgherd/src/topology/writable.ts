@@ -15,6 +15,7 @@ export function isWritable(node: NodeDescription): boolean {
     node.health === 'ok' &&
     node.standing === 'current' &&
     node.aliasOf === undefined &&
+    node.promotable &&
     isTimelineSettled(node)
   );
 }
@@ -27,7 +28,7 @@ export function likelyWriters(before: TopologyDescription, after: TopologyDescri
   if (after.incumbent === undefined || writableNode(after) !== undefined) return [];
   const lost = writableNode(before) !== undefined;
   const likely = after.nodes.filter((node) => {
-    if (node.health !== 'ok' || node.standing !== 'current') return false;
+    if (node.health !== 'ok' || node.standing !== 'current' || !node.promotable) return false;
     if (node.role === 'standby') return lost;
     const old = before.nodes.find((one) => one.name === node.name);
     return node.role === 'primary' && old?.role === 'standby';

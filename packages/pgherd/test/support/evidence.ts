@@ -117,7 +117,14 @@ export function bytes(letter: string, { at, generation = 0 }: When): Observation
   return { kind: 'bytes-received', node: named(letter), at, generation };
 }
 
-export const SETTINGS: TopologySettings = Object.freeze({ deadAfterMs: 5_000, systemIdentifier: undefined });
+export const SETTINGS: TopologySettings = Object.freeze({
+  deadAfterMs: 5_000,
+  expireAfterMs: 10_000,
+  systemIdentifier: undefined,
+  onClusterReplaced: 'refuse',
+  identityGraceMs: 30_000,
+  lag: Object.freeze({ maxMs: undefined, maxBytes: undefined }),
+});
 
 /** Nodes of these letters, watched since 0. */
 export function watching(letters: string): TopologyDescription {

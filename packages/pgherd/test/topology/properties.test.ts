@@ -92,7 +92,7 @@ function play(
     if (observation !== undefined) picture = observe(picture, observation, settings);
     else {
       const writer = picture.nodes.find(isWritable);
-      if (writer !== undefined) picture = withIncumbent(picture, writer.name, settings);
+      if (writer !== undefined) picture = withIncumbent(picture, writer.name, settings, at);
     }
     look(before, picture);
   }

@@ -674,7 +674,7 @@ const STORIES: readonly Story[] = [
     ],
   },
   {
-    name: 'lag is unknown while no primary is known',
+    name: 'lag is unknown while no primary is known, and measured against a lost one until that has expired',
     letters: 'ab',
     phases: [
       {
@@ -683,6 +683,14 @@ const STORIES: readonly Story[] = [
       },
       {
         see: [answer('a', primaryFacts(), { at: 11 }), connectFailed('a', 'refused', { at: 20 })],
+        nodes: { b: { lag: { bytes: 0, ms: 0 } } },
+      },
+      {
+        see: [answer('b', standbyFacts(), { at: 10_011 })],
+        nodes: { b: { lag: { bytes: 0, ms: 0 } } },
+      },
+      {
+        see: [answer('b', standbyFacts(), { at: 10_012 })],
         nodes: { b: { lag: { bytes: undefined, ms: undefined } } },
       },
     ],
@@ -698,6 +706,11 @@ function told(change: ReturnType<typeof changesBetween>[number]): string {
       return `split-brain ${change.nodes.map(letter).join(', ')}`;
     case 'foreign':
       return `foreign ${change.systemIdentifiers.join(', ')}`;
+    case 'added':
+    case 'removed':
+      return `${change.kind} ${letter(change.node)}`;
+    case 'replaced':
+      return `replaced ${change.before} by ${change.after}${change.adopted ? ', adopted' : ''}`;
     case 'health':
     case 'role':
     case 'standing':
@@ -727,7 +740,7 @@ describe('what is seen and what is then known', () => {
       const before = picture;
       for (const one of phase.see) {
         picture =
-          'wroteTo' in one ? withIncumbent(picture, named(one.wroteTo), all) : after(picture, [one], all);
+          'wroteTo' in one ? withIncumbent(picture, named(one.wroteTo), all, 0) : after(picture, [one], all);
       }
       assertPhase(picture, before, phase);
     }
@@ -740,7 +753,7 @@ describe('what is seen and what is then known', () => {
   it('gives the same picture back where nothing is new', () => {
     const picture = after(watching('ab'), PRIMARY_AND_STANDBY);
     expect(after(picture, [hotStandby('b', true, { at: 99 }), bytes('a', { at: 99 })])).toBe(picture);
-    const written = withIncumbent(picture, named('a'), SETTINGS);
-    expect(withIncumbent(written, named('a'), SETTINGS)).toBe(written);
+    const written = withIncumbent(picture, named('a'), SETTINGS, 100);
+    expect(withIncumbent(written, named('a'), SETTINGS, 100)).toBe(written);
   });
 });

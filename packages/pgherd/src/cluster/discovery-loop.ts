@@ -1,0 +1,133 @@
+import type { Discovery, DiscoveryContext } from '../discovery/port.ts';
+import { PgHerdError } from '../model/errors.ts';
+import type { Clock, Random, Timer } from '../time/port.ts';
+
+/** Pause before an iteration that failed is begun anew, milliseconds; it doubles, and is anything up to that. */
+const RESTART_START_MS = 1_000;
+const RESTART_MAX_MS = 30_000;
+/** Shortest time between two lists that are asked for because the primary was lost, milliseconds. */
+const HINT_PAUSE_MS = 1_000;
+/** Time after which a discovery that told nothing is worth a word, milliseconds. */
+const SILENCE_MS = 10_000;
+
+/** What the loop needs from the cluster. */
+export interface DiscoveryPorts {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly defaultPort: number;
+  /** Takes in a list; throws where it cannot be used. */
+  accept(list: unknown): void;
+  /** Told about every list that could not be had or used. */
+  failed(error: unknown): void;
+}
+
+/**
+ * Iterates over a discovery as long as the cluster lives. What goes wrong there never reaches a call: the last good list
+ * stays in force and the iteration is begun anew.
+ */
+export class DiscoveryLoop {
+  readonly #discovery: Discovery;
+  readonly #ports: DiscoveryPorts;
+  readonly #abort = new AbortController();
+  readonly #pauses = new Set<() => void>();
+  #hintedAt = Number.NEGATIVE_INFINITY;
+  #silence: Timer | undefined;
+
+  constructor(discovery: Discovery, ports: DiscoveryPorts) {
+    this.#discovery = discovery;
+    this.#ports = ports;
+  }
+
+  start(): void {
+    const { clock } = this.#ports;
+    this.#silence = clock.schedule(SILENCE_MS, () => this.#ports.failed(this.#silent()), { ref: false });
+    void this.#run();
+  }
+
+  /** Ends for good. */
+  stop(): void {
+    this.#silence?.cancel();
+    this.#abort.abort(new PgHerdError('PGHERD_CLOSED', 'the cluster is closed'));
+  }
+
+  /** The list of nodes is worth a look now. */
+  hint(): void {
+    const now = this.#ports.clock.now();
+    if (now - this.#hintedAt < HINT_PAUSE_MS) return;
+    this.#hintedAt = now;
+    for (const end of [...this.#pauses]) end();
+  }
+
+  async #run(): Promise<void> {
+    const { random } = this.#ports;
+    let failures = 0;
+    const context = this.#context();
+    while (!this.#abort.signal.aborted) {
+      try {
+        for await (const list of this.#discovery.watch(context)) {
+          if (this.#abort.signal.aborted) return;
+          this.#silence?.cancel();
+          if (this.#take(list)) failures = 0;
+        }
+        return;
+      } catch (error) {
+        if (this.#abort.signal.aborted) return;
+        this.#silence?.cancel();
+        this.#ports.failed(this.#failed(error));
+      }
+      const limit = Math.min(RESTART_MAX_MS, RESTART_START_MS * 2 ** Math.min(failures++, 10));
+      await this.#pause(limit * (0.5 + 0.5 * random.next()));
+    }
+  }
+
+  #take(list: unknown): boolean {
+    try {
+      this.#ports.accept(list);
+      return true;
+    } catch (error) {
+      this.#ports.failed(error);
+      return false;
+    }
+  }
+
+  #context(): DiscoveryContext {
+    const { clock, random, defaultPort } = this.#ports;
+    const pause = (ms: number) => this.#pause(ms);
+    return Object.freeze({ clock, random, defaultPort, signal: this.#abort.signal, pause });
+  }
+
+  #pause(ms: number): Promise<boolean> {
+    const { signal } = this.#abort;
+    if (signal.aborted) return Promise.resolve(false);
+    return new Promise((resolve) => {
+      const end = () => {
+        timer.cancel();
+        this.#pauses.delete(end);
+        signal.removeEventListener('abort', end);
+        resolve(!signal.aborted);
+      };
+      const timer = this.#ports.clock.schedule(ms, end, { ref: false });
+      this.#pauses.add(end);
+      signal.addEventListener('abort', end, { once: true });
+    });
+  }
+
+  #silent(): PgHerdError {
+    const { name } = this.#discovery;
+    return new PgHerdError(
+      'PGHERD_DISCOVERY_FAILED',
+      `${name} has told no list of nodes within ${SILENCE_MS} ms: the nodes of the connection string stay in force.`,
+      { details: { discovery: name } },
+    );
+  }
+
+  #failed(cause: unknown): PgHerdError {
+    if (cause instanceof PgHerdError && cause.code === 'PGHERD_DISCOVERY_FAILED') return cause;
+    const { name } = this.#discovery;
+    const why = cause instanceof Error ? cause.message : String(cause);
+    return new PgHerdError('PGHERD_DISCOVERY_FAILED', `${name} gave no list of nodes: ${why}`, {
+      cause,
+      details: { discovery: name },
+    });
+  }
+}

@@ -1,0 +1,86 @@
+import {
+  AmbiguousPrimaryError,
+  type ErrorCode,
+  ForeignClusterError,
+  NoSuitableNodeError,
+  PgHerdError,
+} from '../model/errors.ts';
+import type { NodeDescription, TopologyDescription } from '../model/topology.ts';
+import type { Demand, Rejection } from '../routing/select.ts';
+import { isLastingFailure } from '../topology/node.ts';
+
+/** What is told of a call that found no node. */
+export interface Vain {
+  readonly demand: Demand;
+  readonly waitedMs: number;
+  readonly rejections: readonly Rejection[];
+  /** What nodes answered to attempts to connect. */
+  readonly cause: unknown;
+}
+
+/** The error of a call that found no node in time: why each does not suit, and what can be done about it. */
+export function noNodeError(topology: TopologyDescription, vain: Vain): PgHerdError {
+  const { demand, waitedMs, rejections, cause } = vain;
+  const list = rejections.map(({ node, reason }) => `${node}: ${reason}`).join('; ');
+  const writes = demand.target === 'read-write' || demand.target === 'primary';
+  const remedy = writes ? remedyFor(topology) : undefined;
+  const target = `No node suits the target "${demand.target}" after ${Math.round(waitedMs)} ms (waitTimeoutMs).`;
+  const sentence = [target, list, remedy].filter((part) => part !== undefined && part !== '').join(' ');
+  const options = { cause, details: { target: demand.target, waitedMs, nodes: rejections } };
+  if (!writes) return new NoSuitableNodeError(sentence, options);
+  if (isForeign(topology)) return new ForeignClusterError(sentence, options);
+  const ambiguous = topology.nodes.some((node) => node.standing === 'ambiguous');
+  return ambiguous
+    ? new AmbiguousPrimaryError(sentence, options)
+    : new NoSuitableNodeError(sentence, options);
+}
+
+function isForeign({ identityConflict, nodes, replacement }: TopologyDescription): boolean {
+  if (identityConflict !== undefined || replacement !== undefined) return true;
+  return nodes.length > 0 && nodes.every((node) => node.standing === 'foreign');
+}
+
+/** The ways out of a state that only somebody who knows more can end. */
+function remedyFor(topology: TopologyDescription): string | undefined {
+  const { identityConflict, nodes, replacement } = topology;
+  if (identityConflict !== undefined) {
+    return `Take the nodes of one of them out of the list, or say which is meant by the option systemIdentifier.`;
+  }
+  if (replacement !== undefined) {
+    const { systemIdentifier } = replacement;
+    return `If this cluster was made anew on purpose: onClusterReplaced: 'adopt', or ${acceptText(systemIdentifier, newest(nodes))}.`;
+  }
+  if (nodes.some((node) => node.standing === 'ambiguous')) {
+    return 'Stop one of the two, or let a discovery name the leader.';
+  }
+  const stale = nodes.find((node) => node.standing === 'stale' && node.promotable && node.health === 'ok');
+  const system = stale?.systemIdentifier ?? topology.systemIdentifier;
+  if (stale === undefined || system === undefined) return undefined;
+  return `If the higher timeline is given up for good: ${acceptText(system, stale.timeline)}.`;
+}
+
+function acceptText(systemIdentifier: string, timeline: number | undefined): string {
+  return `db.acceptEpoch({ systemIdentifier: '${systemIdentifier}', timeline: ${timeline ?? 1} })`;
+}
+
+function newest(nodes: readonly NodeDescription[]): number | undefined {
+  const timelines = nodes.flatMap((node) => node.timeline ?? []);
+  return timelines.length === 0 ? undefined : Math.max(...timelines);
+}
+
+/** The error of every call while no node can ever be used as things are; `undefined` while there is hope. */
+export function hopelessError(topology: TopologyDescription, cause: unknown): PgHerdError | undefined {
+  const { nodes } = topology;
+  if (nodes.length === 0 || !nodes.every((node) => isLastingFailure(node.connectFailure))) return undefined;
+  const list = nodes.map((node) => `${node.name}: ${node.healthReason ?? node.connectFailure}`).join('; ');
+  return new PgHerdError(hopelessCode(nodes), `No node can be used. ${list}`, {
+    cause,
+    details: { nodes: nodes.map((node) => node.name), failure: nodes[0]?.connectFailure },
+  });
+}
+
+function hopelessCode(nodes: readonly NodeDescription[]): ErrorCode {
+  if (nodes.every((node) => node.connectFailure === 'authentication')) return 'PGHERD_AUTHENTICATION_FAILED';
+  if (nodes.every((node) => node.connectFailure === 'server-too-old')) return 'PGHERD_SERVER_TOO_OLD';
+  return 'PGHERD_CONNECT_FAILED';
+}

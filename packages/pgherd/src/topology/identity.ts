@@ -1,0 +1,101 @@
+import type { NodeDescription, Replacement, TopologyDescription } from '../model/topology.ts';
+
+/** Settings of the question which cluster this is. */
+export interface IdentitySettings {
+  /** The only cluster to be believed, where the user pinned it. */
+  readonly systemIdentifier: string | undefined;
+  /** What happens when another system has taken this cluster's place for good. */
+  readonly onClusterReplaced: 'refuse' | 'adopt';
+  /** How long it must have been there, milliseconds. */
+  readonly identityGraceMs: number;
+}
+
+/** Which cluster this is. */
+export interface Identity {
+  readonly systemIdentifier: string | undefined;
+  /** Whether the user fixed it: then who does not tell its system is not believed. */
+  readonly pinned: boolean;
+  /** System identifiers of several systems that each have a primary, before anything was written. */
+  readonly conflict: readonly string[] | undefined;
+  readonly replacement: Replacement | undefined;
+}
+
+/** Whether the node says that it is out of recovery. */
+export function isOutOfRecovery(node: NodeDescription): boolean {
+  return node.role === 'primary' || node.role === 'primary-read-only';
+}
+
+/** Whether the node says that it is the primary, and may be it. One promoted only to look into the past is nobody's. */
+export function mayBePrimary(node: NodeDescription): boolean {
+  return node.promotable && isOutOfRecovery(node);
+}
+
+/**
+ * Before anything was written, the system that has a primary is the cluster; two such systems are a conflict that
+ * only the user can settle. Once writes have been sent the identity stays, until the user says otherwise or another
+ * system has taken the place of all nodes and may be adopted.
+ */
+export function decideIdentity(
+  topology: TopologyDescription,
+  nodes: readonly NodeDescription[],
+  settings: IdentitySettings,
+  now: number,
+): Identity {
+  const pinned = settings.systemIdentifier ?? topology.accepted?.systemIdentifier;
+  const written = topology.incumbent === undefined ? undefined : topology.systemIdentifier;
+  const settled = pinned ?? written;
+  if (settled === undefined) return byPrimaries(nodes);
+  const replacement = decideReplacement(topology, nodes, settled, settings, now);
+  const identity = {
+    systemIdentifier: settled,
+    pinned: pinned !== undefined,
+    conflict: undefined,
+    replacement,
+  };
+  const mayAdopt = settings.systemIdentifier === undefined && settings.onClusterReplaced === 'adopt';
+  if (replacement?.confirmed !== true || !mayAdopt) return identity;
+  return { ...identity, systemIdentifier: replacement.systemIdentifier, pinned: false };
+}
+
+function byPrimaries(nodes: readonly NodeDescription[]): Identity {
+  const withPrimary = new Set<string>();
+  const seen = new Map<string, number>();
+  for (const node of nodes) {
+    if (node.systemIdentifier === undefined) continue;
+    seen.set(node.systemIdentifier, (seen.get(node.systemIdentifier) ?? 0) + 1);
+    if (mayBePrimary(node)) withPrimary.add(node.systemIdentifier);
+  }
+  const open = { pinned: false, replacement: undefined };
+  if (withPrimary.size > 1) {
+    return { ...open, systemIdentifier: undefined, conflict: Object.freeze([...withPrimary].sort()) };
+  }
+  const [only] = withPrimary;
+  return { ...open, systemIdentifier: only ?? mostFrequent(seen), conflict: undefined };
+}
+
+function mostFrequent(counts: ReadonlyMap<string, number>): string | undefined {
+  let best: string | undefined;
+  for (const [name, count] of counts) {
+    if (best === undefined || count > (counts.get(best) ?? 0)) best = name;
+  }
+  return best;
+}
+
+/** Another system counts as a replacement only where every single node is its: one that is merely away may be ours. */
+function decideReplacement(
+  topology: TopologyDescription,
+  nodes: readonly NodeDescription[],
+  systemIdentifier: string,
+  settings: IdentitySettings,
+  now: number,
+): Replacement | undefined {
+  const found = new Set(nodes.map((node) => node.systemIdentifier));
+  const [only] = found;
+  if (found.size !== 1 || only === undefined || only === systemIdentifier) return undefined;
+  if (!nodes.some((node) => node.health === 'ok')) return topology.replacement;
+  const before = topology.replacement?.systemIdentifier === only ? topology.replacement : undefined;
+  const since = before?.since ?? now;
+  const confirmed = now - since >= settings.identityGraceMs;
+  if (before !== undefined && before.confirmed === confirmed) return before;
+  return Object.freeze({ systemIdentifier: only, since, confirmed });
+}
