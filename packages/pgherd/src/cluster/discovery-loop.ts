@@ -1,4 +1,4 @@
-import type { Discovery, DiscoveryContext } from '../discovery/port.ts';
+import type { DiscoveredNode, Discovery, DiscoveryContext } from '../discovery/port.ts';
 import { PgHerdError } from '../model/errors.ts';
 import type { Clock, Random, Timer } from '../time/port.ts';
 
@@ -16,7 +16,7 @@ export interface DiscoveryPorts {
   readonly random: Random;
   readonly defaultPort: number;
   /** Takes in a list; throws where it cannot be used. */
-  accept(list: unknown): void;
+  accept(list: readonly DiscoveredNode[]): void;
   /** Told about every list that could not be had or used. */
   failed(error: unknown): void;
 }
@@ -80,7 +80,7 @@ export class DiscoveryLoop {
     }
   }
 
-  #take(list: unknown): boolean {
+  #take(list: readonly DiscoveredNode[]): boolean {
     try {
       this.#ports.accept(list);
       return true;

@@ -1,12 +1,10 @@
+import { listViolations } from '../discovery/node-list.ts';
 import type { DiscoveredNode } from '../discovery/port.ts';
 import { PgHerdError } from '../model/errors.ts';
 import type { NodeAddress, NodeLabels } from '../model/topology.ts';
 import { NO_LABELS, nodeName } from '../topology/node.ts';
 import type { ListedNode } from '../topology/topology.ts';
 import type { NodeOptions } from './options.ts';
-
-/** Most nodes that a list may have: more is a mistake, and each costs a connection. */
-export const MAX_NODES = 1_024;
 
 /** What the user says of single nodes, by name. */
 export type NodeOptionsByName = Readonly<Record<string, NodeOptions>>;
@@ -33,34 +31,25 @@ export interface ListContext {
 }
 
 /**
- * Reads a list of discovery, which is input like any other. Nodes that are named twice are taken once.
+ * Reads a list of discovery, which is input like any other.
  * @throws PgHerdError `PGHERD_DISCOVERY_FAILED` where the list cannot be used; then none of it is.
  */
-export function readNodeList(list: unknown, context: ListContext): NodeList {
-  if (!Array.isArray(list)) throw unusable(context, `it is ${shown(list)}, but must be an array of nodes`);
-  if (list.length === 0) throw unusable(context, 'it is empty');
-  if (list.length > MAX_NODES)
-    throw unusable(context, `it has ${list.length} nodes, but at most ${MAX_NODES} are allowed`);
-  const nodes = new Map<string, ListedNode>();
-  const leaders = new Set<string>();
-  for (const [index, entry] of list.entries()) {
-    const problem = problemOf(entry);
-    if (problem !== undefined) throw unusable(context, `node ${index} ${problem}`);
-    const node = entry as DiscoveredNode;
-    const address = addressOf(node, context.defaultPort);
-    const name = nodeName(address);
-    if (node.leader === true) leaders.add(name);
-    if (!nodes.has(name)) nodes.set(name, { address, labels: discoveredLabels(node, address, context) });
-  }
-  if (leaders.size > 1)
-    throw unusable(context, `it names ${leaders.size} leaders: ${[...leaders].join(', ')}`);
-  const [leader] = leaders;
-  return { nodes: [...nodes.values()], leader };
+export function readNodeList(list: readonly DiscoveredNode[], context: ListContext): NodeList {
+  const violations = listViolations(list, context.defaultPort);
+  if (violations.length > 0) throw unusable(context, violations);
+  const addresses = list.map((node) => addressOf(node, context.defaultPort));
+  const nodes = list.flatMap((node, index) => {
+    const address = addresses[index];
+    return address === undefined ? [] : [{ address, labels: discoveredLabels(node, address, context) }];
+  });
+  const leader = addresses[list.findIndex((node) => node.leader === true)];
+  return { nodes, leader: leader === undefined ? undefined : nodeName(leader) };
 }
 
-function addressOf({ host, port, hostaddr }: DiscoveredNode, defaultPort: number): NodeAddress {
+function addressOf(node: DiscoveredNode, defaultPort: number): NodeAddress {
+  const { host, hostaddr, port = defaultPort, serverName } = node;
   const transport = host.startsWith('/') || host.startsWith('@') ? 'unix' : 'tcp';
-  return { host, port: port ?? defaultPort, transport, ...(hostaddr === undefined ? {} : { hostaddr }) };
+  return { host, port, transport, hostaddr, serverName };
 }
 
 function discoveredLabels(node: DiscoveredNode, address: NodeAddress, context: ListContext): NodeLabels {
@@ -87,53 +76,10 @@ function labelsOf(address: NodeAddress, labels: NodeLabels, options: NodeOptions
   };
 }
 
-/** What is wrong with an entry of a list. */
-function problemOf(entry: unknown): string | undefined {
-  if (typeof entry !== 'object' || entry === null || Array.isArray(entry)) {
-    return `is ${shown(entry)}, but must be an object with a host`;
-  }
-  const { host, hostaddr, port, zone, tags, promotable, readable, leader } = entry as Record<string, unknown>;
-  if (!isText(host) || /[\s\0]/.test(host)) return `has the host ${shown(host)}, but must name one`;
-  if (hostaddr !== undefined && !isText(hostaddr))
-    return `has the hostaddr ${shown(hostaddr)}, but must have an IP address`;
-  if (port !== undefined && !isPort(port))
-    return `(${host}) has the port ${shown(port)}, but must have one of 1 to 65535`;
-  if (zone !== undefined && !isText(zone))
-    return `(${host}) has the zone ${shown(zone)}, but must have a text`;
-  if (tags !== undefined && !isTags(tags)) return `(${host}) has tags that are no object of texts`;
-  for (const [name, value] of Object.entries({ promotable, readable, leader })) {
-    if (value !== undefined && typeof value !== 'boolean')
-      return `(${host}) has ${name} ${shown(value)}, but must have true or false`;
-  }
-  return undefined;
-}
-
-function isText(value: unknown): value is string {
-  return typeof value === 'string' && value !== '' && value.length <= 1_024;
-}
-
-function isPort(value: unknown): boolean {
-  return Number.isInteger(value) && Number(value) >= 1 && Number(value) <= 65_535;
-}
-
-function isTags(value: unknown): boolean {
-  return (
-    typeof value === 'object' &&
-    value !== null &&
-    Object.values(value).every((tag) => typeof tag === 'string')
-  );
-}
-
-function shown(value: unknown): string {
-  if (typeof value === 'string') return JSON.stringify(value.slice(0, 80));
-  if (typeof value === 'object' && value !== null) return Array.isArray(value) ? 'an array' : 'an object';
-  return String(value);
-}
-
-function unusable({ discovery }: ListContext, problem: string): PgHerdError {
+function unusable({ discovery }: ListContext, violations: readonly string[]): PgHerdError {
   return new PgHerdError(
     'PGHERD_DISCOVERY_FAILED',
-    `The list of nodes from ${discovery} cannot be used: ${problem}. The last good one stays in force.`,
-    { details: { discovery } },
+    `The list of nodes from ${discovery} cannot be used, the last good one stays in force: ${violations.join('; ')}.`,
+    { details: { discovery, violations } },
   );
 }

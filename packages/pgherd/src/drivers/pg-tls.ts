@@ -33,10 +33,11 @@ async function fileOf(path: string | undefined): Promise<string | undefined> {
 
 /**
  * Node's TLS options for a request. What is verified was decided with the connection string; the name is checked
- * against `host`, also where `hostaddr` is what we connect to.
+ * against `serverName`, else `host`, also where `hostaddr` is what we connect to.
  */
 export async function tlsOptions(request: TlsRequest, address: NodeAddress): Promise<ConnectionOptions> {
   const shown = request.certMode === 'allow';
+  const name = address.serverName ?? address.host;
   const [ca, crl, cert, key] = await Promise.all([
     request.rootCert === 'system' ? undefined : fileOf(request.rootCert),
     fileOf(request.crl),
@@ -46,14 +47,14 @@ export async function tlsOptions(request: TlsRequest, address: NodeAddress): Pro
   const options: ConnectionOptions = {
     rejectUnauthorized: request.verify !== 'none',
     checkServerIdentity: (_host: string, certificate: PeerCertificate) =>
-      request.verify === 'full' ? checkServerIdentity(address.host, certificate) : undefined,
+      request.verify === 'full' ? checkServerIdentity(name, certificate) : undefined,
   };
   if (ca !== undefined) options.ca = ca;
   if (crl !== undefined) options.crl = crl;
   if (cert !== undefined) options.cert = cert;
   if (key !== undefined) options.key = key;
   if (request.keyPassword !== undefined) options.passphrase = request.keyPassword.reveal();
-  if (request.sni && isIP(address.host) === 0) options.servername = address.host;
+  if (request.sni && isIP(name) === 0) options.servername = name;
   const minVersion = tlsVersion(request.minVersion);
   const maxVersion = tlsVersion(request.maxVersion);
   if (minVersion !== undefined) options.minVersion = minVersion;

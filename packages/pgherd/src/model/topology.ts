@@ -7,6 +7,8 @@ export interface NodeAddress {
   readonly host: string;
   /** IP address to connect to instead of resolving `host`; `host` still names the server for TLS and passwords. */
   readonly hostaddr?: string | undefined;
+  /** Name that the server's certificate must show, where `host` is an address that only DNS knows of. Default: `host`. */
+  readonly serverName?: string | undefined;
   readonly port: number;
   readonly transport: 'tcp' | 'unix';
 }

@@ -7,9 +7,9 @@ export function withAliases(nodes: readonly NodeDescription[]): NodeDescription[
   return nodes.map((node) => {
     const identity = serverIdentity(node);
     const first = identity === undefined ? undefined : firstOf.get(identity);
-    if (identity !== undefined && first === undefined) firstOf.set(identity, node.name);
     const other = node.aliasOf === undefined ? undefined : settled.get(node.aliasOf);
     const aliasOf = first ?? (mayStillBeAlias(node, other) ? node.aliasOf : undefined);
+    if (identity !== undefined && first === undefined) firstOf.set(identity, aliasOf ?? node.name);
     const known = node.aliasOf === aliasOf ? node : Object.freeze({ ...node, aliasOf });
     settled.set(known.name, known);
     return known;

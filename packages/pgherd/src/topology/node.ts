@@ -100,13 +100,13 @@ export function observeNode(
   surroundings: Surroundings = ALONE,
 ): NodeDescription {
   if (observation.generation < node.generation) return node;
-  const after = transition(node, observation, settings, surroundings);
-  const roleAge = after.roleAt === undefined ? 0 : observation.at - after.roleAt;
-  return after.role !== 'unknown' && roleAge > settings.expireAfterMs ? forgotten(after) : after;
+  const after = transition(aged(node, observation.at, settings), observation, settings, surroundings);
+  return aged(after, observation.at, settings);
 }
 
 /** Evidence that nobody confirmed for long is none. Which server it is does not age. */
-function forgotten(node: NodeDescription): NodeDescription {
+function aged(node: NodeDescription, now: number, { expireAfterMs }: NodeSettings): NodeDescription {
+  if (node.role === 'unknown' || node.roleAt === undefined || now - node.roleAt <= expireAfterMs) return node;
   return Object.freeze({
     ...node,
     role: 'unknown',

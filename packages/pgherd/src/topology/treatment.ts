@@ -41,7 +41,9 @@ export function treatConnections(
   if (isGone(after) && !isGone(before)) {
     return { ...everything(), reason: after.healthReason ?? 'offline' };
   }
-  if (after.health !== 'ok' && newerPrimaryKnown && after.role !== 'standby') {
+  // What it was may have expired meanwhile; one that never told is not known to have been the primary.
+  const maybePrimary = after.role !== 'standby' && after.roleAt !== undefined;
+  if (after.health !== 'ok' && newerPrimaryKnown && maybePrimary) {
     return { ...everything(), reason: 'another node became the primary' };
   }
   if (after.health !== 'ok' && after.health !== before.health) {
