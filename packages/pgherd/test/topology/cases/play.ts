@@ -1,0 +1,194 @@
+import type { NodeDescription, TopologyDescription } from '../../../src/model/topology.ts';
+import { selectNodes } from '../../../src/routing/select.ts';
+import { changesBetween, type TopologyChange } from '../../../src/topology/diff.ts';
+import { NO_LABELS } from '../../../src/topology/node.ts';
+import {
+  findNode,
+  initialTopology,
+  type ListedNode,
+  nodeAbove,
+  observe,
+  startedTopology,
+  withAcceptedEpoch,
+  withIncumbent,
+  withNodes,
+} from '../../../src/topology/topology.ts';
+import { type Treatment, treatConnections } from '../../../src/topology/treatment.ts';
+import { isWritable, likelyWriters, writableNode } from '../../../src/topology/writable.ts';
+import { addressOf } from '../../support/evidence.ts';
+import { type AskedFor, type Step, SYSTEMS, type TransitionCase, type TreatmentWord } from './format.ts';
+
+/** All that was seen to happen while steps were taken. */
+export interface Played {
+  readonly topology: TopologyDescription;
+  readonly events: readonly string[];
+  readonly connections: Readonly<Record<string, readonly TreatmentWord[]>>;
+  /** Letters of nodes that were made ready, in order, each as often as it was. */
+  readonly prepares: string;
+}
+
+/** The picture before the first phase. */
+export function beginning(one: TransitionCase): TopologyDescription {
+  return startedTopology(initialTopology([...one.letters].map((letter) => listed(letter, one))), 0);
+}
+
+function listed(letter: string, { labels }: TransitionCase): ListedNode {
+  return { address: addressOf(letter), labels: { ...NO_LABELS, ...labels[letter] } };
+}
+
+/** Takes the steps as the cluster would: each gives a new picture, then connections are treated and changes told. */
+export function play(
+  start: TopologyDescription,
+  steps: readonly Step[],
+  one: TransitionCase,
+  { copies = 1 }: { readonly copies?: number } = {},
+): Played {
+  let topology = start;
+  const events: string[] = [];
+  const connections: Record<string, TreatmentWord[]> = {};
+  let prepares = '';
+  for (const step of steps) {
+    const act = resolved(topology, step, one);
+    for (let copy = 0; copy < copies; copy += 1) {
+      const before = topology;
+      topology = act(before);
+      assertSound(before, topology, one);
+      events.push(...changesBetween(before, topology).map(told));
+      for (const [letter, word] of treatments(before, topology)) {
+        connections[letter] = [...(connections[letter] ?? []), word];
+      }
+      prepares += likelyWriters(before, topology).map(letterOf).join('');
+    }
+  }
+  return { topology, events, connections, prepares };
+}
+
+/** What a step does to a picture. Evidence is of the life that the node is in now, unless the line says of which. */
+function resolved(
+  now: TopologyDescription,
+  step: Step,
+  one: TransitionCase,
+): (topology: TopologyDescription) => TopologyDescription {
+  const { settings } = one;
+  switch (step.kind) {
+    case 'observe': {
+      const generation = step.generation ?? findNode(now, step.observation.node)?.generation ?? 0;
+      return (topology) => observe(topology, { ...step.observation, generation }, settings);
+    }
+    case 'wrote': {
+      assertMayWrite(now, step.node, step.line, one);
+      return (topology) => withIncumbent(topology, step.node, settings, step.at);
+    }
+    case 'accepts': {
+      const above = nodeAbove(now, step.epoch);
+      if (above !== undefined) throw new Error(`"${step.line}": refused, ${above.name} is above it`);
+      return (topology) => withAcceptedEpoch(topology, step.epoch, settings, step.at);
+    }
+    case 'lists': {
+      const nodes = [...step.letters].map((letter) => {
+        const node = listed(letter, one);
+        const promotable = step.promotable?.includes(letter) ?? node.labels.promotable;
+        return { ...node, labels: { ...node.labels, promotable } };
+      });
+      return (topology) => withNodes(topology, nodes, step.leader, settings, step.at);
+    }
+    default:
+      return step satisfies never;
+  }
+}
+
+/** With fencing that only reports, writes also go where they should not. */
+function assertMayWrite(now: TopologyDescription, name: string, line: string, one: TransitionCase): void {
+  const node = findNode(now, name);
+  if (one.fencing === 'report' || (node !== undefined && isWritable(node))) return;
+  throw new Error(`"${line}": the cluster would not have written there`);
+}
+
+function treatments(
+  before: TopologyDescription,
+  after: TopologyDescription,
+): readonly (readonly [string, TreatmentWord])[] {
+  const writable = writableNode(after);
+  return after.nodes.flatMap((node) => {
+    const newerPrimaryKnown = writable !== undefined && writable.name !== node.name;
+    const treatment = treatConnections(findNode(before, node.name) ?? node, node, newerPrimaryKnown);
+    const word = wordFor(treatment);
+    return word === undefined ? [] : [[letterOf(node.name), word] as const];
+  });
+}
+
+/** What holds for every picture of every case, whatever it is about. */
+function assertSound(before: TopologyDescription, after: TopologyDescription, one: TransitionCase): void {
+  const writable = after.nodes.filter(isWritable);
+  if (writable.length > 1) {
+    throw new Error(`${writable.map((node) => node.name).join(' and ')} may both be written to`);
+  }
+  for (const { name, timeline, systemIdentifier, standing } of writable) {
+    const floor = Math.max(after.floor ?? 0, after.floors[systemIdentifier ?? ''] ?? 0);
+    if (timeline !== undefined && timeline < floor)
+      throw new Error(`${name} may be written to below ${floor}`);
+    if (standing !== 'current') throw new Error(`${name} is ${standing} and may be written to`);
+  }
+  if (after !== before && after.version <= before.version) throw new Error('the version did not grow');
+  const pinned = one.settings.systemIdentifier;
+  if (pinned !== undefined && writable.some((node) => (node.systemIdentifier ?? pinned) !== pinned)) {
+    throw new Error('another system than the pinned one may be written to');
+  }
+}
+
+/** Tiers as letters: `s pnr`. */
+export function tiersFor(
+  topology: TopologyDescription,
+  asked: AskedFor,
+  context: { readonly writesOpen: boolean; readonly fencing: 'strict' | 'report' },
+): string {
+  const { tiers } = selectNodes(topology, asked, context);
+  return tiers.map((tier) => tier.map((node) => letterOf(node.name)).join('')).join(' ');
+}
+
+/** A change in the words of `events`. */
+export function told(change: TopologyChange): string {
+  const letter = (node: NodeDescription | undefined) => (node === undefined ? 'none' : letterOf(node.name));
+  switch (change.kind) {
+    case 'primary':
+      return `primary ${letter(change.before)} → ${letter(change.after)}`;
+    case 'split-brain':
+      return `split-brain ${change.nodes.map(letter).join(' ')}`;
+    case 'foreign':
+      return `foreign ${change.systemIdentifiers.map(systemName).join(' ')}`;
+    case 'added':
+    case 'removed':
+      return `${change.kind} ${letter(change.node)}`;
+    case 'replaced': {
+      const systems = `${systemName(change.before)} → ${systemName(change.after)}`;
+      return `replaced ${systems}, ${change.adopted ? 'adopted' : 'refused'}`;
+    }
+    case 'health':
+    case 'role':
+    case 'standing': {
+      const { kind, before, after } = change;
+      return `${kind} ${letter(after)}: ${before[kind]} → ${after[kind]}`;
+    }
+    default:
+      return change satisfies never;
+  }
+}
+
+/** The letter of a node by its name. */
+export function letterOf(name: string): string {
+  return name.charAt(0);
+}
+
+function systemName(identifier: string): string {
+  return Object.keys(SYSTEMS).find((name) => SYSTEMS[name] === identifier) ?? identifier;
+}
+
+/** The treatment in one word; `undefined` where everything stays. */
+function wordFor(treatment: Treatment): TreatmentWord | undefined {
+  const { evict, redirectWaiters, destroyReads, destroyAll } = treatment;
+  if (destroyAll) return 'destroy';
+  if (destroyReads) return evict ? 'reads-move-idle-close' : 'reads-move';
+  if (evict) return 'drain';
+  if (redirectWaiters) throw new Error('no word for a treatment that only redirects');
+  return undefined;
+}
