@@ -291,6 +291,7 @@ export class Herd<C> {
       opened: (node, durationMs) => this.events.emit('connection:opened', { node, durationMs }),
       failed: (node, error) => this.events.emit('connection:failed', { node, error }),
       closed: (node, reason) => this.events.emit('connection:closed', { node, reason }),
+      warned: (message) => this.events.emit('cluster:warned', { message }),
     });
     return runtime;
   }

@@ -1,11 +1,13 @@
-import type { ConnectionListener, ConnectRequest, DriverConnection } from '../driver/port.ts';
+import type { ConnectionListener, DriverConnection } from '../driver/port.ts';
 import { PgHerdError } from '../model/errors.ts';
 import type { NodeDescription } from '../model/topology.ts';
 import { type MonitorPorts, NodeMonitor } from '../monitor/monitor.ts';
 import { Pool } from '../pool/pool.ts';
 import type { NodeLoad } from '../routing/policies.ts';
 import { watchdog } from '../time/watchdog.ts';
+import type { ProbeSettings } from '../topology/probe-plan.ts';
 import type { Treatment } from '../topology/treatment.ts';
+import { Connector } from './connector.ts';
 import { InFlight } from './in-flight.ts';
 import { type Access, Session, sessionListener } from './session.ts';
 import type { ClusterSettings } from './settings.ts';
@@ -20,12 +22,12 @@ export interface RuntimePorts<C> {
   opened(node: string, durationMs: number): void;
   failed(node: string, error: unknown): void;
   closed(node: string, reason: string): void;
+  /** Something worth knowing that nobody asked for. */
+  warned(message: string): void;
 }
 
 /** Time a goodbye may take before the socket is destroyed, milliseconds. */
 const GOODBYE_MS = 1_000;
-/** Oldest major version that is supported. */
-export const MIN_SERVER_VERSION = 130_000;
 
 /** The live side of one node: its pool, its monitor, and what runs there. */
 export class NodeRuntime<C> {
@@ -34,6 +36,7 @@ export class NodeRuntime<C> {
   readonly monitor: NodeMonitor;
   readonly inFlight: InFlight;
   readonly #ports: RuntimePorts<C>;
+  readonly #connector: Connector<C>;
   /** Sequence number of the last choice that fell on this node. */
   lastPick = 0;
   answered = 0;
@@ -45,7 +48,14 @@ export class NodeRuntime<C> {
     this.name = name;
     this.#ports = ports;
     const { settings } = ports;
-    this.monitor = new NodeMonitor(name, settings.probe, ports.monitor);
+    this.#connector = new Connector<C>({
+      name,
+      settings,
+      describe: () => ports.describe(),
+      outdated: (reason) => this.pool.evict(reason),
+      warned: (message) => ports.warned(message),
+    });
+    this.monitor = new NodeMonitor(name, probeSettings(settings, this.#connector), ports.monitor);
     this.inFlight = new InFlight(settings.clock, () => this.monitor.hint());
     this.pool = new Pool<Session<C>>(
       settings.pool,
@@ -103,7 +113,7 @@ export class NodeRuntime<C> {
 
   /** Opens a connection for the monitor, outside the pool. */
   connectMonitor(listener: ConnectionListener, signal: AbortSignal): Promise<DriverConnection> {
-    return this.#connect(this.#request('read-write', 'monitor'), listener, signal);
+    return this.#connector.connectMonitor(listener, signal);
   }
 
   stop(): void {
@@ -139,7 +149,7 @@ export class NodeRuntime<C> {
       },
     });
     try {
-      const connection = await this.#connect(this.#request(access, undefined), listener, controller.signal);
+      const connection = await this.#connector.connect(access, listener, controller.signal);
       connection.setRef(false);
       session = new Session<C>(this.name, node.generation, connection, access);
       this.#ports.opened(this.name, clock.now() - startedAt);
@@ -152,47 +162,6 @@ export class NodeRuntime<C> {
       timer.cancel();
       poolSignal.removeEventListener('abort', onAbort);
     }
-  }
-
-  async #connect(
-    request: ConnectRequest,
-    listener: ConnectionListener,
-    signal: AbortSignal,
-  ): Promise<DriverConnection<C>> {
-    const connection = await this.#ports.settings.driver.connect(request, listener, signal);
-    const version = majorVersion(connection.parameters.get('server_version'));
-    if (version === undefined || version >= MIN_SERVER_VERSION / 10_000) return connection;
-    connection.destroy();
-    const text = connection.parameters.get('server_version');
-    throw new PgHerdError(
-      'PGHERD_SERVER_TOO_OLD',
-      `${this.name} runs PostgreSQL ${text}; pgherd needs ${MIN_SERVER_VERSION / 10_000} or newer.`,
-      { details: { node: this.name, serverVersion: version * 10_000 } },
-    );
-  }
-
-  #request(access: Access, purpose: 'monitor' | undefined): ConnectRequest {
-    const { settings } = this.#ports;
-    const { plan } = settings;
-    const { address } = this.#ports.describe();
-    const host = plan.hosts.find((one) => one.host === address.host && one.port === address.port);
-    const startup: Record<string, string> = { ...plan.settings };
-    if (plan.options !== undefined) startup['options'] = plan.options;
-    if (plan.searchPath !== undefined) startup['search_path'] = plan.searchPath;
-    if (access === 'read-only') startup['default_transaction_read_only'] = 'on';
-    return {
-      address,
-      user: plan.user,
-      database: plan.database,
-      password: settings.password ?? host?.password,
-      tls: plan.tls,
-      requireAuth: plan.requireAuth,
-      channelBinding: plan.channelBinding,
-      applicationName:
-        purpose === undefined ? settings.applicationName : `${settings.applicationName} ${purpose}`,
-      startup,
-      keepAliveMs: plan.keepalive.enabled ? (plan.keepalive.idleMs ?? 10_000) : undefined,
-    };
   }
 
   /** The other side closed, or the network did: whether the whole node is gone, the monitor finds out at once. */
@@ -218,17 +187,24 @@ export class NodeRuntime<C> {
   }
 }
 
+/** The long poll would keep one of the pooler's few connections to the server for itself; that one is there is learnt late. */
+function probeSettings<C>(settings: ClusterSettings<C>, connector: Connector<C>): ProbeSettings {
+  const { probe } = settings;
+  return Object.freeze({
+    intervalMs: probe.intervalMs,
+    timeoutMs: probe.timeoutMs,
+    get longPoll() {
+      return probe.longPoll && !connector.pooled;
+    },
+  });
+}
+
 function connectTimeout(node: string, waitedMs: number): PgHerdError {
   return new PgHerdError(
     'PGHERD_CONNECT_TIMEOUT',
     `${node} gave no connection within ${Math.round(waitedMs)} ms (connectTimeoutMs).`,
     { details: { node } },
   );
-}
-
-function majorVersion(text: string | undefined): number | undefined {
-  const major = text === undefined ? Number.NaN : Number.parseInt(text, 10);
-  return Number.isNaN(major) ? undefined : major;
 }
 
 /** `work`, or a rejection once it took `ms` milliseconds. */

@@ -1,4 +1,5 @@
 import type { ConnectionListener, DriverConnection, ServerMessage } from '../driver/port.ts';
+import { PooledConnection } from './pooled-connection.ts';
 
 /** Whether a connection may write. A connection for reads refuses a mistaken write instead of running it twice. */
 export type Access = 'read-write' | 'read-only';
@@ -12,6 +13,8 @@ export class Session<C = unknown> {
   /** Generation of the node when the connection was opened. */
   readonly generation: number;
   readonly connection: DriverConnection<C>;
+  /** The same connection where it leads to a pooler: then no setting of the session says whether it may write. */
+  readonly #pooled: PooledConnection<C> | undefined;
   /** Access that a reset of the session brings back. */
   readonly #initialAccess: Access;
   access: Access;
@@ -21,11 +24,14 @@ export class Session<C = unknown> {
   movable = false;
   /** Set when a commit was not acknowledged by a synchronous standby although the server said that it is done. */
   committedLocallyOnly = false;
+  /** Why it is not used again, whatever state it is in; `undefined` while it may be. */
+  retired: string | undefined;
 
   constructor(node: string, generation: number, connection: DriverConnection<C>, access: Access) {
     this.node = node;
     this.generation = generation;
     this.connection = connection;
+    this.#pooled = connection instanceof PooledConnection ? connection : undefined;
     this.#initialAccess = access;
     this.access = access;
   }
@@ -35,9 +41,27 @@ export class Session<C = unknown> {
     if (message.routine === LOCAL_COMMIT_ROUTINE) this.committedLocallyOnly = true;
   }
 
+  /** Whether it can be used so without a round trip. */
+  suits(access: Access): boolean {
+    return this.#pooled !== undefined || this.access === access;
+  }
+
+  /** What it is leased for, from now on. */
+  useFor(access: Access): void {
+    this.use = access;
+    if (this.#pooled === undefined) return;
+    this.access = access;
+    this.#pooled.readOnly = access === 'read-only';
+  }
+
+  /** Whether what it ran last cannot have written, so that running it again does no harm. */
+  get couldNotWrite(): boolean {
+    return this.use === 'read-only' && (this.#pooled?.couldNotWrite ?? true);
+  }
+
   /** Switches between reading and writing: a round trip, needed only where a node serves both. */
   async setAccess(access: Access): Promise<void> {
-    this.use = access;
+    this.useFor(access);
     if (this.access === access) return;
     const value = access === 'read-only' ? 'on' : 'off';
     await this.connection.simple(`SET default_transaction_read_only = ${value}`);

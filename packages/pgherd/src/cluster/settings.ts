@@ -1,7 +1,7 @@
 import type { Discovery } from '../discovery/port.ts';
 import type { Driver } from '../driver/port.ts';
 import type { ConnectionPlan } from '../dsn/index.ts';
-import { InvalidOptionsError, PgHerdError } from '../model/errors.ts';
+import { InvalidOptionsError } from '../model/errors.ts';
 import { TARGETS, type Target } from '../model/names.ts';
 import { Secret } from '../model/secret.ts';
 import { type Logger, silentLogger } from '../observe/logger.ts';
@@ -16,6 +16,7 @@ import type { ProbeSettings } from '../topology/probe-plan.ts';
 import { defaultDriver } from './default-driver.ts';
 import { planFromSurroundings } from './environment.ts';
 import type { ClusterOptions, NodeOptions } from './options.ts';
+import { localSettings } from './pooler.ts';
 import { type OptionValues, validateOptions } from './validate.ts';
 
 /** Options after validation: every value is there, nothing changes any more. */
@@ -64,7 +65,9 @@ export function resolveSettings<C>(options: ClusterOptions<C>): ClusterSettings<
   const random = options.random ?? systemRandom;
   const portRule = values.get('portRule') === 'libpq' ? 'libpq' : 'last-serves-all';
   const plan = planFromSurroundings({ url: options.url ?? '', env: options.env, random, portRule });
-  refusePooler(plan);
+  const pooler = options.pooler ?? plan.pooler;
+  // What a pooler cannot give is told at once where it is known that there is one.
+  if (pooler === true) localSettings(plan);
   const number = (name: string) => Number(values.get(name));
   return Object.freeze({
     plan,
@@ -104,20 +107,11 @@ export function resolveSettings<C>(options: ClusterOptions<C>): ClusterSettings<
     zones: Object.freeze(options.zone === undefined ? [] : [options.zone].flat()),
     nodes: nodeOptions(options, plan),
     discovery: options.discovery,
-    pooler: options.pooler ?? plan.pooler,
+    pooler,
     logger: options.logger ?? silentLogger,
     clock: options.clock ?? systemClock,
     random,
   });
-}
-
-/** A pooler hides the server behind it and takes no session settings: better no connection than a wrong one. */
-function refusePooler(plan: ConnectionPlan): void {
-  if (plan.pooler !== true) return;
-  throw new PgHerdError(
-    'PGHERD_UNSUPPORTED',
-    'pgbouncer=true: poolers in between are not supported yet. Name the PostgreSQL servers themselves in the URL.',
-  );
 }
 
 /** Without discovery the nodes are known by now, and a name that is none of theirs is a mistake. */

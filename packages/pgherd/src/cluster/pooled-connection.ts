@@ -1,0 +1,166 @@
+import type { DriverConnection, DriverResult, TransactionStatus } from '../driver/port.ts';
+import { PgHerdError } from '../model/errors.ts';
+import type { Statement } from '../model/statement.ts';
+import { fromPooler } from './pooler.ts';
+
+/** What a pooled connection needs to know of its node. */
+export interface PooledPorts {
+  /** Whether the node is a standby on the picture of now. */
+  isStandby(): boolean;
+  /** Statement that makes the session's settings for one transaction; empty for none. */
+  readonly settings: string;
+  /** Told about each error that the pooler itself gave. */
+  onPoolerError(): void;
+}
+
+const BEGINS = /^BEGIN\b/;
+
+/**
+ * A connection to a pooler in transaction mode. Behind it each transaction may run in another session of the server, so that
+ * nothing is kept in one: settings are made for each transaction, statements have no names, and a changed session is given up.
+ *
+ * Reads are the delicate part. A read that was lost is run again, which is right only if it cannot have written. On a
+ * direct connection a setting of the session sees to that; here a standby does, and elsewhere `BEGIN READ ONLY`.
+ */
+export class PooledConnection<C> implements DriverConnection<C> {
+  readonly #inner: DriverConnection<C>;
+  readonly #ports: PooledPorts;
+  /** Whether what runs on it for now must not write. */
+  readOnly = false;
+  #guarded = false;
+  #begunOnStandby = false;
+  /** Settles with the statement that was handed over last: the next one must see what it left behind. */
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor(inner: DriverConnection<C>, ports: PooledPorts) {
+    this.#inner = inner;
+    this.#ports = ports;
+  }
+
+  get client(): C {
+    return this.#inner.client;
+  }
+
+  get parameters(): ReadonlyMap<string, string> {
+    return this.#inner.parameters;
+  }
+
+  get status(): TransactionStatus {
+    return this.#inner.status;
+  }
+
+  get dirty(): boolean {
+    return this.#inner.dirty;
+  }
+
+  get closed(): boolean {
+    return this.#inner.closed;
+  }
+
+  get bytesReceived(): number {
+    return this.#inner.bytesReceived;
+  }
+
+  get remoteAddress(): string | undefined {
+    return this.#inner.remoteAddress;
+  }
+
+  /** Whether what was sent last cannot have written: a standby that was promoted meanwhile proves nothing. */
+  get couldNotWrite(): boolean {
+    return this.#guarded || (this.#begunOnStandby && this.#ports.isStandby());
+  }
+
+  query(statement: Statement): Promise<DriverResult> {
+    const anonymous: Statement = statement.name === undefined ? statement : withoutName(statement);
+    return this.#inTurn(() => {
+      const opening = this.#inner.status === 'idle' ? this.#opening() : '';
+      if (opening === '') return this.#sent(this.#inner.query(anonymous));
+      return this.#inTransaction(opening, anonymous);
+    });
+  }
+
+  simple(text: string): Promise<DriverResult> {
+    return this.#inTurn(() => {
+      const opening = this.#inner.status === 'idle' && BEGINS.test(text) ? this.#opening() : '';
+      return this.#sent(this.#inner.simple(opening === '' ? text : `${text}; ${opening}`));
+    });
+  }
+
+  /** The session that was changed is somewhere behind the pooler: only a new connection is clean for sure. */
+  async reset(): Promise<void> {
+    throw new PgHerdError('PGHERD_UNSUPPORTED', 'a session behind a pooler is not reset but given up');
+  }
+
+  setRef(ref: boolean): void {
+    this.#inner.setRef(ref);
+  }
+
+  end(): Promise<void> {
+    return this.#inner.end();
+  }
+
+  destroy(): void {
+    this.#inner.destroy();
+  }
+
+  #inTurn(run: () => Promise<DriverResult>): Promise<DriverResult> {
+    const answer = this.#last.then(run);
+    this.#last = answer.catch(() => undefined);
+    return answer;
+  }
+
+  /** What has to be said at the beginning of a transaction that starts now. */
+  #opening(): string {
+    const standby = this.#ports.isStandby();
+    this.#begunOnStandby = standby;
+    this.#guarded = this.readOnly && !standby;
+    const parts = [this.#guarded ? 'SET TRANSACTION READ ONLY' : '', this.#ports.settings];
+    return parts.filter((part) => part !== '').join('; ');
+  }
+
+  async #inTransaction(opening: string, statement: Statement): Promise<DriverResult> {
+    try {
+      await this.#sent(this.#inner.simple(`BEGIN; ${opening}`));
+    } catch (error) {
+      await this.#rollBack();
+      throw this.#inner.closed ? lostBefore(error) : error;
+    }
+    let result: DriverResult;
+    try {
+      result = await this.#sent(this.#inner.query(statement));
+    } catch (error) {
+      await this.#rollBack();
+      throw error;
+    }
+    await this.#sent(this.#inner.simple('COMMIT'));
+    return result;
+  }
+
+  async #rollBack(): Promise<void> {
+    if (this.#inner.closed || this.#inner.status === 'idle') return;
+    await this.#inner.simple('ROLLBACK').catch(() => this.#inner.destroy());
+  }
+
+  async #sent(answer: Promise<DriverResult>): Promise<DriverResult> {
+    try {
+      return await answer;
+    } catch (error) {
+      const told = fromPooler(error);
+      if (told !== error) this.#ports.onPoolerError();
+      throw told;
+    }
+  }
+}
+
+function withoutName(statement: Statement): Statement {
+  const { name: _name, ...anonymous } = statement;
+  return anonymous;
+}
+
+function lostBefore(cause: unknown): PgHerdError {
+  return new PgHerdError(
+    'PGHERD_CONNECTION_LOST',
+    'The connection was lost before the statement was sent, at the BEGIN around it.',
+    { cause },
+  );
+}
