@@ -5,9 +5,8 @@ import type { NodeDescription, TopologyDescription } from '../model/topology.ts'
 import { classifyError, connectFailureOf } from '../retry/classify.ts';
 import type { Clock, Random, Timer } from '../time/port.ts';
 import { watchdog } from '../time/watchdog.ts';
-import { BURST_START_MS, type ProbeSettings, planProbe } from '../topology/probe-plan.ts';
+import { BURST_START_MS, type ProbePlan, type ProbeSettings, planProbe } from '../topology/probe-plan.ts';
 import { findNode } from '../topology/topology.ts';
-import { writableNode } from '../topology/writable.ts';
 import { longPollText, PROBES, parseFacts, SOURCE_MISSING } from './probe.ts';
 
 /** What a monitor needs from the cluster around it. */
@@ -55,7 +54,6 @@ export class NodeMonitor {
   #link: Link | undefined;
   #abort = new AbortController();
   #failures = 0;
-  #probesWithoutPrimary = 0;
   #probeLevel = 0;
   #longPollWorks = true;
   #hinted = false;
@@ -157,10 +155,8 @@ export class NodeMonitor {
     const topology = this.#ports.topology();
     const node = findNode(topology, this.#node);
     if (node === undefined) return { kind: 'probe', afterMs: this.#settings.intervalMs } as const;
-    if (writableNode(topology) !== undefined) this.#probesWithoutPrimary = 0;
     return planProbe(node, topology, this.#settings, {
       failures: this.#failures,
-      probesWithoutPrimary: this.#probesWithoutPrimary,
       primaryLostAt: this.#ports.primaryLostAt(),
       connected: this.#link !== undefined,
       longPollWorks: this.#longPollWorks,
@@ -171,10 +167,9 @@ export class NodeMonitor {
 
   async #ask(): Promise<void> {
     const link = this.#link ?? (await this.#connect());
-    this.#probesWithoutPrimary++;
     const plan = this.#plan();
     const waitsForPromotion = plan.kind === 'long-poll' && this.#waiters.length === 0;
-    if (waitsForPromotion) await this.#longPoll(link, plan.boundMs);
+    if (waitsForPromotion) await this.#longPoll(link, plan);
     if (this.#link === link) await this.#probe(link);
   }
 
@@ -259,9 +254,9 @@ export class NodeMonitor {
     return findNode(this.#ports.topology(), this.#node);
   }
 
-  async #longPoll(link: Link, boundMs: number): Promise<void> {
+  async #longPoll(link: Link, { boundMs, stepMs }: LongPoll): Promise<void> {
     try {
-      await this.#answered(link, longPollText(boundMs), boundMs + this.#settings.timeoutMs);
+      await this.#answered(link, longPollText(boundMs, stepMs), boundMs + this.#settings.timeoutMs);
     } catch (error) {
       if (classifyError(error).severity === undefined) throw error;
       // The server has no PL/pgSQL or does not let us use it: the burst of probes does without.
@@ -373,6 +368,8 @@ export class NodeMonitor {
     this.#failures = 0;
   }
 }
+
+type LongPoll = Extract<ProbePlan, { kind: 'long-poll' }>;
 
 type Proof =
   | { readonly kind: 'answered'; readonly result: DriverResult }

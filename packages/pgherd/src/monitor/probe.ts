@@ -22,8 +22,12 @@ export const SOURCE_MISSING: ReadonlySet<string> = new Set([
   '55000',
 ]);
 
-/** Pause of the long poll between two looks, seconds. */
-const LONG_POLL_STEP_S = 0.01;
+/** With so many connections allowed there may be so many clients that each of them has to look less often. */
+const CROWD_POSSIBLE = 200;
+/** Pause between two looks for each connection that the server has, seconds: a thousand clients look every 50 ms. */
+const STEP_PER_CONNECTION_S = 0.00005;
+/** Longest pause between two looks that a crowd can cause, seconds. */
+const LONGEST_CROWDED_STEP_S = 0.25;
 
 function probeText(sources: readonly ('position' | 'control')[]): string {
   const columns = [
@@ -53,13 +57,18 @@ function probeText(sources: readonly ('position' | 'control')[]): string {
 }
 
 /**
- * Waits on the server until it leaves recovery, at most `boundMs`. It commits in each step: a snapshot held for long
- * would delay the very promotion it waits for.
+ * Waits on the server until it leaves recovery, at most `boundMs`, looking every `stepMs`. It commits in each step: a
+ * snapshot held for long would delay the very promotion it waits for. The server itself counts its connections and
+ * lengthens the step, so that all clients together cost it at most one core.
  */
-export function longPollText(boundMs: number): string {
+export function longPollText(boundMs: number, stepMs: number): string {
   return `DO $pgherd$ DECLARE bound timestamptz := pg_catalog.clock_timestamp() + interval '${Math.floor(boundMs)} milliseconds';
-BEGIN WHILE pg_catalog.pg_is_in_recovery() AND pg_catalog.clock_timestamp() < bound LOOP
-PERFORM pg_catalog.pg_sleep(${LONG_POLL_STEP_S}); COMMIT; END LOOP; END $pgherd$`;
+step float8 := ${stepMs / 1000};
+BEGIN IF pg_catalog.current_setting('max_connections')::int > ${CROWD_POSSIBLE} THEN
+step := greatest(step, least(${LONGEST_CROWDED_STEP_S}, ${STEP_PER_CONNECTION_S} *
+(SELECT pg_catalog.count(*) FROM pg_catalog.pg_stat_get_backend_idset()))); END IF;
+WHILE pg_catalog.pg_is_in_recovery() AND pg_catalog.clock_timestamp() < bound LOOP
+PERFORM pg_catalog.pg_sleep(step); COMMIT; END LOOP; END $pgherd$`;
 }
 
 /** The facts of a probe's row, or `undefined` where the reply does not tell even the role. */

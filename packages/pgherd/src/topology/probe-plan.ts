@@ -117,7 +117,7 @@ const LATEST_START_MS = 250;
 export function startDelayMs(index: number, dice: number): number {
   if (index < STARTED_AT_ONCE) return 0;
   const slot = (index - STARTED_AT_ONCE + dice) * START_SPACING_MS;
-  return slot <= LATEST_START_MS ? slot : LATEST_START_MS * dice;
+  return slot < LATEST_START_MS ? slot : LATEST_START_MS * dice;
 }
 
 /**

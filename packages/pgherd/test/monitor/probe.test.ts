@@ -124,7 +124,7 @@ describe('the questions', () => {
   });
 
   it('name every function with its schema, so that no search_path can replace it', () => {
-    for (const text of [...PROBES, longPollText(500)]) {
+    for (const text of [...PROBES, longPollText(500, 10)]) {
       for (const [, before, name] of text.matchAll(/(\S*?)\b((?:pg_|current_|clock_)\w+)\(/g)) {
         expect(`${before}${name}`).toMatch(/pg_catalog\.\w+$/);
       }
@@ -132,7 +132,12 @@ describe('the questions', () => {
   });
 
   it('wait in a long poll that commits in each step, and not longer than the bound', () => {
-    expect(longPollText(499.9)).toContain("interval '499 milliseconds'");
-    expect(longPollText(500)).toMatch(/LOOP[\s\S]*pg_sleep[\s\S]*COMMIT[\s\S]*END LOOP/);
+    expect(longPollText(499.9, 10)).toContain("interval '499 milliseconds'");
+    expect(longPollText(500, 10)).toMatch(/LOOP[\s\S]*pg_sleep[\s\S]*COMMIT[\s\S]*END LOOP/);
+  });
+
+  it('look every step', () => {
+    expect(longPollText(500, 10)).toContain('step float8 := 0.01;');
+    expect(longPollText(500, 100)).toContain('step float8 := 0.1;');
   });
 });

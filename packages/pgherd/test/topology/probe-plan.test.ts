@@ -7,6 +7,7 @@ import {
   type ProbePlan,
   type ProbeSettings,
   planProbe,
+  startDelayMs,
 } from '../../src/topology/probe-plan.ts';
 import {
   after,
@@ -23,7 +24,6 @@ import {
 const SETTINGS: ProbeSettings = { intervalMs: 1_000, timeoutMs: 900, longPoll: true };
 const CALM: ProbeCircumstances = {
   failures: 0,
-  probesWithoutPrimary: 0,
   primaryLostAt: undefined,
   connected: true,
   longPollWorks: true,
@@ -56,10 +56,15 @@ function pauses(letter: string, topology = HEALTHY, circumstances: Partial<Probe
   return [Math.min(...all), Math.round(Math.max(...all))];
 }
 
+/** The bounds of a pause of `ms` over all dice. */
+function spread(ms: number): [number, number] {
+  return [ms, Math.round(ms * 1.25)];
+}
+
 describe('when a node is asked next', () => {
-  it('every interval while all is well, shortened by up to a quarter', () => {
-    expect(pauses('a')).toEqual([750, 1_000]);
-    expect(pauses('b')).toEqual([750, 1_000]);
+  it('every interval while all is well, never sooner, and up to a quarter later', () => {
+    expect(pauses('a')).toEqual([1_000, 1_250]);
+    expect(pauses('b')).toEqual([1_000, 1_250]);
   });
 
   it.each([
@@ -69,8 +74,8 @@ describe('when a node is asked next', () => {
     [5, 800],
     [6, 1_000],
     [1_000_000, 1_000],
-  ])('after %i failures in a row at most %i ms later', (failures, atMost) => {
-    expect(pauses('b', HEALTHY, { failures })).toEqual([atMost * 0.75, atMost]);
+  ])('after %i failures in a row %i ms later, or a little more', (failures, ms) => {
+    expect(pauses('b', HEALTHY, { failures })).toEqual(spread(ms));
   });
 
   it.each([
@@ -81,10 +86,10 @@ describe('when a node is asked next', () => {
     [4, 240_000],
     [5, 300_000],
     [500, 300_000],
-  ])('after %i failures that somebody has to mend at most %i ms later', (failures, atMost) => {
+  ])('after %i failures that somebody has to mend %i ms later, or a little more', (failures, ms) => {
     for (const failure of ['authentication', 'database-missing', 'server-too-old'] as const) {
       const topology = after(HEALTHY, [connectFailed('b', failure, { at: 20 })]);
-      expect(pauses('b', topology, { failures })).toEqual([atMost * 0.75, atMost]);
+      expect(pauses('b', topology, { failures })).toEqual(spread(ms));
     }
   });
 
@@ -108,7 +113,7 @@ describe('while no primary is known', () => {
   const lostNow = { primaryLostAt: CALM.now - 500 };
 
   it('a healthy standby is asked by a long poll of half the timeout', () => {
-    expect(plan('b', LOST, lostNow)).toEqual({ kind: 'long-poll', boundMs: 450 });
+    expect(plan('b', LOST, lostNow)).toEqual({ kind: 'long-poll', boundMs: 450, stepMs: 10 });
   });
 
   it.each<[string, Partial<ProbeCircumstances>, Partial<ProbeSettings>, typeof LOST]>([
@@ -119,24 +124,41 @@ describe('while no primary is known', () => {
     ['the node has just left recovery', {}, {}, after(LOST, [hotStandby('b', false, { at: 30 })])],
     ['its role is not known', {}, {}, watching('ab')],
   ])('but in a burst where %s', (_why, circumstances, settings, topology) => {
-    const next = plan('b', topology, { ...lostNow, ...circumstances, dice: 1 - Number.EPSILON }, settings);
-    expect(next.kind === 'probe' && Math.round(next.afterMs)).toBe(50);
+    const next = plan('b', topology, { ...lostNow, ...circumstances }, settings);
+    expect(next).toEqual({ kind: 'probe', afterMs: 50 });
   });
 
   it.each([
-    [9_999, 'long-poll'],
-    [10_000, 'probe'],
-  ])('after %i ms by %s', (ms, kind) => {
-    expect(plan('b', LOST, { primaryLostAt: CALM.now - ms }).kind).toBe(kind);
+    [0, 10],
+    [1_999, 10],
+    [2_000, 20],
+    [9_999, 20],
+    [10_000, 100],
+    [59_999, 100],
+  ])('after %i ms a long poll looks every %i ms', (ms, stepMs) => {
+    const next = plan('b', LOST, { primaryLostAt: CALM.now - ms });
+    expect(next).toEqual({ kind: 'long-poll', boundMs: 450, stepMs });
   });
 
   it.each([
-    [1, 50],
-    [3, 200],
-    [20, 1_000],
-  ])('later, with %i probes in vain, at most every %i ms', (probesWithoutPrimary, atMost) => {
-    const long = { primaryLostAt: CALM.now - 60_000, probesWithoutPrimary };
-    expect(pauses('b', LOST, long)).toEqual([atMost * 0.75, atMost]);
+    [0, 50],
+    [1_999, 50],
+    [2_000, 100],
+    [9_999, 100],
+    [10_000, 500],
+    [59_999, 500],
+  ])('after %i ms a burst asks every %i ms', (ms, pauseMs) => {
+    const circumstances = { primaryLostAt: CALM.now - ms, longPollWorks: false };
+    expect(pauses('b', LOST, circumstances)).toEqual(spread(pauseMs));
+  });
+
+  it('after a minute everybody is asked as at rest', () => {
+    expect(pauses('b', LOST, { primaryLostAt: CALM.now - 60_000 })).toEqual(spread(1_000));
+  });
+
+  it('nobody is asked less often than at rest', () => {
+    const soon = plan('b', LOST, { ...lostNow, longPollWorks: false }, { intervalMs: 20 });
+    expect(soon).toEqual({ kind: 'probe', afterMs: 20 });
   });
 
   it('a primary that may not be believed is no primary', () => {
@@ -149,15 +171,59 @@ describe('while no primary is known', () => {
   });
 });
 
-it('no pause is ever nothing, nor longer than the interval where nobody has to mend anything', () => {
+describe('a node that traffic proves alive', () => {
+  const busy = { trafficAt: CALM.now - 999 };
+
+  it('is left alone twice as long', () => {
+    expect(pauses('a', HEALTHY, busy)).toEqual(spread(2_000));
+    expect(pauses('b', HEALTHY, busy)).toEqual(spread(2_000));
+  });
+
+  it.each<[string, Partial<ProbeCircumstances>, typeof HEALTHY]>([
+    ['the last answer is an interval old', { trafficAt: CALM.now - 1_000 }, HEALTHY],
+    ['there was none', { trafficAt: undefined }, HEALTHY],
+    ['lag is to be measured', { ...busy, lagMatters: true }, HEALTHY],
+    [
+      'it is too old to tell its role unasked',
+      busy,
+      after(HEALTHY, [answer('b', standbyFacts({ serverVersion: 130_022 }), { at: 20 })]),
+    ],
+    ['a probe was missed', busy, after(HEALTHY, [silence('b', { at: 1_020 })])],
+  ])('but not where %s', (_why, circumstances, topology) => {
+    expect(pauses('b', topology, circumstances)).toEqual(spread(1_000));
+  });
+
+  it('and not while no primary is known', () => {
+    const lost = { ...busy, primaryLostAt: CALM.now - 500 };
+    expect(plan('b', LOST, lost)).toEqual({ kind: 'long-poll', boundMs: 450, stepMs: 10 });
+  });
+});
+
+describe('when watching begins', () => {
+  it.each([
+    [0, 0, 0],
+    [3, 0, 0],
+    [4, 0, 10],
+    [5, 10, 20],
+    [28, 240, 250],
+    [29, 0, 250],
+    [1_000, 0, 250],
+  ])('for node %i between %i and %i ms after the start', (index, earliest, latest) => {
+    expect(startDelayMs(index, 0)).toBe(earliest);
+    expect(startDelayMs(index, 1 - Number.EPSILON)).toBeCloseTo(latest, 6);
+  });
+});
+
+it('no pause is ever nothing, nor much longer than two intervals where nobody has to mend anything', () => {
   fc.assert(
     fc.property(
       fc.record({
         failures: fc.nat(),
-        probesWithoutPrimary: fc.nat(),
         lostForMs: fc.option(fc.nat(100_000), { nil: undefined }),
         connected: fc.boolean(),
         longPollWorks: fc.boolean(),
+        trafficAt: fc.option(fc.integer({ min: CALM.now - 5_000, max: CALM.now }), { nil: undefined }),
+        lagMatters: fc.boolean(),
         dice: fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }),
       }),
       fc.record({
@@ -175,7 +241,11 @@ it('no pause is ever nothing, nor longer than the interval where nobody has to m
           return;
         }
         expect(next.afterMs).toBeGreaterThan(0);
-        expect(next.afterMs).toBeLessThanOrEqual(settings.intervalMs);
+        const proven = circumstances.trafficAt !== undefined && !circumstances.lagMatters ? 2 : 1;
+        expect(next.afterMs).toBeLessThanOrEqual(settings.intervalMs * proven * 1.25);
+        if (primaryLostAt === undefined && circumstances.failures === 0) {
+          expect(next.afterMs).toBeGreaterThanOrEqual(settings.intervalMs);
+        }
       },
     ),
   );
