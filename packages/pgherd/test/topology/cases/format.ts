@@ -75,7 +75,7 @@ export interface Expectation {
   readonly refused: readonly ExpectedRefusal[];
   /** Everything that listeners are told during the phase, in order. */
   readonly events: readonly string[] | undefined;
-  /** By letter, in order; nodes that are not named keep theirs. */
+  /** By letter, in order, the same again counted once; nodes that are not named keep theirs. */
   readonly connections: Readonly<Record<string, readonly TreatmentWord[]>> | undefined;
   /** Letters of the nodes that a connection is made ready for, because they may be written to soon. */
   readonly prepares: string | undefined;

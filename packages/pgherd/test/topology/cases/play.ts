@@ -55,7 +55,9 @@ export function play(
       assertSound(before, topology, one);
       events.push(...changesBetween(before, topology).map(told));
       for (const [letter, word] of treatments(before, topology)) {
-        connections[letter] = [...(connections[letter] ?? []), word];
+        const words = connections[letter] ?? [];
+        // The same treatment again finds nothing left to treat.
+        if (words.at(-1) !== word) connections[letter] = [...words, word];
       }
       prepares += likelyWriters(before, topology).map(letterOf).join('');
     }
