@@ -4,7 +4,7 @@ import type { ConnectFailure } from './names.ts';
 /** What a probe found out. A fact that the server would not or could not tell is `undefined`. */
 export interface ProbeFacts {
   readonly inRecovery: boolean;
-  /** `default_transaction_read_only` of our role on that server. */
+  /** Whether the server itself, not the role or the session, makes transactions read-only (`default_transaction_read_only`). */
   readonly readOnly: boolean;
   readonly systemIdentifier: string | undefined;
   /** Own timeline, out of recovery only. */
