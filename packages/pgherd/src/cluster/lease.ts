@@ -1,4 +1,5 @@
 import { PgHerdError } from '../model/errors.ts';
+import { classifyError } from '../retry/classify.ts';
 import type { Call } from './call.ts';
 import type { Engine } from './engine.ts';
 import { withNode } from './failures.ts';
@@ -12,6 +13,16 @@ export interface Lease<C = unknown> extends Querier, AsyncDisposable {
   readonly node: string;
   /** Gives the connection back; harmless when called again. `destroy` closes it instead. */
   release(options?: { readonly destroy?: boolean | undefined }): void;
+}
+
+/**
+ * A write that was refused as read-only: the node is asked what it is, and the connection is not used again. The error is the
+ * caller's, who knows what else ran on the lease; the node stays where it is unless it says itself that it is no primary.
+ */
+function noteRefusal<C>(engine: Engine<C>, session: Session<C>, error: unknown): void {
+  if (classifyError(error).kind !== 'read-only') return;
+  session.retired = 'refused a write as read-only';
+  engine.herd.nodes.get(session.node)?.monitor.hint();
 }
 
 /** A lease on a session that was acquired for `call`. */
@@ -41,6 +52,7 @@ export function leaseOf<C>(engine: Engine<C>, session: Session<C>, call: Call): 
         const result = await engine.send(session, statement, { ...call, deadline, signal: options.signal });
         return { ...result, node };
       } catch (error) {
+        if (call.access === 'read-write') noteRefusal(engine, session, error);
         throw withNode(error, node);
       }
     }),

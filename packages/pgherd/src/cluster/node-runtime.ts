@@ -191,8 +191,7 @@ export class NodeRuntime<C> {
 function probeSettings<C>(settings: ClusterSettings<C>, connector: Connector<C>): ProbeSettings {
   const { probe } = settings;
   return Object.freeze({
-    intervalMs: probe.intervalMs,
-    timeoutMs: probe.timeoutMs,
+    ...probe,
     get longPoll() {
       return probe.longPoll && !connector.pooled;
     },
