@@ -10,9 +10,10 @@ const MAX_PORT = 65_535;
 
 /**
  * Why a list of nodes cannot be used, one sentence each, naming node, value and rule; empty when it can.
- * The list may come from anywhere, so that nothing is taken for granted of it. `defaultPort` is that of nodes without one.
+ * The list may come from anywhere, so that nothing is taken for granted of it. `defaultPort` is that of nodes without one,
+ * where it is known.
  */
-export function listViolations(list: unknown, defaultPort: number): string[] {
+export function listViolations(list: unknown, defaultPort?: number): string[] {
   if (!Array.isArray(list)) return [`the list is ${shown(list)}, but must be an array of nodes`];
   const nodes: readonly unknown[] = list;
   if (nodes.length === 0) return ['the list is empty, but must have at least one node'];
@@ -53,11 +54,11 @@ function nodeViolations(node: unknown, place: string): string[] {
 }
 
 /** Rules that the nodes of a list must keep together. */
-function contradictions(nodes: readonly DiscoveredNode[], defaultPort: number): string[] {
+function contradictions(nodes: readonly DiscoveredNode[], defaultPort: number | undefined): string[] {
   const violations: string[] = [];
   const seen = new Set<string>();
   for (const { host, port = defaultPort } of nodes) {
-    const name = `${host}:${port}`;
+    const name = port === undefined ? host : `${host}:${port}`;
     if (seen.has(name))
       violations.push(`${name} is listed twice, but every node needs a host and port of its own`);
     seen.add(name);

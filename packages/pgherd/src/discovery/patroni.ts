@@ -1,0 +1,65 @@
+import { boundedGet } from './bounded-get.ts';
+import { readMembers } from './patroni-members.ts';
+import { type PatroniDiscoveryOptions, proof, readEndpoints, secureContext } from './patroni-settings.ts';
+import type { DiscoveredNode, Discovery, DiscoveryContext } from './port.ts';
+import { limited, refreshed } from './refresh.ts';
+
+export type { PatroniAuth, PatroniDiscoveryOptions, PatroniTls } from './patroni-settings.ts';
+
+/**
+ * Node lists from the REST API of Patroni (`GET /cluster`): members with their tags, and who leads.
+ *
+ * - `nofailover` (or `failover_priority: 0`): the node is never written to, unless it leads.
+ * - `noloadbalance`: the node gets no reads as a standby.
+ * - tags of your own become the node's tags, and the tag `zone` its zone.
+ *
+ * @throws InvalidOptionsError `PGHERD_INVALID_OPTIONS`
+ * @example
+ * createCluster({ url, discovery: patroniDiscovery({ endpoints: ['http://db1:8008', 'http://db2:8008'] }) });
+ */
+export function patroniDiscovery(options: PatroniDiscoveryOptions): Discovery {
+  const endpoints = readEndpoints(options);
+  const { refreshMs = 10_000, timeoutMs = 2_000, zoneTag = 'zone', auth, tls } = options;
+  const ask = (url: URL, context: DiscoveryContext) =>
+    limited(context, timeoutMs, 'it', async (signal) => {
+      const question = { url, headers: proof(auth), tls: secureContext(tls) };
+      return readMembers(await boundedGet(question, signal), zoneTag);
+    });
+  return Object.freeze({
+    name: `Patroni at ${endpoints.map((url) => url.host).join(', ')}`,
+    watch: (context) => {
+      // Whoever answered last is asked first. To begin with, each process asks another, to spread the work.
+      let first = Math.floor(context.random.next() * endpoints.length);
+      return refreshed(context, refreshMs, async () => {
+        const order = [...endpoints.slice(first), ...endpoints.slice(0, first)];
+        const { nodes, from } = await firstAnswer(order, (url) => ask(url, context), context.signal);
+        first = endpoints.indexOf(from);
+        return { nodes };
+      });
+    },
+  } satisfies Discovery);
+}
+
+async function firstAnswer(
+  endpoints: readonly URL[],
+  ask: (url: URL) => Promise<readonly DiscoveredNode[]>,
+  signal: AbortSignal,
+): Promise<{ nodes: readonly DiscoveredNode[]; from: URL }> {
+  const errors: Error[] = [];
+  for (const url of endpoints) {
+    if (signal.aborted) throw signal.reason;
+    try {
+      return { nodes: await ask(url), from: url };
+    } catch (cause) {
+      errors.push(new Error(`${url.host}: ${reasonOf(cause)}`, { cause }));
+    }
+  }
+  const list = errors.map((error) => error.message).join('; ');
+  throw new AggregateError(errors, `No endpoint of Patroni gave a list of members. ${list}`);
+}
+
+/** A name with several addresses fails with an error without text: its causes have it. */
+function reasonOf(error: unknown): string {
+  if (error instanceof AggregateError && error.message === '') return error.errors.map(reasonOf).join(', ');
+  return error instanceof Error ? error.message : String(error);
+}
