@@ -3,7 +3,7 @@ import pg from 'pg';
 import type { Cluster } from 'pgherd';
 import type { Load } from './load.ts';
 import { nameOf } from './support.ts';
-import type { Wiretap } from './wiretap.ts';
+import type { Sent, Wiretap } from './wiretap.ts';
 
 /** Columns of the journal that the load writes: its number, and when the server ran the insert. No key: twice must show. */
 export const JOURNAL = 'id int, at timestamptz not null default clock_timestamp()';
@@ -68,31 +68,42 @@ export function disagreements(books: Books, found: readonly Entry[]): string[] {
 
 /** The moment at which a client saw a higher timeline than before, and what was under way then. */
 export interface Moment {
-  /** The highest timeline seen. */
+  /** The highest timeline seen, and the node that told it. */
   readonly timeline: number;
+  readonly node: string;
   /** Epoch milliseconds. */
   readonly at: number;
   /** Count of the statements handed to the driver. */
   readonly sentCount: number;
-  /** The last number that a write of the load had got. */
+  /** The last number that a write had got. */
   readonly lastId: number;
 }
 
-/** Notes every moment at which the picture of `db` shows a higher timeline than any before. */
+/** Notes the present highest timeline, and every moment at which the picture of `db` shows a higher one than any before. */
 export function watchTimelines(db: Cluster, tap: Wiretap, lastId: () => number): readonly Moment[] {
   const moments: Moment[] = [];
-  let highest = highestTimeline(db);
-  db.on('topology:changed', () => {
-    const now = highestTimeline(db);
-    if (now <= highest) return;
-    highest = now;
-    moments.push({ timeline: now, at: Date.now(), sentCount: tap.count, lastId: lastId() });
-  });
+  const look = (): void => {
+    const [first] = [...db.nodes()].sort((a, b) => (b.timeline ?? 0) - (a.timeline ?? 0));
+    const timeline = first?.timeline ?? 0;
+    if (first === undefined || timeline <= (moments.at(-1)?.timeline ?? 0)) return;
+    moments.push({ timeline, node: first.name, at: Date.now(), sentCount: tap.count, lastId: lastId() });
+  };
+  look();
+  db.on('topology:changed', look);
   return moments;
 }
 
-function highestTimeline(db: Cluster): number {
-  return Math.max(0, ...db.nodes().map((node) => node.timeline ?? 0));
+/**
+ * Writes that were handed to a connection of another node than the one with the highest timeline seen by then, in
+ * sentences; empty when there are none.
+ */
+export function misdirected(moments: readonly Moment[], all: readonly Sent[]): string[] {
+  return all.flatMap((sent) => {
+    const seen = moments.findLast((moment) => moment.sentCount < sent.order);
+    if (seen === undefined || seen.node === sent.node) return [];
+    const what = `${sent.text} [${sent.values.join()}]`;
+    return [`${what} was sent to ${sent.node} when timeline ${seen.timeline} of ${seen.node} had been seen`];
+  });
 }
 
 /**
@@ -102,25 +113,18 @@ function highestTimeline(db: Cluster): number {
 export async function writesBelow(
   old: TestNode,
   moment: Moment,
-  load: Load,
+  range: IdRange,
   tap: Wiretap,
 ): Promise<string[]> {
-  const problems = tap
-    .sentAfter(moment.sentCount, nameOf(old))
-    .map(
-      (sent) =>
-        `${sent.text} [${sent.values.join()}] was sent to ${nameOf(old)} after timeline ${moment.timeline} was seen`,
-    );
   const before = new Set<unknown>();
   for (const sent of tap.sent) {
     if (sent.order <= moment.sentCount && sent.node === nameOf(old)) before.add(sent.values[0]);
   }
-  for (const { id, at } of await entriesOn(old, rangeOf(load))) {
+  return (await entriesOn(old, range)).flatMap(({ id, at }) => {
     const late = `${id} was written at ${at.toFixed(1)}, timeline ${moment.timeline} was seen at ${moment.at}`;
-    if (id > moment.lastId) problems.push(`${late}; its call began afterwards`);
-    else if (at > moment.at && !before.has(id)) problems.push(`${late}; nothing had been sent before`);
-  }
-  return problems;
+    if (id > moment.lastId) return [`${late}; its call began afterwards`];
+    return at > moment.at && !before.has(id) ? [`${late}; nothing had been sent before`] : [];
+  });
 }
 
 function listed(ids: readonly number[]): string {

@@ -1,6 +1,6 @@
 import { createTestCluster, type TestCluster, type TestNode, waitUntil } from '@pgherd/testing';
 import { createCluster } from 'pgherd';
-import { entriesOn, JOURNAL, rangeOf, watchTimelines, writesBelow } from '../invariants.ts';
+import { entriesOn, JOURNAL, misdirected, rangeOf, watchTimelines, writesBelow } from '../invariants.ts';
 import { Load } from '../load.ts';
 import { createTable, nameOf } from '../support.ts';
 import { Wiretap } from '../wiretap.ts';
@@ -58,15 +58,18 @@ export async function splitBrainTrial(
     await load.acknowledged(WRITES);
     const moments = watchTimelines(db, tap, () => rangeOf(load).to - 1);
     const ready = await standby.promote();
-    await waitUntil(() => moments.length > 0, { what: 'the higher timeline to be seen' });
-    const [moment] = moments;
+    await waitUntil(() => moments.length > 1, { what: 'the higher timeline to be seen' });
+    const moment = moments[1];
     if (moment === undefined) throw new Error('The higher timeline was not seen.');
     await options.afterSeen?.(old, moment.lastId);
     await load.acknowledged(WRITES);
     await db.nextProbe();
     await load.acknowledged(WRITES);
     await load.stop();
-    const violations = await writesBelow(old, moment, load, tap);
+    const violations = [
+      ...misdirected(moments, tap.sent),
+      ...(await writesBelow(old, moment, rangeOf(load), tap)),
+    ];
     for (const write of load.writes) {
       if (write.outcome === 'acknowledged' && write.id > moment.lastId && write.node !== nameOf(standby))
         violations.push(
