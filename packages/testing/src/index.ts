@@ -21,11 +21,17 @@ export type { FakeAuthentication } from './fake/proof.ts';
 export type { FakeFacts, ProbeRow } from './fake/state.ts';
 export type { FakeAnswer, FakeRows, FakeStatement } from './fake/statement.ts';
 export type { LogLine, LogMark, LogWaitOptions, ServerLog } from './log.ts';
-export type { TestNode } from './node.ts';
+export type { NodeBackup, TestNode } from './node.ts';
 export type { TestClusterOptions } from './options.ts';
 export { ensurePostgres, type PostgresChoice, type PostgresInstallation } from './postgres/ensure.ts';
 export type { Direction } from './proxy/flow.ts';
-export { type CutPredicate, type PartitionOptions, startProxy, TcpProxy } from './proxy/proxy.ts';
+export {
+  type Arrival,
+  type CutPredicate,
+  type PartitionOptions,
+  startProxy,
+  TcpProxy,
+} from './proxy/proxy.ts';
 export {
   LOG_LEVELS,
   type LogLevel,

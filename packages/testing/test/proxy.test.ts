@@ -175,6 +175,22 @@ describe('the proxy', () => {
     await proxy.heal();
   });
 
+  it('watch: tells what arrives and from which port the server sees it, also what does not pass', async () => {
+    const { client, peer } = await pair();
+    const arrivals: string[] = [];
+    const watching = proxy.watch(({ chunk, direction, serverSidePort }) => {
+      arrivals.push(`${direction} ${chunk.toString()} ${serverSidePort === peer.remotePort}`);
+    });
+    await proxy.partition();
+    client.socket.write('in vain');
+    await waitUntil(() => arrivals.length === 1, { what: 'the watcher to be told' });
+    await watching.undo();
+    client.socket.write(', and unseen');
+    await proxy.heal();
+    await waitUntil(() => atServer === 'in vain, and unseen', { what: 'the data to pass after healing' });
+    expect(arrivals).toEqual(['to-server in vain true']);
+  });
+
   it('cutWhen: the connection ends before the chunk', async () => {
     const { client, peer } = await pair();
     const cut = proxy.cutWhen((chunk, direction) => direction === 'to-client' && chunk.includes('COMMIT'));

@@ -24,6 +24,8 @@ const HIGH_WATER_BYTES = 256 * 1024;
 
 /** How a flow asks its connection. */
 export interface FlowHooks {
+  /** Data has arrived, whatever becomes of it. */
+  arrived(chunk: Buffer): void;
   /** True: this chunk must not pass, the connection is to be cut here. */
   cutBefore(chunk: Buffer): boolean;
   /** The connection is to be cut now. */
@@ -52,7 +54,10 @@ export class Flow {
     this.target = target;
     this.rules = rules;
     this.hooks = hooks;
-    source.on('data', (chunk: Buffer) => this.push({ kind: 'data', chunk, dueAt: this.dueAt() }));
+    source.on('data', (chunk: Buffer) => {
+      this.hooks.arrived(chunk);
+      this.push({ kind: 'data', chunk, dueAt: this.dueAt() });
+    });
     source.on('end', () => this.push({ kind: 'end', dueAt: this.dueAt() }));
     source.on('error', () => this.push({ kind: 'reset', dueAt: this.dueAt() }));
     target.on('drain', () => {

@@ -19,6 +19,14 @@ export interface PartitionOptions {
 /** Decides, before a chunk is passed on, whether the connection is cut instead. */
 export type CutPredicate = (chunk: Buffer, direction: Direction) => boolean;
 
+/** Data that arrived at the proxy, before anything was done with it. */
+export interface Arrival {
+  readonly chunk: Buffer;
+  readonly direction: Direction;
+  /** Port from which the proxy speaks to the server: `client_port` of the session in `pg_stat_activity`. */
+  readonly serverSidePort: number | undefined;
+}
+
 interface Pair {
   readonly client: Socket;
   readonly server: Socket;
@@ -39,6 +47,7 @@ export class TcpProxy {
   };
   private readonly pairs = new Set<Pair>();
   private readonly cuts = new Set<CutPredicate>();
+  private readonly watchers = new Set<(arrival: Arrival) => void>();
   private server: Server | undefined;
   private resetting = false;
 
@@ -123,6 +132,17 @@ export class TcpProxy {
     });
   }
 
+  /**
+   * Tells whatever arrives, also what a partition then keeps from passing: what a client still sends to a node that is cut
+   * off. Undo: tells no more.
+   */
+  watch(watcher: (arrival: Arrival) => void): Undo {
+    this.watchers.add(watcher);
+    return createUndo(async () => {
+      this.watchers.delete(watcher);
+    });
+  }
+
   /** Works as a plain proxy again: no partition, no delay, no cuts. */
   async heal(): Promise<void> {
     this.resetting = false;
@@ -167,6 +187,10 @@ export class TcpProxy {
     server.unref();
     const flow = (source: Socket, target: Socket, direction: Direction): Flow =>
       new Flow(source, target, this.rules[direction], {
+        arrived: (chunk) => {
+          for (const watcher of this.watchers)
+            watcher({ chunk, direction, serverSidePort: server.localPort });
+        },
         cutBefore: (chunk) => [...this.cuts].some((predicate) => predicate(chunk, direction)),
         cut: () => this.cut(pair),
       });
