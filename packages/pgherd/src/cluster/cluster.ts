@@ -56,7 +56,7 @@ export interface Cluster<C = unknown> extends ClusterQuerier<C>, AsyncDisposable
    * kin at once where no node can ever be used; `PGHERD_CLOSED`, `PGHERD_ABORTED`.
    */
   ready(wanted?: Ready): Promise<void>;
-  /** Resolves when every node was asked at least once more. */
+  /** Asks every node now, also one that is otherwise left alone for minutes; resolves when each has answered or failed. */
   nextProbe(): Promise<void>;
   /** Starts, waits for a primary or any node, and opens connections: `pool.min` per node, at least one. */
   warmUp(): Promise<void>;
@@ -172,7 +172,7 @@ class HerdCluster<C> implements Cluster<C> {
     // The monitors' timers let the process end; here somebody waits for them.
     const keepAlive = this.#herd.settings.clock.schedule(KEEP_ALIVE_MS, () => undefined);
     try {
-      await Promise.all([...this.#herd.nodes.values()].map((node) => node.monitor.nextProbe()));
+      await Promise.all([...this.#herd.nodes.values()].map((node) => node.monitor.probeNow()));
     } finally {
       keepAlive.cancel();
     }

@@ -98,12 +98,6 @@ export class NodeMonitor {
     return done;
   }
 
-  /** Resolves when the step that runs or comes next has ended. */
-  nextProbe(): Promise<void> {
-    if (this.#state === 'stopped') return Promise.resolve();
-    return new Promise((resolve) => this.#waiters.push({ since: Number.NEGATIVE_INFINITY, resolve }));
-  }
-
   /** What is left of the shortest pause between two steps. */
   #pauseMs(): number {
     return Math.max(0, this.#lastStart + BURST_START_MS - this.#ports.clock.now());
@@ -143,7 +137,7 @@ export class NodeMonitor {
   }
 
   #scheduleNext(): void {
-    if (this.#hinted || this.#waiters.some((waiter) => waiter.since !== Number.NEGATIVE_INFINITY)) {
+    if (this.#hinted || this.#waiters.length > 0) {
       this.#wait(this.#pauseMs());
       return;
     }
