@@ -223,6 +223,7 @@ class HerdCluster<C> implements Cluster<C> {
       node.stop();
       node.pool.terminate();
     }
+    this.#current.disable();
     if (!wasClosed) this.#herd.events.emit('cluster:closed', { terminated: true });
     this.#closing ??= Promise.resolve();
   }
@@ -247,6 +248,8 @@ class HerdCluster<C> implements Cluster<C> {
       node.stop();
       if (!drained) node.pool.terminate();
     }
+    // Else Node carries it along with every promise of the process, for good.
+    this.#current.disable();
     this.#herd.events.emit('cluster:closed', { terminated: !drained });
   }
 
