@@ -1,0 +1,222 @@
+import { Dice } from './dice.ts';
+import type { Referee } from './referee.ts';
+import type { Server } from './server.ts';
+import type { World } from './world.ts';
+
+/** What the script can do. */
+const WEIGHTS = Object.freeze({
+  kill: 10,
+  'stop-immediately': 5,
+  'stop-fast': 8,
+  'lose-host': 6,
+  freeze: 12,
+  'cut-network': 10,
+  'cut-one-way': 8,
+  'cut-from-standbys': 6,
+  'reset-connections': 5,
+  'terminate-backends': 5,
+  'slow-network': 5,
+  'lose-packets': 4,
+  'too-many-connections': 4,
+  'read-only-default': 4,
+  'refuse-login': 2,
+  'pause-replay': 3,
+  'cancel-sync-wait': 4,
+  'switch-over': 8,
+  promote: 10,
+  'promote-two': 6,
+} as const);
+type Fault = keyof typeof WEIGHTS;
+
+/** Faults that only somebody careless makes. */
+const CARELESS: ReadonlySet<Fault> = new Set(['promote', 'promote-two']);
+
+/** The script of a seed: what goes wrong, when, and when it is right again. */
+export class Faults {
+  readonly #world: World;
+  readonly #referee: Referee;
+  readonly #dice: Dice;
+  #over = false;
+  readonly #undo = new Set<() => void>();
+
+  constructor(world: World, referee: Referee) {
+    this.#world = world;
+    this.#referee = referee;
+    this.#dice = new Dice(world.scenario.seed, 'faults');
+  }
+
+  /** Puts the script into the loop. */
+  schedule(): void {
+    const { loop, scenario } = this.#world;
+    for (let count = 0; count < scenario.faults; count++) {
+      const fault = this.#roll();
+      const at = this.#dice.chance(0.1)
+        ? this.#dice.between(0, 200)
+        : this.#dice.between(200, scenario.troubleMs);
+      loop.world(at, () => {
+        if (!this.#over) this.#begin(fault);
+      });
+    }
+    const stalls = this.#dice.chance(0.3) ? this.#dice.whole(1, 2) : 0;
+    for (let count = 0; count < stalls; count++) {
+      const ms = this.#dice.between(60, 2_500);
+      loop.world(this.#dice.between(600, scenario.troubleMs), () => this.#world.stall(ms));
+    }
+    if (this.#dice.chance(0.2)) {
+      const step = this.#dice.between(-86_400_000, 86_400_000);
+      loop.world(this.#dice.between(0, scenario.troubleMs), () => loop.stepWallClock(step));
+    }
+    if (scenario.splitFromTheStart) this.#promoteTwo();
+  }
+
+  #roll(): Fault {
+    for (;;) {
+      const fault = this.#dice.weighted(WEIGHTS);
+      if (!this.#referee.isCareful || !CARELESS.has(fault)) return fault;
+    }
+  }
+
+  /** Everything that was done to the network and the servers' settings is undone. */
+  end(): void {
+    this.#over = true;
+    for (const undo of [...this.#undo]) undo();
+  }
+
+  #victim(): Server {
+    const { truth } = this.#referee;
+    return this.#dice.chance(0.6) ? truth : this.#dice.pick(this.#world.servers);
+  }
+
+  #begin(fault: Fault): void {
+    const server = this.#victim();
+    const ms = this.#dice.chance(0.5) ? this.#dice.between(50, 1_500) : this.#dice.between(1_000, 6_000);
+    this.#world.trace.note(`script: ${fault} at ${server.name} for ${Math.round(ms)} ms`);
+    this.#do(fault, server, ms);
+  }
+
+  #do(fault: Fault, server: Server, ms: number): void {
+    switch (fault) {
+      case 'kill':
+      case 'stop-immediately':
+      case 'stop-fast':
+      case 'lose-host':
+        this.#takeDown(fault, server, ms);
+        return;
+      case 'freeze':
+        server.freeze();
+        this.#until(server, ms, () => server.thaw());
+        return;
+      case 'cut-network':
+      case 'cut-one-way':
+      case 'slow-network':
+      case 'lose-packets':
+        this.#disturbNetwork(fault, server, ms);
+        return;
+      case 'cut-from-standbys':
+        server.isolated = true;
+        this.#until(server, ms, () => {
+          server.isolated = false;
+        });
+        return;
+      case 'reset-connections':
+      case 'terminate-backends':
+      case 'cancel-sync-wait':
+        this.#disturbBackends(fault, server);
+        return;
+      case 'too-many-connections':
+        server.maxConnections = this.#dice.whole(0, 3);
+        this.#until(server, ms, () => {
+          server.maxConnections = 100;
+        });
+        return;
+      case 'read-only-default':
+        server.readOnlyDefault = true;
+        this.#until(server, ms, () => {
+          server.readOnlyDefault = false;
+        });
+        return;
+      case 'refuse-login':
+        server.refusal = this.#dice.pick(['28P01', '3D000'] as const);
+        this.#until(server, ms, () => {
+          server.refusal = undefined;
+        });
+        return;
+      case 'pause-replay':
+        server.replayPaused = true;
+        this.#until(server, ms, () => server.resumeReplay());
+        return;
+      case 'switch-over':
+        this.#referee.switchOver();
+        return;
+      case 'promote':
+        this.#promote(this.#dice.pick(this.#world.servers));
+        return;
+      case 'promote-two':
+        this.#promoteTwo();
+        return;
+      default:
+        fault satisfies never;
+    }
+  }
+
+  #takeDown(how: 'kill' | 'stop-immediately' | 'stop-fast' | 'lose-host', server: Server, ms: number): void {
+    if (how === 'kill') server.crash();
+    else if (how === 'stop-immediately') server.crash('immediate');
+    else if (how === 'stop-fast') server.stopFast();
+    else server.lose();
+    this.#until(server, Math.max(60, ms), () => this.#referee.restart(server));
+  }
+
+  #disturbNetwork(
+    how: 'cut-network' | 'cut-one-way' | 'slow-network' | 'lose-packets',
+    server: Server,
+    ms: number,
+  ): void {
+    const { link } = server;
+    const { delayMs } = link;
+    if (how === 'cut-network' || (how === 'cut-one-way' && this.#dice.chance(0.5))) link.block('to-server');
+    if (how === 'cut-network' || (how === 'cut-one-way' && link.isWhole)) link.block('to-client');
+    if (how === 'slow-network') link.delayMs = this.#dice.between(20, 400);
+    if (how === 'lose-packets') link.loss = this.#dice.between(0.05, 0.4);
+    this.#until(server, ms, () => {
+      link.mend();
+      link.delayMs = delayMs;
+      link.loss = 0;
+    });
+  }
+
+  #disturbBackends(
+    how: 'reset-connections' | 'terminate-backends' | 'cancel-sync-wait',
+    server: Server,
+  ): void {
+    for (const backend of [...server.backends]) {
+      if (how === 'cancel-sync-wait') backend.cancelSyncWait();
+      else if (how === 'terminate-backends' && this.#dice.chance(0.7)) backend.terminate();
+      else if (how === 'reset-connections' && this.#dice.chance(0.7)) backend.cutOff();
+    }
+    this.#until(server, 10, () => undefined);
+  }
+
+  /** Two standbys are promoted apart from each other: equal epochs. */
+  #promoteTwo(): void {
+    const standbys = this.#world.servers.filter((server) => server.inRecovery);
+    for (const standby of standbys.slice(0, 2)) this.#promote(standby);
+  }
+
+  #promote(server: Server): void {
+    server.onPromoted.push(() => this.#referee.consider(server));
+    server.promote();
+  }
+
+  /** The node is in trouble for `ms`, then `undo` ends it. */
+  #until(server: Server, ms: number, undo: () => void): void {
+    this.#world.trouble(server);
+    const once = () => {
+      if (!this.#undo.delete(once)) return;
+      undo();
+      this.#world.relieve(server);
+    };
+    this.#undo.add(once);
+    this.#world.loop.world(ms, once);
+  }
+}

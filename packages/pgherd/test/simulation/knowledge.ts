@@ -1,0 +1,67 @@
+import type { Row } from '../../src/model/statement.ts';
+import type { SimConnection } from './sim-driver.ts';
+
+/** What a node last said of itself in answer to a probe. */
+export interface Told {
+  readonly askedAt: number;
+  readonly inRecovery: boolean;
+  readonly readOnly: boolean;
+  /** `''` where the server does not tell. */
+  readonly systemIdentifier: string;
+  readonly timeline: number | undefined;
+}
+
+/** The freshest word about a role, by whatever way it came. */
+export interface RoleEvidence {
+  /** It was true at this moment or later. */
+  readonly validFrom: number;
+  readonly inRecovery: boolean;
+  /** Generation of the node, in the client's counting, when the connection was opened that brought it. */
+  readonly generation: number;
+}
+
+/**
+ * What the client can know, kept apart from what it makes of it: only what has reached it counts, and nothing of the
+ * product's own judgement goes in.
+ */
+export class Knowledge {
+  readonly told = new Map<string, Told>();
+  readonly roles = new Map<string, RoleEvidence>();
+  /** Highest timeline that a node told of itself out of recovery, by system identifier. */
+  readonly floors = new Map<string, number>();
+
+  /** The answer to a probe has arrived. */
+  probeAnswered(node: string, connection: SimConnection, generation: number, row: Row): void {
+    const timeline = typeof row['timeline'] === 'string' ? Number.parseInt(row['timeline'], 16) : undefined;
+    const inRecovery = row['in_recovery'] === 'true';
+    const systemIdentifier = typeof row['system_identifier'] === 'string' ? row['system_identifier'] : '';
+    const { askedAt } = connection;
+    const before = this.told.get(node);
+    if (before === undefined || before.askedAt <= askedAt) {
+      const readOnly = row['read_only'] === 'on';
+      this.told.set(node, { askedAt, inRecovery, readOnly, systemIdentifier, timeline });
+    }
+    this.roleSeen(node, { validFrom: askedAt, inRecovery, generation });
+    if (inRecovery || timeline === undefined) return;
+    this.floors.set(systemIdentifier, Math.max(timeline, this.floors.get(systemIdentifier) ?? 0));
+  }
+
+  roleSeen(node: string, evidence: RoleEvidence): void {
+    const before = this.roles.get(node);
+    if (before === undefined || before.validFrom <= evidence.validFrom) this.roles.set(node, evidence);
+  }
+
+  /** Nodes that claim the same epoch as `node`, as far as the client was told. */
+  rivalsOf(node: string): string[] {
+    const mine = this.told.get(node);
+    if (mine === undefined || mine.inRecovery || mine.timeline === undefined) return [];
+    return [...this.told].flatMap(([name, told]) => {
+      const rival =
+        name !== node &&
+        !told.inRecovery &&
+        told.timeline === mine.timeline &&
+        told.systemIdentifier === mine.systemIdentifier;
+      return rival ? [name] : [];
+    });
+  }
+}

@@ -1,0 +1,260 @@
+import type { DriverResult } from '../../src/driver/port.ts';
+import type { Cluster } from '../../src/index.ts';
+import type { NodeDescription, TopologyDescription } from '../../src/model/topology.ts';
+import type { SentStatement } from './backend.ts';
+import { Chronicle } from './chronicle.ts';
+import { Knowledge } from './knowledge.ts';
+import type { SimConnection, Watcher } from './sim-driver.ts';
+import { parse } from './sql.ts';
+import type { World } from './world.ts';
+
+/** Counts that cost something to look at are looked at every so many happenings. */
+const SELDOM = 32;
+/** A change of the picture reaches waiting calls, and they their pool, within this, milliseconds. */
+export const WAKING_MS = 300;
+
+/** Stands between client and network, and holds what the client does against what it was told and what is true. */
+export class Observer implements Watcher {
+  readonly knowledge = new Knowledge();
+  readonly violations: string[] = [];
+  readonly sockets = new Set<SimConnection>();
+  readonly #world: World;
+  #cluster: Cluster<SimConnection> | undefined;
+  #chronicle: Chronicle | undefined;
+  #topology: TopologyDescription | undefined;
+  #incumbent: string | undefined;
+  #generations = new Map<SimConnection, number>();
+  #answeredNow: { node: string; connection: SimConnection }[] = [];
+  /** Connections whose open transaction has inserted something. */
+  #writing = new Set<SimConnection>();
+  /** Since when a write could go somewhere, by the client's own account. */
+  writableSince: number | undefined;
+  #looks = 0;
+
+  constructor(world: World) {
+    this.#world = world;
+  }
+
+  watch(cluster: Cluster<SimConnection>): void {
+    this.#cluster = cluster;
+    this.#chronicle = new Chronicle(cluster, this.#world, (text) => this.violate(text));
+  }
+
+  violate(text: string): void {
+    this.violations.push(text);
+    this.#world.trace.note(`VIOLATION: ${text}`);
+  }
+
+  dialling(connection: SimConnection): void {
+    this.sockets.add(connection);
+    const node = this.#nodeOf(connection);
+    this.#generations.set(connection, this.#describe(node)?.generation ?? 0);
+  }
+
+  opened(connection: SimConnection): void {
+    const kind = connection.isMonitor ? 'monitor' : 'pool';
+    this.#world.trace.note(`client: a connection of the ${kind} to ${connection.server.name} is open`);
+  }
+
+  gone(connection: SimConnection): void {
+    this.sockets.delete(connection);
+    this.#writing.delete(connection);
+    this.#world.trace.note(`client: a connection to ${connection.server.name} is gone`);
+  }
+
+  parameter(connection: SimConnection, name: string, value: string): void {
+    if (name !== 'in_hot_standby') return;
+    this.knowledge.roleSeen(this.#nodeOf(connection), {
+      validFrom: this.#world.loop.now,
+      inRecovery: value === 'on',
+      generation: this.#generations.get(connection) ?? 0,
+    });
+  }
+
+  answered(connection: SimConnection, statement: SentStatement, outcome: DriverResult | Error): void {
+    if (outcome instanceof Error || parse(statement.text).kind !== 'probe') return;
+    const [row] = outcome.rows;
+    if (row === undefined) return;
+    const node = this.#nodeOf(connection);
+    const generation = this.#generations.get(connection) ?? 0;
+    this.#world.trace.note(
+      `client: ${connection.server.name} answers a probe: ${row['in_recovery']} ${row['timeline']}`,
+    );
+    this.knowledge.probeAnswered(node, connection, generation, row);
+    this.#answeredNow.push({ node, connection });
+  }
+
+  sending(connection: SimConnection, statement: SentStatement): void {
+    const parsed = parse(statement.text);
+    this.#noteIncumbent();
+    switch (parsed.kind) {
+      case 'insert': {
+        const id = String(statement.values[0]);
+        this.#world.trace.note(`client: sends write ${id} to ${connection.server.name}`);
+        this.#world.ledger.sent(id, connection.server);
+        if (isMistaken(id)) return;
+        this.#checkWrite(connection, `write ${id}`);
+        if (connection.status === 'idle' && !isLeased(id)) this.#checkFirst(connection, `write ${id}`);
+        if (connection.status !== 'idle') this.#writing.add(connection);
+        return;
+      }
+      case 'begin':
+        this.#writing.delete(connection);
+        if (parsed.readOnly !== true) this.#checkFirst(connection, 'BEGIN');
+        return;
+      case 'commit':
+        if (this.#writing.delete(connection)) this.#checkWrite(connection, 'COMMIT');
+        return;
+      default:
+    }
+  }
+
+  /** Nothing is written below what was seen. */
+  #checkWrite(connection: SimConnection, what: string): void {
+    const { server, life } = connection;
+    const { systemIdentifier, timeline } = server.epochOf(life ?? server.life);
+    const system = server.surroundings.traits.controlFile ? systemIdentifier : '';
+    const floor = this.knowledge.floors.get(system);
+    if (floor === undefined || timeline >= floor) return;
+    this.violate(
+      `${what} is sent to ${server.name} on timeline ${timeline} after timeline ${floor} was seen`,
+    );
+  }
+
+  /** The first statement of a call goes only where a fresh answer said that a write may go. */
+  #checkFirst(connection: SimConnection, what: string): void {
+    const node = this.#nodeOf(connection);
+    const told = this.knowledge.told.get(node);
+    const described = this.#describe(node);
+    if (told === undefined || told.inRecovery || told.timeline === undefined) {
+      this.violate(`${what} is sent to ${node}, which has not said that it is out of recovery`);
+    }
+    if (told?.readOnly === true) this.violate(`${what} is sent to ${node}, which refuses writes by default`);
+    if (described !== undefined && !isTrusted(described)) {
+      const { health, role, standing } = described;
+      this.violate(`${what} is sent to ${node}, which is ${health}, ${role}, ${standing}`);
+    }
+  }
+
+  /** Of two equal claims the one that is written to keeps the writes. */
+  #noteIncumbent(): void {
+    const incumbent = this.#cluster?.topology.incumbent;
+    if (incumbent === undefined || incumbent === this.#incumbent) return;
+    const rivals = this.knowledge.rivalsOf(incumbent).filter((name) => this.#isLivingRival(name));
+    if (rivals.length > 0) {
+      this.violate(
+        `${incumbent} is given writes instead of ${this.#incumbent}, but ${rivals.join()} claims the same`,
+      );
+    }
+    this.#incumbent = incumbent;
+  }
+
+  #isLivingRival(name: string): boolean {
+    const described = this.#describe(name);
+    return described !== undefined && described.health !== 'offline' && described.role !== 'standby';
+  }
+
+  /** Called when the client has come to rest after something happened to it. */
+  look(): void {
+    const cluster = this.#cluster;
+    if (cluster === undefined) return;
+    this.#noteIncumbent();
+    this.#checkAnswered();
+    const { topology } = cluster;
+    if (topology !== this.#topology) this.#checkPicture(topology);
+    this.#topology = topology;
+    this.#looks++;
+    if (this.#looks % SELDOM === 0) this.#checkPools(cluster);
+  }
+
+  /** A node that has just answered is ok. */
+  #checkAnswered(): void {
+    for (const { node, connection } of this.#answeredNow.splice(0)) {
+      const described = this.#describe(node);
+      if (described === undefined || !this.sockets.has(connection)) continue;
+      const believed = (this.#generations.get(connection) ?? 0) >= (this.#before(node)?.generation ?? 0);
+      if (!believed) continue;
+      this.#generations.set(connection, described.generation);
+      const evidence = this.knowledge.roles.get(node);
+      if (evidence !== undefined) {
+        this.knowledge.roles.set(node, { ...evidence, generation: described.generation });
+      }
+      if (described.health !== 'ok') {
+        this.violate(`${node} is ${described.health} although it has just answered a probe`);
+      }
+    }
+  }
+
+  #checkPicture(topology: TopologyDescription): void {
+    const before = this.#topology;
+    if (!Object.isFrozen(topology) || !Object.isFrozen(topology.nodes)) {
+      this.violate('the topology can be changed');
+    }
+    if (before !== undefined && topology.version <= before.version) {
+      this.violate(`the version went from ${before.version} to ${topology.version}`);
+    }
+    for (const node of topology.nodes) {
+      if (!Object.isFrozen(node)) this.violate(`the description of ${node.name} can be changed`);
+      this.#checkRole(node);
+    }
+    this.#chronicle?.compare(topology);
+    const { loop } = this.#world;
+    const canWrite = (this.#cluster?.explainTarget('read-write').tiers.length ?? 0) > 0;
+    if (!canWrite) this.writableSince = undefined;
+    else this.writableSince ??= loop.now;
+  }
+
+  /** What is said of a role does not contradict what is known more freshly. */
+  #checkRole(node: NodeDescription): void {
+    const evidence = this.knowledge.roles.get(node.name);
+    if (evidence === undefined || node.role === 'unknown' || node.roleAt === undefined) return;
+    if (evidence.generation < node.generation || node.roleAt >= evidence.validFrom) return;
+    if ((node.role === 'standby') === evidence.inRecovery) return;
+    this.violate(
+      `${node.name} is said to be ${node.role} as of ${node.roleAt.toFixed(1)}, but was seen otherwise at ${evidence.validFrom.toFixed(1)}`,
+    );
+  }
+
+  #checkPools(cluster: Cluster<SimConnection>): void {
+    const open = new Map<string, number>();
+    for (const socket of this.sockets) {
+      if (socket.isMonitor || socket.leaving) continue;
+      const node = this.#nodeOf(socket);
+      open.set(node, (open.get(node) ?? 0) + 1);
+    }
+    for (const { node, pool } of cluster.stats().nodes) {
+      const sockets = open.get(node) ?? 0;
+      if (pool.size + pool.opening > pool.max || sockets > pool.max) {
+        this.violate(
+          `the pool of ${node} has ${pool.size} open, ${pool.opening} opening, ${sockets} sockets; its limit is ${pool.max}`,
+        );
+      }
+    }
+  }
+
+  #nodeOf(connection: SimConnection): string {
+    return this.#world.siteOf(connection.server).node;
+  }
+
+  #before(node: string): NodeDescription | undefined {
+    return this.#topology?.nodes.find((one) => one.name === node);
+  }
+
+  #describe(node: string): NodeDescription | undefined {
+    return this.#cluster?.topology.nodes.find((one) => one.name === node);
+  }
+}
+
+function isTrusted(node: NodeDescription): boolean {
+  return node.health === 'ok' && node.role === 'primary' && node.standing === 'current';
+}
+
+/** Ids of writes that the workload sends where they must be refused begin with `m`. */
+export function isMistaken(id: string): boolean {
+  return id.startsWith('m');
+}
+
+/** Ids of writes on a lease begin with `l`: the caller holds the connection, whatever becomes of the node. */
+function isLeased(id: string): boolean {
+  return id.startsWith('l');
+}

@@ -1,0 +1,71 @@
+import { Dice } from './dice.ts';
+import type { Traits } from './server.ts';
+
+/** How the cluster is run: by a manager that fences, by one that does not, or with nothing going wrong at all. */
+export const MODES = Object.freeze(['calm', 'careful-sync', 'careful-async', 'careless'] as const);
+/** One of {@link MODES}. */
+export type Mode = (typeof MODES)[number];
+
+/** Everything about a simulation that is fixed from its beginning. */
+export interface Scenario {
+  readonly seed: number;
+  readonly mode: Mode;
+  readonly nodes: number;
+  readonly traits: Traits;
+  /** One way through the network to each node, milliseconds. */
+  readonly delayMs: number;
+  /** When the last fault may begin, milliseconds. */
+  readonly troubleMs: number;
+  /** Faults. */
+  readonly faults: number;
+  /** Mean pause between two calls, milliseconds. */
+  readonly callEveryMs: number;
+  /** Whether the first call comes when two servers claim to be the primary already. */
+  readonly splitFromTheStart: boolean;
+  /** When the client closes, in the midst of it all; `undefined` to close when everything is whole again. */
+  readonly closesEarlyAtMs: number | undefined;
+  readonly options: {
+    readonly poolMax: number;
+    readonly waitTimeoutMs: number;
+    readonly deadAfterMs: number;
+    readonly intervalMs: number;
+    readonly timeoutMs: number;
+    readonly longPoll: boolean;
+    readonly policy: 'p2c' | 'round-robin' | 'random' | 'most-idle';
+    readonly validate: 'always' | 'if-idle' | 'never';
+  };
+}
+
+/** The scenario of a seed; `seconds` is how long faults go on. */
+export function scenarioOf(seed: number, seconds: number): Scenario {
+  const dice = new Dice(seed, 'scenario');
+  const mode = dice.weighted<Mode>({ calm: 8, 'careful-sync': 45, 'careful-async': 15, careless: 32 });
+  const troubleMs = seconds * 1_000;
+  return Object.freeze({
+    seed,
+    mode,
+    nodes: Number(dice.weighted({ 2: 10, 3: 75, 4: 15 })),
+    traits: {
+      reportsRole: !dice.chance(0.1),
+      plpgsql: !dice.chance(0.05),
+      controlFile: !dice.chance(0.06),
+      checkpointDelayMs: dice.between(100, 8_000),
+    },
+    delayMs: dice.chance(0.2) ? dice.between(3, 15) : dice.between(0.05, 1),
+    troubleMs,
+    faults: mode === 'calm' ? 0 : dice.whole(1, 4),
+    callEveryMs: dice.between(25, 120),
+    splitFromTheStart: mode === 'careless' && dice.chance(0.15),
+    closesEarlyAtMs: dice.chance(0.06) ? dice.between(200, troubleMs) : undefined,
+    options: {
+      poolMax: dice.whole(2, 6),
+      waitTimeoutMs: dice.chance(0.7) ? 10_000 : dice.between(1_000, 4_000),
+      deadAfterMs: dice.chance(0.7) ? 5_000 : 2_500,
+      intervalMs: dice.chance(0.7) ? 1_000 : 400,
+      timeoutMs: dice.chance(0.7) ? 1_000 : 500,
+      longPoll: !dice.chance(0.15),
+      policy: dice.pick(['p2c', 'round-robin', 'random', 'most-idle'] as const),
+      validate: dice.weighted({ always: 1, 'if-idle': 8, never: 1 }),
+    },
+  });
+}

@@ -1,0 +1,243 @@
+import { type Cluster, createCluster } from '../../src/index.ts';
+import { Dice } from './dice.ts';
+import { Faults } from './faults.ts';
+import { Loop } from './loop.ts';
+import { Observer } from './observer.ts';
+import { Referee } from './referee.ts';
+import { type Scenario, scenarioOf } from './scenario.ts';
+import { type SimConnection, simDriver } from './sim-driver.ts';
+import { Trace } from './trace.ts';
+import { audit, judgeEnd } from './verdict.ts';
+import { type CallRecord, Workload } from './workload.ts';
+import { World } from './world.ts';
+
+/** How long faults go on by default, seconds of virtual time. */
+export const DEFAULT_SECONDS = 6;
+/** A failover that was begun may take this long to end, milliseconds. */
+const REPLACING_MS = 12_000;
+/** After this long in a whole world the client knows the truth, milliseconds. */
+const TRUTH_MS = 12_000;
+/** Pause after the second refusal of a login, milliseconds; there is no time for a third. */
+const LASTING_MS = 60_000;
+const REFUSED: ReadonlySet<string> = new Set(['authentication', 'database-missing']);
+/** Longest that goodbyes take, milliseconds. */
+const GOODBYE_MS = 1_500;
+
+/** What a seed gave. */
+export interface Outcome {
+  readonly scenario: Scenario;
+  readonly violations: readonly string[];
+  readonly hash: string;
+  readonly trace: readonly string[];
+  readonly calls: number;
+  readonly happenings: number;
+  /** When all was over, virtual milliseconds. */
+  readonly endedAt: number;
+}
+
+/** Runs one seed from its beginning to the closing of the cluster, or to the first violation. */
+export async function simulate(seed: number, seconds = DEFAULT_SECONDS): Promise<Outcome> {
+  const run = new Run(scenarioOf(seed, seconds));
+  await run.play();
+  return run.outcome();
+}
+
+class Run {
+  readonly #scenario: Scenario;
+  readonly #loop = new Loop();
+  readonly #trace = new Trace(() => this.#loop.now);
+  readonly #world: World;
+  readonly #observer: Observer;
+  readonly #referee: Referee;
+  readonly #faults: Faults;
+  readonly #db: Cluster<SimConnection>;
+  readonly #workload: Workload;
+  #closed = false;
+
+  constructor(scenario: Scenario) {
+    this.#scenario = scenario;
+    this.#world = new World(scenario, this.#loop, this.#trace);
+    this.#observer = new Observer(this.#world);
+    this.#referee = new Referee(this.#world);
+    this.#faults = new Faults(this.#world, this.#referee);
+    this.#db = this.#cluster();
+    this.#observer.watch(this.#db);
+    this.#workload = new Workload(this.#world, this.#db, (call) => this.#onSettled(call));
+    this.#loop.afterClient = () => this.#observer.look();
+  }
+
+  #cluster(): Cluster<SimConnection> {
+    const { options, seed } = this.#scenario;
+    const serverOf = (host: string) => {
+      const site = this.#world.sites.find(({ server }) => server.name === host);
+      if (site === undefined) throw new Error(`no host is called ${host}`);
+      return site.server;
+    };
+    return createCluster<SimConnection>({
+      url: `postgres://app@${this.#world.sites.map(({ node }) => node).join(',')}/shop`,
+      env: {},
+      driver: simDriver(serverOf, this.#observer, () => this.#loop.now),
+      clock: this.#loop.clock,
+      random: new Dice(seed, 'client'),
+      waitTimeoutMs: options.waitTimeoutMs,
+      deadAfterMs: options.deadAfterMs,
+      policy: options.policy,
+      pool: { max: options.poolMax, validate: options.validate },
+      probe: { intervalMs: options.intervalMs, timeoutMs: options.timeoutMs, longPoll: options.longPoll },
+    });
+  }
+
+  async play(): Promise<void> {
+    const { troubleMs, closesEarlyAtMs } = this.#scenario;
+    this.#trace.note(`scenario ${JSON.stringify(this.#scenario)}`);
+    this.#faults.schedule();
+    this.#workload.begin();
+    await this.#advance(closesEarlyAtMs ?? troubleMs);
+    if (closesEarlyAtMs === undefined) await this.#heal();
+    await this.#close();
+    await this.#settleWorld();
+    if (this.#isBroken()) return;
+    const findings = audit(this.#workload.calls, this.#world, this.#referee.truth.wal);
+    for (const finding of findings) this.#observer.violate(finding);
+  }
+
+  outcome(): Outcome {
+    return {
+      scenario: this.#scenario,
+      violations: this.#observer.violations,
+      hash: this.#trace.hash,
+      trace: this.#trace.lines,
+      calls: this.#workload.calls.length,
+      happenings: this.#loop.count,
+      endedAt: this.#loop.now,
+    };
+  }
+
+  #isBroken(): boolean {
+    return this.#observer.violations.length > 0;
+  }
+
+  async #advance(ms: number, until: () => boolean = () => false): Promise<void> {
+    if (this.#isBroken()) return;
+    await this.#loop.run(this.#loop.now + ms, () => this.#isBroken() || until());
+  }
+
+  /** The world becomes whole; soon the client knows the truth, and its calls end. */
+  async #heal(): Promise<void> {
+    await this.#mend();
+    await this.#advance(1_000, () => this.#untruth() === undefined);
+    this.#workload.end();
+    // A login that was refused is tried again after half a minute.
+    const refused = this.#db.topology.nodes.some(({ connectFailure }) => REFUSED.has(connectFailure ?? ''));
+    const patienceMs = refused ? TRUTH_MS + LASTING_MS : TRUTH_MS;
+    await this.#advance(patienceMs, () => this.#untruth() === undefined);
+    const untruth = this.#untruth();
+    if (untruth !== undefined && !this.#isBroken()) {
+      this.#observer.violate(`${patienceMs} ms after the world was whole: ${untruth}`);
+    }
+    const late = () => this.#workload.pending.length === 0;
+    await this.#advance(this.#scenario.options.waitTimeoutMs + 1_000, late);
+    if (this.#isBroken()) return;
+    for (const call of this.#workload.pending) {
+      this.#observer.violate(`call ${call.name} has not ended in a world that is whole`);
+    }
+    await this.#prove();
+  }
+
+  async #mend(): Promise<void> {
+    this.#trace.note('the world becomes whole');
+    this.#faults.end();
+    const end = this.#loop.now + REPLACING_MS;
+    while (this.#referee.isReplacing && this.#loop.now < end && !this.#isBroken()) await this.#advance(100);
+    this.#referee.restoreOrder();
+    while (!this.#isWhole() && !this.#isBroken()) await this.#advance(100);
+    this.#trace.note('the world is whole');
+  }
+
+  #isWhole(): boolean {
+    const { truth } = this.#referee;
+    return this.#world.servers.every((server) =>
+      server === truth
+        ? server.isUp && !server.inRecovery
+        : server.isUp &&
+          server.inRecovery &&
+          server.upstream === truth &&
+          server.wal.length === truth.wal.length,
+    );
+  }
+
+  /** In what the client's picture differs from the whole world. */
+  #untruth(): string | undefined {
+    const { truth } = this.#referee;
+    const { node } = this.#world.siteOf(truth);
+    const writers = this.#db.explainTarget('read-write').tiers.flat();
+    if (writers.join() !== node) return `writes go to ${writers.join() || 'nobody'} instead of ${node}`;
+    for (const described of this.#db.topology.nodes) {
+      const role = described.name === node ? 'primary' : 'standby';
+      const { health, standing } = described;
+      if (described.role !== role || health !== 'ok' || standing !== 'current') {
+        return `${described.name} is ${described.role}, ${health}, ${standing}, but should be ${role}`;
+      }
+    }
+    return undefined;
+  }
+
+  /** A write and a read in the whole world do what they should. */
+  async #prove(): Promise<void> {
+    const calls: CallRecord[] = [];
+    await this.#loop.act(() => {
+      calls.push(this.#workload.call('write', true), this.#workload.call('read', true));
+    });
+    await this.#advance(2_000, () => calls.every((call) => call.settledAt !== undefined));
+    for (const call of calls) {
+      if (call.settledAt === undefined || call.error !== undefined) {
+        this.#observer.violate(`call ${call.name} fails in a world that is whole: ${String(call.error)}`);
+      }
+    }
+  }
+
+  /** After closing nothing is left: no timer, no connection, nobody who waits. */
+  async #close(): Promise<void> {
+    if (this.#isBroken()) return;
+    this.#workload.end();
+    const dice = new Dice(this.#scenario.seed, 'closing');
+    if (this.#scenario.closesEarlyAtMs !== undefined && dice.chance(0.3)) {
+      await this.#loop.act(() => this.#db.terminate());
+      this.#closed = true;
+    } else {
+      await this.#loop.act(() => {
+        void this.#db.close({ timeoutMs: dice.between(10, 3_000) }).then(() => {
+          this.#closed = true;
+        });
+      });
+    }
+    await this.#advance(6_000, () => this.#closed);
+    await this.#advance(GOODBYE_MS, () => this.#isClear());
+    if (this.#isBroken() || this.#isClear()) return;
+    const { clientTimers } = this.#loop;
+    this.#observer.violate(
+      `after closing (${this.#closed}) there are ${clientTimers} timers, ${this.#observer.sockets.size} connections, ` +
+        `and these calls: ${this.#workload.pending.map((call) => call.name).join()}`,
+    );
+  }
+
+  #isClear(): boolean {
+    return (
+      this.#closed &&
+      this.#loop.clientTimers === 0 &&
+      this.#observer.sockets.size === 0 &&
+      this.#workload.pending.length === 0
+    );
+  }
+
+  /** What is still on its way in the world arrives, so that the books can be closed. */
+  async #settleWorld(): Promise<void> {
+    if (this.#scenario.closesEarlyAtMs !== undefined) await this.#mend();
+    await this.#advance(3_000);
+  }
+
+  #onSettled(call: CallRecord): void {
+    const finding = judgeEnd(call, this.#world, this.#observer.writableSince);
+    if (finding !== undefined) this.#observer.violate(finding);
+  }
+}
