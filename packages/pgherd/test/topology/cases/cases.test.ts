@@ -1,16 +1,12 @@
-import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import type { TopologyDescription } from '../../../src/model/topology.ts';
+import { readCaseFiles } from './files.ts';
 import type { Phase, TransitionCase } from './format.ts';
-import { parseCaseFile } from './load.ts';
 import { ordersOf } from './orders.ts';
 import { beginning, play } from './play.ts';
 import { courseMisses, pictureMisses } from './verdict.ts';
 
-const FILES = readdirSync(import.meta.dirname)
-  .filter((file) => file.endsWith('.json'))
-  .sort()
-  .map((file) => parseCaseFile(file, readFileSync(`${import.meta.dirname}/${file}`, 'utf8')));
+const FILES = readCaseFiles();
 
 /** Plays a case phase by phase; `look` judges each, and gives the picture that the next begins with. */
 function follow(

@@ -42,7 +42,9 @@ export interface AskedFor {
   readonly node: string | undefined;
   readonly maxLagMs: number | undefined;
   readonly maxLagBytes: number | undefined;
+  readonly allowStale: boolean | undefined;
   readonly primaryReads: boolean | undefined;
+  readonly tags: Readonly<Record<string, string>> | undefined;
 }
 
 /** Who serves a demand: tiers of letters, best first, `b a`; nobody is the empty text. */
@@ -102,6 +104,10 @@ export interface TransitionCase {
   readonly labels: Readonly<Record<string, Partial<NodeLabels>>>;
   readonly settings: TopologySettings;
   readonly fencing: 'strict' | 'report';
+  /** The client's zones, in order of preference. */
+  readonly zones: readonly string[];
+  /** Whether standbys beyond the limits of lag serve where no other node can. */
+  readonly allowStale: boolean;
   /** Why evidence that is delivered twice may count twice here; `undefined` where it may not. */
   readonly once: string | undefined;
   readonly phases: readonly Phase[];

@@ -27,6 +27,8 @@ const SETTING_KEYS = [
   'onClusterReplaced',
   'lag',
   'fencing',
+  'zones',
+  'allowStale',
 ] as const;
 const PHASE_KEYS = ['name', 'see', 'anyOrder', 'writesOpen', 'expect'] as const;
 const EXPECT_KEYS = [
@@ -50,6 +52,9 @@ const CHANGE_WORDS = [
   'removed',
   'replaced',
 ];
+
+/** What a tag that is asked for begins with: `tag:for=reports`. */
+const TAG = 'tag:';
 
 /** What the cases of a file have in common. */
 interface Common {
@@ -112,12 +117,13 @@ function lettersOf(place: Place): string {
 }
 
 /** Settings by the names that the code has for them; what the case says wins over what the file says. */
-function readSettings(...places: readonly Place[]): {
-  readonly settings: TopologySettings;
-  readonly fencing: 'strict' | 'report';
-} {
+function readSettings(
+  ...places: readonly Place[]
+): Pick<TransitionCase, 'settings' | 'fencing' | 'zones' | 'allowStale'> {
   let settings: TopologySettings = DEFAULTS;
   let fencing: 'strict' | 'report' = 'strict';
+  let zones: readonly string[] = [];
+  let allowStale = false;
   for (const place of places) {
     if (!place.isGiven()) continue;
     const keys = place.members(SETTING_KEYS);
@@ -125,6 +131,8 @@ function readSettings(...places: readonly Place[]): {
       ? SYSTEMS[keys.systemIdentifier.oneOf(Object.keys(SYSTEMS))]
       : settings.systemIdentifier;
     fencing = keys.fencing.oneOf(['strict', 'report'] as const, fencing);
+    if (keys.zones.isGiven()) zones = keys.zones.elements().map((zone) => zone.text());
+    allowStale = keys.allowStale.flag(allowStale);
     settings = {
       deadAfterMs: keys.deadAfterMs.number(settings.deadAfterMs),
       expireAfterMs: keys.expireAfterMs.number(settings.expireAfterMs),
@@ -137,7 +145,7 @@ function readSettings(...places: readonly Place[]): {
       lag: keys.lag.isGiven() ? readLagLimits(keys.lag) : settings.lag,
     };
   }
-  return { settings, fencing };
+  return { settings, fencing, zones, allowStale };
 }
 
 function readLagLimits(place: Place): TopologySettings['lag'] {
@@ -261,12 +269,16 @@ function lettersIn(place: Place, letters: string, separator = ''): string {
   return text;
 }
 
-/** `standby`, `standby maxLagMs=50 fallback=primary`, `any node=b`, `standby primaryReads`. */
+/** `standby`, `standby maxLagMs=50 fallback=primary`, `any node=b`, `standby primaryReads`, `any tag:for=reports`. */
 function readAskedFor(key: string, letters: string): AskedFor {
   const [target = '', ...rest] = key.split(' ');
   const asked = new Place(`"${key}"`, target);
-  const options = new Map(rest.map((one) => one.split('=', 2) as [string, string | undefined]));
-  const known = ['fallback', 'node', 'maxLagMs', 'maxLagBytes', 'primaryReads'];
+  const all = rest.map((one) => one.split('=', 2) as [string, string | undefined]);
+  const tags = all.flatMap(([name, value = '']) =>
+    name.startsWith(TAG) ? [[name.slice(TAG.length), value]] : [],
+  );
+  const options = new Map(all.filter(([name]) => !name.startsWith(TAG)));
+  const known = ['fallback', 'node', 'maxLagMs', 'maxLagBytes', 'allowStale', 'primaryReads'];
   for (const option of options.keys()) new Place(`"${key}"`, option).oneOf(known);
   const number = (name: string) => {
     const text = options.get(name);
@@ -282,6 +294,8 @@ function readAskedFor(key: string, letters: string): AskedFor {
     node: node === undefined ? undefined : named(knownLetter(asked, node, letters)),
     maxLagMs: number('maxLagMs'),
     maxLagBytes: number('maxLagBytes'),
+    allowStale: options.has('allowStale') ? true : undefined,
     primaryReads: options.has('primaryReads') ? true : undefined,
+    tags: tags.length === 0 ? undefined : Object.fromEntries(tags),
   };
 }

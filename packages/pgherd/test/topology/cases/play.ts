@@ -1,5 +1,5 @@
 import type { NodeDescription, TopologyDescription } from '../../../src/model/topology.ts';
-import { selectNodes } from '../../../src/routing/select.ts';
+import { type SelectionContext, selectNodes } from '../../../src/routing/select.ts';
 import { changesBetween, type TopologyChange } from '../../../src/topology/diff.ts';
 import { NO_LABELS } from '../../../src/topology/node.ts';
 import {
@@ -139,11 +139,7 @@ function assertSound(before: TopologyDescription, after: TopologyDescription, on
 }
 
 /** Tiers as letters: `s pnr`. */
-export function tiersFor(
-  topology: TopologyDescription,
-  asked: AskedFor,
-  context: { readonly writesOpen: boolean; readonly fencing: 'strict' | 'report' },
-): string {
+export function tiersFor(topology: TopologyDescription, asked: AskedFor, context: SelectionContext): string {
   const { tiers } = selectNodes(topology, asked, context);
   return tiers.map((tier) => tier.map((node) => letterOf(node.name)).join('')).join(' ');
 }

@@ -15,7 +15,8 @@ export function pictureMisses(
   one: TransitionCase,
 ): readonly string[] {
   const { expect } = phase;
-  const context = { writesOpen: phase.writesOpen, fencing: one.fencing };
+  const { fencing, zones, allowStale, settings } = one;
+  const context = { writesOpen: phase.writesOpen, fencing, zones, lag: { ...settings.lag, allowStale } };
   const misses: string[] = [];
   for (const [letter, fields] of Object.entries(expect.nodes)) {
     misses.push(...fieldMisses(`node ${letter}`, findNode(topology, named(letter)), fields));
