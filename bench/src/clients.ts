@@ -3,6 +3,7 @@ import pg from 'pg';
 import { type ClusterEventName, createCluster, type Driver } from 'pgherd';
 import { pgDriver } from 'pgherd/pg';
 import postgres from 'postgres';
+import { openHasql, PeerError } from './hasql.ts';
 import type { Step } from './steps.ts';
 import { recordingDriver } from './steps.ts';
 
@@ -13,36 +14,66 @@ const WRITE = 'insert into bench_write (id) values ($1) returning inet_server_po
 export interface BenchClient {
   /** Writes a row; resolves with the port of the server that acknowledged it. */
   write(id: number): Promise<number>;
+  /**
+   * Whether writes may go to the node of this place in the URL, as the client sees it now. Absent where a client has no
+   * picture that could be asked.
+   */
+  offers?(index: number): Promise<boolean>;
   /** Lets go of everything, at once if need be. */
   close(): Promise<void>;
 }
 
+/** What a client is given besides the cluster. */
+export interface ClientSetting {
+  /** Takes what happens inside, from clients that tell. */
+  readonly note?: ((step: Step) => void) | undefined;
+  /** The Python that runs clients written in it. */
+  readonly python: string;
+}
+
 /** How a client is made. */
 export interface ClientKind {
-  readonly name: 'pgherd' | 'pg.Pool' | 'postgres.js';
-  /** `note` takes what happens inside, from clients that tell. */
-  readonly open: (cluster: TestCluster, note?: (step: Step) => void) => BenchClient;
+  readonly name: 'pgherd' | 'pg.Pool' | 'postgres.js' | 'hasql';
+  /** Whether it can be asked where it would send writes. */
+  readonly hasPicture: boolean;
+  readonly open: (cluster: TestCluster, setting: ClientSetting) => BenchClient;
   /** Whether an error leaves open what became of the write; only for what the client itself rejects with. */
   readonly leavesOpen: (error: unknown) => boolean;
 }
 
 export const CLIENTS: readonly ClientKind[] = Object.freeze([
-  { name: 'pgherd', open: openPgherd, leavesOpen: (error) => codeOf(error) === 'PGHERD_OUTCOME_UNKNOWN' },
-  { name: 'pg.Pool', open: openPool, leavesOpen: connectionLost },
-  { name: 'postgres.js', open: openPostgresJs, leavesOpen: connectionLost },
+  {
+    name: 'pgherd',
+    hasPicture: true,
+    open: openPgherd,
+    leavesOpen: (error) => codeOf(error) === 'PGHERD_OUTCOME_UNKNOWN',
+  },
+  { name: 'pg.Pool', hasPicture: false, open: openPool, leavesOpen: connectionLost },
+  { name: 'postgres.js', hasPicture: false, open: openPostgresJs, leavesOpen: connectionLost },
+  {
+    name: 'hasql',
+    hasPicture: true,
+    open: (cluster, { python }) => openHasql(python, cluster.url),
+    leavesOpen: (error) => !(error instanceof PeerError) || error.open,
+  },
 ] satisfies ClientKind[]);
 
 const NOTED: readonly ClusterEventName[] = ['node:role-changed', 'node:health-changed', 'primary:changed'];
 
 /** As in its README: the URL of all nodes and nothing else. */
-function openPgherd(cluster: TestCluster, note?: (step: Step) => void): BenchClient {
+function openPgherd(cluster: TestCluster, { note }: ClientSetting): BenchClient {
   const driver: Driver<pg.Client> | undefined = note && recordingDriver(pgDriver(), note);
   const db = createCluster({ url: cluster.url, driver });
+  const names = cluster.nodes.map((node) => `${node.host}:${node.port}`);
   for (const name of NOTED) {
     if (note !== undefined) db.on(name, (event) => note({ name, at: Date.now(), ...about(event) }));
   }
   return {
     write: async (id) => portOf((await db.query(WRITE, [id])).rows),
+    offers: async (index) => {
+      const offered = db.explainTarget('read-write').tiers.flat();
+      return offered.includes(names[index] ?? '');
+    },
     close: async () => db.terminate(),
   };
 }

@@ -1,3 +1,5 @@
+import { loadavg } from 'node:os';
+import { hasqlMissing } from './hasql.ts';
 import { type BenchOptions, parseOptions, USAGE } from './options.ts';
 import { medianSteps } from './steps.ts';
 import { type Summary, summarize } from './summary.ts';
@@ -11,10 +13,14 @@ async function run(options: BenchOptions): Promise<Summary[]> {
   const summaries: Summary[] = [];
   for (const scenario of options.scenarios) {
     for (const mode of options.modes) {
-      const reports = new Map<Work['client'], TrialReport[]>(options.clients.map((one) => [one, []]));
+      const clients = options.clients.filter((one) => one.hasPicture || !scenario.idle);
+      const reports = new Map<Work['client'], TrialReport[]>(clients.map((one) => [one, []]));
+      const loads: number[] = [];
       for (let trial = 0; trial < options.trials; trial++) {
-        for (const client of rotated(options.clients, trial)) {
-          const report = await runTrial({ scenario, mode, client, load: options.load, steps: options.steps });
+        for (const client of rotated(clients, trial)) {
+          const { load, steps, python } = options;
+          loads.push(loadavg()[0] ?? 0);
+          const report = await runTrial({ scenario, mode, client, load, steps, python });
           reports.get(client)?.push(report);
           progress({ scenario, mode, client }, trial, options.trials, report);
         }
@@ -22,12 +28,21 @@ async function run(options: BenchOptions): Promise<Summary[]> {
       for (const [client, those] of reports) {
         const of = { scenario: scenario.name, mode: mode.name, client: client.name };
         const results = those.map((report) => report.result);
-        summaries.push(summarize(of, results));
+        summaries.push(summarize(of, results, loads));
         if (options.steps && client.name === 'pgherd') printSteps(of, those);
       }
     }
   }
   return summaries;
+}
+
+/** hasql takes part where it is installed; where not, one line says so. */
+async function presentClients({ clients, python }: BenchOptions): Promise<BenchOptions['clients']> {
+  if (!clients.some((one) => one.name === 'hasql')) return clients;
+  const missing = await hasqlMissing(python);
+  if (missing === undefined) return clients;
+  process.stderr.write(`${missing}\n`);
+  return clients.filter((one) => one.name !== 'hasql');
 }
 
 function rotated<T>(all: readonly T[], by: number): T[] {
@@ -39,10 +54,10 @@ function progress(work: Work, trial: number, trials: number, { result, errors }:
   const what = `${work.scenario.name} ${work.mode.name} ${work.client.name} ${trial + 1}/${trials}`;
   const first = result.firstWriteMs === undefined ? 'never' : `${result.firstWriteMs} ms`;
   const silent = result.noNewWorkMs === undefined ? '' : `, no new work after ${result.noNewWorkMs} ms`;
-  const { failedCalls, unknownOutcome, lostWrites, staleWrites } = result;
+  const { failedCalls, unknownOutcome, lostWrites, staleWrites, lateWrites } = result;
   process.stderr.write(
     `${what}: first write ${first}${silent}, ${failedCalls} of ${result.calls} failed, ${unknownOutcome} unknown, ` +
-      `${lostWrites} lost, ${staleWrites} stale\n`,
+      `${lostWrites} lost, ${staleWrites} stale, ${lateWrites} late\n`,
   );
   for (const [message, count] of errors) process.stderr.write(`    ${count} × ${message}\n`);
 }
@@ -67,7 +82,8 @@ async function main(): Promise<void> {
     process.stdout.write(USAGE);
     return;
   }
-  const summaries = await run(options);
+  const present = await presentClients(options);
+  const summaries = await run({ ...options, clients: present });
   process.stdout.write(
     options.json ? `${JSON.stringify(summaries, undefined, 2)}\n` : renderTable(summaries),
   );

@@ -34,8 +34,9 @@ export class Load {
   readonly #kind: ClientKind;
   readonly #options: LoadOptions;
   readonly #running = new Set<Promise<void>>();
-  readonly #startedAt = performance.now();
   readonly #acknowledged: ((call: Call) => void)[] = [];
+  /** When the present stretch of load began, and the calls begun before it. */
+  #since = { at: performance.now(), begun: 0 };
   #begun = 0;
   #timer: NodeJS.Timeout | undefined;
 
@@ -61,14 +62,26 @@ export class Load {
     });
   }
 
-  /** Begins no more, and resolves when what runs has settled or reached its limit. */
-  async stop(): Promise<void> {
+  /** Begins no more for now; resolves when what runs has settled. */
+  async pause(): Promise<void> {
     clearTimeout(this.#timer);
     await Promise.all(this.#running);
   }
 
+  /** Goes on after a pause. */
+  resume(): void {
+    this.#since = { at: performance.now(), begun: this.#begun };
+    this.#tick();
+  }
+
+  /** Begins no more, and resolves when what runs has settled or reached its limit. */
+  stop(): Promise<void> {
+    return this.pause();
+  }
+
   #tick(): void {
-    const due = Math.floor(((performance.now() - this.#startedAt) * this.#options.rate) / 1_000);
+    const elapsedMs = performance.now() - this.#since.at;
+    const due = this.#since.begun + Math.floor((elapsedMs * this.#options.rate) / 1_000);
     while (this.#begun < due) {
       this.#begun++;
       const call = this.#call(this.#begun).finally(() => this.#running.delete(call));

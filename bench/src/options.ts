@@ -12,6 +12,8 @@ export interface BenchOptions {
   readonly load: LoadOptions;
   readonly json: boolean;
   readonly steps: boolean;
+  /** The Python that runs hasql. */
+  readonly python: string;
 }
 
 const ALL = 'all';
@@ -30,6 +32,7 @@ Loses the primary of real clusters under load and measures how soon each client 
   --rate N          writes begun per second (default 200)
   --limit MS        a call that has not settled after this counts as failed (default 5000)
   --give-up MS      a trial ends this long after the promotion without a write (default 6000)
+  --python PATH     Python that has hasql and asyncpg; hasql is left out without (default python3)
   --steps           print where the time goes, for pgherd
   --json            print an array for programs instead of a table
   --help            print this
@@ -50,6 +53,7 @@ export function parseOptions(args: readonly string[]): BenchOptions | undefined 
       rate: { type: 'string', default: '200' },
       limit: { type: 'string', default: '5000' },
       'give-up': { type: 'string', default: '6000' },
+      python: { type: 'string', default: 'python3' },
       steps: { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
@@ -68,6 +72,7 @@ export function parseOptions(args: readonly string[]): BenchOptions | undefined 
     },
     json: values.json,
     steps: values.steps,
+    python: values.python,
   };
 }
 

@@ -1,4 +1,5 @@
 import type { PromotionResult, TestCluster, TestClusterOptions, TestNode } from '@pgherd/testing';
+import { type WorkWatch, watchCutOff, watchFrozen } from './work-watch.ts';
 
 /** How replication is set up. */
 export interface Mode {
@@ -13,7 +14,14 @@ export const MODES: readonly Mode[] = Object.freeze([
 
 /** One way of losing a primary. */
 export interface Scenario {
-  readonly name: 'killed' | 'stopped' | 'frozen' | 'partitioned' | 'switchover';
+  readonly name:
+    | 'killed'
+    | 'stopped'
+    | 'frozen'
+    | 'partitioned'
+    | 'switchover'
+    | 'frozen-idle'
+    | 'partitioned-idle';
   /** What the cluster needs for it. */
   readonly cluster: TestClusterOptions;
   /** Takes the primary away; resolves with the moment from which it was gone, epoch ms. */
@@ -22,13 +30,29 @@ export interface Scenario {
   readonly replace: (cluster: TestCluster) => Promise<PromotionResult>;
   /** Brings the old primary back as what it was, a second primary, while the load goes on. */
   readonly revive?: (old: TestNode) => Promise<unknown>;
-  /** Whether the old primary falls silent instead of closing its connections. */
-  readonly silent: boolean;
+  /** Where the old primary falls silent: prepares to see when it is last handed work, before the fault. */
+  readonly watch?: (old: TestNode) => Promise<() => WorkWatch>;
+  /** Whether the client has nothing to do when the primary is lost. */
+  readonly idle: boolean;
 }
 
 /** How long the referee takes to notice, ms: the same for every client. */
 const NOTICE_MS = 1_000;
 const failover = (cluster: TestCluster) => cluster.failover({ afterMs: NOTICE_MS });
+
+const FROZEN = {
+  cluster: {},
+  strike: (primary: TestNode) => ended(() => primary.freeze()),
+  replace: failover,
+  revive: (old: TestNode) => old.thaw(),
+};
+
+const PARTITIONED = {
+  cluster: { proxy: true, replicationThroughProxy: true },
+  strike: (primary: TestNode) => ended(() => primary.partition()),
+  replace: failover,
+  revive: (old: TestNode) => old.heal(),
+};
 
 export const SCENARIOS: readonly Scenario[] = Object.freeze([
   {
@@ -36,31 +60,17 @@ export const SCENARIOS: readonly Scenario[] = Object.freeze([
     cluster: {},
     strike: (primary) => began(() => primary.kill()),
     replace: failover,
-    silent: false,
+    idle: false,
   },
   {
     name: 'stopped',
     cluster: {},
     strike: (primary) => began(() => primary.stop('fast')),
     replace: failover,
-    silent: false,
+    idle: false,
   },
-  {
-    name: 'frozen',
-    cluster: {},
-    strike: (primary) => ended(() => primary.freeze()),
-    replace: failover,
-    revive: (old) => old.thaw(),
-    silent: true,
-  },
-  {
-    name: 'partitioned',
-    cluster: { proxy: true, replicationThroughProxy: true },
-    strike: (primary) => ended(() => primary.partition()),
-    replace: failover,
-    revive: (old) => old.heal(),
-    silent: false,
-  },
+  { name: 'frozen', ...FROZEN, watch: watchFrozen, idle: false },
+  { name: 'partitioned', ...PARTITIONED, watch: watchCutOff, idle: false },
   {
     name: 'switchover',
     cluster: {},
@@ -70,8 +80,10 @@ export const SCENARIOS: readonly Scenario[] = Object.freeze([
       if (to === undefined) throw new Error('There is no standby to switch over to.');
       return cluster.switchover(to);
     },
-    silent: false,
+    idle: false,
   },
+  { name: 'frozen-idle', ...FROZEN, idle: true },
+  { name: 'partitioned-idle', ...PARTITIONED, idle: true },
 ] satisfies Scenario[]);
 
 async function began(fault: () => Promise<unknown>): Promise<number> {

@@ -1,3 +1,4 @@
+import type { ServerLog } from '@pgherd/testing';
 import type { ConnectionListener, ConnectRequest, Driver, DriverConnection, Statement } from 'pgherd';
 import { median } from './statistics.ts';
 
@@ -69,11 +70,17 @@ const WAY = [
   'first connect begun',
   'first connection',
   'first write sent',
+  'standby can confirm',
   'first write answered',
 ] as const;
 
 /** When each step of the way was first done at or after the time when the server could have left recovery. */
-export function stepTimes(steps: readonly Step[], promoted: string, readyAt: number): StepTimes {
+export function stepTimes(
+  steps: readonly Step[],
+  promoted: string,
+  readyAt: number,
+  confirmableAt?: number,
+): StepTimes {
   const here = steps.filter((step) => step.node === promoted);
   const changed = steps.find((step) => step.name === 'primary:changed' && step.detail?.endsWith(promoted));
   const since = changed?.at ?? readyAt;
@@ -86,9 +93,19 @@ export function stepTimes(steps: readonly Step[], promoted: string, readyAt: num
     'first connect begun': firstAfter('pool connects'),
     'first connection': firstAfter('pool connected'),
     'first write sent': firstAfter('pool write sent'),
+    'standby can confirm': confirmableAt,
     'first write answered': firstAfter('pool write answered'),
   };
   return Object.fromEntries(WAY.map((name) => [name, minus(found[name], readyAt)]));
+}
+
+/**
+ * When the promoted server found a standby that may confirm commits, by its log; no earlier acknowledgement is possible
+ * with synchronous replication. `undefined` with asynchronous.
+ */
+export function confirmedAt(log: ServerLog, readyAt: number): number | undefined {
+  const tells = /is now a (candidate for quorum )?synchronous standby/;
+  return log.lines().find(({ line, at }) => at >= readyAt && tells.test(line))?.at;
 }
 
 function minus(at: number | undefined, from: number): number | undefined {

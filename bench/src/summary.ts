@@ -12,20 +12,27 @@ export interface Summary {
   readonly firstWriteMs: Spread;
   readonly calls: number;
   readonly failedCalls: number;
+  /** Of the failed: certainly not executed. */
+  readonly failedRetryable: number;
   readonly unknownOutcome: number;
   readonly lostWrites: number;
+  /** Begun after the promotion and executed by the old primary. */
   readonly staleWrites: number;
-  readonly staleBegun: number;
+  /** Executed by the old primary after the promotion, whenever begun. */
+  readonly lateWrites: number;
   readonly wronglyFailed: number;
   readonly writtenTwice: number;
   /** `null` where the scenario has no silent primary. */
   readonly noNewWorkMs: Spread | null;
+  /** Mean load average of the machine when the trials began. */
+  readonly loadAverage: number;
 }
 
 /** Sums up trials. */
 export function summarize(
   of: { readonly scenario: string; readonly mode: string; readonly client: string },
   trials: readonly TrialResult[],
+  loads: readonly number[] = [],
 ): Summary {
   const sum = (pick: (trial: TrialResult) => number) => trials.reduce((total, one) => total + pick(one), 0);
   const watched = trials.flatMap((trial) => trial.noNewWorkMs ?? []);
@@ -38,12 +45,15 @@ export function summarize(
     firstWriteMs: spread(trials.map((trial) => trial.firstWriteMs ?? Number.POSITIVE_INFINITY)),
     calls: sum((trial) => trial.calls),
     failedCalls: sum((trial) => trial.failedCalls),
+    failedRetryable: sum((trial) => trial.failedRetryable),
     unknownOutcome: sum((trial) => trial.unknownOutcome),
     lostWrites: sum((trial) => trial.lostWrites),
     staleWrites: sum((trial) => trial.staleWrites),
-    staleBegun: sum((trial) => trial.staleBegun),
+    lateWrites: sum((trial) => trial.lateWrites),
     wronglyFailed: sum((trial) => trial.wronglyFailed),
     writtenTwice: sum((trial) => trial.writtenTwice),
     noNewWorkMs: watched.length === 0 ? null : spread(watched),
+    loadAverage:
+      Math.round((loads.reduce((total, one) => total + one, 0) / Math.max(1, loads.length)) * 100) / 100,
   };
 }

@@ -22,12 +22,14 @@ const COLUMNS: readonly Column[] = [
   right(['', 'max ms'], (row) => spreadCell(row.noNewWorkMs, 'max')),
   right(['', 'calls'], (row) => String(row.calls)),
   right(['failed', 'calls'], (row) => String(row.failedCalls)),
+  right(['of those', 'retryable'], (row) => String(row.failedRetryable)),
   right(['unknown', 'outcome'], (row) => String(row.unknownOutcome)),
   right(['lost', 'writes'], (row) => String(row.lostWrites)),
   right(['stale', 'writes'], (row) => String(row.staleWrites)),
-  right(['begun', 'stale'], (row) => String(row.staleBegun)),
+  right(['late', 'writes'], (row) => String(row.lateWrites)),
   right(['wrongly', 'failed'], (row) => String(row.wronglyFailed)),
   right(['written', 'twice'], (row) => String(row.writtenTwice)),
+  right(['load', 'average'], (row) => row.loadAverage.toFixed(1)),
 ];
 
 /** The summaries as lines of even columns, for people. */

@@ -1,10 +1,9 @@
 import { createTestCluster, type PromotionResult, type TestCluster, type TestNode } from '@pgherd/testing';
 import { inApp } from './app-session.ts';
-import type { ClientKind } from './clients.ts';
+import type { BenchClient, ClientKind } from './clients.ts';
 import { Load, type LoadOptions } from './load.ts';
-import { portsWithoutWork, WorkWatch } from './receive-queue.ts';
 import type { Mode, Scenario } from './scenarios.ts';
-import { type Step, type StepTimes, stepTimes } from './steps.ts';
+import { confirmedAt, type Step, type StepTimes, stepTimes } from './steps.ts';
 import { judge, type TrialResult } from './verdict.ts';
 
 /** What is tried. */
@@ -15,6 +14,7 @@ export interface TrialPlan {
   readonly load: LoadOptions;
   /** Whether the client's steps are recorded. */
   readonly steps: boolean;
+  readonly python: string;
 }
 
 /** What came of it. */
@@ -29,6 +29,10 @@ export interface TrialReport {
 const WARM_UP_MS = 1_000;
 /** Load after the first write, and after the old primary came back, ms. */
 const AFTERWARDS_MS = 500;
+/** How long an idle client has had nothing to do when the primary is lost, ms: longer than any pause between probes. */
+const IDLE_MS = 3_000;
+/** How long an idle client is given to find out, ms. */
+const FIND_OUT_MS = 10_000;
 
 /** No key: a row that was written twice is to be seen. */
 const TABLE = 'create table bench_write (id int not null, at timestamptz not null default clock_timestamp())';
@@ -37,12 +41,15 @@ const TABLE = 'create table bench_write (id int not null, at timestamptz not nul
 export async function runTrial(plan: TrialPlan): Promise<TrialReport> {
   await using cluster = await createTestCluster({ ...plan.mode.cluster, ...plan.scenario.cluster });
   await inApp(cluster.primary, TABLE);
+  // A standby that goes over to a new timeline receives the whole segment again, up to 16 MB: a time that is the server's.
+  await cluster.primary.sql('select pg_switch_wal()');
   const steps: Step[] = [];
   const note = plan.steps ? (step: Step) => void steps.push(step) : undefined;
-  const client = plan.client.open(cluster, note);
+  const client = plan.client.open(cluster, { note, python: plan.python });
   const load = new Load(client, plan.client, plan.load);
   await pause(WARM_UP_MS);
-  const { struckAt, promotion, lastWorkAt } = await loseThePrimary(plan, cluster, load);
+  const lose = plan.scenario.idle ? loseThePrimaryIdle : loseThePrimary;
+  const { struckAt, promotion, lastWorkAt } = await lose(plan, cluster, load, client);
   const { promoted, demoted, readyAt } = promotion;
   await pause(AFTERWARDS_MS);
   const revived = await revive(plan.scenario, demoted);
@@ -55,7 +62,7 @@ export async function runTrial(plan: TrialPlan): Promise<TrialReport> {
   const result = judge({ calls, struckAt, readyAt, promotedPort, newRows, oldRows, lastWorkAt });
   return {
     result,
-    steps: stepTimes(steps, `${promoted.host}:${promoted.port}`, readyAt),
+    steps: stepTimes(steps, `${promoted.host}:${promoted.port}`, readyAt, confirmedAt(promoted.log, readyAt)),
     errors: countErrors(calls.flatMap((call) => call.error ?? [])),
   };
 }
@@ -70,9 +77,9 @@ interface Loss {
 async function loseThePrimary(plan: TrialPlan, cluster: TestCluster, load: Load): Promise<Loss> {
   const { scenario } = plan;
   const old = cluster.primary;
-  const ignored = scenario.silent ? await portsWithoutWork(old) : undefined;
+  const startWatch = await scenario.watch?.(old);
   const struckAt = await scenario.strike(old);
-  const watch = ignored && WorkWatch.start(old, ignored);
+  const watch = startWatch?.();
   try {
     const promotion = await scenario.replace(cluster);
     await load.firstFrom(promotion.promoted.directPort, plan.load.giveUpMs);
@@ -80,6 +87,28 @@ async function loseThePrimary(plan: TrialPlan, cluster: TestCluster, load: Load)
   } finally {
     watch?.stop();
   }
+}
+
+/** The fault while the client has nothing to do; work comes when it has found out, or has not for long. */
+async function loseThePrimaryIdle(
+  plan: TrialPlan,
+  cluster: TestCluster,
+  load: Load,
+  client: BenchClient,
+): Promise<Loss> {
+  const { scenario } = plan;
+  const old = cluster.primary;
+  const index = cluster.nodes.indexOf(old);
+  await load.pause();
+  await pause(IDLE_MS);
+  const struckAt = await scenario.strike(old);
+  const giveUpAt = struckAt + FIND_OUT_MS;
+  while (Date.now() < giveUpAt && (await client.offers?.(index)) === true) await pause(5);
+  const lastWorkAt = Date.now();
+  load.resume();
+  const promotion = await scenario.replace(cluster);
+  await load.firstFrom(promotion.promoted.directPort, plan.load.giveUpMs);
+  return { struckAt, promotion, lastWorkAt };
 }
 
 /** The old primary goes on as if nothing had happened, and the load with it. */

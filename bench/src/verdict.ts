@@ -12,7 +12,7 @@ export interface Evidence {
   readonly newRows: readonly number[];
   /** Rows that the old primary executed after the promotion. */
   readonly oldRows: readonly number[];
-  /** When the silent primary was last handed work; `undefined` where that was not watched. */
+  /** When the silent primary was last handed or offered work; `undefined` where that was not watched. */
   readonly lastWorkAt: number | undefined;
 }
 
@@ -23,14 +23,19 @@ export interface TrialResult {
   readonly calls: number;
   /** Calls that did not end with an acknowledgement. */
   readonly failedCalls: number;
+  /** Of the failed: calls that certainly were not executed, so that they could have been done again. */
+  readonly failedRetryable: number;
   /** Of the failed: calls after which the caller does not know whether the row was written. */
   readonly unknownOutcome: number;
   /** Acknowledged, and not on the new primary. */
   readonly lostWrites: number;
-  /** Executed by the old primary after the promotion. */
+  /** Begun after the promotion, and executed by the old primary: on a lower timeline, although a client could know better. */
   readonly staleWrites: number;
-  /** Of the stale: the call began after the promotion, so that a client could have known better. */
-  readonly staleBegun: number;
+  /**
+   * Executed by the old primary after the promotion, whenever begun: what lay unread in its sockets is executed when it
+   * goes on, and nobody can call it back.
+   */
+  readonly lateWrites: number;
   /** Reported as certainly failed, and yet written. */
   readonly wronglyFailed: number;
   /** Written more than once. */
@@ -46,14 +51,17 @@ export function judge(evidence: Evidence): TrialResult {
   const acknowledged = calls.filter((call) => call.outcome === 'acknowledged');
   const counted = (wanted: (call: Call) => boolean) => calls.filter(wanted).length;
   const begunLate = evidence.oldRows.filter((id) => (byId.get(id)?.startedAt ?? 0) > readyAt);
+  const failedCalls = calls.length - acknowledged.length;
+  const unknownOutcome = counted((call) => call.outcome === 'unknown' || call.outcome === 'unsettled');
   return {
     firstWriteMs: firstWriteMs(evidence),
     calls: calls.length,
-    failedCalls: calls.length - acknowledged.length,
-    unknownOutcome: counted((call) => call.outcome === 'unknown' || call.outcome === 'unsettled'),
+    failedCalls,
+    failedRetryable: failedCalls - unknownOutcome,
+    unknownOutcome,
     lostWrites: acknowledged.filter((call) => !written.has(call.id)).length,
-    staleWrites: evidence.oldRows.length,
-    staleBegun: begunLate.length,
+    staleWrites: begunLate.length,
+    lateWrites: evidence.oldRows.length,
     wronglyFailed: counted((call) => call.outcome === 'failed' && written.has(call.id)),
     writtenTwice: evidence.newRows.length - written.size,
     noNewWorkMs:
