@@ -63,9 +63,19 @@ function raisedFloors(
   for (const node of nodes) {
     if (!mayBePrimary(node) || node.timeline === undefined) continue;
     const system = node.systemIdentifier ?? systemIdentifier ?? NO_SYSTEM;
-    if (node.timeline > (raised[system] ?? 0)) raised = { ...raised, [system]: node.timeline };
+    raised = raisedFloor(raised, system, node.timeline);
   }
-  return Object.freeze(raised);
+  return raised;
+}
+
+/** Floors with one of them at least at `timeline`. */
+export function raisedFloor(
+  floors: Readonly<Record<string, number>>,
+  systemIdentifier: string,
+  timeline: number,
+): Readonly<Record<string, number>> {
+  if (timeline <= (floors[systemIdentifier] ?? 0)) return floors;
+  return Object.freeze({ ...floors, [systemIdentifier]: timeline });
 }
 
 function floorOf(

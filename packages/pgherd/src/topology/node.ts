@@ -161,8 +161,12 @@ function onAnswer(node: NodeDescription, facts: ProbeFacts, askedAt: number, at:
     seenAt: at,
     silentSince: undefined,
   };
-  // The facts were true at some moment after the question: evidence received since then is newer.
-  if (node.roleAt !== undefined && askedAt < node.roleAt) {
+  // The facts were true at some moment after the question: evidence received since then is newer. Where it says the same,
+  // as the ParameterStatus that comes with this very answer does, there is nothing to be decided.
+  const isOlder = node.roleAt !== undefined && askedAt < node.roleAt;
+  const contradicts = node.role !== 'unknown' && facts.inRecovery !== (node.role === 'standby');
+  const isOvertaken = node.lsnAt !== undefined && askedAt < node.lsnAt;
+  if (isOvertaken || (isOlder && contradicts)) {
     return Object.freeze({ ...alive, ...identified(node, facts, at) });
   }
   return Object.freeze({ ...alive, ...believed(node, facts, askedAt, at) });
@@ -191,7 +195,7 @@ function believed(
   return {
     lifeSince: isNewLife && facts.postmasterStartedAt !== undefined ? at : node.lifeSince,
     role: roleOf(facts.inRecovery, facts.readOnly),
-    roleAt: askedAt,
+    roleAt: Math.max(askedAt, node.roleAt ?? askedAt),
     systemIdentifier: facts.systemIdentifier ?? (restarted ? undefined : node.systemIdentifier),
     timeline: facts.inRecovery ? undefined : facts.timeline,
     timelineAtLeast: facts.timelineAtLeast,

@@ -6,7 +6,7 @@ import type {
   NodeLabels,
   TopologyDescription,
 } from '../model/topology.ts';
-import { type ArbitrationSettings, arbitrate, NO_SYSTEM } from './arbitrate.ts';
+import { type ArbitrationSettings, arbitrate, NO_SYSTEM, raisedFloor } from './arbitrate.ts';
 import { mayBePrimary } from './identity.ts';
 import {
   NO_LABELS,
@@ -67,7 +67,21 @@ export function observe(
   const after = observeNode(before, observation, settings, surroundingsOf(before, topology.nodes));
   if (after === before) return topology;
   const nodes = Object.freeze(topology.nodes.map((node, at) => (at === index ? after : node)));
-  return arbitrate({ ...topology, version: topology.version + 1, nodes }, settings, observation.at);
+  const floors = floorsAfter(topology, after, observation);
+  return arbitrate({ ...topology, version: topology.version + 1, floors, nodes }, settings, observation.at);
+}
+
+/** What a node tells of its own timeline raises the floor, also when newer evidence says that it is not the primary any more. */
+function floorsAfter(
+  topology: TopologyDescription,
+  node: NodeDescription,
+  observation: Observation,
+): TopologyDescription['floors'] {
+  if (observation.kind !== 'probe-answered') return topology.floors;
+  const { inRecovery, systemIdentifier, timeline } = observation.facts;
+  if (inRecovery || timeline === undefined || !node.promotable) return topology.floors;
+  const system = systemIdentifier ?? node.systemIdentifier ?? topology.systemIdentifier ?? NO_SYSTEM;
+  return raisedFloor(topology.floors, system, timeline);
 }
 
 function surroundingsOf(node: NodeDescription, nodes: readonly NodeDescription[]): Surroundings {

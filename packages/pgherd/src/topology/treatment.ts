@@ -49,7 +49,9 @@ export function treatConnections(
   if (after.health !== 'ok' && after.health !== before.health) {
     const reason = after.healthReason ?? after.health;
     const evict = after.health === 'offline';
-    return { evict, redirectWaiters: true, destroyReads: true, destroyAll: false, reason };
+    // A server that is full lets nobody in, and answers those who are.
+    const destroyReads = after.connectFailure !== 'too-many-connections';
+    return { evict, redirectWaiters: true, destroyReads, destroyAll: false, reason };
   }
   if (isOutOfRecovery(before) && before.role === 'primary' && after.role !== 'primary') {
     return { ...NOTHING, evict: true, redirectWaiters: true, reason: `became ${after.role}` };
