@@ -55,6 +55,13 @@ const CASES: readonly {
     treatment: READS_MOVE,
   },
   {
+    name: 'a server that is full: waiters move, what runs goes on',
+    before: PAIR,
+    next: connectFailed('a', 'too-many-connections', { at: 1_020 }),
+    of: 'a',
+    treatment: { evict: false, redirectWaiters: true, destroyReads: false, destroyAll: false },
+  },
+  {
     name: 'silence that goes on: nothing more',
     before: [...PAIR, silence('a', { at: 1_020, askedAt: 20 })],
     next: silence('a', { at: 2_020, askedAt: 1_020 }),
