@@ -119,7 +119,7 @@ export class Soak implements AsyncDisposable {
     }
     if (fault.alarm === 'false') violations.push(...this.#offline, ...this.#tornWrites());
     violations.push(...misdirected(this.#moments, this.#tap.sent), ...(await this.#checkCalls()));
-    return { name: fault.name, durationMs, ...figures(calls, startedAt), violations };
+    return { name: fault.name, durationMs, ...figures(calls, startedAt), violations: grouped(violations) };
   }
 
   /** Ends the calls, checks what can only be checked at the end, and closes everything; gives the violations. */
@@ -148,7 +148,7 @@ export class Soak implements AsyncDisposable {
       db.terminate();
       await cluster.close();
     }
-    return violations;
+    return grouped(violations);
   }
 
   /** The books of all calls since the last check against the rows of the present primary. */
@@ -224,6 +224,18 @@ export class Soak implements AsyncDisposable {
       async () => [`${await left()} sessions are left after close()`],
     );
   }
+}
+
+/** Sentences that differ in nothing but their numbers are told once, with how many there are. */
+function grouped(violations: readonly string[]): string[] {
+  const groups = new Map<string, string[]>();
+  for (const each of violations) {
+    const kind = each.replace(/\d+/g, '#').slice(0, 80);
+    groups.set(kind, [...(groups.get(kind) ?? []), each]);
+  }
+  return [...groups.values()].map((all) =>
+    all.length === 1 ? `${all[0]}` : `${all.length} times: ${all[0]}`,
+  );
 }
 
 /** The smallest and the largest of many numbers, or none. */
