@@ -166,14 +166,16 @@ export class NodeRuntime<C> {
 
   /** The other side closed, or the network did: whether the whole node is gone, the monitor finds out at once. */
   #onClosed(session: Session<C>, error: unknown): void {
-    const reason = error instanceof Error ? error.message : String(error);
     this.pool.forget(session);
+    if (session.leaving) return;
+    const reason = error instanceof Error ? error.message : String(error);
     this.#ports.closed(this.name, reason);
     this.monitor.hint();
   }
 
   #close(session: Session<C>, reason: string): void {
     if (session.connection.closed) return;
+    session.leaving = true;
     this.#ports.closed(this.name, reason);
     const { clock } = this.#ports.settings;
     const timer = clock.schedule(GOODBYE_MS, () => session.connection.destroy());
@@ -182,6 +184,7 @@ export class NodeRuntime<C> {
 
   #destroy(session: Session<C>, reason: string): void {
     if (session.connection.closed) return;
+    session.leaving = true;
     this.#ports.closed(this.name, reason);
     session.connection.destroy();
   }

@@ -26,6 +26,8 @@ export class Session<C = unknown> {
   committedLocallyOnly = false;
   /** Why it is not used again, whatever state it is in; `undefined` while it may be. */
   retired: string | undefined;
+  /** Set when we ourselves end the connection: its end is no news then. */
+  leaving = false;
 
   constructor(node: string, generation: number, connection: DriverConnection<C>, access: Access) {
     this.node = node;
