@@ -1,7 +1,7 @@
 import { PgHerdError } from '../model/errors.ts';
 import type { Clock, Random, Timer } from '../time/port.ts';
 import type { PoolFactory, PoolSettings, PoolStats } from './settings.ts';
-import { type AcquireRequest, throwIfAborted, Waiters } from './waiters.ts';
+import { type AcquireRequest, closedError, throwIfAborted, Waiters } from './waiters.ts';
 
 /** Told to callers who wait for a resource that will not come: look elsewhere. Never leaves the library. */
 export class Redirected extends Error {}
@@ -144,9 +144,11 @@ export class Pool<R extends object> {
     return this.#entries.get(resource)?.state === 'leased';
   }
 
-  /** Closes what is idle now, and what is leased or being opened when it comes back. */
+  /** Closes what is idle now, what is leased when it comes back, and gives up what is being opened. */
   evict(reason: string): void {
     this.#generation++;
+    for (const controller of this.#opening.keys())
+      controller.abort(new PgHerdError('PGHERD_ABORTED', reason));
     this.#discardFree(reason);
     this.#fill();
   }
@@ -296,7 +298,9 @@ export class Pool<R extends object> {
       return true;
     } catch (error) {
       this.#opening.delete(controller);
-      this.#onOpenFailed(error);
+      // What was given up says nothing to those who wait now.
+      if (generation === this.#generation) this.#onOpenFailed(error);
+      else this.#fill();
       return false;
     }
   }
@@ -392,8 +396,4 @@ export class Pool<R extends object> {
     this.#fill();
     this.#reapNoLaterThan(Math.min(this.#idleEnd(), ...this.#idle.map((entry) => entry.expiresAt)));
   }
-}
-
-function closedError(): PgHerdError {
-  return new PgHerdError('PGHERD_CLOSED', 'the pool is closed');
 }

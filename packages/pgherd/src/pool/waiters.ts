@@ -80,6 +80,11 @@ export class Waiters<R> {
   }
 }
 
+/** The error of everybody who wants something of a closed pool. */
+export function closedError(): PgHerdError {
+  return new PgHerdError('PGHERD_CLOSED', 'the pool is closed');
+}
+
 /** The error of a caller who gave up waiting. */
 function abortedError(signal: AbortSignal): PgHerdError {
   return new PgHerdError('PGHERD_ABORTED', 'the call was aborted while it waited for a connection', {

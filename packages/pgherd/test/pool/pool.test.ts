@@ -456,6 +456,21 @@ describe('evicting, destroying and forgetting', () => {
     expect(caller.value?.id).toBe(2);
   });
 
+  it('gives up what was being opened: nobody who comes later waits for it', async () => {
+    const { pool, factory, acquire, settle } = bench({ max: 1 }, { manual: true });
+    const early = watched(acquire());
+    await settle();
+    pool.evict('offline');
+    const [doomed] = factory.openings;
+    expect(doomed?.signal.reason).toMatchObject({ code: 'PGHERD_ABORTED', message: 'offline' });
+    doomed?.refuse(doomed.signal.reason);
+    await settle();
+    expect(early.settled).toBe(false);
+    factory.openings[0]?.grant();
+    await settle();
+    expect(early.value?.id).toBe(1);
+  });
+
   it('destroys leased ones too, and taking them back does nothing', async () => {
     const { pool, acquire } = bench();
     const [one, two] = [await acquire(), await acquire()];
