@@ -145,6 +145,7 @@ export async function switchover(
     const stoppedAt = Date.now();
     await checkReceived(old, to);
     await Promise.all(others.map((node) => node.follow(to)));
+    await waitForFollowers(to, others);
     const ready = await to.promote();
     await old.configure({ default_transaction_read_only: false });
     await old.markAsStandby(true);
