@@ -2,27 +2,29 @@ import type { DriverResult } from '../driver/port.ts';
 import { PgHerdError } from '../model/errors.ts';
 import type { Row } from '../model/statement.ts';
 import type { AuthenticationWire } from './pg-auth.ts';
+import type { ParsedWire } from './pg-frames.ts';
 
 /**
  * The parts of `pg` that the adapter stands on. `connection` is not public API: the events of the wire and the socket
  * are to be had nowhere else, and `pg` 8.16 to 8.23 have them in this shape.
  */
-export type PgWire = AuthenticationWire & {
-  on(
-    event: 'parameterStatus',
-    fn: (message: { parameterName: string; parameterValue: string }) => void,
-  ): void;
-  on(event: 'readyForQuery', fn: (message: { status?: string }) => void): void;
-  on(event: 'commandComplete', fn: (message: { text: string }) => void): void;
-  readonly stream: {
-    destroy(): void;
-    readonly bytesRead: number;
-    readonly remoteAddress?: string | undefined;
-    ref?(): void;
-    unref?(): void;
+export type PgWire = AuthenticationWire &
+  ParsedWire & {
+    on(
+      event: 'parameterStatus',
+      fn: (message: { parameterName: string; parameterValue: string }) => void,
+    ): void;
+    on(event: 'readyForQuery', fn: (message: { status?: string }) => void): void;
+    on(event: 'commandComplete', fn: (message: { text: string }) => void): void;
+    readonly stream: {
+      destroy(): void;
+      readonly bytesRead: number;
+      readonly remoteAddress?: string | undefined;
+      ref?(): void;
+      unref?(): void;
+    };
+    parsedStatements: Record<string, string>;
   };
-  parsedStatements: Record<string, string>;
-};
 
 export interface PgResult {
   readonly rows: Row[];

@@ -10,6 +10,7 @@ import type {
 import { PgHerdError } from '../model/errors.ts';
 import type { Statement } from '../model/statement.ts';
 import { guardAuthentication } from './pg-auth.ts';
+import { checkFrames } from './pg-frames.ts';
 import { isNotQueryable, isServerError, lostBefore, type PgInside, refused, toResult } from './pg-inside.ts';
 import { type TlsAttempt, tlsAttempts, tlsOptions } from './pg-tls.ts';
 import { sessionWords, tagChangesSession } from './session-effects.ts';
@@ -90,8 +91,10 @@ async function connectWithTls(
     try {
       return await connectOnce(module, request, listener, signal, attempt);
     } catch (error) {
-      failure ??= error;
       if (signal.aborted || attempts.length === 1) throw error;
+      // That there is no TLS says less than what the server says in the clear, before or after.
+      if (attempt === 'plain') failure = error;
+      failure ??= error;
       if (attempt === 'tls') {
         if (!refusesTls(error)) throw error;
         withoutTls.add(key);
@@ -202,6 +205,7 @@ class PgConnection implements DriverConnection<Client> {
     this.#inside = client as unknown as PgInside;
     this.#listener = listener;
     const wire = this.#inside.connection;
+    checkFrames(wire);
     wire.on('parameterStatus', ({ parameterName, parameterValue }) => {
       this.parameters.set(parameterName, parameterValue);
       this.#listener.parameter(parameterName, parameterValue);

@@ -1,0 +1,136 @@
+/** A stream that the parser of `pg` listens to. */
+interface ByteSource {
+  on(event: string, listener: (...args: never[]) => void): unknown;
+  destroy(error?: Error): unknown;
+}
+
+/** The method by which `pg` sets its parser on a socket, once in the clear and once more for TLS. */
+export interface ParsedWire {
+  attachListeners?: (stream: ByteSource) => void;
+}
+
+/** Types of the messages that a server sends. */
+const KNOWN = typesOf('123ACDEGHIKNRSTVWZcdnstv');
+/** Types whose messages may be longer than {@link SHORT_BYTES}; libpq's list, with the description of many parameters. */
+const LONG = typesOf('ADENTVdt');
+const SHORT_BYTES = 30_000;
+/** No message of PostgreSQL is longer than what it can allocate at once. */
+const MAX_BYTES = 0x3fff_ffff;
+const HEAD_BYTES = 5;
+const ERROR = 0x45;
+const NOTICE = 0x4e;
+
+/**
+ * Keeps from the parser of `pg` what would make it throw, wait for gigabytes, or never return: what it throws
+ * while reading a socket ends the process, and an ErrorResponse without its end sends it round for ever. The connection
+ * is then gone, as after any other loss. Messages before the bad one are delivered.
+ */
+export function checkFrames(wire: ParsedWire): void {
+  const attach = wire.attachListeners;
+  if (attach === undefined) return;
+  wire.attachListeners = (stream) => {
+    attach.call(wire, {
+      destroy: (error) => stream.destroy(error),
+      on: (event, listener) => stream.on(event, event === 'data' ? checked(stream, listener) : listener),
+    });
+  };
+}
+
+function checked(stream: ByteSource, parse: (...args: never[]) => void): (chunk: Buffer) => void {
+  const frames = new Frames();
+  let broken = false;
+  return (chunk) => {
+    if (broken) return;
+    try {
+      const good = frames.take(chunk);
+      (parse as (bytes: Buffer) => void)(good === chunk.length ? chunk : chunk.subarray(0, good));
+      if (good < chunk.length) throw new Error(frames.complaint);
+    } catch (error) {
+      broken = true;
+      stream.destroy(notPostgres(error));
+    }
+  };
+}
+
+/** A code of the system, since whether a statement was executed is as open as after a reset. */
+function notPostgres(cause: unknown): Error {
+  const why = cause instanceof Error ? cause.message : String(cause);
+  const error = new Error(`The connection was closed, for what came is not PostgreSQL's protocol: ${why}`, {
+    cause,
+  });
+  return Object.assign(error, { code: 'ECONNABORTED' });
+}
+
+/** Follows the heads of messages through a stream, however it is cut. */
+export class Frames {
+  /** What is wrong with the message at which {@link take} stopped. */
+  complaint = '';
+  readonly #head = Buffer.alloc(HEAD_BYTES);
+  #headBytes = 0;
+  #bodyLeft = 0;
+  /** The parts of an error or a notice, which is looked through as a whole. */
+  #report: Buffer[] | undefined;
+
+  /** How many bytes of `chunk`, from its beginning, may be parsed. */
+  take(chunk: Buffer): number {
+    let at = 0;
+    while (at < chunk.length) {
+      if (this.#headBytes < HEAD_BYTES) {
+        const end = Math.min(chunk.length, at + HEAD_BYTES - this.#headBytes);
+        // The last byte of a bad head is kept back: the parser would act on a whole one.
+        chunk.copy(this.#head, this.#headBytes, at, end);
+        this.#headBytes += end - at;
+        if (this.#headBytes === HEAD_BYTES && !this.#begin()) return end - 1;
+        at = end;
+      } else {
+        const end = Math.min(chunk.length, at + this.#bodyLeft);
+        this.#report?.push(chunk.subarray(at, end));
+        this.#bodyLeft -= end - at;
+        if (this.#bodyLeft === 0 && !this.#isReportWhole()) return end - 1;
+        at = end;
+      }
+      if (this.#headBytes === HEAD_BYTES && this.#bodyLeft === 0) this.#finish();
+    }
+    return at;
+  }
+
+  #begin(): boolean {
+    const type = this.#head[0] ?? 0;
+    const length = this.#head.readUInt32BE(1);
+    const isReport = type === ERROR || type === NOTICE;
+    if (!KNOWN[type]) this.complaint = `no message has the type ${JSON.stringify(String.fromCharCode(type))}`;
+    else if (length < 4 || length > (LONG[type] ? MAX_BYTES : SHORT_BYTES)) {
+      this.complaint = `a message of type ${String.fromCharCode(type)} claims to be ${length} bytes long`;
+    } else if (isReport && length === 4) this.complaint = 'an error or a notice is empty';
+    else {
+      this.#bodyLeft = length - 4;
+      this.#report = isReport ? [] : undefined;
+      return true;
+    }
+    return false;
+  }
+
+  #finish(): void {
+    this.#headBytes = 0;
+    this.#report = undefined;
+  }
+
+  /** Fields of a letter and a text each, up to a NUL in a letter's place. */
+  #isReportWhole(): boolean {
+    if (this.#report === undefined) return true;
+    const [only] = this.#report;
+    const body = this.#report.length === 1 && only !== undefined ? only : Buffer.concat(this.#report);
+    for (let at = 0; at < body.length && at >= 0; ) {
+      if (body[at] === 0) return true;
+      const end = body.indexOf(0, at + 1);
+      if (end === -1) break;
+      at = end + 1;
+    }
+    this.complaint = 'an error or a notice does not end where it should';
+    return false;
+  }
+}
+
+function typesOf(letters: string): readonly boolean[] {
+  return Array.from({ length: 256 }, (_, code) => letters.includes(String.fromCharCode(code)));
+}
