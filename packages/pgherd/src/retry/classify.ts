@@ -105,11 +105,13 @@ const CERTAIN_FATALS: ReadonlySet<string> = new Set([
 ]);
 const SYSTEM_CODE_PATTERN = /^E[A-Z_]+$/;
 
-/** Messages by which drivers report a closed connection without any code. */
+/** How messages begin by which drivers report, without any code, that they gave a connection up. */
 const LOST_MESSAGES: readonly string[] = [
   'Connection terminated',
   'Client was closed and is not queryable',
   'Client has encountered a connection error and is not queryable',
+  'There was an error establishing an SSL connection',
+  'Received unexpected ',
 ];
 
 /**
