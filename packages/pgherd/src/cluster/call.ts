@@ -13,11 +13,15 @@ export interface RoutingOptions {
   readonly fallback?: Target | undefined;
   /** Only this node, by name (`host:port`). */
   readonly node?: string | undefined;
-  /** Largest lag of a standby, ms; unknown lag does not pass. Default: no limit. */
+  /** Only nodes that have all of these tags. Default: any. */
+  readonly tags?: Readonly<Record<string, string>> | undefined;
+  /** Largest lag of a standby, ms; unknown lag does not pass; `Infinity` for none. Default: the cluster's `lag.maxMs`. */
   readonly maxLagMs?: number | undefined;
-  /** Largest lag of a standby, bytes; unknown lag does not pass. Default: no limit. */
+  /** Largest lag of a standby, bytes; unknown lag does not pass; `Infinity` for none. Default: the cluster's `lag.maxBytes`. */
   readonly maxLagBytes?: number | undefined;
-  /** Chance, 0 to 1, that the primary counts among the standbys. Default 0. */
+  /** Whether a standby beyond the limits serves where no other node can. Default: the cluster's `lag.allowStale`. */
+  readonly allowStale?: boolean | undefined;
+  /** Chance, 0 to 1, that the primary counts among the standbys: with 1 it is like any of them. Default 0. */
   readonly primaryReadWeight?: number | undefined;
 }
 
@@ -68,12 +72,11 @@ export function startCall(options: CallOptions, defaults: CallDefaults, now: num
     throw invalid('timeoutMs', timeoutMs, 'a number of ms above 0');
   assertRouting(options);
   const weight = options.primaryReadWeight ?? 0;
-  if (!(weight >= 0 && weight <= 1)) throw invalid('primaryReadWeight', weight, 'between 0 and 1');
   const writes = target === 'read-write' || target === 'primary';
-  const { fallback, node, maxLagMs, maxLagBytes, signal } = options;
+  const { fallback, node, tags, maxLagMs, maxLagBytes, allowStale, signal } = options;
   const primaryReads = weight > 0 && random.next() < weight;
   return {
-    demand: { target, fallback, node, maxLagMs, maxLagBytes, primaryReads },
+    demand: { target, fallback, node, tags, maxLagMs, maxLagBytes, allowStale, primaryReads },
     access: writes ? 'read-write' : 'read-only',
     deadline: deadlineAfter(now, timeoutMs),
     signal,
@@ -83,13 +86,39 @@ export function startCall(options: CallOptions, defaults: CallDefaults, now: num
 }
 
 /** A target nobody knows must not mean "any", nor a limit that is no number "none". */
-function assertRouting({ target, fallback, maxLagMs, maxLagBytes }: RoutingOptions): void {
-  for (const [name, value] of Object.entries({ target, fallback })) {
-    if (value !== undefined && !TARGETS.includes(value))
-      throw invalid(name, value, `one of ${TARGETS.join(', ')}`);
-  }
-  for (const [name, value] of Object.entries({ maxLagMs, maxLagBytes })) {
-    if (value !== undefined && !(value >= 0)) throw invalid(name, value, 'a number, at least 0');
+function assertRouting(options: RoutingOptions): void {
+  const { target, fallback, node, tags, maxLagMs, maxLagBytes, allowStale, primaryReadWeight } = options;
+  assertTarget('target', target);
+  assertTarget('fallback', fallback);
+  if (node !== undefined && (typeof node !== 'string' || node === ''))
+    throw invalid('node', node, 'the name of a node, host:port');
+  assertLimit('maxLagMs', maxLagMs);
+  assertLimit('maxLagBytes', maxLagBytes);
+  if (allowStale !== undefined && typeof allowStale !== 'boolean')
+    throw invalid('allowStale', allowStale, 'true or false');
+  if (primaryReadWeight !== undefined && !(isNumber(primaryReadWeight) && primaryReadWeight <= 1))
+    throw invalid('primaryReadWeight', primaryReadWeight, 'between 0 and 1');
+  if (tags !== undefined) assertTags(tags);
+}
+
+function assertTarget(name: string, value: Target | undefined): void {
+  if (value !== undefined && !TARGETS.includes(value))
+    throw invalid(name, value, `one of ${TARGETS.join(', ')}`);
+}
+
+function assertLimit(name: string, value: unknown): void {
+  if (value !== undefined && !isNumber(value)) throw invalid(name, value, 'a number, at least 0');
+}
+
+function isNumber(value: unknown): value is number {
+  return typeof value === 'number' && value >= 0;
+}
+
+function assertTags(tags: unknown): void {
+  if (typeof tags !== 'object' || tags === null || Array.isArray(tags))
+    throw invalid('tags', tags, 'an object of texts, as in { disk: "fast" }');
+  for (const [name, value] of Object.entries(tags)) {
+    if (typeof value !== 'string') throw invalid(`tags.${name}`, value, 'a text');
   }
 }
 

@@ -4,6 +4,9 @@ import { Redirected } from '../pool/pool.ts';
 import { isAtomic } from '../retry/atomic.ts';
 import { classifyError, type Phase, phaseOf } from '../retry/classify.ts';
 import { backoffMs, type Decision, decideStatement, type FailedAttempt } from '../retry/decide.ts';
+import { chooseNode } from '../routing/choose.ts';
+import type { NodeLoad, PolicyContext } from '../routing/policies.ts';
+import type { Demand } from '../routing/select.ts';
 import { earliest, isPast } from '../time/deadline.ts';
 import { findNode } from '../topology/topology.ts';
 import { isWritable } from '../topology/writable.ts';
@@ -30,10 +33,15 @@ export interface Progress {
 /** Finds sessions for calls, runs statements on them, and runs them again where that is right. */
 export class Engine<C> {
   readonly #herd: Herd<C>;
+  readonly #policyContext: PolicyContext;
   #picks = 0;
 
   constructor(herd: Herd<C>) {
     this.#herd = herd;
+    this.#policyContext = Object.freeze({
+      load: (name: string) => herd.nodes.get(name)?.load ?? NO_LOAD,
+      random: () => herd.settings.random.next(),
+    });
   }
 
   get herd(): Herd<C> {
@@ -74,7 +82,7 @@ export class Engine<C> {
     for (;;) {
       this.#herd.assertHope();
       if (call.signal?.aborted) throw abortedError(call.signal);
-      const node = first ?? this.#pick(call, search.avoid);
+      const node = first ?? this.pick(call.demand, search.avoid);
       first = undefined;
       const session = node === undefined ? undefined : await this.#lease(node, call, search);
       if (session !== undefined) return session;
@@ -250,7 +258,7 @@ export class Engine<C> {
 
   /** One choice for each call: a policy that takes turns must not be asked twice. */
   #pickAtOnce(call: Call, lostOn: ReadonlySet<string>): NodeRuntime<C> | undefined {
-    return call.signal?.aborted === true || this.#herd.isClosed ? undefined : this.#pick(call, lostOn);
+    return call.signal?.aborted === true || this.#herd.isClosed ? undefined : this.pick(call.demand, lostOn);
   }
 
   #hand(session: Session<C>, call: Call): void {
@@ -259,23 +267,15 @@ export class Engine<C> {
     if (call.access === 'read-write') this.#herd.noteWriter(session.node);
   }
 
-  #pick(call: Call, avoid: ReadonlySet<string>): NodeRuntime<C> | undefined {
+  /** The node that the policy picks of those that suit `demand` best, without those to avoid. */
+  pick(demand: Demand, avoid: ReadonlySet<string> = NOBODY): NodeRuntime<C> | undefined {
     const herd = this.#herd;
-    for (const tier of herd.select(call.demand).tiers) {
-      const candidates = avoid.size === 0 ? tier : tier.filter((node) => !avoid.has(node.name));
-      if (candidates.length === 0) continue;
-      const picked = herd.settings.policy(candidates, {
-        load: (name) =>
-          herd.nodes.get(name)?.load() ?? { inFlight: 0, idle: 0, ewmaMs: undefined, lastPick: 0 },
-        random: () => herd.settings.random.next(),
-      });
-      const node = herd.nodes.get(picked.name);
-      if (node === undefined) continue;
-      this.#picks++;
-      node.lastPick = this.#picks;
-      return node;
-    }
-    return undefined;
+    const picked = chooseNode(herd.select(demand).tiers, avoid, herd.settings.policy, this.#policyContext);
+    const node = picked === undefined ? undefined : herd.nodes.get(picked.name);
+    if (node === undefined) return undefined;
+    this.#picks++;
+    node.lastPick = this.#picks;
+    return node;
   }
 
   /** A session of this very node, ready for the call; `undefined` where another node must be looked for. */
@@ -350,6 +350,8 @@ export class Engine<C> {
 }
 
 const NOBODY: ReadonlySet<string> = new Set();
+/** Of a node that is not there any more. */
+const NO_LOAD: NodeLoad = Object.freeze({ inFlight: 0, idle: 0, ewmaMs: undefined, lastPick: 0 });
 
 /** Errors by which a call ends although its statement may still run. */
 const GAVE_UP: ReadonlySet<string> = new Set(['PGHERD_TIMEOUT', 'PGHERD_ABORTED']);

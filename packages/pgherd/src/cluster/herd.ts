@@ -4,7 +4,8 @@ import type { Epoch, NodeDescription, TopologyDescription } from '../model/topol
 import type { MonitorPorts } from '../monitor/monitor.ts';
 import { Emitter } from '../observe/emitter.ts';
 import type { ClusterEvents } from '../observe/events.ts';
-import { type Demand, type Selection, selectNodes } from '../routing/select.ts';
+import type { Demand, Selection, SelectionContext } from '../routing/select.ts';
+import { Selections } from '../routing/selections.ts';
 import type { Deadline } from '../time/deadline.ts';
 import type { Timer } from '../time/port.ts';
 import { affectsLag, affectsRouting, changesBetween } from '../topology/diff.ts';
@@ -53,7 +54,9 @@ export class Herd<C> {
   readonly #discovery: DiscoveryLoop | undefined;
   /** Nodes that were removed, until their last connection is closed. */
   readonly #leaving = new Set<NodeRuntime<C>>();
-  #selections = new Map<string, Selection>();
+  readonly #selections = new Selections();
+  /** Circumstances of choices, once writes are open and before. */
+  readonly #selecting: { readonly open: SelectionContext; readonly closed: SelectionContext };
   #graceTimer: Timer | undefined;
   #graceOver = false;
   #fatal: PgHerdError | undefined;
@@ -61,6 +64,9 @@ export class Herd<C> {
 
   constructor(settings: ClusterSettings<C>) {
     this.settings = settings;
+    const { fencing, zones, lag } = settings;
+    const open = Object.freeze({ writesOpen: true, fencing, zones, lag });
+    this.#selecting = { open, closed: Object.freeze({ ...open, writesOpen: false }) };
     this.events = new Emitter<ClusterEvents>((name, error) =>
       settings.logger.error(
         `A listener of "${name}" threw: ${error instanceof Error ? error.message : String(error)}`,
@@ -153,17 +159,8 @@ export class Herd<C> {
 
   /** Who could serve `demand` now. */
   select(demand: Demand): Selection {
-    const context = { writesOpen: this.#writesOpen(), fencing: this.settings.fencing };
-    const special =
-      demand.node !== undefined || demand.maxLagMs !== undefined || demand.maxLagBytes !== undefined;
-    if (special) return selectNodes(this.#topology, demand, context);
-    const key = `${demand.target} ${demand.fallback ?? ''} ${demand.primaryReads === true}`;
-    let selection = this.#selections.get(key);
-    if (selection === undefined) {
-      selection = selectNodes(this.#topology, demand, context);
-      this.#selections.set(key, selection);
-    }
-    return selection;
+    const context = this.#writesOpen() ? this.#selecting.open : this.#selecting.closed;
+    return this.#selections.of(this.#topology, demand, context);
   }
 
   /** Whether `node` still suits `demand` on the picture of now. */
@@ -318,7 +315,6 @@ export class Herd<C> {
 
   #replace(before: TopologyDescription, after: TopologyDescription): void {
     this.#topology = after;
-    this.#selections.clear();
     const writable = writableNode(after);
     if (writable !== undefined) this.#primaryLostAt = undefined;
     else this.#primaryLostAt ??= this.settings.clock.now();
@@ -367,7 +363,6 @@ export class Herd<C> {
 
   #endGrace(): void {
     this.#graceOver = true;
-    this.#selections.clear();
     this.#waiting.wake('all');
   }
 

@@ -35,6 +35,8 @@ export class NodeRuntime<C> {
   readonly pool: Pool<Session<C>>;
   readonly monitor: NodeMonitor;
   readonly inFlight: InFlight;
+  /** How busy the node is now. It is read for every choice, so it is one object whose values are fetched when asked for. */
+  readonly load: NodeLoad;
   readonly #ports: RuntimePorts<C>;
   readonly #connector: Connector<C>;
   /** Sequence number of the last choice that fell on this node. */
@@ -57,6 +59,7 @@ export class NodeRuntime<C> {
     });
     this.monitor = new NodeMonitor(name, probeSettings(settings, this.#connector), ports.monitor);
     this.inFlight = new InFlight(settings.clock, () => this.monitor.hint());
+    this.load = loadOf(this);
     this.pool = new Pool<Session<C>>(
       settings.pool,
       {
@@ -70,15 +73,6 @@ export class NodeRuntime<C> {
       },
       settings,
     );
-  }
-
-  load(): NodeLoad {
-    return {
-      inFlight: this.inFlight.count,
-      idle: this.pool.idleCount,
-      ewmaMs: this.inFlight.ewmaMs,
-      lastPick: this.lastPick,
-    };
   }
 
   /**
@@ -197,6 +191,23 @@ function probeSettings<C>(settings: ClusterSettings<C>, connector: Connector<C>)
     ...probe,
     get longPoll() {
       return probe.longPoll && !connector.pooled;
+    },
+  });
+}
+
+function loadOf<C>(node: NodeRuntime<C>): NodeLoad {
+  return Object.freeze({
+    get inFlight() {
+      return node.inFlight.count;
+    },
+    get idle() {
+      return node.pool.idleCount;
+    },
+    get ewmaMs() {
+      return node.inFlight.ewmaMs;
+    },
+    get lastPick() {
+      return node.lastPick;
     },
   });
 }

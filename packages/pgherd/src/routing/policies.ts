@@ -1,6 +1,6 @@
 import type { NodeDescription } from '../model/topology.ts';
 
-/** How busy a node is, seen from this process. */
+/** How busy a node is, seen from this process. Each value is that of the moment at which it is read. */
 export interface NodeLoad {
   /** Calls that run on the node now. */
   readonly inFlight: number;
@@ -23,7 +23,13 @@ export interface PolicyContext {
 export type Policy = (candidates: readonly NodeDescription[], context: PolicyContext) => NodeDescription;
 
 /** The policies known by name. */
-export const POLICY_NAMES = Object.freeze(['round-robin', 'random', 'p2c', 'most-idle'] as const);
+export const POLICY_NAMES = Object.freeze([
+  'round-robin',
+  'random',
+  'p2c',
+  'most-idle',
+  'latency-weighted',
+] as const);
 /** One of {@link POLICY_NAMES}. */
 export type PolicyName = (typeof POLICY_NAMES)[number];
 
@@ -51,6 +57,32 @@ export const mostIdle: Policy = (candidates, context) =>
     return load.inFlight - load.idle * 1_000_000;
   });
 
+/**
+ * Chances inverse to the time a statement takes: a node twice as fast gets twice the calls. Before the first statement the
+ * round trip of the probes counts; a node without either counts like the fastest, so that it is tried.
+ */
+export const latencyWeighted: Policy = (candidates, context) => {
+  const weights: number[] = [];
+  let heaviest = 0;
+  let total = 0;
+  let unmeasured = 0;
+  for (let index = 0; index < candidates.length; index++) {
+    const weight = weightOf(at(candidates, index), context);
+    weights.push(weight);
+    if (weight === 0) unmeasured++;
+    if (weight > heaviest) heaviest = weight;
+    total += weight;
+  }
+  if (unmeasured === candidates.length) return pickAt(candidates, context.random());
+  let left = context.random() * (total + unmeasured * heaviest);
+  for (let index = 0; index < candidates.length - 1; index++) {
+    const weight = weights[index];
+    left -= weight === undefined || weight === 0 ? heaviest : weight;
+    if (left < 0) return at(candidates, index);
+  }
+  return at(candidates, candidates.length - 1);
+};
+
 /** The policy of that name. */
 export function policyNamed(name: PolicyName): Policy {
   switch (name) {
@@ -62,6 +94,8 @@ export function policyNamed(name: PolicyName): Policy {
       return p2c;
     case 'most-idle':
       return mostIdle;
+    case 'latency-weighted':
+      return latencyWeighted;
     default:
       return name satisfies never;
   }
@@ -69,6 +103,15 @@ export function policyNamed(name: PolicyName): Policy {
 
 /** Differences below this are noise: nodes that are equally fast share the work, milliseconds. */
 const EQUALLY_FAST_MS = 1;
+
+/** Shorter times than this are not told apart, milliseconds: chances must stay finite. */
+const LEAST_LATENCY_MS = 0.1;
+
+/** Statements per millisecond; 0 for a node without any measured time. */
+function weightOf(node: NodeDescription, context: PolicyContext): number {
+  const latencyMs = context.load(node.name).ewmaMs ?? node.rttMs;
+  return latencyMs === undefined ? 0 : 1 / Math.max(LEAST_LATENCY_MS, latencyMs);
+}
 
 /** A node without a measured time is taken for a fast one, so that it is tried. */
 function cost(load: NodeLoad): number {

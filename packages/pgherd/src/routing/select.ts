@@ -1,5 +1,6 @@
 import type { Target } from '../model/names.ts';
 import { isTimelineSettled, type NodeDescription, type TopologyDescription } from '../model/topology.ts';
+import { isFresh, type LagRule, staleBecause } from './freshness.ts';
 
 /** What a caller demands of a node. */
 export interface Demand {
@@ -8,10 +9,14 @@ export interface Demand {
   readonly fallback?: Target | undefined;
   /** Only this node, by name. */
   readonly node?: string | undefined;
-  /** A standby further behind, or of unknown lag, does not suit. Milliseconds. */
+  /** Only nodes with all of these tags. */
+  readonly tags?: Readonly<Record<string, string>> | undefined;
+  /** A standby further behind, or of unknown lag, does not suit. Milliseconds. Default: the cluster's limit. */
   readonly maxLagMs?: number | undefined;
-  /** A standby further behind, or of unknown lag, does not suit. Bytes. */
+  /** A standby further behind, or of unknown lag, does not suit. Bytes. Default: the cluster's limit. */
   readonly maxLagBytes?: number | undefined;
+  /** Whether a standby beyond the limits of lag serves where no other node can. Default: the cluster's. */
+  readonly allowStale?: boolean | undefined;
   /** Count the primary among the standbys, for this one choice. */
   readonly primaryReads?: boolean | undefined;
 }
@@ -22,6 +27,10 @@ export interface SelectionContext {
   readonly writesOpen: boolean;
   /** `report` lets stale and ambiguous nodes serve. */
   readonly fencing: 'strict' | 'report';
+  /** The client's zones in order of preference; empty for no preference. */
+  readonly zones: readonly string[];
+  /** Limits of lag in the whole cluster. */
+  readonly lag: LagRule;
 }
 
 /** Why a node was not taken. */
@@ -31,11 +40,26 @@ export interface Rejection {
   readonly reason: string;
 }
 
-/** Who could serve a demand, best first, and why the others could not. */
+/** Who could serve a demand, best first, and why the others could not. Each node is in one tier or has one rejection. */
 export interface Selection {
-  /** Nodes of equal rank together; only those of the first non-empty tier are to be used. */
+  /** Nodes of equal rank together; only those of the first non-empty tier are to be used. None is empty. */
   readonly tiers: readonly (readonly NodeDescription[])[];
+  /** What the nodes of each tier have in common, in plain words: as many as there are tiers. */
+  readonly reasons: readonly string[];
   readonly rejections: readonly Rejection[];
+}
+
+/** One look at the nodes: who of those that are left suits? */
+interface Pass {
+  readonly asks: Target;
+  readonly words: string;
+  /** Whether standbys beyond the limits of lag are taken too. */
+  readonly stale: boolean;
+}
+
+interface Tier {
+  readonly nodes: readonly NodeDescription[];
+  readonly reason: string;
 }
 
 /** Decides who could serve `demand`. Pure. */
@@ -45,40 +69,74 @@ export function selectNodes(
   context: SelectionContext,
 ): Selection {
   const rejections: Rejection[] = [];
-  const usable: NodeDescription[] = [];
+  let left: NodeDescription[] = [];
   for (const node of topology.nodes) {
     const reason = unusableBecause(node, demand, context);
-    if (reason === undefined) usable.push(node);
-    else rejections.push({ node: node.name, reason });
+    if (reason === undefined) left.push(node);
+    else rejections.push(Object.freeze({ node: node.name, reason }));
   }
-  const targets: Target[] = tiersOf(demand.target);
-  if (demand.fallback !== undefined) targets.push(...tiersOf(demand.fallback));
-  const taken = new Set<NodeDescription>();
-  const tiers: NodeDescription[][] = [];
-  for (const target of targets) {
-    const tier = usable.filter((node) => !taken.has(node) && suits(node, target, demand, context));
-    for (const node of tier) taken.add(node);
-    tiers.push(...believedFirst(tier));
+  const passes = passesOf(demand, context);
+  const tiers: Tier[] = [];
+  for (const pass of passes) {
+    const found = left.filter((node) => suits(node, pass, demand, context));
+    if (found.length === 0) continue;
+    left = left.filter((node) => !found.includes(node));
+    tiers.push(...split(found, pass, context));
   }
-  for (const node of usable) {
-    if (!taken.has(node))
-      rejections.push({ node: node.name, reason: unsuitableBecause(node, demand, context) });
+  for (const node of left) {
+    const reason = unsuitableBecause(node, passes, demand, context);
+    rejections.push(Object.freeze({ node: node.name, reason }));
   }
-  return Object.freeze({ tiers: Object.freeze(tiers), rejections: Object.freeze(rejections) });
+  return Object.freeze({
+    tiers: Object.freeze(tiers.map(({ nodes }) => Object.freeze(nodes))),
+    reasons: Object.freeze(tiers.map(({ reason }) => reason)),
+    rejections: Object.freeze(rejections),
+  });
 }
 
-/** With fencing that only reports, a node that is not believed serves when no other of its rank can, never beside one. */
-function believedFirst(tier: NodeDescription[]): NodeDescription[][] {
-  const current = tier.filter((node) => node.standing === 'current');
-  const others = tier.filter((node) => node.standing !== 'current');
-  return [current, others].filter((nodes) => nodes.length > 0);
+/** The target, then the fallback, and after both, where that is allowed, the same again for those that lag behind. */
+function passesOf(demand: Demand, context: SelectionContext): Pass[] {
+  const { target, fallback } = demand;
+  const fresh = passesOfTarget(target, target);
+  if (fallback !== undefined) fresh.push(...passesOfTarget(fallback, `the fallback ${fallback}`));
+  if (!(demand.allowStale ?? context.lag.allowStale)) return fresh;
+  const stale = fresh.map(({ asks, words }) => ({
+    asks,
+    words: `${words}, beyond the lag limit`,
+    stale: true,
+  }));
+  return [...fresh, ...stale];
 }
 
 /** `prefer-…` targets are two passes, as in libpq. */
-function tiersOf(target: Target): Target[] {
-  if (target === 'prefer-standby') return ['standby', 'any'];
-  if (target === 'prefer-primary') return ['prefer-primary', 'any'];
-  return [target];
+function passesOfTarget(target: Target, words: string): Pass[] {
+  const first = { asks: target, words: `suits ${words}`, stale: false };
+  const second = { asks: 'any', words: `suits ${words} as second choice`, stale: false } as const;
+  if (target === 'prefer-standby') return [{ ...first, asks: 'standby' }, second];
+  return target === 'prefer-primary' ? [first, second] : [first];
+}
+
+/**
+ * Who was found, in the order of the client's zones. With fencing that only reports, a node that is not believed serves
+ * when no other of its rank can, never beside one, wherever it stands.
+ */
+function split(found: readonly NodeDescription[], { asks, words }: Pass, context: SelectionContext): Tier[] {
+  const zones = ZONELESS.has(asks) ? [] : context.zones;
+  const current = found.filter((node) => node.standing === 'current');
+  if (current.length === found.length) return byZone(found, zones, words);
+  const others = found.filter((node) => node.standing !== 'current');
+  return [...byZone(current, zones, words), ...byZone(others, zones, `${words}, not believed`)];
+}
+
+function byZone(nodes: readonly NodeDescription[], zones: readonly string[], words: string): Tier[] {
+  if (zones.length === 0) return nodes.length === 0 ? [] : [{ nodes, reason: words }];
+  const tiers = [...new Set(zones)].map((zone) => ({
+    nodes: nodes.filter((node) => node.zone === zone),
+    reason: `${words}, in zone ${zone}`,
+  }));
+  const elsewhere = nodes.filter((node) => node.zone === undefined || !zones.includes(node.zone));
+  tiers.push({ nodes: elsewhere, reason: `${words}, not in zone ${zones.join(' or ')}` });
+  return tiers.filter((tier) => tier.nodes.length > 0);
 }
 
 function unusableBecause(
@@ -91,62 +149,83 @@ function unusableBecause(
   if (node.aliasOf !== undefined) return `the same server as ${node.aliasOf}`;
   if (node.role === 'unknown') return 'its role is not known yet';
   if (node.standing === 'foreign') return `foreign: ${node.standingReason ?? ''}`;
+  // No fencing is meant here but the operator's word, so it holds also where fencing only reports.
+  if (!node.promotable && node.role !== 'standby') {
+    return 'out of recovery although it is not promotable: its data are no longer those of the cluster';
+  }
   if (node.standing !== 'current' && context.fencing === 'strict') {
     return `${node.standing}: ${node.standingReason ?? ''}`;
+  }
+  return demand.tags === undefined ? undefined : mistaggedBecause(node, demand.tags);
+}
+
+function mistaggedBecause(
+  node: NodeDescription,
+  wanted: Readonly<Record<string, string>>,
+): string | undefined {
+  for (const [name, value] of Object.entries(wanted)) {
+    const has = Object.hasOwn(node.tags, name) ? node.tags[name] : undefined;
+    if (has === undefined) return `has no tag ${name}; "${value}" was asked for`;
+    if (has !== value) return `its tag ${name} is "${has}"; "${value}" was asked for`;
   }
   return undefined;
 }
 
-function suits(node: NodeDescription, target: Target, demand: Demand, context: SelectionContext): boolean {
-  switch (target) {
+function suits(node: NodeDescription, pass: Pass, demand: Demand, context: SelectionContext): boolean {
+  switch (pass.asks) {
     case 'prefer-primary':
       // Prefers for reading: no timeline and no grace period stand in the way.
       return node.role !== 'standby';
     case 'any':
     case 'prefer-standby':
-      return node.role !== 'standby' || isFresh(node, demand);
+      return node.role !== 'standby' || serves(node, pass, demand, context);
     case 'read-write':
       return context.writesOpen && node.role === 'primary' && isTimelineSettled(node);
     case 'primary':
       return node.role !== 'standby' && context.writesOpen && isTimelineSettled(node);
     case 'standby':
-      return isReader(node, demand) && isFresh(node, demand);
+      return node.role === 'standby' ? serves(node, pass, demand, context) : countsAsStandby(node, demand);
     case 'read-only':
-      return (isReader(node, demand) || node.role === 'primary-read-only') && isFresh(node, demand);
+      if (node.role === 'standby') return serves(node, pass, demand, context);
+      return node.role === 'primary-read-only' || countsAsStandby(node, demand);
     default:
-      return target satisfies never;
+      return pass.asks satisfies never;
   }
 }
 
-function isReader(node: NodeDescription, demand: Demand): boolean {
-  return node.role === 'standby' || (demand.primaryReads === true && node.role === 'primary');
+function countsAsStandby(node: NodeDescription, demand: Demand): boolean {
+  return demand.primaryReads === true && node.role === 'primary';
 }
 
-/** Unknown lag is not small lag. */
-function isFresh(node: NodeDescription, demand: Demand): boolean {
-  if (node.role !== 'standby') return true;
-  const { maxLagMs, maxLagBytes } = demand;
-  if (maxLagMs !== undefined && !(node.lag.ms !== undefined && node.lag.ms <= maxLagMs)) return false;
-  return maxLagBytes === undefined || (node.lag.bytes !== undefined && node.lag.bytes <= maxLagBytes);
+/** Whether a standby may be read. */
+function serves(node: NodeDescription, pass: Pass, demand: Demand, context: SelectionContext): boolean {
+  return isReadable(node, demand) && (pass.stale || isFresh(node, demand, context.lag));
 }
 
-function unsuitableBecause(node: NodeDescription, demand: Demand, context: SelectionContext): string {
-  const asked = [demand.target, demand.fallback];
-  const writes = asked.includes('read-write') || asked.includes('primary');
+/** Who asks for the very node gets it. */
+function isReadable(node: NodeDescription, demand: Demand): boolean {
+  return node.readable || demand.node === node.name;
+}
+
+function unsuitableBecause(
+  node: NodeDescription,
+  passes: readonly Pass[],
+  demand: Demand,
+  context: SelectionContext,
+): string {
+  const writes = passes.some(({ asks }) => asks === 'read-write' || asks === 'primary');
   if (writes && node.role === 'primary') {
     if (!context.writesOpen) return 'a primary, but the first write waits until every node has answered';
     if (!isTimelineSettled(node)) return 'just promoted, its timeline is not known yet';
   }
-  const wouldServe = [
-    ...tiersOf(demand.target),
-    ...(demand.fallback === undefined ? [] : tiersOf(demand.fallback)),
-  ];
-  if (!isFresh(node, demand) && wouldServe.some((target) => READS_STANDBYS.has(target))) {
-    const known = `${node.lag.bytes ?? 'unknown'} bytes, ${node.lag.ms ?? 'unknown'} ms behind`;
-    return `${known}; the limit is ${demand.maxLagBytes ?? 'no'} bytes, ${demand.maxLagMs ?? 'no'} ms`;
+  if (node.role === 'standby' && passes.some(({ asks }) => READS_STANDBYS.has(asks))) {
+    if (!isReadable(node, demand)) return 'a standby that is set not to be read (readable: false)';
+    return staleBecause(node, demand, context.lag);
   }
   return `its role is ${node.role}`;
 }
 
-/** Targets that a standby can serve. */
+/** Looks that a standby can pass. */
 const READS_STANDBYS: ReadonlySet<Target> = new Set(['any', 'standby', 'read-only']);
+/** Looks for the one primary there is, wherever it stands. */
+const ZONELESS: ReadonlySet<Target> = new Set(['read-write', 'primary', 'prefer-primary']);

@@ -4,8 +4,9 @@ import type { Lag, NodeDescription } from '../../src/model/topology.ts';
 import { type Demand, type Selection, type SelectionContext, selectNodes } from '../../src/routing/select.ts';
 import { named } from '../support/evidence.ts';
 import { describedNode, pictureOf } from '../support/nodes.ts';
+import { ANYTHING_GOES } from '../support/selection.ts';
 
-const OPEN: SelectionContext = { writesOpen: true, fencing: 'strict' };
+const OPEN = ANYTHING_GOES;
 const CLOSED: SelectionContext = { ...OPEN, writesOpen: false };
 
 /** One node of each kind: p primary, n just promoted, r read-only primary, s standby, u unknown. */

@@ -9,6 +9,7 @@ import { observe, withIncumbent } from '../../src/topology/topology.ts';
 import { treatConnections } from '../../src/topology/treatment.ts';
 import { isWritable } from '../../src/topology/writable.ts';
 import { named, OTHER_SYSTEM, SETTINGS, SYSTEM, watching } from '../support/evidence.ts';
+import { ANYTHING_GOES } from '../support/selection.ts';
 
 const LETTERS = 'abc';
 const letter = fc.constantFrom(...LETTERS);
@@ -213,9 +214,7 @@ describe('whatever evidence comes, in whatever order', { timeout: 30_000 }, () =
       if (affectsRouting(before, after)) return;
       for (const target of ['read-write', 'prefer-standby', 'any'] as const) {
         const names = (topology: TopologyDescription) =>
-          selectNodes(topology, { target }, { writesOpen: true, fencing: 'strict' }).tiers.map((tier) =>
-            tier.map((node) => node.name),
-          );
+          selectNodes(topology, { target }, ANYTHING_GOES).tiers.map((tier) => tier.map((node) => node.name));
         expect(names(after)).toEqual(names(before));
       }
     });
@@ -223,7 +222,7 @@ describe('whatever evidence comes, in whatever order', { timeout: 30_000 }, () =
 
   it('what may be written to is what routing gives to writes', () => {
     always((_before, after) => {
-      const { tiers } = selectNodes(after, { target: 'read-write' }, { writesOpen: true, fencing: 'strict' });
+      const { tiers } = selectNodes(after, { target: 'read-write' }, ANYTHING_GOES);
       expect(tiers.flat()).toEqual(after.nodes.filter(isWritable));
     });
   });

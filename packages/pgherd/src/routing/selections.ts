@@ -1,0 +1,64 @@
+import type { TopologyDescription } from '../model/topology.ts';
+import { type Demand, type Selection, type SelectionContext, selectNodes } from './select.ts';
+
+/** Different demands that are remembered at once; programs make a handful. */
+const MAX_REMEMBERED = 32;
+
+interface Remembered {
+  readonly demand: Demand;
+  readonly selection: Selection;
+}
+
+/**
+ * What {@link selectNodes} decided on the present picture. Pictures change a few times a second, calls come by the
+ * thousand and ask for the same few things: each is decided once, and found again by comparing a few fields, which is
+ * cheaper than any key that would have to be put together first.
+ */
+export class Selections {
+  readonly #select: typeof selectNodes;
+  #topology: TopologyDescription | undefined;
+  #context: SelectionContext | undefined;
+  #remembered: Remembered[] = [];
+
+  constructor(select: typeof selectNodes = selectNodes) {
+    this.#select = select;
+  }
+
+  /** The decision for `demand`. Topology and context are values: another object is another picture. */
+  of(topology: TopologyDescription, demand: Demand, context: SelectionContext): Selection {
+    if (topology !== this.#topology || context !== this.#context) {
+      this.#topology = topology;
+      this.#context = context;
+      this.#remembered = [];
+    }
+    const remembered = this.#remembered;
+    for (const one of remembered) {
+      if (isSame(one.demand, demand)) return one.selection;
+    }
+    const selection = this.#select(topology, demand, context);
+    if (remembered.length === MAX_REMEMBERED) remembered.shift();
+    // A copy: the caller's tags may change after the call.
+    const tags = demand.tags === undefined ? undefined : { ...demand.tags };
+    remembered.push({ demand: { ...demand, tags }, selection });
+    return selection;
+  }
+}
+
+function isSame(one: Demand, other: Demand): boolean {
+  return (
+    one.target === other.target &&
+    one.fallback === other.fallback &&
+    one.primaryReads === other.primaryReads &&
+    one.allowStale === other.allowStale &&
+    one.node === other.node &&
+    one.maxLagMs === other.maxLagMs &&
+    one.maxLagBytes === other.maxLagBytes &&
+    (one.tags === undefined ? other.tags === undefined : hasSameTags(one.tags, other.tags))
+  );
+}
+
+function hasSameTags(one: NonNullable<Demand['tags']>, other: Demand['tags']): boolean {
+  if (other === undefined) return false;
+  const names = Object.keys(one);
+  return names.length === Object.keys(other).length && names.every((name) => one[name] === other[name]);
+}
