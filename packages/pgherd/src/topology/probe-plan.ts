@@ -22,7 +22,7 @@ export type ProbePlan =
 export const BURST_START_MS = 50;
 /** For this long after the primary was lost, nodes are watched more closely than at rest. */
 export const WATCH_MS = 60_000;
-/** How much longer than planned a pause may get by the dice, so that many clients spread out. */
+/** How much longer a pause, and how much shorter a long poll, may get by the dice, so that many clients spread out. */
 export const JITTER = 0.25;
 /** How many times as long as usual a node is left alone that traffic proves alive. */
 export const PROVEN_FACTOR = 2;
@@ -97,7 +97,9 @@ export function planProbe(
   if (phase === undefined) return probeAfter(settings.intervalMs, dice);
   const pollable = settings.longPoll && circumstances.longPollWorks && circumstances.connected;
   if (pollable && node.role === 'standby' && node.health === 'ok') {
-    return { kind: 'long-poll', boundMs: Math.floor(settings.timeoutMs / 2), stepMs: phase.stepMs };
+    // All clients lose the primary in one moment: their polls must not end in one, again and again.
+    const boundMs = Math.floor((settings.timeoutMs / 2) * (1 - JITTER * dice));
+    return { kind: 'long-poll', boundMs, stepMs: phase.stepMs };
   }
   return probeAfter(Math.min(phase.pauseMs, settings.intervalMs), dice);
 }

@@ -128,6 +128,11 @@ describe('while no primary is known', () => {
     expect(next).toEqual({ kind: 'probe', afterMs: 50 });
   });
 
+  it('a long poll ends up to a quarter sooner, so that those of many clients do not end together', () => {
+    const next = plan('b', LOST, { ...lostNow, dice: 1 - Number.EPSILON });
+    expect(next).toEqual({ kind: 'long-poll', boundMs: 337, stepMs: 10 });
+  });
+
   it.each([
     [0, 10],
     [1_999, 10],

@@ -1,0 +1,84 @@
+import { beforeAll, describe, expect, test } from 'vitest';
+import { boundsOf } from '../src/cost-bounds.ts';
+import type { Cost } from '../src/counted-nodes.ts';
+import { type FleetPlan, type FleetRecord, rateOf, runFleet } from '../src/fleet.ts';
+
+const PLAN: FleetPlan = {
+  processes: 20,
+  nodes: 3,
+  seed: 7,
+  withoutPrimaryMs: 3_000,
+  waitingCalls: 10,
+  trafficEveryMs: undefined,
+};
+const BOUNDS = boundsOf({ processes: 20, intervalMs: 1_000, timeoutMs: 1_000, poolMax: 10 });
+/** All clients have started and settled, ms. */
+const SETTLED_MS = 5_000;
+
+describe('a fleet of real clusters going through a failover', () => {
+  let record: FleetRecord;
+
+  beforeAll(async () => {
+    record = await runFleet(PLAN);
+  }, 60_000);
+
+  const peak = (node: string, cost: Cost, from: number, to: number) =>
+    rateOf(record.charges, node, cost, from, to).peak;
+
+  test.each(['n0', 'n1', 'n2'])('at rest nobody asks %s more than once an interval', (node) => {
+    const { mean, peak: most } = rateOf(record.charges, node, 'probe', SETTLED_MS, record.lostAt);
+    expect(most).toBeLessThanOrEqual(BOUNDS.probesAtRest);
+    // The dice lengthen the pause by an eighth on average.
+    expect(mean).toBeGreaterThan(PLAN.processes * 0.8);
+    expect(mean).toBeLessThan(PLAN.processes * 0.95);
+  });
+
+  test.each(['n1', 'n2'])('without a primary %s is asked within bounds', (node) => {
+    const { lostAt, promotedAt } = record;
+    const probes = peak(node, 'probe', lostAt, promotedAt);
+    expect(probes).toBeGreaterThan(PLAN.processes);
+    expect(probes).toBeLessThanOrEqual(BOUNDS.probesWithoutPrimary);
+    expect(peak(node, 'long-poll', lostAt, promotedAt)).toBeLessThanOrEqual(BOUNDS.probesWithoutPrimary);
+  });
+
+  test('the lost node is tried within bounds, soon once an interval', () => {
+    const { lostAt, rejoinedAt } = record;
+    const first = peak('n0', 'monitor-connect', lostAt, lostAt + 1_000);
+    expect(first).toBeGreaterThan(PLAN.processes);
+    expect(first).toBeLessThanOrEqual(BOUNDS.monitorConnects);
+    const later = peak('n0', 'monitor-connect', lostAt + 2_000, rejoinedAt);
+    expect(later).toBeLessThanOrEqual(BOUNDS.monitorConnectsLater);
+  });
+
+  test('pools open no more connections to the new primary than they may have', () => {
+    const { promotedAt, rejoinedAt } = record;
+    const opened = record.charges.filter(
+      ({ node, cost, at }) => node === 'n1' && cost === 'pool-connect' && at >= promotedAt && at < rejoinedAt,
+    );
+    expect(opened.length).toBeGreaterThan(0);
+    expect(opened.length).toBeLessThanOrEqual(BOUNDS.poolConnects);
+  });
+
+  test('every client writes again', () => {
+    expect(record.firstWrites).toHaveLength(PLAN.processes);
+    expect(record.firstWrites.at(-1)).toBeLessThan(100);
+  });
+
+  test('afterwards all are at rest again', () => {
+    const { rejoinedAt, endedAt } = record;
+    for (const node of ['n0', 'n1', 'n2']) {
+      expect(peak(node, 'probe', rejoinedAt + SETTLED_MS, endedAt)).toBeLessThanOrEqual(BOUNDS.probesAtRest);
+    }
+  });
+});
+
+test('the same seed gives the same record, another one another', async () => {
+  const small = { ...PLAN, processes: 3 };
+  const [once, again, other] = [
+    await runFleet(small),
+    await runFleet(small),
+    await runFleet({ ...small, seed: 8 }),
+  ];
+  expect(again).toEqual(once);
+  expect(other.charges).not.toEqual(once.charges);
+}, 60_000);
