@@ -170,12 +170,13 @@ export class NodeMonitor {
   /** Opens the monitor's connection, or tells why it could not be had. */
   async #connect(): Promise<Link> {
     const generation = this.#description()?.generation ?? 0;
+    const askedAt = this.#ports.clock.now();
     try {
       const link = await this.#openLink(generation, new AbortController());
       this.#adopt(link);
       return link;
     } catch (error) {
-      this.#connectFailed(error, generation);
+      this.#connectFailed(error, generation, askedAt);
       throw error;
     }
   }
@@ -197,6 +198,8 @@ export class NodeMonitor {
     };
     try {
       const connection = await this.#ports.connect(this.#node, listener, controller.signal);
+      // Its end may have come with the very bytes that opened it, when nobody could be told yet.
+      if (connection.closed) throw new PgHerdError('PGHERD_CONNECTION_LOST', 'closed as soon as it was open');
       connection.setRef(false);
       if (this.#isStopped()) connection.destroy();
       link = { connection, generation };
@@ -207,7 +210,7 @@ export class NodeMonitor {
     }
   }
 
-  #connectFailed(error: unknown, generation: number): void {
+  #connectFailed(error: unknown, generation: number, askedAt: number): void {
     this.#failures++;
     if (this.#isStopped()) return;
     const serverVersion =
@@ -218,6 +221,7 @@ export class NodeMonitor {
       kind: 'connect-failed',
       node: this.#node,
       at: this.#ports.clock.now(),
+      askedAt,
       generation,
       failure: connectFailureOf(error),
       reason: reasonOf(error),
@@ -326,6 +330,7 @@ export class NodeMonitor {
 
   async #secondProof(link: Link, answer: Promise<DriverResult>): Promise<DriverResult> {
     const controller = new AbortController();
+    const askedAt = this.#ports.clock.now();
     const fresh: Promise<Proof> = this.#openLink(link.generation, controller).then(
       (opened) => ({ kind: 'fresh', opened }) as const,
       (error: unknown) => ({ kind: 'failed', error }) as const,
@@ -349,7 +354,7 @@ export class NodeMonitor {
         );
       case 'failed':
         this.#dropLink();
-        this.#connectFailed(proof.error, link.generation);
+        this.#connectFailed(proof.error, link.generation, askedAt);
         throw proof.error;
       default:
         return proof satisfies never;
