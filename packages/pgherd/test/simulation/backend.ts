@@ -271,6 +271,8 @@ export class Backend {
       case 'discard':
         this.#ownReadOnly = this.startup.readOnly ? true : undefined;
         return result('DISCARD ALL', [], null);
+      case 'failing':
+        return new SimServerError('ERROR', '22012', 'division by zero');
       case 'select':
         return result('SELECT', [{ server: this.server.name }]);
       default:

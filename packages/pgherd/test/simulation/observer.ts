@@ -10,6 +10,10 @@ import type { World } from './world.ts';
 
 /** Counts that cost something to look at are looked at every so many happenings. */
 const SELDOM = 32;
+/** How long the first write waits for nodes that have not answered, milliseconds. */
+const FIRST_WRITE_GRACE_MS = 500;
+/** Age at which the client may forget a role, milliseconds. */
+const EXPIRY_MS = 10_000;
 /** A change of the picture reaches waiting calls, and they their pool, within this, milliseconds. */
 export const WAKING_MS = 300;
 
@@ -30,6 +34,9 @@ export class Observer implements Watcher {
   /** Since when a write could go somewhere, by the client's own account. */
   writableSince: number | undefined;
   #looks = 0;
+  #hasWritten = false;
+  /** Nodes to which a connection has failed or was lost. */
+  readonly #unheard = new Set<string>();
 
   constructor(world: World) {
     this.#world = world;
@@ -57,6 +64,7 @@ export class Observer implements Watcher {
   }
 
   gone(connection: SimConnection): void {
+    this.#unheard.add(this.#nodeOf(connection));
     this.sockets.delete(connection);
     this.#writing.delete(connection);
     this.#world.trace.note(`client: a connection to ${connection.server.name} is gone`);
@@ -121,8 +129,21 @@ export class Observer implements Watcher {
     );
   }
 
+  /** Before the first write of all every node is heard, or the time for that is over. */
+  #checkGrace(): void {
+    const { topology } = this.#cluster ?? {};
+    if (this.#hasWritten || topology?.startedAt === undefined) return;
+    this.#hasWritten = true;
+    if (this.#world.loop.now - topology.startedAt >= FIRST_WRITE_GRACE_MS) return;
+    for (const { name } of topology.nodes) {
+      if (this.knowledge.told.has(name) || this.#unheard.has(name)) continue;
+      this.violate(`the first write is sent before ${name} has answered or failed`);
+    }
+  }
+
   /** The first statement of a call goes only where a fresh answer said that a write may go. */
   #checkFirst(connection: SimConnection, what: string): void {
+    this.#checkGrace();
     const node = this.#nodeOf(connection);
     const told = this.knowledge.told.get(node);
     const described = this.#describe(node);
@@ -196,6 +217,7 @@ export class Observer implements Watcher {
     for (const node of topology.nodes) {
       if (!Object.isFrozen(node)) this.violate(`the description of ${node.name} can be changed`);
       this.#checkRole(node);
+      this.#checkMemory(node);
     }
     this.#chronicle?.compare(topology);
     const { loop } = this.#world;
@@ -208,11 +230,24 @@ export class Observer implements Watcher {
   #checkRole(node: NodeDescription): void {
     const evidence = this.knowledge.roles.get(node.name);
     if (evidence === undefined || node.role === 'unknown' || node.roleAt === undefined) return;
-    if (evidence.generation < node.generation || node.roleAt >= evidence.validFrom) return;
+    if (evidence.generation < node.generation) return;
     if ((node.role === 'standby') === evidence.inRecovery) return;
     this.violate(
       `${node.name} is said to be ${node.role} as of ${node.roleAt.toFixed(1)}, but was seen otherwise at ${evidence.validFrom.toFixed(1)}`,
     );
+  }
+
+  /** A failure ages what was known; it does not erase it. */
+  #checkMemory(node: NodeDescription): void {
+    const before = this.#before(node.name);
+    if (before === undefined || before.role === 'unknown' || before.roleAt === undefined) return;
+    const ageMs = this.#world.loop.now - before.roleAt;
+    if (node.role === 'unknown' && ageMs < EXPIRY_MS) {
+      this.violate(`the role of ${node.name} is forgotten after ${Math.round(ageMs)} ms`);
+    }
+    if (before.systemIdentifier !== undefined && node.systemIdentifier === undefined) {
+      this.violate(`the system identifier of ${node.name} is forgotten`);
+    }
   }
 
   #checkPools(cluster: Cluster<SimConnection>): void {

@@ -7,7 +7,17 @@ export type Parsed =
   | { readonly kind: 'probe' }
   | { readonly kind: 'long-poll'; readonly boundMs: number }
   | { readonly kind: 'begin'; readonly readOnly: boolean | undefined }
-  | { readonly kind: 'commit' | 'rollback' | 'discard' | 'insert' | 'select' | 'savepoint' | 'release' }
+  | {
+      readonly kind:
+        | 'commit'
+        | 'rollback'
+        | 'discard'
+        | 'insert'
+        | 'select'
+        | 'failing'
+        | 'savepoint'
+        | 'release';
+    }
   | { readonly kind: 'rollback-to' | 'transaction-read-only' | 'sleep' }
   | { readonly kind: 'set-read-only'; readonly on: boolean }
   | { readonly kind: 'unknown' };
@@ -27,6 +37,7 @@ const PATTERNS: readonly (readonly [RegExp, (match: RegExpExecArray) => Parsed])
   [/^SET TRANSACTION READ ONLY\b/i, () => ({ kind: 'transaction-read-only' })],
   [/^insert into t\b/i, () => ({ kind: 'insert' })],
   [/^select pg_sleep\b/i, () => ({ kind: 'sleep' })],
+  [/^select 1\/0/i, () => ({ kind: 'failing' })],
   [/^select\b/i, () => ({ kind: 'select' })],
 ];
 

@@ -14,6 +14,7 @@ const WEIGHTS = Object.freeze({
   'begin-commit': 4,
   'read-transaction': 4,
   'own-read-only': 4,
+  'swallowed-error': 3,
   lease: 6,
   'mistaken-write': 3,
   'long-read': 2,
@@ -156,6 +157,11 @@ export class Workload {
         return;
       case 'own-read-only':
         return this.#ownReadOnly(call, limits);
+      case 'swallowed-error':
+        return db.transaction(async (tx) => {
+          await tx.query(INSERT, [call.name]);
+          await tx.query('select 1/0').catch(() => undefined);
+        }, limits);
       case 'lease':
         return this.#lease(call, limits);
       case 'mistaken-write':
@@ -241,6 +247,7 @@ const WRITES: ReadonlySet<CallKind> = new Set([
   'transaction',
   'begin-commit',
   'own-read-only',
+  'swallowed-error',
   'lease',
   'mistaken-write',
 ]);

@@ -1,0 +1,155 @@
+/** A bug that is put into a copy of the sources, to see that the simulation finds it. */
+export interface PlantedBug {
+  readonly name: string;
+  /** File below `src`. */
+  readonly file: string;
+  /** Text that stands there exactly once. */
+  readonly find: string;
+  readonly replace: string;
+  /** Seeds, counted from 1, among which one must fail. */
+  readonly seeds: number;
+}
+
+/** Everything that the simulation must be able to find. Fragments are short, so that they outlive most changes. */
+export const PLANTED_BUGS: readonly PlantedBug[] = Object.freeze([
+  {
+    name: 'evidence of an earlier life is believed',
+    file: 'topology/node.ts',
+    find: 'if (observation.generation < node.generation) return node;',
+    replace: '',
+    seeds: 400,
+  },
+  {
+    name: 'there is no floor',
+    file: 'topology/arbitrate.ts',
+    find: 'node.timeline < floor) {',
+    replace: 'node.timeline < 0) {',
+    seeds: 200,
+  },
+  {
+    name: 'of equal claims all are believed',
+    file: 'topology/arbitrate.ts',
+    find: 'if (node.name === believed || ',
+    replace: 'if (node.name !== undefined || ',
+    seeds: 200,
+  },
+  {
+    name: 'late timers are evidence',
+    file: 'time/watchdog.ts',
+    find: 'if (!rearmed && waitedMs',
+    replace: 'if (rearmed && waitedMs',
+    seeds: 200,
+  },
+  {
+    name: 'a failed connection makes the role forgotten',
+    file: 'topology/node.ts',
+    find: 'connectFailure: observation.failure,',
+    replace: "connectFailure: observation.failure, role: 'unknown', timeline: undefined,",
+    seeds: 100,
+  },
+  {
+    name: 'older answers overwrite newer evidence',
+    file: 'topology/node.ts',
+    find: 'if (isOvertaken || (isOlder && contradicts)) {',
+    replace: 'if (isOvertaken && isOlder && contradicts && false) {',
+    seeds: 400,
+  },
+  {
+    name: 'a promotion is believed without its timeline',
+    file: 'model/topology.ts',
+    find: 'if (node.timeline !== undefined) return true;',
+    replace: 'return true;',
+    seeds: 400,
+  },
+  {
+    name: 'suspect nodes are given work',
+    file: 'routing/select.ts',
+    find: "if (node.health !== 'ok') return",
+    replace: "if (node.health === 'offline') return",
+    seeds: 100,
+  },
+  {
+    name: 'a refused write moves on without a probe that confirms it',
+    file: 'cluster/engine.ts',
+    find: 'return description === undefined || !isWritable(description);',
+    replace: 'return true;',
+    seeds: 200,
+  },
+  {
+    name: 'a write that was sent is run again after a bare close',
+    file: 'retry/classify.ts',
+    find: "if (severity === 'ERROR') return true;",
+    replace: "if (severity !== 'FATAL') return true;",
+    seeds: 200,
+  },
+  {
+    name: 'the connections of a stale node are kept',
+    file: 'topology/treatment.ts',
+    find: "if (after.standing !== before.standing && after.standing !== 'current') {",
+    replace: "if (after.standing === 'current' && after.standing !== before.standing && false) {",
+    seeds: 400,
+  },
+  {
+    name: 'waiting calls are not woken',
+    file: 'cluster/herd.ts',
+    find: "this.events.emit('topology:changed', { before, after });\n      this.#waiting.wake('all');",
+    replace: "this.events.emit('topology:changed', { before, after });",
+    seeds: 200,
+  },
+  {
+    name: 'floors are forgotten while the identity is in doubt',
+    file: 'topology/arbitrate.ts',
+    find: 'raisedFloors(topology.floors, nodes',
+    replace: 'raisedFloors(identity.conflict === undefined ? topology.floors : {}, nodes',
+    seeds: 400,
+  },
+  {
+    name: 'the first write does not wait for the other nodes',
+    file: 'cluster/herd.ts',
+    find: 'if (this.#graceOver) return true;',
+    replace: 'return true;',
+    seeds: 100,
+  },
+  {
+    name: 'a commit that the server rolled back is taken for done',
+    file: 'cluster/transaction.ts',
+    find: "if (command !== 'COMMIT') throw",
+    replace: "if (command === 'NONE') throw",
+    seeds: 200,
+  },
+  {
+    name: 'a commit that no standby confirmed is taken for done',
+    file: 'cluster/session.ts',
+    find: 'this.committedLocallyOnly = true;',
+    replace: 'this.committedLocallyOnly = false;',
+    seeds: 400,
+  },
+  {
+    name: 'a transaction is run again although COMMIT was sent',
+    file: 'retry/decide.ts',
+    find: "if (phase === 'commit-sent' && !classification.safeToRetry(phase)) {",
+    replace: "if (phase === 'not-handed') {",
+    seeds: 400,
+  },
+  {
+    name: 'the pool opens more than its limit',
+    file: 'pool/pool.ts',
+    find: 'this.#openUntil(Math.min(max, this.#entries.size + wanted));',
+    replace: 'this.#openUntil(this.#entries.size + wanted);',
+    seeds: 100,
+  },
+  {
+    name: 'a transaction that was left open goes to the next caller',
+    file: 'cluster/session.ts',
+    find: "connection.status === 'idle' && !connection.dirty",
+    replace: '!connection.dirty',
+    seeds: 200,
+  },
+  {
+    name: 'a stopped monitor leaves its timer behind',
+    file: 'monitor/monitor.ts',
+    find: "this.#state = 'stopped';\n    this.#timer?.cancel();",
+    replace: "this.#state = 'stopped';",
+    seeds: 20,
+  },
+]);

@@ -1,0 +1,60 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { PlantedBug } from './planted-bugs.ts';
+
+const PACKAGE = fileURLToPath(new URL('../..', import.meta.url));
+const TSX = fileURLToPath(import.meta.resolve('tsx'));
+/** Words of the simulation's report when a seed fails. */
+const FAILURE = /seed (\d+) .*fails: (.*)/;
+
+/** What the simulation said of a copy. */
+export interface CopyReport {
+  /** The first seed that failed; `undefined` when all were green. */
+  readonly failingSeed: number | undefined;
+  readonly violation: string | undefined;
+  readonly output: string;
+}
+
+/** Text of a file below `src` with the bug in it. Throws unless the place is there exactly once. */
+export function withBug({ file, find, replace }: PlantedBug): string {
+  const text = readFileSync(join(PACKAGE, 'src', file), 'utf8');
+  const places = text.split(find).length - 1;
+  if (places !== 1) throw new Error(`${file} has ${places} places with: ${find}`);
+  return text.replace(find, () => replace);
+}
+
+/** Runs the simulation in a process of its own on a copy of the sources, with a bug or without. */
+export async function simulateCopy(bug: PlantedBug | undefined, seeds: number): Promise<CopyReport> {
+  const directory = mkdtempSync(join(tmpdir(), 'pgherd-planted-'));
+  try {
+    for (const folder of ['src', 'test/simulation', 'test/support']) {
+      cpSync(join(PACKAGE, folder), join(directory, folder), { recursive: true });
+    }
+    writeFileSync(join(directory, 'package.json'), '{ "type": "module" }\n');
+    if (bug !== undefined) writeFileSync(join(directory, 'src', bug.file), withBug(bug));
+    return await run(directory, seeds);
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
+  }
+}
+
+async function run(directory: string, seeds: number): Promise<CopyReport> {
+  const cli = join(directory, 'test/simulation/cli.ts');
+  const args = ['--import', TSX, cli, '--seeds', String(seeds), '--first-failure'];
+  const child = spawn(process.execPath, args, { cwd: directory, stdio: ['ignore', 'pipe', 'pipe'] });
+  let output = '';
+  child.stdout.on('data', (chunk: Buffer) => {
+    output += chunk.toString();
+  });
+  child.stderr.on('data', (chunk: Buffer) => {
+    output += chunk.toString();
+  });
+  const [code] = (await once(child, 'close')) as [number | null];
+  const [, seed, violation] = FAILURE.exec(output) ?? [];
+  if ((code === 0) !== (seed === undefined)) throw new Error(`the simulation ended with ${code}:\n${output}`);
+  return { failingSeed: seed === undefined ? undefined : Number(seed), violation, output };
+}

@@ -1,0 +1,23 @@
+import { describe, expect, it } from 'vitest';
+import { PLANTED_BUGS } from './planted-bugs.ts';
+import { simulateCopy, withBug } from './planted-copy.ts';
+
+const LIMIT_MS = 240_000;
+/** Seeds that a copy without any bug must pass. */
+const SOUND_SEEDS = 40;
+
+describe('the simulation finds bugs', () => {
+  it('and finds none in the sources as they are', { timeout: LIMIT_MS }, async () => {
+    const report = await simulateCopy(undefined, SOUND_SEEDS);
+    expect(report.failingSeed, report.output).toBeUndefined();
+  });
+
+  it.each(PLANTED_BUGS)('the place for "$name" is in the sources once', (bug) => {
+    expect(withBug(bug)).not.toContain(bug.find);
+  });
+
+  it.each(PLANTED_BUGS)('$name', { timeout: LIMIT_MS }, async (bug) => {
+    const { failingSeed } = await simulateCopy(bug, bug.seeds);
+    expect(failingSeed, `no seed up to ${bug.seeds} finds it`).toBeDefined();
+  });
+});
