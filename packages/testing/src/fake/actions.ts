@@ -41,24 +41,24 @@ export type FakeAction =
       readonly message?: string | undefined;
       readonly routine?: string | undefined;
     }
-  /** A NoticeResponse, by default a WARNING; then `then`, or what a server would do. */
+  /** A NoticeResponse, by default a WARNING; then `next`, or what a server would do. */
   | {
       readonly kind: 'notice';
       readonly sqlState: string;
       readonly severity?: string | undefined;
       readonly message?: string | undefined;
       readonly routine?: string | undefined;
-      readonly then?: FakeAction | undefined;
+      readonly next?: FakeAction | undefined;
     }
   /** The connection is closed in order (FIN), without a word. */
   | { readonly kind: 'close' }
   /** The connection is reset (RST). */
   | { readonly kind: 'reset' }
-  /** Bytes that are no message; then `then`. The default begins with a letter that no message has. */
+  /** Bytes that are no message; then `next`. The default begins with a letter that no message has. */
   | {
       readonly kind: 'garbage';
       readonly bytes?: Buffer | string | undefined;
-      readonly then?: FakeAction | undefined;
+      readonly next?: FakeAction | undefined;
     }
   /** The first half of a DataRow, then FIN. */
   | { readonly kind: 'truncated' }

@@ -137,9 +137,9 @@ export class FakeConnection {
         this.#socket.resetAndDestroy();
         return 'gone';
       case 'notice':
-        return action.then === undefined ? 'go-on' : this.act(action.then);
+        return action.next === undefined ? 'go-on' : this.act(action.next);
       case 'garbage':
-        return action.then === undefined ? 'instead' : this.act(action.then);
+        return action.next === undefined ? 'instead' : this.act(action.next);
       case 'length':
       case 'unknown-message':
         return 'instead';

@@ -18,7 +18,7 @@ export interface FakeFacts {
   readonly receivedLsn: string | undefined;
   /** Age of the last transaction that a standby replayed, milliseconds. Default 0. */
   readonly replayAgeMs: number;
-  /** When the postmaster started, microseconds since 1970. Default: when the fake was created. */
+  /** When the postmaster started, microseconds since 1970. Default: when the fake was created; no two fakes of a process share it. */
   readonly startedAt: string;
   /** ParameterStatus by name, in place of, or besides, what follows from the other facts. Default: none. */
   readonly parameters: Readonly<Record<string, string>>;
@@ -41,13 +41,21 @@ const DEFAULTS: FakeFacts = {
   parameters: {},
 };
 
+let started = 0;
+
+/** Two servers that started in one microsecond would be taken for one server with two addresses. */
+function startOfPostmaster(): string {
+  started = (started + 1) % 1_000;
+  return `${Date.now()}${String(started).padStart(3, '0')}`;
+}
+
 /** The facts as they are now, and those who wait for them to change. */
 export class FakeState {
   #facts: FakeFacts;
   readonly #watchers = new Set<() => void>();
 
   constructor(facts: Partial<FakeFacts>) {
-    this.#facts = Object.freeze({ ...DEFAULTS, startedAt: `${Date.now()}000`, ...facts });
+    this.#facts = Object.freeze({ ...DEFAULTS, startedAt: startOfPostmaster(), ...facts });
   }
 
   get facts(): FakeFacts {
