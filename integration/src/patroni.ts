@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { accessSync, closeSync, constants, openSync, readdirSync } from 'node:fs';
+import { closeSync, openSync } from 'node:fs';
 import { chown, mkdir, mkdtemp, readFile, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
@@ -10,54 +10,13 @@ import { type PortReservation, reservePorts } from '../../packages/testing/src/p
 import { killTree } from '../../packages/testing/src/process-tree.ts';
 import { canReach, findRunUser, type RunUser } from '../../packages/testing/src/run-user.ts';
 import { theSupervisor } from '../../packages/testing/src/supervisor.ts';
+import { findPrograms, type Programs } from './patroni-programs.ts';
 
 const HOST = '127.0.0.1';
 /** How long anything of Patroni may take on a busy machine, milliseconds. */
 const PATIENCE_MS = 40_000;
 /** Seconds after which the lock of a lost leader lapses: `loop_wait` + 2 × `retry_timeout` at least. */
 const TTL_S = 7;
-
-/** The programs, wherever distributions put them. */
-interface Programs {
-  readonly patroni: string;
-  readonly etcd: string;
-  /** Folder of PostgreSQL's programs, `pg_basebackup` among them. */
-  readonly postgres: string;
-}
-
-/** What is installed, or a sentence that says what is not. */
-export function findPrograms(): Programs | string {
-  const patroni = firstRunnable(['/usr/bin/patroni', '/usr/local/bin/patroni']);
-  const etcd = firstRunnable(['/usr/bin/etcd', '/usr/local/bin/etcd']);
-  const postgres = firstRunnable(postgresFolders().map((folder) => path.join(folder, 'pg_basebackup')));
-  const missing = Object.entries({ patroni, 'etcd-server': etcd, postgresql: postgres });
-  const names = missing.filter(([, found]) => found === undefined).map(([name]) => name);
-  if (patroni !== undefined && etcd !== undefined && postgres !== undefined) {
-    return { patroni, etcd, postgres: path.dirname(postgres) };
-  }
-  return `${names.join(', ')} not installed: apt-get install patroni etcd-server python3-etcd postgresql`;
-}
-
-function postgresFolders(): string[] {
-  const parent = '/usr/lib/postgresql';
-  try {
-    const versions = readdirSync(parent).sort((one, other) => Number(other) - Number(one));
-    return versions.map((version) => path.join(parent, version, 'bin'));
-  } catch {
-    return [];
-  }
-}
-
-function firstRunnable(places: readonly string[]): string | undefined {
-  return places.find((place) => {
-    try {
-      accessSync(place, constants.X_OK);
-      return true;
-    } catch {
-      return false;
-    }
-  });
-}
 
 /** Tags of a member, as Patroni's configuration has them. */
 export type PatroniTags = Readonly<Record<string, string | boolean>>;

@@ -3,7 +3,8 @@ import { type Cluster, createCluster } from 'pgherd';
 import { patroniDiscovery } from 'pgherd/discovery-patroni';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { Load } from '../src/load.ts';
-import { findPrograms, type PatroniCluster, type PatroniNode, startPatroni } from '../src/patroni.ts';
+import { type PatroniCluster, type PatroniNode, startPatroni } from '../src/patroni.ts';
+import { findPrograms } from '../src/patroni-programs.ts';
 
 const POOL_MAX = 10;
 /** Longer than Patroni may take to elect a leader on a busy machine, milliseconds. */
