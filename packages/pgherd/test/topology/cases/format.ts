@@ -62,8 +62,14 @@ export interface ExpectedRefusal {
   readonly reason: Expected;
 }
 
-/** What becomes of the connections of a node: the words of `connections`. */
-export const TREATMENTS = Object.freeze(['reads-move', 'reads-move-idle-close', 'drain', 'destroy'] as const);
+/** What becomes of the connections of a node, from the mildest on: the words of `connections`. */
+export const TREATMENTS = Object.freeze([
+  'waiters-move',
+  'drain',
+  'reads-move',
+  'reads-move-idle-close',
+  'destroy',
+] as const);
 /** One of {@link TREATMENTS}. */
 export type TreatmentWord = (typeof TREATMENTS)[number];
 

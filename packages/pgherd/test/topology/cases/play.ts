@@ -187,6 +187,5 @@ function wordFor(treatment: Treatment): TreatmentWord | undefined {
   if (destroyAll) return 'destroy';
   if (destroyReads) return evict ? 'reads-move-idle-close' : 'reads-move';
   if (evict) return 'drain';
-  if (redirectWaiters) throw new Error('no word for a treatment that only redirects');
-  return undefined;
+  return redirectWaiters ? 'waiters-move' : undefined;
 }
