@@ -3,25 +3,11 @@ import pg from 'pg';
 import { type ClusterEventName, createCluster, type Driver } from 'pgherd';
 import { pgDriver } from 'pgherd/pg';
 import postgres from 'postgres';
+import { type BenchClient, portOf, WRITE } from './client.ts';
+import { openFloor } from './floor.ts';
 import { openHasql, PeerError } from './hasql.ts';
 import type { Step } from './steps.ts';
 import { recordingDriver } from './steps.ts';
-
-/** The write that every client does: the answer tells which server executed it. */
-const WRITE = 'insert into bench_write (id) values ($1) returning inet_server_port() as port';
-
-/** A client under test. */
-export interface BenchClient {
-  /** Writes a row; resolves with the port of the server that acknowledged it. */
-  write(id: number): Promise<number>;
-  /**
-   * Whether writes may go to the node of this place in the URL, as the client sees it now. Absent where a client has no
-   * picture that could be asked.
-   */
-  offers?(index: number): Promise<boolean>;
-  /** Lets go of everything, at once if need be. */
-  close(): Promise<void>;
-}
 
 /** What a client is given besides the cluster. */
 export interface ClientSetting {
@@ -33,7 +19,7 @@ export interface ClientSetting {
 
 /** How a client is made. */
 export interface ClientKind {
-  readonly name: 'pgherd' | 'pg.Pool' | 'postgres.js' | 'hasql';
+  readonly name: 'pgherd' | 'pg.Pool' | 'postgres.js' | 'hasql' | 'floor';
   /** Whether it can be asked where it would send writes. */
   readonly hasPicture: boolean;
   readonly open: (cluster: TestCluster, setting: ClientSetting) => BenchClient;
@@ -56,6 +42,7 @@ export const CLIENTS: readonly ClientKind[] = Object.freeze([
     open: (cluster, { python }) => openHasql(python, cluster.url),
     leavesOpen: (error) => !(error instanceof PeerError) || error.open,
   },
+  { name: 'floor', hasPicture: false, open: openFloor, leavesOpen: connectionLost },
 ] satisfies ClientKind[]);
 
 const NOTED: readonly ClusterEventName[] = ['node:role-changed', 'node:health-changed', 'primary:changed'];
@@ -96,10 +83,6 @@ function openPostgresJs(cluster: TestCluster): BenchClient {
     write: async (id) => portOf(await sql.unsafe(WRITE, [id], { prepare: true })),
     close: async () => void sql.end({ timeout: 0 }).catch(() => undefined),
   };
-}
-
-function portOf(rows: readonly Readonly<Record<string, unknown>>[]): number {
-  return Number(rows[0]?.['port']);
 }
 
 /** Errors that tell that nothing was sent: no connection was made. */

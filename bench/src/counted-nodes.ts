@@ -135,7 +135,7 @@ class Connection implements DriverConnection<object> {
       notice = resolve;
       polls.add(notice);
     });
-    const bound = later(this.#clock, boundMs);
+    const bound = later(this.#clock, this.#server.role === 'standby' ? boundMs : ROUND_TRIP_MS);
     const look = async () => later(this.#clock, stepMs - ((this.#clock.now() - startedAt) % stepMs));
     const result = await this.#answered(Promise.race([bound, promoted.then(look)]), {});
     polls.delete(notice);

@@ -2,7 +2,7 @@ import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
-import type { BenchClient } from './clients.ts';
+import type { BenchClient } from './client.ts';
 
 const PROGRAM = path.join(import.meta.dirname, '..', 'peers', 'hasql_peer.py');
 

@@ -1,4 +1,5 @@
-import type { BenchClient, ClientKind } from './clients.ts';
+import type { BenchClient } from './client.ts';
+import type { ClientKind } from './clients.ts';
 
 /** How every client is loaded. */
 export interface LoadOptions {

@@ -1,6 +1,7 @@
 import { createTestCluster, type PromotionResult, type TestCluster, type TestNode } from '@pgherd/testing';
 import { inApp } from './app-session.ts';
-import type { BenchClient, ClientKind } from './clients.ts';
+import type { BenchClient } from './client.ts';
+import type { ClientKind } from './clients.ts';
 import { Load, type LoadOptions } from './load.ts';
 import type { Mode, Scenario } from './scenarios.ts';
 import { confirmedAt, type Step, type StepTimes, stepTimes } from './steps.ts';

@@ -1,0 +1,114 @@
+import { parseArgs } from 'node:util';
+import { Engine } from '../../packages/pgherd/src/cluster/engine.ts';
+import { Herd } from '../../packages/pgherd/src/cluster/herd.ts';
+import { resolveSettings } from '../../packages/pgherd/src/cluster/settings.ts';
+import { POLICY_NAMES, type PolicyName } from '../../packages/pgherd/src/routing/policies.ts';
+import { median } from './statistics.ts';
+
+const NODES = 3;
+const CHOICES = 500_000;
+const USAGE = `Usage: npm run bench:routing -- [options]
+
+Measures what it costs to choose one of ${NODES} standbys, by the code that serves every call.
+
+  --runs N   runs of ${CHOICES} choices for each policy, at least 5 (default 9)
+  --json     print an array for programs instead of a table
+`;
+
+interface Figure {
+  readonly policy: PolicyName;
+  readonly nodes: number;
+  readonly nsPerChoice: number;
+  readonly runs: number;
+}
+
+/** An engine that knows a primary and three standbys, all measured; nobody is ever connected to. */
+function engineWith(policy: PolicyName): Engine<unknown> {
+  const names = Array.from({ length: NODES + 1 }, (_, at) => `node${at}`);
+  const settings = resolveSettings({ url: `postgres://app@${names.join(',')}/shop`, policy, env: {} });
+  const herd = new Herd<unknown>(settings);
+  for (const [index, host] of names.entries()) {
+    const now = settings.clock.now();
+    const inRecovery = index > 0;
+    herd.observe({
+      kind: 'probe-answered',
+      node: `${host}:5432`,
+      at: now,
+      askedAt: now - 0.2 * (index + 1),
+      generation: 0,
+      facts: {
+        inRecovery,
+        readOnly: false,
+        systemIdentifier: '7300000000000000001',
+        timeline: inRecovery ? undefined : 1,
+        timelineAtLeast: 1,
+        lsn: 1_000n,
+        receivedLsn: inRecovery ? 1_000n : undefined,
+        replayAgeMs: inRecovery ? 5 : undefined,
+        postmasterStartedAt: `170000000000000${index}`,
+        serverVersion: 180_004,
+      },
+    });
+    herd.nodes.get(`${host}:5432`)?.inFlight.start()(true);
+  }
+  return new Engine<unknown>(herd);
+}
+
+/** Nanoseconds of processor time of one choice, over many: neighbours on the machine do not count. Each call brings a demand of its own, as `startCall` makes it. */
+function nsPerChoice(engine: Engine<unknown>): number {
+  const before = process.cpuUsage();
+  for (let turn = 0; turn < CHOICES; turn++) {
+    const picked = engine.pick({
+      target: 'standby',
+      fallback: undefined,
+      node: undefined,
+      tags: undefined,
+      maxLagMs: undefined,
+      maxLagBytes: undefined,
+      allowStale: undefined,
+      primaryReads: false,
+    });
+    if (picked === undefined) throw new Error('no node was chosen');
+  }
+  const { user, system } = process.cpuUsage(before);
+  return ((user + system) * 1_000) / CHOICES;
+}
+
+function measure(policy: PolicyName, runs: number): Figure {
+  const engine = engineWith(policy);
+  const found = engine.herd.select({ target: 'standby' }).tiers[0]?.length;
+  if (found !== NODES) throw new Error(`${found} nodes are to be chosen from, not ${NODES}`);
+  nsPerChoice(engine);
+  const samples = Array.from({ length: runs }, () => nsPerChoice(engine));
+  return { policy, nodes: NODES, nsPerChoice: Math.round(median(samples) ?? Number.NaN), runs };
+}
+
+function main(): void {
+  const { values } = parseArgs({
+    options: {
+      runs: { type: 'string', default: '9' },
+      json: { type: 'boolean', default: false },
+      help: { type: 'boolean', default: false },
+    },
+  });
+  const runs = Number(values.runs);
+  if (values.help || !Number.isInteger(runs) || runs < 5) {
+    process.stdout.write(USAGE);
+    process.exitCode = values.help ? 0 : 2;
+    return;
+  }
+  const figures = POLICY_NAMES.map((policy) => measure(policy, runs));
+  if (values.json) {
+    process.stdout.write(`${JSON.stringify(figures, undefined, 2)}\n`);
+    return;
+  }
+  for (const { policy, nsPerChoice: ns } of figures) {
+    process.stdout.write(
+      `${policy.padEnd(18)} ${String(ns).padStart(5)} ns of ${NODES} nodes, median of ${runs}\n`,
+    );
+  }
+}
+
+main();
+// Monitors that were made and never started hold nothing, but a benchmark ends when its figures are out.
+process.exit();
