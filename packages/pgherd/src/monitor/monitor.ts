@@ -1,10 +1,12 @@
 import type { ConnectionListener, DriverConnection, DriverResult } from '../driver/port.ts';
 import { PgHerdError } from '../model/errors.ts';
+import type { ConnectFailure } from '../model/names.ts';
 import type { Observation } from '../model/observation.ts';
 import type { NodeDescription, TopologyDescription } from '../model/topology.ts';
 import { classifyError, connectFailureOf } from '../retry/classify.ts';
 import type { Clock, Random, Timer } from '../time/port.ts';
 import { watchdog } from '../time/watchdog.ts';
+import { isLastingFailure } from '../topology/node.ts';
 import { BURST_START_MS, type ProbePlan, type ProbeSettings, planProbe } from '../topology/probe-plan.ts';
 import { findNode } from '../topology/topology.ts';
 import { longPollText, PROBES, parseFacts, SOURCE_MISSING } from './probe.ts';
@@ -54,6 +56,7 @@ export class NodeMonitor {
   #link: Link | undefined;
   #abort = new AbortController();
   #failures = 0;
+  #lastFailure: ConnectFailure | undefined;
   #probeLevel = 0;
   #longPollWorks = true;
   #hinted = false;
@@ -223,7 +226,7 @@ export class NodeMonitor {
       at: this.#ports.clock.now(),
       askedAt,
       generation,
-      failure: connectFailureOf(error),
+      failure,
       reason: reasonOf(error),
       serverVersion,
     });
