@@ -54,7 +54,7 @@ export function scenarioOf(seed: number, seconds: number): Scenario {
     delayMs: dice.chance(0.2) ? dice.between(3, 15) : dice.between(0.05, 1),
     troubleMs,
     faults: mode === 'calm' ? 0 : dice.whole(1, 4),
-    callEveryMs: dice.between(25, 120),
+    callEveryMs: dice.between(40, 160),
     splitFromTheStart: mode === 'careless' && dice.chance(0.15),
     closesEarlyAtMs: dice.chance(0.06) ? dice.between(200, troubleMs) : undefined,
     options: {

@@ -12,7 +12,7 @@ import { type CallRecord, Workload } from './workload.ts';
 import { World } from './world.ts';
 
 /** How long faults go on by default, seconds of virtual time. */
-export const DEFAULT_SECONDS = 6;
+export const DEFAULT_SECONDS = 5;
 /** A failover that was begun may take this long to end, milliseconds. */
 const REPLACING_MS = 12_000;
 /** After this long in a whole world the client knows the truth, milliseconds. */
