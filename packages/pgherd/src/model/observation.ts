@@ -41,6 +41,8 @@ export type Observation =
   | (Evidence & {
       readonly kind: 'connect-failed';
       readonly failure: ConnectFailure;
+      /** When the attempt began. Default: when it ended. */
+      readonly askedAt?: number | undefined;
       readonly reason: string;
       readonly serverVersion?: number | undefined;
     })

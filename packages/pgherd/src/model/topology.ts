@@ -102,6 +102,10 @@ export interface NodeDescription extends NodeLabels {
   readonly seenAt: number | undefined;
   /** When the first of the unanswered probes was sent; `undefined` while probes are answered. */
   readonly silentSince: number | undefined;
+  /** When the first of the unanswered probes was given up; `undefined` while probes are answered. */
+  readonly suspectedAt: number | undefined;
+  /** Since when every probe was answered; of a node that is not `ok`, since when the last such time began. */
+  readonly aliveSince: number | undefined;
 }
 
 /** The immutable picture of all nodes at one moment. */
@@ -142,9 +146,11 @@ export interface Replacement {
 
 /**
  * Whether nothing more is to be learnt of the node's own timeline: it is known, or the server never tells any. A node that
- * just left recovery has none until a probe has told it, and gets no writes before.
+ * just left recovery has none until a probe has told it, and gets no writes before. One that has answered no probe yet may
+ * still tell, and may turn out to be a second address of another.
  */
 export function isTimelineSettled(node: NodeDescription): boolean {
   if (node.timeline !== undefined) return true;
+  if (node.rttMs === undefined) return false;
   return node.systemIdentifier === undefined && node.postmasterStartedAt === undefined;
 }

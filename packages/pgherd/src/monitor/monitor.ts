@@ -214,7 +214,11 @@ export class NodeMonitor {
   }
 
   #connectFailed(error: unknown, generation: number, askedAt: number): void {
-    this.#failures++;
+    const failure = connectFailureOf(error);
+    // A first refusal of the login is the first of its kind, however often nobody listened before.
+    const sameKind = isLastingFailure(failure) === isLastingFailure(this.#lastFailure);
+    this.#failures = sameKind ? this.#failures + 1 : 1;
+    this.#lastFailure = failure;
     if (this.#isStopped()) return;
     const serverVersion =
       error instanceof PgHerdError && typeof error.details['serverVersion'] === 'number'

@@ -1,4 +1,5 @@
 import type { NodeDescription, TopologyDescription } from '../model/topology.ts';
+import { findNode } from './topology.ts';
 import { writableNode } from './writable.ts';
 
 /** One difference between two pictures, in the words of the events. */
@@ -20,11 +21,11 @@ export type TopologyChange =
 /** What changed, in the order in which it is told. Positions and round trips are no change. */
 export function changesBetween(before: TopologyDescription, after: TopologyDescription): TopologyChange[] {
   const changes: TopologyChange[] = [];
-  for (const node of before.nodes) {
-    if (!after.nodes.some((one) => one.name === node.name)) changes.push({ kind: 'removed', node });
+  for (const [index, node] of before.nodes.entries()) {
+    if (counterpart(node, index, after) === undefined) changes.push({ kind: 'removed', node });
   }
-  for (const node of after.nodes) {
-    const old = before.nodes.find((one) => one.name === node.name);
+  for (const [index, node] of after.nodes.entries()) {
+    const old = counterpart(node, index, before);
     if (old === undefined) changes.push({ kind: 'added', node });
     if (old === undefined || old === node) continue;
     if (old.health !== node.health) changes.push({ kind: 'health', before: old, after: node });
@@ -43,6 +44,16 @@ export function changesBetween(before: TopologyDescription, after: TopologyDescr
   const replaced = replacementBetween(before, after);
   if (replaced !== undefined) changes.push(replaced);
   return changes;
+}
+
+/** The node of that name in another picture. Both list their nodes in the same order unless the list has changed. */
+export function counterpart(
+  node: NodeDescription,
+  index: number,
+  topology: TopologyDescription,
+): NodeDescription | undefined {
+  const there = topology.nodes[index];
+  return there?.name === node.name ? there : findNode(topology, node.name);
 }
 
 /** Told once: when another system is confirmed in this cluster's place, or when it is adopted. */
@@ -65,6 +76,14 @@ export function affectsRouting(before: TopologyDescription, after: TopologyDescr
   return after.nodes.some((node, index) => {
     const old = before.nodes[index];
     return old?.name !== node.name || (old !== node && differs(old, node));
+  });
+}
+
+/** Whether a node has just fallen silent: whether it alone, the others can tell. */
+export function fellSilent(before: TopologyDescription, after: TopologyDescription): boolean {
+  return after.nodes.some((node, index) => {
+    if (node.suspectedAt === undefined) return false;
+    return counterpart(node, index, before)?.suspectedAt === undefined;
   });
 }
 

@@ -65,6 +65,8 @@ export function unknownNode(address: NodeAddress, labels: NodeLabels = NO_LABELS
     roleAt: undefined,
     seenAt: undefined,
     silentSince: undefined,
+    suspectedAt: undefined,
+    aliveSince: undefined,
   } satisfies NodeDescription);
 }
 
@@ -75,16 +77,6 @@ export interface NodeSettings {
   /** Age at which a role that nobody confirmed is forgotten, milliseconds. */
   readonly expireAfterMs: number;
 }
-
-/** What is known besides the node itself. */
-export interface Surroundings {
-  /** When any other node last gave a sign of life; `undefined` where there is no other, or none did. */
-  readonly othersSeenAt: number | undefined;
-  /** Whether there are other nodes at all. */
-  readonly hasOthers: boolean;
-}
-
-const ALONE: Surroundings = Object.freeze({ othersSeenAt: undefined, hasOthers: false });
 
 /** Failures that our own network, or our own process, may be to blame for. */
 const MAYBE_OUR_OWN: ReadonlySet<ConnectFailure> = new Set(['timeout', 'unreachable', 'name-not-found']);
@@ -97,10 +89,10 @@ export function observeNode(
   node: NodeDescription,
   observation: Observation,
   settings: NodeSettings,
-  surroundings: Surroundings = ALONE,
+  others: readonly NodeDescription[] = [],
 ): NodeDescription {
   if (observation.generation < node.generation) return node;
-  const after = transition(aged(node, observation.at, settings), observation, settings, surroundings);
+  const after = transition(aged(node, observation.at, settings), observation, settings, others);
   return aged(after, observation.at, settings);
 }
 
@@ -122,7 +114,7 @@ function transition(
   node: NodeDescription,
   observation: Observation,
   settings: NodeSettings,
-  surroundings: Surroundings,
+  others: readonly NodeDescription[],
 ): NodeDescription {
   switch (observation.kind) {
     case 'probe-answered':
@@ -138,7 +130,7 @@ function transition(
     case 'monitor-lost':
       return node;
     case 'connect-failed':
-      return onConnectFailure(node, observation, settings, surroundings);
+      return onConnectFailure(node, observation, settings, others);
     default:
       return observation satisfies never;
   }
@@ -160,6 +152,8 @@ function onAnswer(node: NodeDescription, facts: ProbeFacts, askedAt: number, at:
     rttMs,
     seenAt: at,
     silentSince: undefined,
+    suspectedAt: undefined,
+    aliveSince: node.health === 'ok' ? node.aliveSince : at,
   };
   // The facts were true at some moment after the question: evidence received since then is newer. Where it says the same,
   // as the ParameterStatus that comes with this very answer does, there is nothing to be decided.
@@ -240,6 +234,8 @@ function onFailedProbe(node: NodeDescription, at: number): NodeDescription {
     connectFailure: undefined,
     seenAt: at,
     silentSince: undefined,
+    suspectedAt: undefined,
+    aliveSince: node.health === 'ok' ? node.aliveSince : at,
   } satisfies NodeDescription);
 }
 
@@ -253,6 +249,8 @@ function onSignOfLife(node: NodeDescription, at: number): NodeDescription {
     connectFailure: undefined,
     seenAt: at,
     silentSince: undefined,
+    suspectedAt: undefined,
+    aliveSince: at,
   });
 }
 
@@ -273,6 +271,7 @@ function onSilence(
     healthReason: `no answer to a probe for ${silentMs} ms`,
     generation: dead && node.health !== 'offline' ? node.generation + 1 : node.generation,
     silentSince,
+    suspectedAt: node.suspectedAt ?? at,
   } satisfies NodeDescription);
 }
 
@@ -280,11 +279,14 @@ function onConnectFailure(
   node: NodeDescription,
   observation: Extract<Observation, { kind: 'connect-failed' }>,
   settings: NodeSettings,
-  surroundings: Surroundings,
+  others: readonly NodeDescription[],
 ): NodeDescription {
+  // Who gave a sign of life since we began to try is slow to let us in, not gone.
+  const { at, askedAt = at } = observation;
+  if (MAYBE_OUR_OWN.has(observation.failure) && isAfter(node.seenAt, askedAt)) return node;
   // A server without free connections is alive and keeps its role; it can take nothing new for now.
   const alive = observation.failure === 'too-many-connections';
-  const doubtful = alive || isPerhapsOurOwnFault(node, observation, settings, surroundings);
+  const doubtful = alive || isPerhapsOurOwnFault(node, observation, settings, others);
   const health = doubtful && node.health !== 'offline' ? 'suspect' : 'offline';
   return Object.freeze({
     ...node,
@@ -304,10 +306,19 @@ function isPerhapsOurOwnFault(
   node: NodeDescription,
   observation: Extract<Observation, { kind: 'connect-failed' }>,
   settings: NodeSettings,
-  { hasOthers, othersSeenAt }: Surroundings,
+  others: readonly NodeDescription[],
 ): boolean {
-  if (!hasOthers || !MAYBE_OUR_OWN.has(observation.failure)) return false;
-  const { silentSince } = node;
+  if (others.length === 0 || !MAYBE_OUR_OWN.has(observation.failure)) return false;
+  const { silentSince, suspectedAt } = node;
   if (silentSince === undefined || observation.at - silentSince >= settings.deadAfterMs) return false;
-  return othersSeenAt === undefined || othersSeenAt <= silentSince;
+  // All others are asked when one falls silent: who lives has answered since. One that came back only while we tried to
+  // connect shows that this was no fair trial.
+  const { at, askedAt = at } = observation;
+  return !others.some(
+    ({ aliveSince, seenAt }) => isAfter(seenAt, suspectedAt) && !isAfter(aliveSince, askedAt),
+  );
+}
+
+function isAfter(moment: number | undefined, other: number | undefined): boolean {
+  return moment !== undefined && other !== undefined && moment > other;
 }

@@ -8,14 +8,7 @@ import type {
 } from '../model/topology.ts';
 import { type ArbitrationSettings, arbitrate, NO_SYSTEM, raisedFloor } from './arbitrate.ts';
 import { mayBePrimary } from './identity.ts';
-import {
-  NO_LABELS,
-  type NodeSettings,
-  nodeName,
-  observeNode,
-  type Surroundings,
-  unknownNode,
-} from './node.ts';
+import { NO_LABELS, type NodeSettings, nodeName, observeNode, unknownNode } from './node.ts';
 
 /** Settings of all transitions. */
 export interface TopologySettings extends NodeSettings, ArbitrationSettings {}
@@ -64,11 +57,20 @@ export function observe(
   const index = topology.nodes.findIndex((node) => node.name === observation.node);
   const before = topology.nodes[index];
   if (before === undefined) return topology;
-  const after = observeNode(before, observation, settings, surroundingsOf(before, topology.nodes));
+  const after = observeNode(before, observation, settings, othersOf(before, observation, topology));
   if (after === before) return topology;
   const nodes = Object.freeze(topology.nodes.map((node, at) => (at === index ? after : node)));
   const floors = floorsAfter(topology, after, observation);
   return arbitrate({ ...topology, version: topology.version + 1, floors, nodes }, settings, observation.at);
+}
+
+/** The other nodes, where they matter: hundreds of nodes that answer every second do not ask for each other. */
+function othersOf(
+  node: NodeDescription,
+  observation: Observation,
+  topology: TopologyDescription,
+): readonly NodeDescription[] {
+  return observation.kind === 'connect-failed' ? topology.nodes.filter((other) => other !== node) : [];
 }
 
 /** What a node tells of its own timeline raises the floor, also when newer evidence says that it is not the primary any more. */
@@ -82,15 +84,6 @@ function floorsAfter(
   if (inRecovery || timeline === undefined || !node.promotable) return topology.floors;
   const system = systemIdentifier ?? node.systemIdentifier ?? topology.systemIdentifier ?? NO_SYSTEM;
   return raisedFloor(topology.floors, system, timeline);
-}
-
-function surroundingsOf(node: NodeDescription, nodes: readonly NodeDescription[]): Surroundings {
-  let othersSeenAt: number | undefined;
-  for (const other of nodes) {
-    if (other === node || other.seenAt === undefined) continue;
-    othersSeenAt = Math.max(othersSeenAt ?? other.seenAt, other.seenAt);
-  }
-  return { othersSeenAt, hasOthers: nodes.length > 1 };
 }
 
 /**
