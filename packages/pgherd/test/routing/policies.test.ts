@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { NodeDescription } from '../../src/model/topology.ts';
 import {
+  latencyWeighted,
   mostIdle,
   type NodeLoad,
   POLICY_NAMES,
@@ -21,6 +22,7 @@ const FRESH: NodeLoad = { inFlight: 0, idle: 0, ewmaMs: undefined, lastPick: 0 }
 class Table {
   readonly loads = new Map<string, NodeLoad>();
   readonly counts = new Map<string, number>();
+  readonly rttMs = new Map<string, number>();
   readonly #policy: Policy;
   readonly #dice: Random;
   #picks = 0;
@@ -36,7 +38,9 @@ class Table {
   }
 
   pick(letters: string): string {
-    const nodes: NodeDescription[] = [...letters].map((letter) => describedNode(letter, {}));
+    const nodes: NodeDescription[] = [...letters].map((letter) =>
+      describedNode(letter, { rttMs: this.rttMs.get(letter) }),
+    );
     const picked = this.#policy(nodes, {
       load: (name) => this.loads.get(name) ?? FRESH,
       random: () => this.#dice.next(),
@@ -181,5 +185,122 @@ describe('most-idle', () => {
 
   it('takes the one with the fewest calls where none has a free connection', () => {
     expect(new Table(mostIdle).load('a', { inFlight: 4 }).load('b', { inFlight: 3 }).pick('ab')).toBe('b');
+  });
+});
+
+/** Sum of squared deviations from the expected shares, in units of the expected counts. */
+function deviation(counts: Record<string, number>, shares: Record<string, number>): number {
+  const drawn = Object.values(counts).reduce((sum, count) => sum + count, 0);
+  const weight = Object.values(shares).reduce((sum, share) => sum + share, 0);
+  return Object.entries(shares).reduce((sum, [letter, share]) => {
+    const expected = (drawn * share) / weight;
+    return sum + ((counts[letter] ?? 0) - expected) ** 2 / expected;
+  }, 0);
+}
+
+describe('latency-weighted', () => {
+  // Two degrees of freedom: 13.8 is passed by one in a thousand; one degree: 10.8.
+  it.each([1, 2, 3])('gives chances inverse to latency (seed %i)', (seed) => {
+    const table = new Table(latencyWeighted, seed)
+      .load('a', { ewmaMs: 1 })
+      .load('b', { ewmaMs: 2 })
+      .load('c', { ewmaMs: 5 });
+    expect(deviation(table.picks('abc', 17_000), { a: 1, b: 1 / 2, c: 1 / 5 })).toBeLessThan(13.8);
+    expect(deviation(table.picks('bc', 7_000), { b: 1 / 2, c: 1 / 5 })).toBeLessThan(10.8);
+  });
+
+  it('gives equal chances to equals, wherever they stand in the list', () => {
+    const table = new Table(latencyWeighted);
+    for (const letter of 'abc') table.load(letter, { ewmaMs: 3 });
+    expect(deviation(table.picks('abc', 9_000), { a: 1, b: 1, c: 1 })).toBeLessThan(13.8);
+    expect(deviation(table.picks('cba', 9_000), { a: 1, b: 1, c: 1 })).toBeLessThan(13.8);
+  });
+
+  it('goes by the round trip of the probes before the first statement, and by statements afterwards', () => {
+    const table = new Table(latencyWeighted).load('a', { ewmaMs: 2 });
+    table.rttMs.set('a', 50).set('b', 4);
+    expect(deviation(table.picks('ab', 9_000), { a: 1 / 2, b: 1 / 4 })).toBeLessThan(10.8);
+  });
+
+  it('takes a node without any measure for one of the fastest', () => {
+    const table = new Table(latencyWeighted).load('a', { ewmaMs: 2 }).load('b', { ewmaMs: 8 });
+    expect(deviation(table.picks('abc', 9_000), { a: 4, b: 1, c: 4 })).toBeLessThan(13.8);
+  });
+
+  it('gives equal chances where nothing was measured', () => {
+    expect(deviation(new Table(latencyWeighted).picks('abc', 9_000), { a: 1, b: 1, c: 1 })).toBeLessThan(
+      13.8,
+    );
+  });
+
+  it('does not tell times below a tenth of a millisecond apart', () => {
+    const table = new Table(latencyWeighted).load('a', { ewmaMs: 0 }).load('b', { ewmaMs: 0.09 });
+    expect(deviation(table.picks('ab', 9_000), { a: 1, b: 1 })).toBeLessThan(10.8);
+  });
+});
+
+describe('what each policy makes of three nodes', () => {
+  const EQUAL: Partial<NodeLoad> = { ewmaMs: 4 };
+  type Shares = Record<string, number>;
+
+  it.each<[(typeof POLICY_NAMES)[number], Shares, Shares, Shares]>([
+    // All up; a down; c ten times slower.
+    ['round-robin', { a: 1, b: 1, c: 1 }, { b: 1, c: 1 }, { a: 1, b: 1, c: 1 }],
+    ['random', { a: 1, b: 1, c: 1 }, { b: 1, c: 1 }, { a: 1, b: 1, c: 1 }],
+    ['p2c', { a: 1, b: 1, c: 1 }, { b: 1, c: 1 }, { a: 1, b: 1 }],
+    ['latency-weighted', { a: 1, b: 1, c: 1 }, { b: 1, c: 1 }, { a: 10, b: 10, c: 1 }],
+  ])('%s: shares %o; without the first %o; with a slow one %o', (name, all, firstDown, oneSlow) => {
+    const table = new Table(policyNamed(name), 7);
+    for (const letter of 'abc') table.load(letter, EQUAL);
+    expect(deviation(table.picks('abc', 9_000), all)).toBeLessThan(13.8);
+    expect(deviation(table.picks('bc', 9_000), firstDown)).toBeLessThan(10.8);
+    table.load('c', { ewmaMs: 40 });
+    const counts = table.picks('abc', 9_000);
+    expect(Object.keys(counts).sort()).toEqual(Object.keys(oneSlow));
+    expect(deviation(counts, oneSlow)).toBeLessThan(13.8);
+  });
+
+  it('most-idle spreads calls as their connections are taken, also without the first and past a slow one', () => {
+    const share = (letters: string, keeps: string) => {
+      const table = new Table(mostIdle);
+      for (const letter of letters) table.load(letter, { idle: 10 });
+      for (let call = 0; call < 3_000; call++) {
+        const letter = table.pick(letters);
+        // Who keeps its connections busy has one fewer each time.
+        const idle = table.loads.get(named(letter))?.idle ?? 0;
+        if (keeps.includes(letter)) table.load(letter, { idle: idle - 1 });
+        else table.load(letter, { inFlight: call });
+      }
+      return Object.fromEntries(table.counts);
+    };
+    expect(share('abc', 'abc')).toEqual({ a: 1_000, b: 1_000, c: 1_000 });
+    expect(share('bc', 'bc')).toEqual({ b: 1_500, c: 1_500 });
+    // Once it holds one connection more than the others, it is passed over.
+    expect(share('abc', 'c')).toEqual({ a: 1_500, b: 1_499, c: 1 });
+  });
+});
+
+describe('the share of the primary among reads', () => {
+  // The weight is the chance that the primary counts at all: then it is one of the nodes and takes its turn.
+  it.each(
+    (['random', 'p2c'] as const).flatMap((name) => [0, 0.1, 0.5, 1].map((weight) => [name, weight] as const)),
+  )('%s, weight %f: the weight times the share of one node', (name, weight) => {
+    const table = new Table(policyNamed(name), 5);
+    const dice = seededRandom(11);
+    for (const letter of 'pst') table.load(letter, { ewmaMs: 2 });
+    for (let call = 0; call < 12_000; call++) table.pick(dice.next() < weight ? 'pst' : 'st');
+    const share = weight / 3;
+    const [p = 0, others = 0] = [table.counts.get('p'), 12_000 - (table.counts.get('p') ?? 0)];
+    if (weight === 0) expect(p).toBe(0);
+    else expect(deviation({ p, others }, { p: share, others: 1 - share })).toBeLessThan(10.8);
+  });
+
+  it('round-robin: one in (standbys + 1 / weight), for it is its turn as soon as it counts', () => {
+    for (const weight of [0.1, 0.5, 1]) {
+      const table = new Table(roundRobin);
+      const dice = seededRandom(3);
+      for (let call = 0; call < 20_000; call++) table.pick(dice.next() < weight ? 'pst' : 'st');
+      expect((table.counts.get('p') ?? 0) / 20_000).toBeCloseTo(1 / (2 + 1 / weight), 2);
+    }
   });
 });
