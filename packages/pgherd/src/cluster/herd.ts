@@ -8,7 +8,7 @@ import type { Demand, Selection, SelectionContext } from '../routing/select.ts';
 import { Selections } from '../routing/selections.ts';
 import type { Deadline } from '../time/deadline.ts';
 import type { Timer } from '../time/port.ts';
-import { affectsLag, affectsRouting, changesBetween } from '../topology/diff.ts';
+import { affectsLag, affectsRouting, changesBetween, counterpart, fellSilent } from '../topology/diff.ts';
 import { nodeName } from '../topology/node.ts';
 import {
   findNode,
@@ -320,6 +320,7 @@ export class Herd<C> {
     else this.#primaryLostAt ??= this.settings.clock.now();
     this.#treatAll(before, after, writable);
     if (writable === undefined && writableNode(before) !== undefined) this.#hintAll();
+    else if (fellSilent(before, after)) this.#hintNodes();
     for (const name of likelyWriters(before, after)) void this.nodes.get(name)?.prepareWriter();
     for (const change of changesBetween(before, after)) announce(change, this.events);
     if (affectsRouting(before, after)) {
@@ -333,21 +334,26 @@ export class Herd<C> {
     after: TopologyDescription,
     writable: NodeDescription | undefined,
   ): void {
-    for (const node of after.nodes) {
-      const runtime = this.nodes.get(node.name);
+    const primaryChanged = writableNode(before)?.name !== writable?.name;
+    for (const [index, node] of after.nodes.entries()) {
+      const old = counterpart(node, index, before) ?? node;
+      const runtime = old === node && !primaryChanged ? undefined : this.nodes.get(node.name);
       if (runtime === undefined) continue;
       runtime.isOk = node.health === 'ok';
-      const old = findNode(before, node.name) ?? node;
       const newerPrimaryKnown = writable !== undefined && writable.name !== node.name;
       const treatment = treatConnections(old, node, newerPrimaryKnown);
       if (treatment.reason !== '') runtime.treat(treatment);
     }
   }
 
-  /** The primary is gone: every other node is worth a look now. */
+  /** The primary is gone: every other node is worth a look now, and so is the list of them. */
   #hintAll(): void {
-    for (const node of this.nodes.values()) node.monitor.hint();
+    this.#hintNodes();
     this.#discovery?.hint();
+  }
+
+  #hintNodes(): void {
+    for (const node of this.nodes.values()) node.monitor.hint();
   }
 
   /** Writes open once every node has answered or failed, or the grace period is over; then they stay open. */
