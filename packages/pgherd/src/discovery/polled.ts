@@ -20,7 +20,7 @@ export interface PolledDiscoveryOptions {
  *
  * @throws InvalidOptionsError `PGHERD_INVALID_OPTIONS`
  * @example
- * polledDiscovery({ name: 'our registry', load: async (signal) => (await fetch(url, { signal })).json() });
+ * polledDiscovery({ name: 'our file', load: async () => JSON.parse(await readFile('/etc/shop/nodes.json', 'utf8')) });
  */
 export function polledDiscovery(options: PolledDiscoveryOptions): Discovery {
   checkSettings('polledDiscovery', options, {
