@@ -4,7 +4,6 @@ export { TestClusterError, type TestClusterErrorOptions } from './errors.ts';
 export {
   FAKE_PHASES,
   type FakeAction,
-  type FakeFaultRule,
   type FakePhase,
 } from './fake/actions.ts';
 export type { FakeConnection, FakeResponder } from './fake/connection.ts';
@@ -17,6 +16,7 @@ export {
   FakePostmaster,
   type FakeScript,
 } from './fake/fake-postmaster.ts';
+export type { FakeFaultRule } from './fake/fault.ts';
 export type { FakeAuthentication } from './fake/proof.ts';
 export type { FakeFacts, ProbeRow } from './fake/state.ts';
 export type { FakeAnswer, FakeRows, FakeStatement } from './fake/statement.ts';

@@ -1,6 +1,4 @@
-import type { FakeConnection } from './connection.ts';
 import { message, report } from './encode.ts';
-import type { FakeStatement } from './statement.ts';
 
 /**
  * Moments of a connection at which a fault can strike, in their order:
@@ -68,24 +66,12 @@ export type FakeAction =
   | { readonly kind: 'unknown-message'; readonly type?: string | undefined }
   /** The next ReadyForQuery tells this status, one letter. */
   | { readonly kind: 'ready-status'; readonly status: string }
-  /** Reads on, but sends nothing more; what is to be sent is kept for {@link FakeConnection.resume}. */
+  /** Reads on, but sends nothing more; what is to be sent is kept for `resume()`. */
   | { readonly kind: 'silence' }
   /** Stops reading, as a frozen process does; the kernel's buffers fill. */
   | { readonly kind: 'deaf' }
   /** Sends the first so many bytes of what is to be sent next, then as `silence`. */
   | { readonly kind: 'partial'; readonly bytes: number };
-
-/** When a fault strikes, and what it is. */
-export interface FakeFaultRule {
-  readonly at: FakePhase;
-  readonly do: FakeAction;
-  /** How often it strikes. Default: always. */
-  readonly times?: number | undefined;
-  /** With `at: 'row'`: after so many rows of a result. Default 0: before the first. */
-  readonly afterRows?: number | undefined;
-  /** Whether it strikes here. Default: everywhere. The statement is known from `query` and `parse` on. */
-  readonly when?: ((connection: FakeConnection, statement: FakeStatement | undefined) => boolean) | undefined;
-}
 
 /** The bytes of an action; none for actions that send nothing by themselves. */
 export function bytesOf(action: FakeAction): Buffer {
