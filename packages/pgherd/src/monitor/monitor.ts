@@ -7,7 +7,13 @@ import { classifyError, connectFailureOf } from '../retry/classify.ts';
 import type { Clock, Random, Timer } from '../time/port.ts';
 import { watchdog } from '../time/watchdog.ts';
 import { isLastingFailure } from '../topology/node.ts';
-import { BURST_START_MS, type ProbePlan, type ProbeSettings, planProbe } from '../topology/probe-plan.ts';
+import {
+  BURST_START_MS,
+  type ProbeCircumstances,
+  type ProbePlan,
+  type ProbeSettings,
+  planProbe,
+} from '../topology/probe-plan.ts';
 import { findNode } from '../topology/topology.ts';
 import { longPollText, PROBES, parseFacts, SOURCE_MISSING } from './probe.ts';
 
@@ -19,6 +25,8 @@ export interface MonitorPorts {
   topology(): TopologyDescription;
   /** When the last believable primary was lost; `undefined` while there is one. */
   primaryLostAt(): number | undefined;
+  /** What the application's own statements tell of the node, and whether it wants to know more. */
+  traffic(): Pick<ProbeCircumstances, 'trafficAt' | 'lagMatters'>;
   /** Takes in a piece of evidence. */
   observe(observation: Observation): void;
   /** Opens a connection for the monitor itself, outside the pool. */
@@ -69,11 +77,11 @@ export class NodeMonitor {
     this.#ports = ports;
   }
 
-  /** Begins at once. */
-  start(): void {
+  /** Begins, after a pause. */
+  start(pauseMs = 0): void {
     if (this.#state !== 'stopped') return;
     this.#abort = new AbortController();
-    this.#wait(0);
+    this.#wait(pauseMs);
   }
 
   /** Ends for good: no timer, socket or waiter is left. */
@@ -153,6 +161,7 @@ export class NodeMonitor {
     const node = findNode(topology, this.#node);
     if (node === undefined) return { kind: 'probe', afterMs: this.#settings.intervalMs } as const;
     return planProbe(node, topology, this.#settings, {
+      ...this.#ports.traffic(),
       failures: this.#failures,
       primaryLostAt: this.#ports.primaryLostAt(),
       connected: this.#link !== undefined,
