@@ -25,6 +25,7 @@ class Table {
   readonly rttMs = new Map<string, number>();
   readonly #policy: Policy;
   readonly #dice: Random;
+  readonly #nodes = new Map<string, readonly NodeDescription[]>();
   #picks = 0;
 
   constructor(policy: Policy, seed = 1) {
@@ -38,9 +39,7 @@ class Table {
   }
 
   pick(letters: string): string {
-    const nodes: NodeDescription[] = [...letters].map((letter) =>
-      describedNode(letter, { rttMs: this.rttMs.get(letter) }),
-    );
+    const nodes = this.#nodesOf(letters);
     const picked = this.#policy(nodes, {
       load: (name) => this.loads.get(name) ?? FRESH,
       random: () => this.#dice.next(),
@@ -50,6 +49,15 @@ class Table {
     this.load(letter, { lastPick: this.#picks });
     this.counts.set(letter, (this.counts.get(letter) ?? 0) + 1);
     return letter;
+  }
+
+  #nodesOf(letters: string): readonly NodeDescription[] {
+    let nodes = this.#nodes.get(letters);
+    if (nodes === undefined) {
+      nodes = [...letters].map((letter) => describedNode(letter, { rttMs: this.rttMs.get(letter) }));
+      this.#nodes.set(letters, nodes);
+    }
+    return nodes;
   }
 
   picks(letters: string, times: number): Record<string, number> {
