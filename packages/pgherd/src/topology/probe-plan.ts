@@ -37,6 +37,8 @@ interface WatchPhase {
   readonly untilMs: number;
   /** Pause of a long poll between two looks. */
   readonly stepMs: number;
+  /** Longest duration of a long poll, as a share of the time that a probe may stay unanswered. */
+  readonly bound: number;
   /** Pause between two probes of a node that cannot be asked by long poll. */
   readonly pauseMs: number;
 }
@@ -46,9 +48,9 @@ interface WatchPhase {
  * each millisecond counts; one that follows a lease that had to lapse comes later, and many clients wait for it together.
  */
 export const WATCH_PHASES: readonly WatchPhase[] = Object.freeze([
-  { untilMs: 2_000, stepMs: 10, pauseMs: BURST_START_MS },
-  { untilMs: 10_000, stepMs: 20, pauseMs: 100 },
-  { untilMs: WATCH_MS, stepMs: 100, pauseMs: 500 },
+  { untilMs: 2_000, stepMs: 10, bound: 0.5, pauseMs: BURST_START_MS },
+  { untilMs: 10_000, stepMs: 20, bound: 1, pauseMs: 100 },
+  { untilMs: WATCH_MS, stepMs: 100, bound: 1, pauseMs: 500 },
 ]);
 
 /** What the plan depends on besides the topology. */
@@ -98,7 +100,7 @@ export function planProbe(
   const pollable = settings.longPoll && circumstances.longPollWorks && circumstances.connected;
   if (pollable && node.role === 'standby' && node.health === 'ok') {
     // All clients lose the primary in one moment: their polls must not end in one, again and again.
-    const boundMs = Math.floor((settings.timeoutMs / 2) * (1 - JITTER * dice));
+    const boundMs = Math.floor(settings.timeoutMs * phase.bound * (1 - JITTER * dice));
     return { kind: 'long-poll', boundMs, stepMs: phase.stepMs };
   }
   return probeAfter(Math.min(phase.pauseMs, settings.intervalMs), dice);
