@@ -84,13 +84,14 @@ export function parseStep(line: string, letters: string): Step {
   const node = named(letter);
   if (isAnswer(word)) return answered(line, { at, letter, word, rest });
   if (isFailure(word)) {
-    const values = new Values(word, rest, ['gen', 'version']);
+    const values = new Values(word, rest, ['asked', 'gen', 'version']);
+    const askedAt = values.number('asked');
     const serverVersion = values.number('version');
     const observation = { node, at, generation: 0, failure: word, reason: `it was ${word}`, serverVersion };
     return {
       kind: 'observe',
       line,
-      observation: { kind: 'connect-failed', ...observation },
+      observation: { kind: 'connect-failed', ...observation, ...(askedAt !== undefined && { askedAt }) },
       generation: values.number('gen'),
     };
   }
