@@ -24,6 +24,8 @@ const ROUND_MS = 10;
 const TRANSACTION_EVERY = 5;
 /** After a stall of our own no more than this many rounds are made up for at once. */
 const MOST_ROUNDS_AT_ONCE = 50;
+/** No call begins while so many wait for their end: a machine that cannot keep the pace must not be buried in calls. */
+const MOST_WAITING = 500;
 /** How long a wait for the calls' progress goes on, milliseconds. */
 const PROGRESS_LIMIT_MS = 30_000;
 
@@ -86,6 +88,7 @@ export class Workload {
   }
 
   #round(): void {
+    if (this.#running.size >= MOST_WAITING) return;
     this.#rounds += 1;
     this.#track(this.#call('read'));
     this.#track(this.#call(this.#rounds % TRANSACTION_EVERY === 0 ? 'transaction' : 'write'));

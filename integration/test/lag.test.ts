@@ -1,0 +1,207 @@
+import { createTestCluster, type TestCluster, type TestNode, waitUntil } from '@pgherd/testing';
+import { type Cluster, type ClusterOptions, createCluster } from 'pgherd';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { JOURNAL } from '../src/invariants.ts';
+import { Load } from '../src/load.ts';
+import { allCaughtUp, createTable, nameOf, rejection, restore } from '../src/support.ts';
+
+const INTERVAL_MS = 200;
+/** What the client knows is as old as its last probes; on a busy machine these come late. */
+const TOLERANCE_MS = 1_200;
+
+let cluster: TestCluster;
+let nextId = 1;
+
+beforeAll(async () => {
+  cluster = await createTestCluster({ standbys: 2 });
+  await createTable(cluster, 'journal', JOURNAL);
+});
+afterEach(async () => {
+  for (const node of cluster.standbys) if (node.state === 'running') await node.lag(0);
+  await restore(cluster);
+  await allCaughtUp(cluster);
+});
+afterAll(() => cluster?.close());
+
+function pair(): readonly [TestNode, TestNode] {
+  const [first, second] = cluster.standbys;
+  if (first === undefined || second === undefined) throw new Error('two standbys are needed');
+  return [first, second];
+}
+
+async function open(options: ClusterOptions = {}): Promise<Cluster> {
+  const db = createCluster({ url: cluster.url, env: {}, probe: { intervalMs: INTERVAL_MS }, ...options });
+  await db.ready({ primaries: 1, standbys: 2 });
+  return db;
+}
+
+const lagOf = (db: Cluster, node: TestNode) => db.nodes().find((one) => one.name === nameOf(node))?.lag;
+
+async function underLoad(db: Cluster, scenario: (load: Load) => Promise<void>): Promise<Load> {
+  const load = new Load(db, 'journal', nextId).start();
+  try {
+    await load.acknowledged();
+    await scenario(load);
+  } finally {
+    await load.stop();
+    nextId += load.writes.length;
+  }
+  return load;
+}
+
+/** For how long a standby has lacked the oldest row that it does not show, milliseconds; all clocks are this machine's. */
+async function trueLagMs(node: TestNode): Promise<number> {
+  await using direct = createCluster({ url: node.directUrl, env: {}, target: 'any' });
+  const { id } = await direct.one<{ id: number }>('select max(id) as id from journal');
+  await using primary = createCluster({ url: cluster.primary.directUrl, env: {} });
+  const text =
+    'select extract(epoch from clock_timestamp() - min(at)) * 1000 as ms from journal where id > $1';
+  return Number((await primary.one<{ ms: string | null }>(text, [id])).ms);
+}
+
+async function trueBytes(node: TestNode): Promise<number> {
+  const [position] = await cluster.primary.sql('select pg_current_wal_lsn()::text as lsn');
+  const [row] = await node.sql('select pg_wal_lsn_diff($1::pg_lsn, pg_last_wal_replay_lsn()) as bytes', [
+    position?.['lsn'],
+  ]);
+  return Number(row?.['bytes']);
+}
+
+describe('how far a standby is behind', () => {
+  it('is nothing on an idle primary, however long ago the last transaction was', async () => {
+    const [standby] = pair();
+    await using db = await open();
+    await db.query('insert into journal values ($1)', [nextId++]);
+    await allCaughtUp(cluster);
+    const old = `select now() - pg_last_xact_replay_timestamp() > interval '2 s' as old`;
+    await waitUntil(async () => (await standby.sql(old))[0]?.['old'], {
+      what: 'the last transaction to be old',
+    });
+    for (let probes = 0; probes < 5; probes++) {
+      await db.nextProbe();
+      for (const node of pair()) expect(lagOf(db, node)).toEqual({ bytes: 0, ms: 0 });
+    }
+  });
+
+  it('is the delay of the replay, under load, in bytes and in milliseconds', async () => {
+    const [delayed, fresh] = pair();
+    await using db = await open();
+    await delayed.lag(2_000);
+    await underLoad(db, async () => {
+      await waitUntil(async () => (await trueLagMs(delayed)) > 1_800, { what: 'the delay to show' });
+      for (let probes = 0; probes < 5; probes++) {
+        await db.nextProbe();
+        const { bytes, ms } = lagOf(db, delayed) ?? {};
+        expect(Math.abs((ms ?? Number.NaN) - (await trueLagMs(delayed)))).toBeLessThan(TOLERANCE_MS);
+        const truth = await trueBytes(delayed);
+        expect(bytes).toBeGreaterThan(truth / 3);
+        expect(bytes).toBeLessThan(truth * 3);
+        expect(lagOf(db, fresh)?.ms).toBeLessThan(TOLERANCE_MS);
+      }
+    });
+  });
+
+  it('grows when the WAL receiver is dead, though everything that was received is replayed', async () => {
+    const [cut] = pair();
+    await using db = await open();
+    await underLoad(db, async (load) => {
+      await cut.follow(undefined);
+      await waitUntil(async () => (await cut.sql('select 1 from pg_stat_wal_receiver')).length === 0);
+      const seen: { bytes: number; ms: number }[] = [];
+      await waitUntil(
+        async () => {
+          await load.acknowledged(5);
+          const { bytes = 0, ms = 0 } = lagOf(db, cut) ?? {};
+          if (bytes > (seen.at(-1)?.bytes ?? 0)) seen.push({ bytes, ms });
+          return ms > 2_000;
+        },
+        { what: 'two seconds of lag' },
+      );
+      expect(seen.length).toBeGreaterThan(2);
+      expect(Math.abs((lagOf(db, cut)?.ms ?? 0) - (await trueLagMs(cut)))).toBeLessThan(TOLERANCE_MS);
+      await cut.follow(cluster.primary);
+      await waitUntil(() => (lagOf(db, cut)?.ms ?? Number.NaN) < 500, { what: 'the lag to vanish' });
+    });
+  });
+
+  it('grows for a standby that lacks the last write of a primary that is idle since', async () => {
+    const [cut] = pair();
+    await using db = await open();
+    await cut.follow(undefined);
+    await waitUntil(async () => (await cut.sql('select 1 from pg_stat_wal_receiver')).length === 0);
+    await db.query('insert into journal values ($1)', [nextId++]);
+    await waitUntil(() => (lagOf(db, cut)?.ms ?? 0) > 1_500, { what: 'a lag of 1.5 s' });
+    expect(lagOf(db, cut)?.bytes).toBeGreaterThan(0);
+    await cut.follow(cluster.primary);
+  });
+
+  it('is unknown when no primary has told its position for long', async () => {
+    const [standby] = pair();
+    await using db = await open({ expireAfterMs: 1_000, waitTimeoutMs: 1_000 });
+    await db.query('insert into journal values ($1)', [nextId++]);
+    await waitUntil(() => lagOf(db, standby)?.ms === 0, { what: 'a known lag' });
+    await cluster.primary.stop('fast');
+    await waitUntil(() => lagOf(db, standby)?.ms === undefined, { what: 'the lag to be unknown' });
+    expect(lagOf(db, standby)?.bytes).toBeUndefined();
+    expect((await db.read.query('select 1')).rowCount).toBe(1);
+    const strict = db.with({ target: 'standby', maxLagMs: 60_000 });
+    expect(await rejection(strict.query('select 1'))).toMatchObject({ code: 'PGHERD_NO_SUITABLE_NODE' });
+  });
+});
+
+describe('limits of lag', () => {
+  /** Whom 30 reads went to. */
+  async function readers(db: { query(text: string): Promise<{ node: string }> }): Promise<string[]> {
+    const answers = await Promise.all(Array.from({ length: 30 }, () => db.query('select 1')));
+    return [...new Set(answers.map((answer) => answer.node))].sort();
+  }
+
+  it('of a call keep it from standbys beyond them, and lead to the primary where none is left', async () => {
+    const [delayed, other] = pair();
+    await using db = await open({ waitTimeoutMs: 1_000 });
+    const lagging = [await delayed.lag(3_000)];
+    await underLoad(db, async (load) => {
+      await waitUntil(() => (lagOf(db, delayed)?.ms ?? 0) > 2_000, { what: 'the lag to be seen' });
+      const standbys = [delayed, other].map(nameOf);
+      for (const name of await readers(db.with({ target: 'standby' }))) expect(standbys).toContain(name);
+      expect(await readers(db.with({ target: 'standby', maxLagMs: 1_500 }))).toEqual([nameOf(other)]);
+      const bytes = Math.floor((lagOf(db, delayed)?.bytes ?? 0) / 2);
+      expect(await readers(db.with({ target: 'standby', maxLagBytes: bytes }))).toEqual([nameOf(other)]);
+
+      lagging.push(await other.lag(3_000));
+      await waitUntil(() => (lagOf(db, other)?.ms ?? 0) > 2_000, { what: 'both to lag' });
+      expect(await readers(db.with({ target: 'prefer-standby', maxLagMs: 1_500 }))).toEqual([
+        nameOf(cluster.primary),
+      ]);
+      const error = await rejection(db.with({ target: 'standby', maxLagMs: 1_500 }).query('select 1'));
+      expect(error).toMatchObject({ code: 'PGHERD_NO_SUITABLE_NODE' });
+      expect(String(error)).toContain('ms behind');
+      const stale = db.with({ target: 'standby', maxLagMs: 1_500, allowStale: true });
+      for (const name of await readers(stale)) expect(standbys).toContain(name);
+      for (const each of lagging) await each.undo();
+      await waitUntil(() => (lagOf(db, delayed)?.ms ?? Number.NaN) < 500, { what: 'the lag to vanish' });
+      await load.acknowledged();
+    });
+  });
+
+  it('of the cluster hold for every call, and a node beyond them does not flap', async () => {
+    const [delayed, other] = pair();
+    await using db = await open({ lag: { maxMs: 1_500 } });
+    const flags: boolean[] = [];
+    db.on('topology:changed', ({ after }) => {
+      const flag = after.nodes.find((node) => node.name === nameOf(delayed))?.lagging ?? false;
+      if (flag !== (flags.at(-1) ?? false)) flags.push(flag);
+    });
+    const lagging = await delayed.lag(3_000);
+    const load = await underLoad(db, async (load) => {
+      await waitUntil(() => flags.length > 0, { what: 'the standby to be beyond the limit' });
+      await load.served(100);
+      expect(await readers(db.read)).toEqual([nameOf(other)]);
+      expect(flags).toEqual([true]);
+      await lagging.undo();
+      await load.served(20, nameOf(delayed));
+      expect(flags).toEqual([true, false]);
+    });
+    expect([...load.failedReads, ...load.failedWrites]).toEqual([]);
+  });
+});
