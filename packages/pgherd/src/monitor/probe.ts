@@ -37,7 +37,7 @@ export const SOURCE_MISSING: ReadonlySet<string> = new Set([
 ]);
 
 /** With so many connections allowed there may be so many clients that each of them has to look less often. */
-const CROWD_POSSIBLE = 200;
+const CROWD_POSSIBLE = 100;
 /** Pause between two looks for each connection that the server has, seconds: a thousand clients look every 50 ms. */
 const STEP_PER_CONNECTION_S = 0.00005;
 /** Longest pause between two looks that a crowd can cause, seconds. */

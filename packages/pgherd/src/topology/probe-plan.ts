@@ -48,7 +48,7 @@ interface WatchPhase {
  * each millisecond counts; one that follows a lease that had to lapse comes later, and many clients wait for it together.
  */
 export const WATCH_PHASES: readonly WatchPhase[] = Object.freeze([
-  { untilMs: 2_000, stepMs: 10, bound: 0.5, pauseMs: BURST_START_MS },
+  { untilMs: 2_000, stepMs: 5, bound: 0.5, pauseMs: BURST_START_MS },
   { untilMs: 10_000, stepMs: 20, bound: 1, pauseMs: 100 },
   { untilMs: WATCH_MS, stepMs: 100, bound: 1, pauseMs: 500 },
 ]);

@@ -113,7 +113,7 @@ describe('while no primary is known', () => {
   const lostNow = { primaryLostAt: CALM.now - 500 };
 
   it('a healthy standby is asked by a long poll of half the timeout', () => {
-    expect(plan('b', LOST, lostNow)).toEqual({ kind: 'long-poll', boundMs: 450, stepMs: 10 });
+    expect(plan('b', LOST, lostNow)).toEqual({ kind: 'long-poll', boundMs: 450, stepMs: 5 });
   });
 
   it.each<[string, Partial<ProbeCircumstances>, Partial<ProbeSettings>, typeof LOST]>([
@@ -130,12 +130,12 @@ describe('while no primary is known', () => {
 
   it('a long poll ends up to a quarter sooner, so that those of many clients do not end together', () => {
     const next = plan('b', LOST, { ...lostNow, dice: 1 - Number.EPSILON });
-    expect(next).toEqual({ kind: 'long-poll', boundMs: 337, stepMs: 10 });
+    expect(next).toEqual({ kind: 'long-poll', boundMs: 337, stepMs: 5 });
   });
 
   it.each([
-    [0, 10, 450],
-    [1_999, 10, 450],
+    [0, 5, 450],
+    [1_999, 5, 450],
     [2_000, 20, 900],
     [9_999, 20, 900],
     [10_000, 100, 900],
@@ -200,7 +200,7 @@ describe('a node that traffic proves alive', () => {
 
   it('and not while no primary is known', () => {
     const lost = { ...busy, primaryLostAt: CALM.now - 500 };
-    expect(plan('b', LOST, lost)).toEqual({ kind: 'long-poll', boundMs: 450, stepMs: 10 });
+    expect(plan('b', LOST, lost)).toEqual({ kind: 'long-poll', boundMs: 450, stepMs: 5 });
   });
 });
 
