@@ -10,6 +10,7 @@ import type { Deadline } from '../time/deadline.ts';
 import type { Timer } from '../time/port.ts';
 import { affectsLag, affectsRouting, changesBetween, counterpart, fellSilent } from '../topology/diff.ts';
 import { nodeName } from '../topology/node.ts';
+import { startDelayMs } from '../topology/probe-plan.ts';
 import {
   findNode,
   initialTopology,
@@ -59,12 +60,15 @@ export class Herd<C> {
   readonly #selecting: { readonly open: SelectionContext; readonly closed: SelectionContext };
   #graceTimer: Timer | undefined;
   #graceOver = false;
+  /** Whether anybody has set a limit for lag, which only probes measure. */
+  #lagMatters: boolean;
   #fatal: PgHerdError | undefined;
   #connectErrors = new Map<string, unknown>();
 
   constructor(settings: ClusterSettings<C>) {
     this.settings = settings;
     const { fencing, zones, lag } = settings;
+    this.#lagMatters = lag.maxMs !== undefined || lag.maxBytes !== undefined;
     const open = Object.freeze({ writesOpen: true, fencing, zones, lag });
     this.#selecting = { open, closed: Object.freeze({ ...open, writesOpen: false }) };
     this.events = new Emitter<ClusterEvents>((name, error) =>
@@ -90,12 +94,13 @@ export class Herd<C> {
   start(): void {
     if (this.#state !== 'idle') return;
     this.#state = 'watching';
-    const { clock, firstWriteGraceMs, plan } = this.settings;
+    const { clock, firstWriteGraceMs, plan, random } = this.settings;
     this.#primaryLostAt = clock.now();
     this.#topology = startedTopology(this.#topology, clock.now());
     this.#graceTimer = clock.schedule(firstWriteGraceMs, () => this.#endGrace(), { ref: false });
     for (const message of plan.warnings) this.events.emit('cluster:warned', { message });
-    for (const node of this.nodes.values()) node.monitor.start();
+    let index = 0;
+    for (const node of this.nodes.values()) node.monitor.start(startDelayMs(index++, random.next()));
     this.#discovery?.start();
   }
 
@@ -121,6 +126,13 @@ export class Herd<C> {
   acceptEpoch(epoch: Epoch): void {
     if (this.isClosed) throw closedError();
     const before = this.#topology;
+    const pinned = this.settings.systemIdentifier;
+    if (pinned !== undefined && pinned !== epoch.systemIdentifier) {
+      throw new PgHerdError(
+        'PGHERD_INVALID_ARGUMENT',
+        `system ${epoch.systemIdentifier} cannot be accepted while the option systemIdentifier says ${pinned}: change the option.`,
+      );
+    }
     const above = nodeAbove(before, epoch);
     if (above !== undefined) {
       throw new PgHerdError(
@@ -159,6 +171,7 @@ export class Herd<C> {
 
   /** Who could serve `demand` now. */
   select(demand: Demand): Selection {
+    if (demand.maxLagMs !== undefined || demand.maxLagBytes !== undefined) this.#lagMatters = true;
     const context = this.#writesOpen() ? this.#selecting.open : this.#selecting.closed;
     return this.#selections.of(this.#topology, demand, context);
   }
@@ -275,6 +288,7 @@ export class Herd<C> {
       random: settings.random,
       topology: () => this.#topology,
       primaryLostAt: () => this.#primaryLostAt,
+      traffic: () => ({ trafficAt: runtime.trafficAt, lagMatters: this.#lagMatters }),
       observe: (observation) => isCurrent() && this.observe(observation),
       connect: (node, listener, signal) => this.#node(node).connectMonitor(listener, signal),
       parameter,

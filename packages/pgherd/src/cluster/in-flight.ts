@@ -29,7 +29,7 @@ export class InFlight {
   readonly #flights = new Set<Flight>();
   #timer: Timer | undefined;
   #ewmaMs: number | undefined;
-  #measuredAt = 0;
+  #measuredAt: number | undefined;
 
   constructor(clock: Clock, onSlow: () => void) {
     this.#clock = clock;
@@ -40,10 +40,15 @@ export class InFlight {
     return this.#flights.size;
   }
 
+  /** When a statement was last answered, by the clock; `undefined` before the first. */
+  get answeredAt(): number | undefined {
+    return this.#measuredAt;
+  }
+
   /** Smoothed duration of a statement, milliseconds; fades while nothing is measured. */
   get ewmaMs(): number | undefined {
     if (this.#ewmaMs === undefined) return undefined;
-    const ageMs = this.#clock.now() - this.#measuredAt;
+    const ageMs = this.#clock.now() - (this.#measuredAt ?? 0);
     return ageMs < HALF_LIFE_MS / 10 ? this.#ewmaMs : this.#ewmaMs * 0.5 ** (ageMs / HALF_LIFE_MS);
   }
 
@@ -57,8 +62,9 @@ export class InFlight {
       if (!this.#flights.delete(flight) || !answered) return;
       // What has faded stays faded: else one measurement brings a bad memory back nearly whole.
       const remembered = this.ewmaMs;
-      this.#measuredAt = this.#clock.now();
-      const tookMs = this.#measuredAt - now;
+      const answeredAt = this.#clock.now();
+      this.#measuredAt = answeredAt;
+      const tookMs = answeredAt - now;
       this.#ewmaMs = remembered === undefined ? tookMs : remembered + (tookMs - remembered) * EWMA_WEIGHT;
     };
   }

@@ -75,6 +75,11 @@ export class NodeRuntime<C> {
     );
   }
 
+  /** When the node last answered a statement whose reply would have told of a change of its role. */
+  get trafficAt(): number | undefined {
+    return this.#connector.pooled ? undefined : this.inFlight.answeredAt;
+  }
+
   /**
    * Sees to it that a connection is open, alive and able to write before anybody asks for one. On a standby nothing is
    * written by it; it spares the first write after a promotion the way of opening one. Never rejects.

@@ -16,6 +16,7 @@ import {
 } from '../topology/probe-plan.ts';
 import { findNode } from '../topology/topology.ts';
 import { longPollText, PROBES, parseFacts, SOURCE_MISSING } from './probe.ts';
+import { reasonOf } from './reason.ts';
 
 /** What a monitor needs from the cluster around it. */
 export interface MonitorPorts {
@@ -393,11 +394,4 @@ type Proof =
 
 function connectTimeout(waitedMs: number): PgHerdError {
   return new PgHerdError('PGHERD_CONNECT_TIMEOUT', `no connection within ${Math.round(waitedMs)} ms`);
-}
-
-function reasonOf(error: unknown): string {
-  if (error instanceof AggregateError && error.message === '') {
-    return error.errors.map((one) => reasonOf(one)).join('; ');
-  }
-  return error instanceof Error ? error.message : String(error);
 }
