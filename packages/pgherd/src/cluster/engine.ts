@@ -189,13 +189,20 @@ export class Engine<C> {
    * A node that refused a write as read-only is asked before anybody believes it: the reason may be the caller's own
    * read-only transaction or a setting of its role.
    */
-  async confirmRefusal(node: string, call: Call): Promise<boolean> {
-    const runtime = this.#herd.nodes.get(node);
+  async confirmRefusal(session: Session<C>, call: Call): Promise<boolean> {
+    if (await this.#looksUnwritable(session, call)) return true;
+    // Each process of the server takes up a changed configuration by itself: the monitor's may be a moment behind.
+    const defaultReadOnly = session.connection.parameters.get('default_transaction_read_only') === 'on';
+    return defaultReadOnly && (await this.#looksUnwritable(session, call));
+  }
+
+  async #looksUnwritable(session: Session<C>, call: Call): Promise<boolean> {
+    const runtime = this.#herd.runtimeOf(session);
     if (runtime === undefined) return false;
     const { clock, probe } = this.#herd.settings;
     const limit = Math.max(1, Math.min(2 * probe.timeoutMs, call.deadline - clock.now()));
     await withLimit(clock, limit, runtime.monitor.probeNow()).catch(() => undefined);
-    const description = findNode(this.#herd.topology, node);
+    const description = findNode(this.#herd.topology, session.node);
     return description === undefined || !isWritable(description);
   }
 
@@ -220,7 +227,7 @@ export class Engine<C> {
       attempts: progress.attempts,
       maxAttempts: this.#herd.settings.retry.attempts,
       movedBefore: progress.movedBefore,
-      refusalConfirmed: refused && (await this.confirmRefusal(session.node, call)),
+      refusalConfirmed: refused && (await this.confirmRefusal(session, call)),
     };
     return this.retries(attempt, decideStatement, session, error, call, progress);
   }

@@ -100,7 +100,7 @@ async function mayRunAgain<C>(
     attempts: progress.attempts,
     maxAttempts: retry ?? engine.herd.settings.retry.attempts,
     movedBefore: progress.movedBefore,
-    refusalConfirmed: refused && (await engine.confirmRefusal(session.node, call)),
+    refusalConfirmed: refused && (await engine.confirmRefusal(session, call)),
   };
   return engine.retries(attempt, decideTransaction, session, error, call, progress);
 }
