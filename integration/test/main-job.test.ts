@@ -67,6 +67,11 @@ describe('the picture', () => {
     for (const { reason } of writes.rejections) expect(reason).toBe('its role is standby');
     const reads = db.explainTarget('prefer-standby');
     expect(reads.tiers.map((tier) => [...tier].sort())).toEqual([standbyNames(cluster), [primaryName()]]);
+    expect(reads.nodes.map(({ node, tier }) => [node, tier]).slice(-1)).toEqual([[primaryName(), 1]]);
+    expect(reads.nodes.map(({ tier }) => tier)).toEqual([0, 0, 1]);
+    for (const { reason } of reads.nodes) expect(reason).not.toBe('');
+    const weighted = db.explainTarget('standby', { primaryReadWeight: 0.01 });
+    expect(weighted.tiers.flat()).toContain(primaryName());
     const one = db.explainTarget('any', { node: primaryName() });
     expect(one.tiers).toEqual([[primaryName()]]);
     expect(one.rejections[0]?.reason).toContain(`only ${primaryName()} was asked for`);

@@ -3,10 +3,18 @@ export {
   type Cluster,
   type ClusterQuerier,
   createCluster,
+  type NodeExplanation,
   type TargetExplanation,
 } from './cluster/cluster.ts';
 export type { Lease } from './cluster/lease.ts';
-export type { ClusterOptions, PoolOptions, ProbeOptions, RetryOptions } from './cluster/options.ts';
+export type {
+  ClusterOptions,
+  LagOptions,
+  NodeOptions,
+  PoolOptions,
+  ProbeOptions,
+  RetryOptions,
+} from './cluster/options.ts';
 export type { Querier, QueryConfig } from './cluster/querier.ts';
 export type { Ready } from './cluster/ready.ts';
 export type { TransactionFunction } from './cluster/run-transaction.ts';

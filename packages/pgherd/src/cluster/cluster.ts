@@ -3,7 +3,7 @@ import { PgHerdError } from '../model/errors.ts';
 import type { Epoch, NodeDescription, TopologyDescription } from '../model/topology.ts';
 import type { ListenOptions, Off } from '../observe/emitter.ts';
 import type { ClusterEventName, ClusterEvents } from '../observe/events.ts';
-import type { Rejection } from '../routing/select.ts';
+import type { Rejection, Selection } from '../routing/select.ts';
 import { type Call, type CallOptions, type RoutingOptions, startCall } from './call.ts';
 import { Engine } from './engine.ts';
 import { Herd } from './herd.ts';
@@ -40,6 +40,17 @@ export interface TargetExplanation {
   /** Names of the nodes that could serve it, best tier first. */
   readonly tiers: readonly (readonly string[])[];
   readonly rejections: readonly Rejection[];
+  /** The same by node: those that could serve first, best tier first. */
+  readonly nodes: readonly NodeExplanation[];
+}
+
+/** Why a node would serve, or would not. */
+export interface NodeExplanation {
+  readonly node: string;
+  /** Place of its tier, 0 for the best; `undefined` where it does not suit. */
+  readonly tier: number | undefined;
+  /** Plain words, with the numbers. */
+  readonly reason: string;
 }
 
 /** One herd of servers behind one object. Made by {@link createCluster}. */
@@ -187,8 +198,9 @@ class HerdCluster<C> implements Cluster<C> {
 
   explainTarget(target: RoutingOptions['target'], options: RoutingOptions = {}): TargetExplanation {
     const { demand } = this.#call({ ...options, target });
-    const { tiers, rejections } = this.#herd.select(demand);
-    return Object.freeze({ tiers: tiers.map((tier) => tier.map((node) => node.name)), rejections });
+    // Whether the primary counts this time is for the dice; here is told what may be.
+    const primaryReads = (options.primaryReadWeight ?? 0) > 0;
+    return explanationOf(this.#herd.select({ ...demand, primaryReads }));
   }
 
   stats(): ClusterStats {
@@ -292,6 +304,18 @@ class HerdCluster<C> implements Cluster<C> {
       with: (options: CallOptions) => this.#querierFor(merged(defaults, options)),
     });
   }
+}
+
+function explanationOf({ tiers, reasons, rejections }: Selection): TargetExplanation {
+  const suitable = tiers.flatMap((nodes, tier) =>
+    nodes.map(({ name }) => ({ node: name, tier, reason: reasons[tier] ?? '' })),
+  );
+  const unsuitable = rejections.map(({ node, reason }) => ({ node, tier: undefined, reason }));
+  return Object.freeze({
+    tiers: tiers.map((tier) => tier.map((node) => node.name)),
+    rejections,
+    nodes: Object.freeze([...suitable, ...unsuitable]),
+  });
 }
 
 /** Longer than anybody waits, milliseconds. */

@@ -49,7 +49,8 @@ export class InFlight {
   get ewmaMs(): number | undefined {
     if (this.#ewmaMs === undefined) return undefined;
     const ageMs = this.#clock.now() - (this.#measuredAt ?? 0);
-    return ageMs < HALF_LIFE_MS / 10 ? this.#ewmaMs : this.#ewmaMs * 0.5 ** (ageMs / HALF_LIFE_MS);
+    // Not a power: every choice of a node asks, and this takes a few nanoseconds.
+    return this.#ewmaMs / (1 + ageMs / HALF_LIFE_MS);
   }
 
   start(): Landed {
