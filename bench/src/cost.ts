@@ -24,7 +24,7 @@ interface Row {
   readonly peak: number;
 }
 
-const COSTS: readonly Cost[] = ['probe', 'long-poll', 'monitor-connect', 'pool-connect'];
+const COSTS: readonly Cost[] = ['probe', 'long-poll', 'monitor-connect', 'pool-connect', 'validation'];
 /** Time until all clients have started and settled, ms. */
 const SETTLED_MS = 5_000;
 

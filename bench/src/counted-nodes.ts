@@ -1,7 +1,7 @@
 import type { Clock, ConnectionListener, ConnectRequest, Driver, DriverConnection } from 'pgherd';
 
 /** What a client can do to a server that costs it something. */
-export type Cost = 'probe' | 'long-poll' | 'monitor-connect' | 'pool-connect';
+export type Cost = 'probe' | 'long-poll' | 'monitor-connect' | 'pool-connect' | 'validation';
 
 /** One thing that a client did, and when. */
 export interface Charge {
@@ -120,6 +120,7 @@ class Connection implements DriverConnection<object> {
   simple(text: string): Promise<Answer> {
     const bound = /^DO .*?interval '(\d+) milliseconds'.*?step float8 := ([0-9.]+)/s.exec(text);
     if (bound !== null) return this.#longPoll(Number(bound[1]), Number(bound[2]) * 1_000);
+    if (text === 'SELECT 1') this.#charge('validation');
     if (!text.startsWith('select ')) return this.#answered(later(this.#clock, ROUND_TRIP_MS), {});
     this.#charge('probe');
     return this.#answered(later(this.#clock, ROUND_TRIP_MS), facts(this.#server));

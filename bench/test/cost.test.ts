@@ -59,6 +59,12 @@ describe('a fleet of real clusters going through a failover', () => {
     expect(opened.length).toBeLessThanOrEqual(BOUNDS.poolConnects);
   });
 
+  test('the first write finds a connection that need not be asked once more', () => {
+    const { promotedAt, firstWrites } = record;
+    const first = promotedAt + (firstWrites[0] ?? 0);
+    expect(rateOf(record.charges, 'n1', 'validation', promotedAt, first).peak).toBe(0);
+  });
+
   test('every client writes again', () => {
     expect(record.firstWrites).toHaveLength(PLAN.processes);
     expect(record.firstWrites.at(-1)).toBeLessThan(100);

@@ -5,7 +5,7 @@ import { type MonitorPorts, NodeMonitor } from '../monitor/monitor.ts';
 import { Pool } from '../pool/pool.ts';
 import type { NodeLoad } from '../routing/policies.ts';
 import { watchdog } from '../time/watchdog.ts';
-import type { ProbeSettings } from '../topology/probe-plan.ts';
+import { type ProbeSettings, WATCH_MS } from '../topology/probe-plan.ts';
 import type { Treatment } from '../topology/treatment.ts';
 import { Connector } from './connector.ts';
 import { InFlight } from './in-flight.ts';
@@ -28,6 +28,8 @@ export interface RuntimePorts<C> {
 
 /** Time a goodbye may take before the socket is destroyed, milliseconds. */
 const GOODBYE_MS = 1_000;
+/** A node that gave a sign of life within this time is taken to live, milliseconds. */
+const SIGN_OF_LIFE_MS = 500;
 
 /** The live side of one node: its pool, its monitor, and what runs there. */
 export class NodeRuntime<C> {
@@ -43,6 +45,8 @@ export class NodeRuntime<C> {
   lastPick = 0;
   answered = 0;
   failures = 0;
+  /** When its connections were last given up because of what became of the node. */
+  treatedAt = Number.NEGATIVE_INFINITY;
   /** Whether the picture of now says that the node is ok. */
   isOk = false;
 
@@ -67,6 +71,7 @@ export class NodeRuntime<C> {
         close: (session, reason) => this.#close(session, reason),
         destroy: (session, reason) => this.#destroy(session, reason),
         validate: async (session) => {
+          if (this.#isReadyForPromotion(session)) return true;
           await withLimit(settings.clock, settings.probe.timeoutMs, session.connection.simple('SELECT 1'));
           return session.connection.status === 'idle';
         },
@@ -92,15 +97,30 @@ export class NodeRuntime<C> {
     if (session === undefined) return;
     try {
       await withLimit(clock, probe.timeoutMs, session.setAccess('read-write'));
+      if (this.#ports.describe().role === 'standby') session.preparedAt = clock.now();
       this.pool.release(session);
     } catch {
       this.pool.destroyWhere((one) => one === session, 'could not be prepared for writes');
     }
   }
 
+  /**
+   * Whether the connection was made ready for writes a short while ago and its server has just told that it lives: asking
+   * once more would only delay the first write after the promotion, just when the server is busy.
+   */
+  #isReadyForPromotion(session: Session<C>): boolean {
+    const { preparedAt } = session;
+    session.preparedAt = undefined;
+    const now = this.#ports.settings.clock.now();
+    const { seenAt } = this.#ports.describe();
+    if (preparedAt === undefined || seenAt === undefined) return false;
+    return now - preparedAt < WATCH_MS && now - seenAt < SIGN_OF_LIFE_MS;
+  }
+
   /** Does to the connections what was decided. */
   treat(treatment: Treatment): void {
     const { reason } = treatment;
+    this.treatedAt = this.#ports.settings.clock.now();
     // First those who wait: else a connection would be opened for each of them, only to be evicted.
     if (treatment.redirectWaiters) this.pool.redirectWaiters(reason);
     if (treatment.destroyAll) this.pool.destroyWhere(() => true, reason);

@@ -24,6 +24,8 @@ export class Session<C = unknown> {
   movable = false;
   /** Set when a commit was not acknowledged by a synchronous standby although the server said that it is done. */
   committedLocallyOnly = false;
+  /** When it was made ready for the first write after a promotion; `undefined` once that was made use of. */
+  preparedAt: number | undefined;
   /** Why it is not used again, whatever state it is in; `undefined` while it may be. */
   retired: string | undefined;
   /** Set when we ourselves end the connection: its end is no news then. */
