@@ -19,6 +19,8 @@ import { withinCall } from './within.ts';
 
 /** Time a session may take to become clean again, milliseconds. */
 const CLEAN_UP_MS = 1_000;
+/** How often a node is asked whether its configuration makes it read-only, before that is denied; every 50 ms at most. */
+const LOOKS_BY_DEFAULT = 5;
 /** Pause before a node whose pool could not connect is tried again by the same call, milliseconds. */
 const RECONNECT_PAUSE_MS = 50;
 
@@ -190,20 +192,25 @@ export class Engine<C> {
    * read-only transaction or a setting of its role.
    */
   async confirmRefusal(session: Session<C>, call: Call): Promise<boolean> {
-    if (await this.#looksUnwritable(session, call)) return true;
-    // Each process of the server takes up a changed configuration by itself: the monitor's may be a moment behind.
-    const defaultReadOnly = session.connection.parameters.get('default_transaction_read_only') === 'on';
-    return defaultReadOnly && (await this.#looksUnwritable(session, call));
-  }
-
-  async #looksUnwritable(session: Session<C>, call: Call): Promise<boolean> {
     const runtime = this.#herd.runtimeOf(session);
     if (runtime === undefined) return false;
+    // Each process of the server takes up a changed configuration by itself: the monitor's may be a moment behind.
+    const byDefault = session.connection.parameters.get('default_transaction_read_only') === 'on';
+    for (let looks = byDefault ? LOOKS_BY_DEFAULT : 1; looks > 0; looks--) {
+      if (isPast(call.deadline, this.#herd.settings.clock.now())) return false;
+      if (await this.#looksUnwritable(runtime, call)) return true;
+    }
+    return false;
+  }
+
+  async #looksUnwritable(runtime: NodeRuntime<C>, call: Call): Promise<boolean> {
     const { clock, probe } = this.#herd.settings;
     const limit = Math.max(1, Math.min(2 * probe.timeoutMs, call.deadline - clock.now()));
     await withLimit(clock, limit, runtime.monitor.probeNow()).catch(() => undefined);
-    const description = findNode(this.#herd.topology, session.node);
-    return description === undefined || !isWritable(description);
+    const description = findNode(this.#herd.topology, runtime.name);
+    if (description === undefined || !isWritable(description)) return true;
+    // It is the primary again, but was not for a while since the call began.
+    return runtime.treatedAt >= call.startedAt;
   }
 
   async #recover(
