@@ -48,8 +48,8 @@ export async function createTable(cluster: TestCluster, name: string, columns: s
   }
 }
 
-/** Waits until every running standby has replayed what the primary has written so far. */
-export async function allCaughtUp(cluster: TestCluster): Promise<void> {
+/** Waits until every running standby, or those that are named, have replayed what the primary has written so far. */
+export async function allCaughtUp(cluster: Pick<TestCluster, 'primary' | 'standbys'>): Promise<void> {
   const [row] = await cluster.primary.sql('select pg_current_wal_insert_lsn()::text as lsn');
   const question = 'select pg_last_wal_replay_lsn() >= $1::pg_lsn as ok';
   for (const node of cluster.standbys) {

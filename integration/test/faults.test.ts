@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type PlannedFault, schedule } from '../src/chaos/schedule.ts';
 import { Soak } from '../src/chaos/soak.ts';
 import { FAULTS } from '../src/faults.ts';
 import { disagreements, misdirected } from '../src/invariants.ts';
@@ -76,5 +77,26 @@ describe('the judges see what is wrong', () => {
       'acknowledged writes are lost: 2',
       'writes are there that failed for their caller: 4',
     ]);
+  });
+});
+
+describe('the schedule of a soak', () => {
+  function drawn(seed: number, count: number): PlannedFault[] {
+    const faults = schedule(seed);
+    return Array.from({ length: count }, () => faults.next().value);
+  }
+
+  it('is fixed by its seed', () => {
+    expect(drawn(7, 100)).toEqual(drawn(7, 100));
+    expect(drawn(7, 100)).not.toEqual(drawn(8, 100));
+  });
+
+  it('brings every fault, and dice within their limits', () => {
+    const many = drawn(7, 2_000);
+    expect(new Set(many.map(({ fault }) => fault))).toEqual(new Set(FAULTS));
+    for (const { fault, holdMs, pick } of many) {
+      expect(holdMs).toBeLessThanOrEqual(fault.maxHoldMs);
+      expect(pick).toBeLessThan(1);
+    }
   });
 });

@@ -209,7 +209,7 @@ describe('promotions', () => {
     await other.follow(undefined);
     await old.sql('create table if not exists conflicting (id int)');
     await old.sql('insert into conflicting select generate_series(1, 1000)');
-    await allCaughtUp({ primary: old, standbys: [standby] } as unknown as TestCluster);
+    await allCaughtUp({ primary: old, standbys: [standby] });
     await standby.pauseReplay();
     await old.sql('delete from conflicting');
     await old.sql('vacuum conflicting');
