@@ -73,7 +73,7 @@ export class Frames {
 
   /** How many bytes of `chunk`, from its beginning, may be parsed. */
   take(chunk: Buffer): number {
-    let at = 0;
+    let at = this.#headBytes === 0 ? this.#takeWhole(chunk) : 0;
     while (at < chunk.length) {
       if (this.#headBytes < HEAD_BYTES) {
         const end = Math.min(chunk.length, at + HEAD_BYTES - this.#headBytes);
@@ -90,6 +90,19 @@ export class Frames {
         at = end;
       }
       if (this.#headBytes === HEAD_BYTES && this.#bodyLeft === 0) this.#finish();
+    }
+    return at;
+  }
+
+  /** The path of nearly every message: the whole of it is there, its head is fine, and nobody has to look inside. */
+  #takeWhole(chunk: Buffer): number {
+    let at = 0;
+    while (at + HEAD_BYTES <= chunk.length) {
+      const type = chunk[at] ?? 0;
+      const length = chunk.readUInt32BE(at + 1);
+      if (type === ERROR || type === NOTICE || !KNOWN[type] || length < 4) break;
+      if (length > SHORT_BYTES || at + 1 + length > chunk.length) break;
+      at += 1 + length;
     }
     return at;
   }
