@@ -67,6 +67,9 @@ export class Chronicle {
 
   /** The events have told all that is in the picture. */
   compare(topology: TopologyDescription): void {
+    for (const name of this.#words.keys()) {
+      if (!topology.nodes.some((node) => node.name === name)) this.#words.delete(name);
+    }
     for (const node of topology.nodes) {
       const words = this.#words.get(node.name);
       if (words === undefined) this.#words.set(node.name, wordsOf(node));

@@ -1,7 +1,10 @@
 import { Dice } from './dice.ts';
 import type { Referee } from './referee.ts';
 import type { Server } from './server.ts';
-import type { World } from './world.ts';
+import { STRANGE_SYSTEM, type World } from './world.ts';
+
+/** Time that a wiped server takes to come up again, milliseconds. */
+const REINITIALISING_MS = 1_500;
 
 /** What the script can do. */
 const WEIGHTS = Object.freeze({
@@ -25,11 +28,13 @@ const WEIGHTS = Object.freeze({
   'switch-over': 8,
   promote: 10,
   'promote-two': 6,
+  reinitialise: 4,
+  'restore-older': 3,
 } as const);
 type Fault = keyof typeof WEIGHTS;
 
 /** Faults that only somebody careless makes. */
-const CARELESS: ReadonlySet<Fault> = new Set(['promote', 'promote-two']);
+const CARELESS: ReadonlySet<Fault> = new Set(['promote', 'promote-two', 'reinitialise', 'restore-older']);
 
 /** The script of a seed: what goes wrong, when, and when it is right again. */
 export class Faults {
@@ -67,6 +72,7 @@ export class Faults {
       loop.world(this.#dice.between(0, scenario.troubleMs), () => loop.stepWallClock(step));
     }
     if (scenario.splitFromTheStart) this.#promoteTwo();
+    if (scenario.stranger) this.#sendStrangerHome();
   }
 
   #roll(): Fault {
@@ -154,6 +160,12 @@ export class Faults {
       case 'promote-two':
         this.#promoteTwo();
         return;
+      case 'reinitialise':
+        this.#reinitialise(server);
+        return;
+      case 'restore-older':
+        this.#referee.restoreOlder(server);
+        return;
       default:
         fault satisfies never;
     }
@@ -195,6 +207,35 @@ export class Faults {
       else if (how === 'reset-connections' && this.#dice.chance(0.7)) backend.cutOff();
     }
     this.#until(server, 10, () => undefined);
+  }
+
+  /** A server is wiped and set up as a cluster of its own, at the same address. */
+  #reinitialise(server: Server): void {
+    if (server === this.#referee.truth) return;
+    this.#world.trouble(server);
+    server.crash();
+    this.#world.loop.world(REINITIALISING_MS, () => {
+      this.#world.relieve(server);
+      if (this.#over || server.state !== 'down') return;
+      server.becomeStranger(STRANGE_SYSTEM);
+      server.start(this.#dice.between(50, 600));
+    });
+  }
+
+  /** There is a higher timeline for a while, and a stranger; both go, the one that was highest first. */
+  #sendStrangerHome(): void {
+    const { loop, servers, scenario } = this.#world;
+    const [, second] = servers;
+    const stranger = servers.at(-1);
+    if (second === undefined || stranger === undefined || second === stranger) return;
+    loop.world(this.#dice.between(0, 60), () => this.#promote(second));
+    loop.world(this.#dice.between(300, 1_500), () => {
+      second.lose();
+      this.#until(second, scenario.troubleMs, () => this.#referee.restart(second));
+    });
+    loop.world(this.#dice.between(1_600, 0.9 * scenario.troubleMs), () => {
+      if (!this.#over) this.#referee.rejoin(stranger);
+    });
   }
 
   /** Two standbys are promoted apart from each other: equal epochs. */

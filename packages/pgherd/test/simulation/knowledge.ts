@@ -30,8 +30,9 @@ export class Knowledge {
   /** Highest timeline that a node told of itself out of recovery, by system identifier. */
   readonly floors = new Map<string, number>();
 
-  /** The answer to a probe has arrived. */
-  probeAnswered(node: string, connection: SimConnection, generation: number, row: Row): void {
+  /** The answer to a probe has arrived; of a node that is not promotable no timeline counts. */
+  probeAnswered(connection: SimConnection, generation: number, row: Row, promotable: boolean): void {
+    const { node } = connection;
     const timeline = typeof row['timeline'] === 'string' ? Number.parseInt(row['timeline'], 16) : undefined;
     const inRecovery = row['in_recovery'] === 'true';
     const systemIdentifier = typeof row['system_identifier'] === 'string' ? row['system_identifier'] : '';
@@ -42,13 +43,24 @@ export class Knowledge {
       this.told.set(node, { askedAt, inRecovery, readOnly, systemIdentifier, timeline });
     }
     this.roleSeen(node, { validFrom: askedAt, inRecovery, generation });
-    if (inRecovery || timeline === undefined) return;
+    if (inRecovery || timeline === undefined || !promotable) return;
     this.floors.set(systemIdentifier, Math.max(timeline, this.floors.get(systemIdentifier) ?? 0));
   }
 
   roleSeen(node: string, evidence: RoleEvidence): void {
     const before = this.roles.get(node);
     if (before === undefined || before.validFrom <= evidence.validFrom) this.roles.set(node, evidence);
+  }
+
+  /** The user has declared this timeline to be the one to go on with. */
+  accepted(systemIdentifier: string, timeline: number): void {
+    this.floors.set(systemIdentifier, timeline);
+  }
+
+  /** The node is no longer one of the cluster's. */
+  forget(node: string): void {
+    this.told.delete(node);
+    this.roles.delete(node);
   }
 
   /** Nodes that claim the same epoch as `node`, as far as the client was told. */

@@ -34,7 +34,11 @@ export class Observer implements Watcher {
   /** Since when a write could go somewhere, by the client's own account. */
   writableSince: number | undefined;
   #looks = 0;
+  /** Set when the picture is not kept up any more. */
+  isClosing = false;
   #hasWritten = false;
+  /** The cluster that was written to first. */
+  #system: string | undefined;
   /** Nodes to which a connection has failed or was lost. */
   readonly #unheard = new Set<string>();
 
@@ -52,9 +56,15 @@ export class Observer implements Watcher {
     this.#world.trace.note(`VIOLATION: ${text}`);
   }
 
+  /** The user has declared this epoch to be the one to go on with. */
+  accepted(systemIdentifier: string, timeline: number): void {
+    this.knowledge.accepted(systemIdentifier, timeline);
+    this.#system = systemIdentifier;
+  }
+
   dialling(connection: SimConnection): void {
     this.sockets.add(connection);
-    const node = this.#nodeOf(connection);
+    const { node } = connection;
     this.#generations.set(connection, this.#describe(node)?.generation ?? 0);
   }
 
@@ -64,7 +74,7 @@ export class Observer implements Watcher {
   }
 
   gone(connection: SimConnection): void {
-    this.#unheard.add(this.#nodeOf(connection));
+    this.#unheard.add(connection.node);
     this.sockets.delete(connection);
     this.#writing.delete(connection);
     this.#world.trace.note(`client: a connection to ${connection.server.name} is gone`);
@@ -72,7 +82,7 @@ export class Observer implements Watcher {
 
   parameter(connection: SimConnection, name: string, value: string): void {
     if (name !== 'in_hot_standby') return;
-    this.knowledge.roleSeen(this.#nodeOf(connection), {
+    this.knowledge.roleSeen(connection.node, {
       validFrom: this.#world.loop.now,
       inRecovery: value === 'on',
       generation: this.#generations.get(connection) ?? 0,
@@ -83,12 +93,12 @@ export class Observer implements Watcher {
     if (outcome instanceof Error || parse(statement.text).kind !== 'probe') return;
     const [row] = outcome.rows;
     if (row === undefined) return;
-    const node = this.#nodeOf(connection);
+    const { node } = connection;
     const generation = this.#generations.get(connection) ?? 0;
     this.#world.trace.note(
       `client: ${connection.server.name} answers a probe: ${row['in_recovery']} ${row['timeline']}`,
     );
-    this.knowledge.probeAnswered(node, connection, generation, row);
+    this.knowledge.probeAnswered(connection, generation, row, this.#world.at(node).promotable);
     this.#answeredNow.push({ node, connection });
   }
 
@@ -144,12 +154,14 @@ export class Observer implements Watcher {
   /** The first statement of a call goes only where a fresh answer said that a write may go. */
   #checkFirst(connection: SimConnection, what: string): void {
     this.#checkGrace();
-    const node = this.#nodeOf(connection);
+    const { node } = connection;
     const told = this.knowledge.told.get(node);
     const described = this.#describe(node);
     if (told === undefined || told.inRecovery || told.timeline === undefined) {
       this.violate(`${what} is sent to ${node}, which has not said that it is out of recovery`);
     }
+    if (!this.#world.at(node).promotable) this.violate(`${what} is sent to ${node}, which is not promotable`);
+    this.#checkSystem(told?.systemIdentifier ?? '', what);
     if (told?.readOnly === true) this.violate(`${what} is sent to ${node}, which refuses writes by default`);
     if (described !== undefined && !isTrusted(described)) {
       const { health, role, standing } = described;
@@ -157,12 +169,31 @@ export class Observer implements Watcher {
     }
   }
 
+  /** All writes go to one cluster, and none while two of them are at hand. */
+  #checkSystem(system: string, what: string): void {
+    if (this.#system === undefined) {
+      const others = [...this.knowledge.told].filter(
+        ([node, told]) =>
+          this.#world.at(node).promotable &&
+          !told.inRecovery &&
+          told.systemIdentifier !== system &&
+          this.#describe(node)?.health === 'ok',
+      );
+      if (others.length > 0)
+        this.violate(`${what} is sent while ${others[0]?.[0]} claims to be of another cluster`);
+    }
+    this.#system ??= system;
+    if (system !== this.#system)
+      this.violate(`${what} is sent to system ${system} instead of ${this.#system}`);
+  }
+
   /** Of two equal claims the one that is written to keeps the writes. */
   #noteIncumbent(): void {
     const incumbent = this.#cluster?.topology.incumbent;
     if (incumbent === undefined || incumbent === this.#incumbent) return;
-    const rivals = this.knowledge.rivalsOf(incumbent).filter((name) => this.#isLivingRival(name));
-    if (rivals.length > 0) {
+    const rivals = this.knowledge.rivalsOf(incumbent).filter((name) => this.#isRival(name, incumbent));
+    const named = this.#cluster?.topology.leaderHint === incumbent && !rivals.includes(this.#incumbent ?? '');
+    if (rivals.length > 0 && !named) {
       this.violate(
         `${incumbent} is given writes instead of ${this.#incumbent}, but ${rivals.join()} claims the same`,
       );
@@ -170,7 +201,9 @@ export class Observer implements Watcher {
     this.#incumbent = incumbent;
   }
 
-  #isLivingRival(name: string): boolean {
+  #isRival(name: string, incumbent: string): boolean {
+    const site = this.#world.at(name);
+    if (!site.promotable || site === this.#world.at(incumbent)) return false;
     const described = this.#describe(name);
     return described !== undefined && described.health !== 'offline' && described.role !== 'standby';
   }
@@ -194,7 +227,7 @@ export class Observer implements Watcher {
       const described = this.#describe(node);
       if (described === undefined || !this.sockets.has(connection)) continue;
       const believed = (this.#generations.get(connection) ?? 0) >= (this.#before(node)?.generation ?? 0);
-      if (!believed) continue;
+      if (!believed || this.isClosing) continue;
       this.#generations.set(connection, described.generation);
       const evidence = this.knowledge.roles.get(node);
       if (evidence !== undefined) {
@@ -208,6 +241,8 @@ export class Observer implements Watcher {
 
   #checkPicture(topology: TopologyDescription): void {
     const before = this.#topology;
+    for (const { name } of before?.nodes ?? [])
+      if (this.#describe(name) === undefined) this.knowledge.forget(name);
     if (!Object.isFrozen(topology) || !Object.isFrozen(topology.nodes)) {
       this.violate('the topology can be changed');
     }
@@ -254,21 +289,17 @@ export class Observer implements Watcher {
     const open = new Map<string, number>();
     for (const socket of this.sockets) {
       if (socket.isMonitor || socket.leaving) continue;
-      const node = this.#nodeOf(socket);
-      open.set(node, (open.get(node) ?? 0) + 1);
+      open.set(socket.node, (open.get(socket.node) ?? 0) + 1);
     }
     for (const { node, pool } of cluster.stats().nodes) {
-      const sockets = open.get(node) ?? 0;
+      // A node that left the list and came back may still be drained under its old name.
+      const sockets = this.#world.scenario.discovery ? 0 : (open.get(node) ?? 0);
       if (pool.size + pool.opening > pool.max || sockets > pool.max) {
         this.violate(
           `the pool of ${node} has ${pool.size} open, ${pool.opening} opening, ${sockets} sockets; its limit is ${pool.max}`,
         );
       }
     }
-  }
-
-  #nodeOf(connection: SimConnection): string {
-    return this.#world.siteOf(connection.server).node;
   }
 
   #before(node: string): NodeDescription | undefined {

@@ -4,6 +4,7 @@ import type { World } from './world.ts';
 
 const LOOK_EVERY_MS = 100;
 const PROMOTION_LIMIT_MS = 500;
+const RESTORING_MS = 2_500;
 
 /**
  * Decides who is the primary. The careful one promotes only when the primary is gone, cuts the standbys off from it
@@ -19,6 +20,7 @@ export class Referee {
   #patienceMs: number;
   #missingSince: number | undefined;
   #replacing = false;
+  #restored = false;
   /** Whether it still watches. */
   active = true;
 
@@ -44,6 +46,7 @@ export class Referee {
 
   /** Somebody promoted a server without asking: the highest timeline is what counts. */
   consider(server: Server): void {
+    if (this.#restored || !this.#world.siteOf(server).promotable) return;
     if (server.timeline > this.truth.timeline) this.truth = server;
   }
 
@@ -58,6 +61,11 @@ export class Referee {
     }
     this.#missingSince ??= loop.now;
     if (loop.now - this.#missingSince >= this.#patienceMs) this.#replace();
+  }
+
+  /** Who may succeed the primary. */
+  #candidates(old: Server): Server[] {
+    return this.#world.servers.filter((one) => one !== old && this.#world.siteOf(one).promotable);
   }
 
   /** A failover, as soon as it may be made. */
@@ -113,14 +121,14 @@ export class Referee {
   /** A switchover: the old primary goes down in order, all it has is waited for, and it comes back as a standby. */
   switchOver(): void {
     const old = this.truth;
-    const standbys = this.#world.servers.filter((server) => server !== old && server.isUp);
+    const standbys = this.#candidates(old).filter((server) => server.isUp);
     if (this.#replacing || !old.isUp || standbys.length === 0) return;
     this.#world.trace.note('referee: switchover');
     this.#replacing = true;
     this.#world.trouble(old);
     old.stopFast();
     const wait = () => {
-      const best = mostAdvanced(this.#world.servers.filter((server) => server !== old));
+      const best = mostAdvanced(this.#candidates(old));
       const ready = old.state === 'down' && best.isUp;
       this.#world.loop.world(LOOK_EVERY_MS, ready ? () => this.#promoteBest(old, standbys) : wait);
       if (ready) this.#world.relieve(old);
@@ -181,17 +189,41 @@ export class Referee {
     this.#startUp(server);
   }
 
+  /**
+   * Everything is lost, and one server restored from an older backup: from now on it is the primary that counts, although
+   * its timeline was passed before. Returns when its work is set going.
+   */
+  restoreOlder(server: Server): void {
+    this.#restored = true;
+    this.truth = server;
+    for (const one of this.#world.servers) {
+      this.#world.trouble(one);
+      one.crash();
+    }
+    this.#world.loop.world(RESTORING_MS, () => {
+      server.restoreOlder();
+      this.#startUp(server);
+      for (const one of this.#world.servers) {
+        this.#world.relieve(one);
+        if (one !== server) this.rejoin(one);
+      }
+    });
+  }
+
   /** The end of all experiments: one primary, everybody else its standby. */
   restoreOrder(): void {
     this.active = false;
     this.#replacing = false;
     const { servers, scenario } = this.#world;
     const former = servers.filter(
-      (one) => !one.inRecovery && one.systemIdentifier === this.truth.systemIdentifier,
+      (one) =>
+        !one.inRecovery &&
+        one.systemIdentifier === this.truth.systemIdentifier &&
+        this.#world.siteOf(one).promotable,
     );
     const highest = Math.max(...former.map((one) => one.timeline));
     const claims = former.filter((one) => one.timeline === highest);
-    if (!this.#careful && claims.length > 0) this.truth = this.#dice.pick(claims);
+    if (!this.#careful && !this.#restored && claims.length > 0) this.truth = this.#dice.pick(claims);
     const { truth } = this;
     this.#world.trace.note(`referee: ${truth.name} is the primary (${scenario.mode})`);
     if (truth.state === 'down' || truth.state === 'lost') {

@@ -22,6 +22,14 @@ export interface Scenario {
   readonly callEveryMs: number;
   /** Whether the first call comes when two servers claim to be the primary already. */
   readonly splitFromTheStart: boolean;
+  /** Whether a primary of another cluster stands at one of the addresses. */
+  readonly stranger: boolean;
+  /** Whether the client knows the first server by two addresses. */
+  readonly alias: boolean;
+  /** Whether the last server must never be written to. */
+  readonly lastNotPromotable: boolean;
+  /** Whether the list of nodes comes from a discovery, which now and then leaves one out. */
+  readonly discovery: boolean;
   /** When the client closes, in the midst of it all; `undefined` to close when everything is whole again. */
   readonly closesEarlyAtMs: number | undefined;
   readonly options: {
@@ -36,11 +44,15 @@ export interface Scenario {
   };
 }
 
+/** What strangers bring about shows only when memories have faded. */
+const STRANGER_FACTOR = 3;
+
 /** The scenario of a seed; `seconds` is how long faults go on. */
 export function scenarioOf(seed: number, seconds: number): Scenario {
   const dice = new Dice(seed, 'scenario');
   const mode = dice.weighted<Mode>({ calm: 8, 'careful-sync': 45, 'careful-async': 15, careless: 32 });
-  const troubleMs = seconds * 1_000;
+  const stranger = mode === 'careless' && dice.chance(0.1);
+  const troubleMs = (stranger ? STRANGER_FACTOR : 1) * seconds * 1_000;
   return Object.freeze({
     seed,
     mode,
@@ -54,7 +66,11 @@ export function scenarioOf(seed: number, seconds: number): Scenario {
     delayMs: dice.chance(0.2) ? dice.between(3, 15) : dice.between(0.05, 1),
     troubleMs,
     faults: mode === 'calm' ? 0 : dice.whole(1, 4),
-    callEveryMs: dice.between(40, 160),
+    callEveryMs: dice.between(40, 160) * (stranger ? STRANGER_FACTOR : 1),
+    stranger,
+    alias: dice.chance(0.07),
+    lastNotPromotable: (mode === 'careless' || mode === 'calm') && dice.chance(0.08),
+    discovery: dice.chance(0.12),
     splitFromTheStart: mode === 'careless' && dice.chance(0.15),
     closesEarlyAtMs: dice.chance(0.06) ? dice.between(200, troubleMs) : undefined,
     options: {

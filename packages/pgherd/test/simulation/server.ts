@@ -264,6 +264,26 @@ export class Server {
     this.upstream = other;
   }
 
+  /** Is initialised anew: an empty primary of another cluster. */
+  becomeStranger(systemIdentifier: string): void {
+    this.follow(undefined);
+    this.wal.replaceBy(this.wal, 0);
+    this.systemIdentifier = systemIdentifier;
+    this.timeline = 1;
+    this.checkpointTimeline = 1;
+    this.inRecovery = false;
+  }
+
+  /** Is restored from a backup of half its log, before the last promotion if there was one. Only while stopped. */
+  restoreOlder(): void {
+    this.follow(undefined);
+    this.wal.replaceBy(this.wal, Math.floor(this.wal.length / 2));
+    this.wal.append([], this.surroundings.loop.now);
+    this.timeline = Math.max(1, this.timeline - 1);
+    this.checkpointTimeline = this.timeline;
+    this.inRecovery = false;
+  }
+
   stopStreamingTo(standby: Server): void {
     this.#streams.delete(standby);
   }

@@ -44,6 +44,8 @@ export class SimConnection implements DriverConnection<SimConnection> {
   readonly wire: Wire;
   readonly parameters = new Map<string, string>();
   readonly isMonitor: boolean;
+  /** `host:port`, as the client calls it. */
+  readonly node: string;
   /** Life of the server that it was opened in; `undefined` before. */
   life: number | undefined;
   status: TransactionStatus = 'unknown';
@@ -73,6 +75,7 @@ export class SimConnection implements DriverConnection<SimConnection> {
   ) {
     this.server = server;
     this.wire = server.link.wire();
+    this.node = `${request.address.host}:${request.address.port}`;
     this.isMonitor = request.applicationName?.endsWith('monitor') === true;
     this.#listener = listener;
     this.#watcher = watcher;

@@ -5,6 +5,7 @@ import { Loop } from './loop.ts';
 import { Observer } from './observer.ts';
 import { Referee } from './referee.ts';
 import { type Scenario, scenarioOf } from './scenario.ts';
+import { discoveryOf } from './sim-discovery.ts';
 import { type SimConnection, simDriver } from './sim-driver.ts';
 import { Trace } from './trace.ts';
 import { audit, judgeEnd } from './verdict.ts';
@@ -15,6 +16,8 @@ import { World } from './world.ts';
 export const DEFAULT_SECONDS = 5;
 /** A failover that was begun may take this long to end, milliseconds. */
 const REPLACING_MS = 12_000;
+/** A promotion takes no longer, milliseconds. */
+const PROMOTION_MS = 100;
 /** After this long in a whole world the client knows the truth, milliseconds. */
 const TRUTH_MS = 12_000;
 /** Pause after the second refusal of a login, milliseconds; there is no time for a third. */
@@ -69,12 +72,13 @@ class Run {
   #cluster(): Cluster<SimConnection> {
     const { options, seed } = this.#scenario;
     const serverOf = (host: string) => {
-      const site = this.#world.sites.find(({ server }) => server.name === host);
-      if (site === undefined) throw new Error(`no host is called ${host}`);
-      return site.server;
+      return this.#world.at(`${host}:5432`).server;
     };
+    const last = this.#world.sites.at(-1);
     return createCluster<SimConnection>({
-      url: `postgres://app@${this.#world.sites.map(({ node }) => node).join(',')}/shop`,
+      url: `postgres://app@${this.#world.addresses.join(',')}/shop`,
+      nodes: last?.promotable === false ? { [last.node]: { promotable: false } } : {},
+      discovery: this.#scenario.discovery ? discoveryOf(this.#world, this.#referee) : undefined,
       env: {},
       driver: simDriver(serverOf, this.#observer, () => this.#loop.now),
       clock: this.#loop.clock,
@@ -127,6 +131,7 @@ class Run {
     await this.#mend();
     await this.#advance(1_000, () => this.#untruth() === undefined);
     this.#workload.end();
+    await this.#acceptRestored();
     // A login that was refused is tried again after half a minute.
     const refused = this.#db.topology.nodes.some(({ connectFailure }) => REFUSED.has(connectFailure ?? ''));
     const patienceMs = refused ? TRUTH_MS + LASTING_MS : TRUTH_MS;
@@ -144,13 +149,34 @@ class Run {
     await this.#prove();
   }
 
+  /** A timeline below the highest, or another cluster than the first, gets no writes until the user says so. */
+  async #acceptRestored(): Promise<void> {
+    const { systemIdentifier, timeline, surroundings } = this.#referee.truth;
+    const system = surroundings.traits.controlFile ? systemIdentifier : '';
+    const floor = this.#observer.knowledge.floors.get(system);
+    const known = this.#db.topology.systemIdentifier;
+    const isForeign = system !== '' && known !== undefined && known !== system;
+    if (this.#isBroken() || !(isForeign || (floor !== undefined && floor > timeline))) return;
+    this.#trace.note(`the user accepts timeline ${timeline}`);
+    await this.#loop.act(() => {
+      this.#observer.accepted(system, timeline);
+      this.#db.acceptEpoch({ systemIdentifier: system, timeline });
+    });
+  }
+
   async #mend(): Promise<void> {
     this.#trace.note('the world becomes whole');
     this.#faults.end();
     const end = this.#loop.now + REPLACING_MS;
     while (this.#referee.isReplacing && this.#loop.now < end && !this.#isBroken()) await this.#advance(100);
+    // What was begun a moment ago has its effect first.
+    await this.#advance(PROMOTION_MS);
     this.#referee.restoreOrder();
-    while (!this.#isWhole() && !this.#isBroken()) await this.#advance(100);
+    const whole = this.#loop.now + REPLACING_MS;
+    while (!this.#isWhole() && !this.#isBroken()) {
+      if (this.#loop.now > whole) this.#observer.violate('the script cannot make the world whole');
+      await this.#advance(100);
+    }
     this.#trace.note('the world is whole');
   }
 
@@ -171,9 +197,11 @@ class Run {
     const { truth } = this.#referee;
     const { node } = this.#world.siteOf(truth);
     const writers = this.#db.explainTarget('read-write').tiers.flat();
-    if (writers.join() !== node) return `writes go to ${writers.join() || 'nobody'} instead of ${node}`;
+    if (writers.map((name) => this.#world.at(name).node).join() !== node)
+      return `writes go to ${writers.join() || 'nobody'} instead of ${node}`;
     for (const described of this.#db.topology.nodes) {
-      const role = described.name === node ? 'primary' : 'standby';
+      if (described.aliasOf !== undefined) continue;
+      const role = this.#world.at(described.name).node === node ? 'primary' : 'standby';
       const { health, standing } = described;
       if (described.role !== role || health !== 'ok' || standing !== 'current') {
         return `${described.name} is ${described.role}, ${health}, ${standing}, but should be ${role}`;
@@ -200,6 +228,7 @@ class Run {
   async #close(): Promise<void> {
     if (this.#isBroken()) return;
     this.#workload.end();
+    this.#observer.isClosing = true;
     const dice = new Dice(this.#scenario.seed, 'closing');
     if (this.#scenario.closesEarlyAtMs !== undefined && dice.chance(0.3)) {
       await this.#loop.act(() => this.#db.terminate());

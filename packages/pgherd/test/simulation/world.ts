@@ -8,12 +8,18 @@ import type { Trace } from './trace.ts';
 
 /** System identifier of the cluster that everything begins with. */
 export const SYSTEM = '7300000000000000001';
+/** Another cluster's. */
+export const STRANGE_SYSTEM = '7300000000000000002';
+/** Second address of the first server. */
+export const ALIAS = 'a2:5432';
 
 /** A server with what is written down about it. */
 export interface Site {
   readonly server: Server;
   /** `host:port`, as the client calls it. */
   readonly node: string;
+  /** Whether the client may ever write there. */
+  readonly promotable: boolean;
   /** Faults that are in force. */
   troubles: number;
   /** When it was last in trouble. */
@@ -47,12 +53,34 @@ export class World {
       const letter = String.fromCharCode(97 + index);
       const link = new Link(loop, network, scenario.delayMs * network.between(0.5, 1.5));
       const server = new Server(letter, link, SYSTEM, surroundings);
-      return { server, node: `${letter}:5432`, troubles: 0, troubledAt: Number.NEGATIVE_INFINITY };
+      const promotable = !(scenario.lastNotPromotable && index === scenario.nodes - 1);
+      return {
+        server,
+        node: `${letter}:5432`,
+        promotable,
+        troubles: 0,
+        troubledAt: Number.NEGATIVE_INFINITY,
+      };
     });
     const [first, ...others] = this.servers;
     if (first === undefined) throw new Error('a world without servers');
     first.inRecovery = false;
     for (const other of others) other.follow(first);
+    if (scenario.stranger) others.at(-1)?.becomeStranger(STRANGE_SYSTEM);
+  }
+
+  /** Addresses by which the client knows the servers. */
+  get addresses(): string[] {
+    const nodes = this.sites.map(({ node }) => node);
+    return this.scenario.alias ? [...nodes, ALIAS] : nodes;
+  }
+
+  /** The server behind an address. */
+  at(node: string): Site {
+    const name = node === ALIAS ? 'a:5432' : node;
+    const site = this.sites.find((one) => one.node === name);
+    if (site === undefined) throw new Error(`no server has the address ${node}`);
+    return site;
   }
 
   get servers(): Server[] {
@@ -80,8 +108,8 @@ export class World {
 
   /** Whether nothing was done to the node for `ms`. */
   isUntroubled(node: string, ms: number): boolean {
-    const site = this.sites.find((one) => one.node === node);
-    return site !== undefined && site.troubles === 0 && this.loop.now - site.troubledAt > ms;
+    const site = this.at(node);
+    return site.troubles === 0 && this.loop.now - site.troubledAt > ms;
   }
 
   stall(ms: number): void {
