@@ -2,13 +2,16 @@ import { parseArgs } from 'node:util';
 import { rendered, summarize } from './report.ts';
 import { type PlannedFault, schedule } from './schedule.ts';
 import { type FaultReport, Soak } from './soak.ts';
+import { CALLS_PER_SECOND } from './workload.ts';
 
-const USAGE = 'Usage: npm run chaos -- [--minutes 1] [--seed S] [--nodes 3] [--json]';
+const USAGE = 'Usage: npm run chaos -- [--minutes 1] [--seed S] [--nodes 3] [--rate 200] [--json]';
 
 interface Arguments {
   readonly minutes: number;
   readonly seed: number;
   readonly nodes: number;
+  /** Calls a second. */
+  readonly rate: number;
   readonly json: boolean;
 }
 
@@ -18,6 +21,7 @@ function readArguments(): Arguments {
       minutes: { type: 'string', default: '1' },
       seed: { type: 'string', default: String(Date.now() % 1_000_000) },
       nodes: { type: 'string', default: '3' },
+      rate: { type: 'string', default: String(CALLS_PER_SECOND) },
       json: { type: 'boolean', default: false },
     },
   });
@@ -33,7 +37,9 @@ function readArguments(): Arguments {
       `--nodes: '${values.nodes}' is not a whole number from 3 to 9: a lost primary must leave a quorum.`,
     );
   }
-  return { minutes, seed, nodes, json: values.json };
+  const rate = Number(values.rate);
+  if (!(rate >= 1 && rate <= 2_000)) wrong(`--rate: '${values.rate}' is not a number from 1 to 2,000.`);
+  return { minutes, seed, nodes, rate, json: values.json };
 }
 
 function progressLine(number: number, { calmMs, holdMs }: PlannedFault, report: FaultReport): string {
@@ -47,16 +53,16 @@ function progressLine(number: number, { calmMs, holdMs }: PlannedFault, report: 
 
 /** Faults of the seed until the time is up or somebody presses Ctrl-C; the exit code is 1 when an invariant failed. */
 async function main(): Promise<void> {
-  const { minutes, seed, nodes, json } = readArguments();
+  const { minutes, seed, nodes, rate, json } = readArguments();
   const say = json ? console.error : console.log;
   let stopping = false;
   process.once('SIGINT', () => {
     stopping = true;
     say('Ending after this fault; once more ends at once.');
   });
-  say(`seed ${seed}, ${nodes} nodes, ${minutes} minutes`);
+  say(`seed ${seed}, ${nodes} nodes, ${rate} calls a second, ${minutes} minutes`);
   const startedAt = performance.now();
-  const soak = await Soak.start(nodes);
+  const soak = await Soak.start(nodes, rate);
   const reports: FaultReport[] = [];
   const violations: string[] = [];
   const overMinutes = () => (performance.now() - startedAt) / 60_000;
@@ -74,7 +80,7 @@ async function main(): Promise<void> {
   } finally {
     violations.push(...(await soak.close()).map((each) => `at the end: ${each}`));
   }
-  const report = { seed, minutes: overMinutes(), nodes, ...summarize(reports), violations };
+  const report = { seed, minutes: overMinutes(), nodes, rate, ...summarize(reports), violations };
   if (json) console.log(JSON.stringify(report, undefined, 2));
   else console.log(`\n${rendered(report)}`);
   process.exitCode = violations.length === 0 ? 0 : 1;

@@ -25,6 +25,8 @@ export interface ChaosReport {
   readonly seed: number;
   readonly minutes: number;
   readonly nodes: number;
+  /** Calls a second. */
+  readonly rate: number;
   readonly total: KindSummary;
   readonly kinds: readonly KindSummary[];
   readonly violations: readonly string[];
@@ -91,7 +93,7 @@ export function rendered(report: ChaosReport): string {
           '\n',
         );
   return [
-    `${report.minutes.toFixed(1)} minutes, seed ${report.seed}, ${report.nodes} nodes; times in milliseconds`,
+    `${report.minutes.toFixed(1)} minutes, seed ${report.seed}, ${report.nodes} nodes, ${report.rate} calls a second; times in milliseconds`,
     line('', COLUMNS),
     ...rows.map(([name, ...cells]) => line(name, cells)),
     verdict,

@@ -12,7 +12,7 @@ import {
 import { codeOf, createTable, nameOf, quiet, restore } from '../support.ts';
 import { Wiretap } from '../wiretap.ts';
 import type { PlannedFault } from './schedule.ts';
-import { CALL_LIMIT_MS, type Call, Workload } from './workload.ts';
+import { CALL_LIMIT_MS, CALLS_PER_SECOND, type Call, Workload } from './workload.ts';
 
 /** How one fault went. */
 export interface FaultReport {
@@ -49,10 +49,10 @@ export class Soak implements AsyncDisposable {
   #checkedCalls = 0;
   #closed: Promise<string[]> | undefined;
 
-  private constructor(cluster: TestCluster, db: Cluster, tap: Wiretap) {
+  private constructor(cluster: TestCluster, db: Cluster, tap: Wiretap, callsPerSecond: number) {
     this.cluster = cluster;
     this.db = db;
-    this.workload = new Workload(db);
+    this.workload = new Workload(db, callsPerSecond);
     this.#tap = tap;
     this.#moments = watchTimelines(db, tap, () => this.workload.nextId - 1);
     db.on('node:health-changed', ({ node, after, reason }) => {
@@ -61,7 +61,7 @@ export class Soak implements AsyncDisposable {
   }
 
   /** Starts the servers and the calls. */
-  static async start(nodes = 3): Promise<Soak> {
+  static async start(nodes = 3, callsPerSecond = CALLS_PER_SECOND): Promise<Soak> {
     const synchronous = { commit: 'on', any: 1 } as const;
     const cluster = await createTestCluster({ standbys: nodes - 1, synchronous, proxy: true });
     try {
@@ -76,7 +76,7 @@ export class Soak implements AsyncDisposable {
         waitTimeoutMs: CALL_LIMIT_MS,
       });
       await db.ready({ primaries: 1, standbys: nodes - 1 });
-      const soak = new Soak(cluster, db, tap);
+      const soak = new Soak(cluster, db, tap, callsPerSecond);
       soak.workload.start();
       await soak.workload.written(10);
       return soak;

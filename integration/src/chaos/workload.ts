@@ -18,14 +18,14 @@ export interface Call {
   error: unknown;
 }
 
-/** Each round is one read and one write; this is the time between two rounds, milliseconds: 200 calls a second. */
-const ROUND_MS = 10;
+/** Calls a second unless told otherwise. Each round is one read and one write. */
+export const CALLS_PER_SECOND = 200;
 /** Every so many rounds the write is a transaction of two rows. */
 const TRANSACTION_EVERY = 5;
 /** After a stall of our own no more than this many rounds are made up for at once. */
 const MOST_ROUNDS_AT_ONCE = 50;
 /** No call begins while so many wait for their end: a machine that cannot keep the pace must not be buried in calls. */
-const MOST_WAITING = 500;
+const MOST_WAITING = 200;
 /** How long a wait for the calls' progress goes on, milliseconds. */
 const PROGRESS_LIMIT_MS = 30_000;
 
@@ -36,14 +36,16 @@ export const CALL_LIMIT_MS = 20_000;
 export class Workload {
   readonly calls: Call[] = [];
   readonly #db: Cluster;
+  readonly #roundMs: number;
   readonly #running = new Set<Promise<void>>();
   #nextId = 1;
   #rounds = 0;
   #timer: NodeJS.Timeout | undefined;
   #dueAt = 0;
 
-  constructor(db: Cluster) {
+  constructor(db: Cluster, callsPerSecond = CALLS_PER_SECOND) {
     this.#db = db;
+    this.#roundMs = 2_000 / callsPerSecond;
   }
 
   /** The next number that a write gets. */
@@ -55,9 +57,9 @@ export class Workload {
     this.#dueAt = performance.now();
     this.#timer = setInterval(() => {
       const now = performance.now();
-      this.#dueAt = Math.max(this.#dueAt, now - MOST_ROUNDS_AT_ONCE * ROUND_MS);
-      for (; this.#dueAt <= now; this.#dueAt += ROUND_MS) this.#round();
-    }, ROUND_MS);
+      this.#dueAt = Math.max(this.#dueAt, now - MOST_ROUNDS_AT_ONCE * this.#roundMs);
+      for (; this.#dueAt <= now; this.#dueAt += this.#roundMs) this.#round();
+    }, this.#roundMs);
   }
 
   /** Begins no more calls, and waits until every one has settled. */
