@@ -14,7 +14,7 @@ import { findPrograms, type Programs } from './patroni-programs.ts';
 
 const HOST = '127.0.0.1';
 /** How long anything of Patroni may take on a busy machine, milliseconds. */
-const PATIENCE_MS = 40_000;
+const PATIENCE_MS = 100_000;
 /** Seconds after which the lock of a lost leader lapses: `loop_wait` + 2 × `retry_timeout` at least. */
 const TTL_S = 7;
 
