@@ -1,6 +1,6 @@
 import { waitUntil } from '@pgherd/testing';
 import type { Cluster } from 'pgherd';
-import { codeOf } from './support.ts';
+import { codeOf, grouped } from './support.ts';
 
 /** One write of the load, from its call to its end. */
 export interface Write {
@@ -21,6 +21,8 @@ export interface Read {
 
 /** Milliseconds between two rounds of one write and one read: 200 calls a second. */
 const ROUND_MS = 10;
+/** No call begins while so many wait for their end: a machine that cannot keep the pace must not be buried in calls. */
+const MOST_WAITING = 200;
 
 /**
  * Calls at a steady rate, whatever becomes of them: each round writes a row with the next number, and reads. It keeps the
@@ -84,9 +86,14 @@ export class Load {
     return new Set(this.writes.filter((one) => one.outcome === outcome).map((one) => one.id));
   }
 
-  /** Codes and messages of what failed, for an assertion that shows them. */
+  /** How many calls failed for another reason than an unknown outcome. */
+  get failedCalls(): number {
+    return this.#failedReads.length + this.writes.filter((one) => one.outcome === 'failed').length;
+  }
+
+  /** Codes and messages of what failed, for an assertion that shows them; what is alike is told once. */
   get failedReads(): unknown[] {
-    return this.reads.filter((one) => one.error !== undefined).map((one) => described(one.error));
+    return grouped(this.#failedReads.map((one) => described(one.error)));
   }
 
   get unknownWrites(): unknown[] {
@@ -98,10 +105,15 @@ export class Load {
   }
 
   get failedWrites(): unknown[] {
-    return this.writes.filter((one) => one.outcome === 'failed').map((one) => described(one.error));
+    return grouped(this.writes.filter((one) => one.outcome === 'failed').map((one) => described(one.error)));
+  }
+
+  get #failedReads(): Read[] {
+    return this.reads.filter((one) => one.error !== undefined);
   }
 
   #round(): void {
+    if (this.#running.size >= MOST_WAITING) return;
     this.#track(this.#write());
     if (this.#reads) this.#track(this.#read());
   }

@@ -92,3 +92,15 @@ export async function quiet(db: Cluster): Promise<void> {
   };
   await waitUntil(settled, { what: 'the pools to have nothing leased', timeoutMs: 5_000 });
 }
+
+/** Sentences that differ in nothing but their numbers are told once, with how many there are. */
+export function grouped(sentences: readonly string[]): string[] {
+  const groups = new Map<string, string[]>();
+  for (const each of sentences) {
+    const kind = each.replace(/\d+/g, '#').slice(0, 80);
+    groups.set(kind, [...(groups.get(kind) ?? []), each]);
+  }
+  return [...groups.values()].map((all) =>
+    all.length === 1 ? `${all[0]}` : `${all.length} times: ${all[0]}`,
+  );
+}

@@ -9,7 +9,7 @@ import {
   watchTimelines,
   writesBelow,
 } from '../invariants.ts';
-import { codeOf, createTable, nameOf, quiet, restore } from '../support.ts';
+import { codeOf, createTable, grouped, nameOf, quiet, restore } from '../support.ts';
 import { Wiretap } from '../wiretap.ts';
 import type { PlannedFault } from './schedule.ts';
 import { CALL_LIMIT_MS, CALLS_PER_SECOND, type Call, Workload } from './workload.ts';
@@ -224,18 +224,6 @@ export class Soak implements AsyncDisposable {
       async () => [`${await left()} sessions are left after close()`],
     );
   }
-}
-
-/** Sentences that differ in nothing but their numbers are told once, with how many there are. */
-function grouped(violations: readonly string[]): string[] {
-  const groups = new Map<string, string[]>();
-  for (const each of violations) {
-    const kind = each.replace(/\d+/g, '#').slice(0, 80);
-    groups.set(kind, [...(groups.get(kind) ?? []), each]);
-  }
-  return [...groups.values()].map((all) =>
-    all.length === 1 ? `${all[0]}` : `${all.length} times: ${all[0]}`,
-  );
 }
 
 /** The smallest and the largest of many numbers, or none. */

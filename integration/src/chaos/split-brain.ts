@@ -79,7 +79,7 @@ export async function splitBrainTrial(
     return {
       seenAfterMs: moment.at - ready.at,
       writesBefore: await writesSince(old, ready.at, load),
-      failedCalls: load.failedReads.length + load.failedWrites.length,
+      failedCalls: load.failedCalls,
       unknownOutcome: load.unknownWrites.length,
       violations,
     };
