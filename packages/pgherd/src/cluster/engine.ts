@@ -194,23 +194,24 @@ export class Engine<C> {
   async confirmRefusal(session: Session<C>, call: Call): Promise<boolean> {
     const runtime = this.#herd.runtimeOf(session);
     if (runtime === undefined) return false;
+    const { handedAt } = session;
     // Each process of the server takes up a changed configuration by itself: the monitor's may be a moment behind.
     const byDefault = session.connection.parameters.get('default_transaction_read_only') === 'on';
     for (let looks = byDefault ? LOOKS_BY_DEFAULT : 1; looks > 0; looks--) {
       if (isPast(call.deadline, this.#herd.settings.clock.now())) return false;
-      if (await this.#looksUnwritable(runtime, call)) return true;
+      if (await this.#looksUnwritable(runtime, handedAt, call)) return true;
     }
     return false;
   }
 
-  async #looksUnwritable(runtime: NodeRuntime<C>, call: Call): Promise<boolean> {
+  async #looksUnwritable(runtime: NodeRuntime<C>, handedAt: number, call: Call): Promise<boolean> {
     const { clock, probe } = this.#herd.settings;
     const limit = Math.max(1, Math.min(2 * probe.timeoutMs, call.deadline - clock.now()));
     await withLimit(clock, limit, runtime.monitor.probeNow()).catch(() => undefined);
     const description = findNode(this.#herd.topology, runtime.name);
     if (description === undefined || !isWritable(description)) return true;
-    // It is the primary again, but was not for a while since the call began.
-    return runtime.treatedAt >= call.startedAt;
+    // It is the primary again, but was not for a while since this attempt began; what was before it did not see.
+    return runtime.treatedAt > handedAt;
   }
 
   async #recover(
@@ -277,6 +278,7 @@ export class Engine<C> {
 
   #hand(session: Session<C>, call: Call): void {
     session.useFor(call.access);
+    session.handedAt = this.#herd.settings.clock.now();
     session.connection.setRef(true);
     if (call.access === 'read-write') this.#herd.noteWriter(session.node);
   }

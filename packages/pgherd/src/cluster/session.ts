@@ -20,6 +20,8 @@ export class Session<C = unknown> {
   access: Access;
   /** What it is leased for now. */
   use: Access = 'read-write';
+  /** When it was last handed to a call, milliseconds of the cluster's clock. */
+  handedAt = 0;
   /** Whether what runs on it can be run again elsewhere; what the caller holds cannot. */
   movable = false;
   /** Set when a commit was not acknowledged by a synchronous standby although the server said that it is done. */
