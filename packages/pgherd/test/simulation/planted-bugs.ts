@@ -71,8 +71,8 @@ export const PLANTED_BUGS: readonly PlantedBug[] = Object.freeze([
   {
     name: 'a refused write moves on without a probe that confirms it',
     file: 'cluster/engine.ts',
-    find: 'return description === undefined || !isWritable(description);',
-    replace: 'return true;',
+    find: 'if (description === undefined || !isWritable(description)) return true;',
+    replace: 'if (runtime !== undefined) return true;',
     seeds: 200,
   },
   {
@@ -144,6 +144,27 @@ export const PLANTED_BUGS: readonly PlantedBug[] = Object.freeze([
     find: "connection.status === 'idle' && !connection.dirty",
     replace: '!connection.dirty',
     seeds: 200,
+  },
+  {
+    name: 'a call waits for connects to a host that died',
+    file: 'pool/pool.ts',
+    find: 'for (const controller of this.#opening.keys())\n      controller.abort(new',
+    replace: 'for (const controller of [] as AbortController[])\n      controller.abort(new',
+    seeds: 400,
+  },
+  {
+    name: 'a connection that was closed as soon as it was open is kept by the monitor',
+    file: 'monitor/monitor.ts',
+    find: 'if (connection.closed) throw',
+    replace: 'if (connection.closed && false) throw',
+    seeds: 400,
+  },
+  {
+    name: 'what became of the node before the refused statement counts',
+    file: 'cluster/engine.ts',
+    find: 'return runtime.treatedAt > handedAt;',
+    replace: 'return runtime.treatedAt >= call.startedAt;',
+    seeds: 40,
   },
   {
     name: 'a stopped monitor leaves its timer behind',

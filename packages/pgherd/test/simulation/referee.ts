@@ -23,6 +23,8 @@ export class Referee {
   #restored = false;
   /** Whether it still watches. */
   active = true;
+  /** Whether it begins failovers; what was begun is ended all the same. */
+  watching = true;
 
   constructor(world: World) {
     this.#world = world;
@@ -52,7 +54,7 @@ export class Referee {
 
   #look(): void {
     const { loop } = this.#world;
-    if (!this.active) return;
+    if (!this.active || !this.watching) return;
     loop.world(LOOK_EVERY_MS, () => this.#look());
     if (this.#replacing) return;
     if (this.truth.isUp && !this.truth.isolated) {

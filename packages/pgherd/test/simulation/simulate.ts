@@ -167,6 +167,7 @@ class Run {
   async #mend(): Promise<void> {
     this.#trace.note('the world becomes whole');
     this.#faults.end();
+    this.#referee.watching = false;
     const end = this.#loop.now + REPLACING_MS;
     while (this.#referee.isReplacing && this.#loop.now < end && !this.#isBroken()) await this.#advance(100);
     // What was begun a moment ago has its effect first.
