@@ -1,4 +1,5 @@
 import type { NodeDescription, TopologyDescription } from '../model/topology.ts';
+import { isOutOfRecovery } from './identity.ts';
 import { findNode } from './topology.ts';
 import { writableNode } from './writable.ts';
 
@@ -34,8 +35,8 @@ export function changesBetween(before: TopologyDescription, after: TopologyDescr
   }
   const [lost, found] = [writableNode(before), writableNode(after)];
   if (lost?.name !== found?.name) changes.push({ kind: 'primary', before: lost, after: found });
-  const ambiguous = after.nodes.filter((node) => node.standing === 'ambiguous');
-  if (ambiguous.length > 0 && !before.nodes.some((node) => node.standing === 'ambiguous')) {
+  const ambiguous = splitFrom(after);
+  if (ambiguous.length > 0 && splitFrom(before).length === 0) {
     changes.push({ kind: 'split-brain', nodes: ambiguous });
   }
   if (after.identityConflict !== undefined && before.identityConflict === undefined) {
@@ -44,6 +45,31 @@ export function changesBetween(before: TopologyDescription, after: TopologyDescr
   const replaced = replacementBetween(before, after);
   if (replaced !== undefined) changes.push(replaced);
   return changes;
+}
+
+/**
+ * Nodes that claim what another one claims. A claim from before the other server was restarted is not told as a split
+ * brain yet: it may be a second address of that server, which has not been asked since.
+ */
+function splitFrom(topology: TopologyDescription): NodeDescription[] {
+  const claims = topology.nodes.filter(
+    (node) =>
+      isOutOfRecovery(node) &&
+      node.health !== 'offline' &&
+      node.aliasOf === undefined &&
+      (node.standing === 'current' || node.standing === 'ambiguous'),
+  );
+  return topology.nodes.filter(
+    (node) =>
+      node.standing === 'ambiguous' &&
+      claims.some((other) => other !== node && !isOverdue(node, other) && !isOverdue(other, node)),
+  );
+}
+
+/** Whether `node` was asked last before the restart of `other`. */
+function isOverdue(node: NodeDescription, other: NodeDescription): boolean {
+  if (other.generation === 0 || other.lifeSince === undefined || node.lsnAt === undefined) return false;
+  return node.lsnAt < other.lifeSince;
 }
 
 /** The node of that name in another picture. Both list their nodes in the same order unless the list has changed. */
