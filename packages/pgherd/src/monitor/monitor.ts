@@ -348,7 +348,9 @@ export class NodeMonitor {
   async #secondProof(link: Link, answer: Promise<DriverResult>): Promise<DriverResult> {
     const controller = new AbortController();
     const askedAt = this.#ports.clock.now();
-    const fresh: Promise<Proof> = this.#openLink(link.generation, controller).then(
+    // It speaks for the node's present life, which may have begun with this very silence.
+    const generation = this.#description()?.generation ?? link.generation;
+    const fresh: Promise<Proof> = this.#openLink(generation, controller).then(
       (opened) => ({ kind: 'fresh', opened }) as const,
       (error: unknown) => ({ kind: 'failed', error }) as const,
     );
