@@ -30,11 +30,18 @@ const WEIGHTS = Object.freeze({
   'promote-two': 6,
   reinitialise: 4,
   'restore-older': 3,
+  'promote-in-the-dark': 5,
 } as const);
 type Fault = keyof typeof WEIGHTS;
 
 /** Faults that only somebody careless makes. */
-const CARELESS: ReadonlySet<Fault> = new Set(['promote', 'promote-two', 'reinitialise', 'restore-older']);
+const CARELESS: ReadonlySet<Fault> = new Set([
+  'promote',
+  'promote-two',
+  'reinitialise',
+  'restore-older',
+  'promote-in-the-dark',
+]);
 
 /** The script of a seed: what goes wrong, when, and when it is right again. */
 export class Faults {
@@ -78,6 +85,8 @@ export class Faults {
   #roll(): Fault {
     for (;;) {
       const fault = this.#dice.weighted(WEIGHTS);
+      // Whoever cannot name the cluster cannot accept an older timeline of it either.
+      if (fault === 'restore-older' && !this.#world.scenario.traits.controlFile) continue;
       if (!this.#referee.isCareful || !CARELESS.has(fault)) return fault;
     }
   }
@@ -124,9 +133,11 @@ export class Faults {
           server.isolated = false;
         });
         return;
+      case 'cancel-sync-wait':
+        this.#cancelSyncWaits(server, ms);
+        return;
       case 'reset-connections':
       case 'terminate-backends':
-      case 'cancel-sync-wait':
         this.#disturbBackends(fault, server);
         return;
       case 'too-many-connections':
@@ -163,6 +174,9 @@ export class Faults {
       case 'reinitialise':
         this.#reinitialise(server);
         return;
+      case 'promote-in-the-dark':
+        this.#promoteInTheDark(server);
+        return;
       case 'restore-older':
         this.#referee.restoreOlder(server);
         return;
@@ -185,25 +199,23 @@ export class Faults {
     ms: number,
   ): void {
     const { link } = server;
-    const { delayMs } = link;
+    const { delayMs, jitterMs } = link;
     if (how === 'cut-network' || (how === 'cut-one-way' && this.#dice.chance(0.5))) link.block('to-server');
     if (how === 'cut-network' || (how === 'cut-one-way' && link.isWhole)) link.block('to-client');
-    if (how === 'slow-network') link.delayMs = this.#dice.between(20, 400);
+    if (how === 'slow-network') link.delayMs = this.#dice.between(1, 200);
+    if (how === 'slow-network') link.jitterMs = this.#dice.between(20, 200);
     if (how === 'lose-packets') link.loss = this.#dice.between(0.05, 0.4);
     this.#until(server, ms, () => {
       link.mend();
       link.delayMs = delayMs;
+      link.jitterMs = jitterMs;
       link.loss = 0;
     });
   }
 
-  #disturbBackends(
-    how: 'reset-connections' | 'terminate-backends' | 'cancel-sync-wait',
-    server: Server,
-  ): void {
+  #disturbBackends(how: 'reset-connections' | 'terminate-backends', server: Server): void {
     for (const backend of [...server.backends]) {
-      if (how === 'cancel-sync-wait') backend.cancelSyncWait();
-      else if (how === 'terminate-backends' && this.#dice.chance(0.7)) backend.terminate();
+      if (how === 'terminate-backends' && this.#dice.chance(0.7)) backend.terminate();
       else if (how === 'reset-connections' && this.#dice.chance(0.7)) backend.cutOff();
     }
     this.#until(server, 10, () => undefined);
@@ -219,6 +231,22 @@ export class Faults {
       if (this.#over || server.state !== 'down') return;
       server.becomeStranger(STRANGE_SYSTEM);
       server.start(this.#dice.between(50, 600));
+    });
+  }
+
+  /**
+   * Nothing comes from a standby any more; it is promoted, and comes back as a standby. What it said of itself meanwhile
+   * arrives after what it is now.
+   */
+  #promoteInTheDark(server: Server): void {
+    if (!server.inRecovery || !server.isUp || server === this.#referee.truth) return;
+    const { loop } = this.#world;
+    server.link.block('to-client');
+    this.#until(server, this.#dice.between(1_500, 3_500), () => server.link.mend());
+    loop.world(this.#dice.between(5, 100), () => server.promote());
+    loop.world(this.#dice.between(300, 900), () => {
+      server.crash();
+      if (!this.#over) this.#referee.rejoin(server);
     });
   }
 
@@ -242,6 +270,20 @@ export class Faults {
   #promoteTwo(): void {
     const standbys = this.#world.servers.filter((server) => server.inRecovery);
     for (const standby of standbys.slice(0, 2)) this.#promote(standby);
+  }
+
+  /** The standbys hear nothing, and somebody cancels who waits for them. */
+  #cancelSyncWaits(server: Server, ms: number): void {
+    server.isolated = true;
+    const cancel = () => {
+      if (!server.isolated) return;
+      for (const backend of [...server.backends]) backend.cancelSyncWait();
+      this.#world.loop.world(100, cancel);
+    };
+    cancel();
+    this.#until(server, ms, () => {
+      server.isolated = false;
+    });
   }
 
   #promote(server: Server): void {

@@ -33,11 +33,11 @@ export class Link {
   /** Share of packets that are sent twice because the first was lost. */
   loss = 0;
 
-  constructor(loop: Loop, dice: Dice, delayMs: number) {
+  constructor(loop: Loop, dice: Dice, delayMs: number, jitterMs: number) {
     this.#loop = loop;
     this.#dice = dice;
     this.delayMs = delayMs;
-    this.jitterMs = delayMs;
+    this.jitterMs = jitterMs;
   }
 
   get isWhole(): boolean {

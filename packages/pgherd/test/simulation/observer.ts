@@ -81,7 +81,7 @@ export class Observer implements Watcher {
   }
 
   parameter(connection: SimConnection, name: string, value: string): void {
-    if (name !== 'in_hot_standby') return;
+    if (name !== 'in_hot_standby' || this.#isOfEarlierLife(connection)) return;
     this.knowledge.roleSeen(connection.node, {
       validFrom: this.#world.loop.now,
       inRecovery: value === 'on',
@@ -219,6 +219,12 @@ export class Observer implements Watcher {
     this.#topology = topology;
     this.#looks++;
     if (this.#looks % SELDOM === 0) this.#checkPools(cluster);
+  }
+
+  /** Whether the connection is older than what the client knows the node to be now. */
+  #isOfEarlierLife(connection: SimConnection): boolean {
+    const present = this.#describe(connection.node)?.generation ?? 0;
+    return (this.#generations.get(connection) ?? 0) < present;
   }
 
   /** A node that has just answered is ok. */

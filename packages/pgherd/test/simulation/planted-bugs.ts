@@ -125,13 +125,6 @@ export const PLANTED_BUGS: readonly PlantedBug[] = Object.freeze([
     seeds: 400,
   },
   {
-    name: 'a transaction is run again although COMMIT was sent',
-    file: 'retry/decide.ts',
-    find: "if (phase === 'commit-sent' && !classification.safeToRetry(phase)) {",
-    replace: "if (phase === 'not-handed') {",
-    seeds: 400,
-  },
-  {
     name: 'the pool opens more than its limit',
     file: 'pool/pool.ts',
     find: 'this.#openUntil(Math.min(max, this.#entries.size + wanted));',

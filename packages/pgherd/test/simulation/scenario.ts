@@ -14,6 +14,8 @@ export interface Scenario {
   readonly traits: Traits;
   /** One way through the network to each node, milliseconds. */
   readonly delayMs: number;
+  /** Largest further delay of a packet, milliseconds: connections overtake each other. */
+  readonly jitterMs: number;
   /** When the last fault may begin, milliseconds. */
   readonly troubleMs: number;
   /** Faults. */
@@ -64,6 +66,7 @@ export function scenarioOf(seed: number, seconds: number): Scenario {
       checkpointDelayMs: dice.between(100, 8_000),
     },
     delayMs: dice.chance(0.2) ? dice.between(3, 15) : dice.between(0.05, 1),
+    jitterMs: dice.chance(0.25) ? dice.between(5, 60) : dice.between(0.05, 2),
     troubleMs,
     faults: mode === 'calm' ? 0 : dice.whole(1, 4),
     callEveryMs: dice.between(40, 160) * (stranger ? STRANGER_FACTOR : 1),

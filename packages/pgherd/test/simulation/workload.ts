@@ -18,6 +18,7 @@ const WEIGHTS = Object.freeze({
   lease: 6,
   'mistaken-write': 3,
   'long-read': 2,
+  'read-lease': 3,
   'next-probe': 1,
   ready: 1,
 } as const);
@@ -170,6 +171,10 @@ export class Workload {
       case 'long-read':
         await db.read.query('select pg_sleep($1)', [this.#dice.between(50, 1_500)], limits);
         return;
+      case 'read-lease':
+        return db.read.use(async (lease) => {
+          await lease.query('select pg_sleep($1)', [this.#dice.between(5, 900)]);
+        }, limits);
       case 'next-probe':
         return db.nextProbe();
       case 'ready':
@@ -222,6 +227,8 @@ export class Workload {
       if (this.#dice.chance(0.5)) await this.#think(this.#dice.between(1, 200));
       await lease.query('select 1');
       await lease.query(INSERT, [call.name]);
+      // The next caller must not find what this one has left open.
+      if (this.#dice.chance(0.3)) await lease.query('BEGIN READ ONLY');
     }, limits);
   }
 
@@ -239,7 +246,7 @@ interface Limits {
 }
 
 /** A lease is had within the limit; how long it is held is the caller's affair. */
-const LIMITLESS: ReadonlySet<CallKind> = new Set(['lease', 'next-probe']);
+const LIMITLESS: ReadonlySet<CallKind> = new Set(['lease', 'read-lease', 'next-probe']);
 
 const WRITES: ReadonlySet<CallKind> = new Set([
   'write',

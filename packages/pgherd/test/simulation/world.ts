@@ -51,7 +51,7 @@ export class World {
     const network = new Dice(scenario.seed, 'network');
     this.sites = Array.from({ length: scenario.nodes }, (_, index) => {
       const letter = String.fromCharCode(97 + index);
-      const link = new Link(loop, network, scenario.delayMs * network.between(0.5, 1.5));
+      const link = new Link(loop, network, scenario.delayMs * network.between(0.5, 1.5), scenario.jitterMs);
       const server = new Server(letter, link, SYSTEM, surroundings);
       const promotable = !(scenario.lastNotPromotable && index === scenario.nodes - 1);
       return {
