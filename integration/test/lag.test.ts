@@ -158,6 +158,17 @@ describe('limits of lag', () => {
     return [...new Set(answers.map((answer) => answer.node))].sort();
   }
 
+  /**
+   * Waits until 30 reads at once are served by these nodes alone: on a busy machine a late probe of the primary makes a
+   * standby look fresh for a moment.
+   */
+  async function readOnlyFrom(nodes: readonly TestNode[], db: Parameters<typeof readers>[0]): Promise<void> {
+    const wanted = nodes.map(nameOf).join();
+    await waitUntil(async () => (await readers(db)).join() === wanted, {
+      what: `reads from ${wanted} alone`,
+    });
+  }
+
   it('of a call keep it from standbys beyond them, and lead to the primary where none is left', async () => {
     const [delayed, other] = pair();
     await using db = await open({ waitTimeoutMs: 1_000 });
@@ -166,15 +177,13 @@ describe('limits of lag', () => {
       await waitUntil(() => (lagOf(db, delayed)?.ms ?? 0) > 2_000, { what: 'the lag to be seen' });
       const standbys = [delayed, other].map(nameOf);
       for (const name of await readers(db.with({ target: 'standby' }))) expect(standbys).toContain(name);
-      expect(await readers(db.with({ target: 'standby', maxLagMs: 1_500 }))).toEqual([nameOf(other)]);
+      await readOnlyFrom([other], db.with({ target: 'standby', maxLagMs: 1_500 }));
       const bytes = Math.floor((lagOf(db, delayed)?.bytes ?? 0) / 2);
-      expect(await readers(db.with({ target: 'standby', maxLagBytes: bytes }))).toEqual([nameOf(other)]);
+      await readOnlyFrom([other], db.with({ target: 'standby', maxLagBytes: bytes }));
 
       lagging.push(await other.lag(3_000));
       await waitUntil(() => (lagOf(db, other)?.ms ?? 0) > 2_000, { what: 'both to lag' });
-      expect(await readers(db.with({ target: 'prefer-standby', maxLagMs: 1_500 }))).toEqual([
-        nameOf(cluster.primary),
-      ]);
+      await readOnlyFrom([cluster.primary], db.with({ target: 'prefer-standby', maxLagMs: 1_500 }));
       const error = await rejection(db.with({ target: 'standby', maxLagMs: 1_500 }).query('select 1'));
       expect(error).toMatchObject({ code: 'PGHERD_NO_SUITABLE_NODE' });
       expect(String(error)).toContain('ms behind');
