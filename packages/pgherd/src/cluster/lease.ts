@@ -2,7 +2,7 @@ import { PgHerdError } from '../model/errors.ts';
 import { classifyError } from '../retry/classify.ts';
 import type { Call } from './call.ts';
 import type { Engine } from './engine.ts';
-import { withNode } from './failures.ts';
+import { unacknowledged, withNode } from './failures.ts';
 import { type Querier, querierOver } from './querier.ts';
 import type { Session } from './session.ts';
 
@@ -50,6 +50,10 @@ export function leaseOf<C>(engine: Engine<C>, session: Session<C>, call: Call): 
         options.timeoutMs === undefined ? Number.POSITIVE_INFINITY : clock.now() + options.timeoutMs;
       try {
         const result = await engine.send(session, statement, { ...call, deadline, signal: options.signal });
+        if (session.committedLocallyOnly && call.access === 'read-write') {
+          session.committedLocallyOnly = false;
+          throw unacknowledged('statement');
+        }
         return { ...result, node };
       } catch (error) {
         if (call.access === 'read-write') noteRefusal(engine, session, error);
