@@ -34,6 +34,8 @@ export class Observer implements Watcher {
   /** Since when a write could go somewhere, by the client's own account. */
   writableSince: number | undefined;
   #looks = 0;
+  /** Whether the user has accepted an epoch, which makes the client forget who is above it. */
+  #hasAccepted = false;
   /** Set when the picture is not kept up any more. */
   isClosing = false;
   #hasWritten = false;
@@ -60,6 +62,7 @@ export class Observer implements Watcher {
   accepted(systemIdentifier: string, timeline: number): void {
     this.knowledge.accepted(systemIdentifier, timeline);
     this.#system = systemIdentifier;
+    this.#hasAccepted = true;
   }
 
   dialling(connection: SimConnection): void {
@@ -283,7 +286,7 @@ export class Observer implements Watcher {
     const before = this.#before(node.name);
     if (before === undefined || before.role === 'unknown' || before.roleAt === undefined) return;
     const ageMs = this.#world.loop.now - before.roleAt;
-    if (node.role === 'unknown' && ageMs < EXPIRY_MS) {
+    if (node.role === 'unknown' && ageMs < EXPIRY_MS && !this.#hasAccepted) {
       this.violate(`the role of ${node.name} is forgotten after ${Math.round(ageMs)} ms`);
     }
     if (before.systemIdentifier !== undefined && node.systemIdentifier === undefined) {
