@@ -203,6 +203,8 @@ export class Referee {
       one.crash();
     }
     this.#world.loop.world(RESTORING_MS, () => {
+      // Another fault's end may have started it meanwhile.
+      server.crash();
       server.restoreOlder();
       this.#startUp(server);
       for (const one of this.#world.servers) {
