@@ -13,13 +13,6 @@ export interface PlantedBug {
 /** Everything that the simulation must be able to find. Fragments are short, so that they outlive most changes. */
 export const PLANTED_BUGS: readonly PlantedBug[] = Object.freeze([
   {
-    name: 'evidence of an earlier life is believed',
-    file: 'topology/node.ts',
-    find: 'if (observation.generation < node.generation) return node;',
-    replace: '',
-    seeds: 400,
-  },
-  {
     name: 'there is no floor',
     file: 'topology/arbitrate.ts',
     find: 'node.timeline < floor) {',
@@ -52,7 +45,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = Object.freeze([
     file: 'topology/node.ts',
     find: 'if (isOvertaken || (isOlder && contradicts)) {',
     replace: 'if (isOvertaken && isOlder && contradicts && false) {',
-    seeds: 400,
+    seeds: 700,
   },
   {
     name: 'a promotion is believed without its timeline',
@@ -139,18 +132,11 @@ export const PLANTED_BUGS: readonly PlantedBug[] = Object.freeze([
     seeds: 200,
   },
   {
-    name: 'a call waits for connects to a host that died',
-    file: 'pool/pool.ts',
-    find: 'for (const controller of this.#opening.keys())\n      controller.abort(new',
-    replace: 'for (const controller of [] as AbortController[])\n      controller.abort(new',
-    seeds: 400,
-  },
-  {
     name: 'a connection that was closed as soon as it was open is kept by the monitor',
     file: 'monitor/monitor.ts',
     find: 'if (connection.closed) throw',
     replace: 'if (connection.closed && false) throw',
-    seeds: 400,
+    seeds: 1000,
   },
   {
     name: 'what became of the node before the refused statement counts',
