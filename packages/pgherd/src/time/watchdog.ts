@@ -4,9 +4,9 @@ import type { Clock, ScheduleOptions, Timer } from './port.ts';
 export const STALL_MS = 50;
 
 /**
- * Calls `onExpired` with the time waited, `ms` milliseconds from now, unless cancelled. When our own event loop was
- * stalled the answer may lie unread in the socket: the timer is then armed once more, for {@link STALL_MS}, so that
- * input is read before anybody is blamed.
+ * Calls `onExpired` with the time waited, `ms` milliseconds from now, unless cancelled. The answer may lie unread in the
+ * socket: the timer is armed once more, so that input is read before anybody is blamed. For one turn of the event loop
+ * where it was in time, for {@link STALL_MS} where our own event loop was stalled.
  */
 export function watchdog(
   clock: Clock,
@@ -19,9 +19,9 @@ export function watchdog(
   let timer: Timer;
   const fire = () => {
     const waitedMs = clock.now() - startedAt;
-    if (!rearmed && waitedMs - ms > STALL_MS) {
+    if (!rearmed) {
       rearmed = true;
-      timer = clock.schedule(STALL_MS, fire, options);
+      timer = clock.schedule(waitedMs - ms > STALL_MS ? STALL_MS : 0, fire, options);
       return;
     }
     onExpired(waitedMs);

@@ -11,10 +11,14 @@ export interface LagSettings {
   /** Age at which a position that nobody confirmed says nothing any more, milliseconds. */
   readonly expireAfterMs: number;
   readonly lag: LagLimits;
+  /** Shortest time between two probes of a node, milliseconds. */
+  readonly probe: { readonly intervalMs: number };
 }
 
 /** Positions that are remembered; at one probe a second and with writes all the time, as many seconds. */
 const MAX_POSITIONS = 64;
+/** Longest time between two probes of a healthy node: twice the interval where traffic proves it alive, and a quarter by the dice. */
+const LONGEST_INTERVAL_FACTOR = 2.5;
 /** A standby that was beyond a limit is within it again below this share, so that it does not flap. */
 const RETURN_SHARE = 0.75;
 
@@ -33,7 +37,7 @@ export function withLag(
 ): Measured {
   const positions = withPosition(known, primary);
   const measured = nodes.map((node) => {
-    const lag = lagOf(node, positions, settings.expireAfterMs);
+    const lag = lagOf(node, positions, settings);
     const lagging = node.role === 'standby' && isLagging(lag, settings.lag, node.lagging);
     const same = node.lag.bytes === lag.bytes && node.lag.ms === lag.ms && node.lagging === lagging;
     return same ? node : Object.freeze({ ...node, lag, lagging });
@@ -70,9 +74,14 @@ export function withPosition(
  * How far `standby` is behind. Bytes against the primary's newest position, also a lost primary's until that expires:
  * unlike "received minus replayed" this grows when the WAL receiver is dead. Milliseconds by two measures of which the
  * smaller holds: the age of the last replayed transaction, which by itself grows on an idle primary; and the time since
- * the primary was last seen at a position that the standby has replayed, which needs no server's clock.
+ * the primary was last seen at a position that the standby has replayed, which needs no server's clock. A position that is
+ * older than probes are apart says only what the standby had then: bytes are unknown, and the milliseconds count from there.
  */
-export function lagOf(standby: NodeDescription, positions: readonly Position[], expireAfterMs: number): Lag {
+export function lagOf(
+  standby: NodeDescription,
+  positions: readonly Position[],
+  { expireAfterMs, probe }: Omit<LagSettings, 'lag'>,
+): Lag {
   const newest = positions.at(-1);
   const { lsn, lsnAt } = standby;
   if (standby.role !== 'standby' || lsn === undefined || lsnAt === undefined || newest === undefined) {
@@ -80,7 +89,12 @@ export function lagOf(standby: NodeDescription, positions: readonly Position[], 
   }
   if (Math.abs(lsnAt - newest.at) > expireAfterMs) return UNKNOWN_LAG;
   const behind = newest.lsn - lsn;
-  if (behind <= 0n) return NO_LAG;
+  if (behind <= 0n) {
+    const ageMs = lsnAt - newest.at;
+    return ageMs <= probe.intervalMs * LONGEST_INTERVAL_FACTOR
+      ? NO_LAG
+      : Object.freeze({ bytes: undefined, ms: ageMs });
+  }
   const replayed = positions.findLast((position) => position.lsn <= lsn);
   const seenMs = replayed === undefined ? undefined : Math.max(0, Math.max(lsnAt, newest.at) - replayed.at);
   return Object.freeze({ bytes: Number(behind), ms: smaller(standby.replayAgeMs, seenMs) });

@@ -124,6 +124,7 @@ export const SETTINGS: TopologySettings = Object.freeze({
   onClusterReplaced: 'refuse',
   identityGraceMs: 30_000,
   lag: Object.freeze({ maxMs: undefined, maxBytes: undefined }),
+  probe: Object.freeze({ intervalMs: 1_000 }),
 });
 
 /** Nodes of these letters, watched since 0. */

@@ -74,6 +74,19 @@ describe('a watchdog', () => {
     expect(clock.pending).toBe(0);
   });
 
+  it('lets what has come in be read first, also when it is in time', async () => {
+    const clock = virtualClock();
+    const waits: number[] = [];
+    let read = false;
+    const dog = watchdog(clock, 1_000, (waitedMs) => waits.push(waitedMs));
+    clock.schedule(1_000, () => {
+      read = true;
+      dog.cancel();
+    });
+    await clock.advance(1_000);
+    expect([read, waits]).toEqual([true, []]);
+  });
+
   it('gives no second moment', async () => {
     const clock = virtualClock();
     const waits: number[] = [];

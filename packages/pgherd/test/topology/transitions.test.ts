@@ -686,8 +686,12 @@ const STORIES: readonly Story[] = [
         nodes: { b: { lag: { bytes: 0, ms: 0 } } },
       },
       {
-        see: [answer('b', standbyFacts(), { at: 10_011 })],
+        see: [answer('b', standbyFacts(), { at: 2_511 })],
         nodes: { b: { lag: { bytes: 0, ms: 0 } } },
+      },
+      {
+        see: [answer('b', standbyFacts(), { at: 10_011 })],
+        nodes: { b: { lag: { bytes: undefined, ms: 10_000 } } },
       },
       {
         see: [answer('b', standbyFacts(), { at: 10_012 })],

@@ -134,6 +134,7 @@ export const DEFAULTS: TopologySettings = Object.freeze({
   onClusterReplaced: 'refuse',
   identityGraceMs: 30_000,
   lag: Object.freeze({ maxMs: undefined, maxBytes: undefined }),
+  probe: Object.freeze({ intervalMs: 1_000 }),
 });
 
 /** The systems that cases speak of, by the names they have there. */

@@ -142,6 +142,7 @@ function readSettings(
         ['refuse', 'adopt'] as const,
         settings.onClusterReplaced,
       ),
+      probe: settings.probe,
       lag: keys.lag.isGiven() ? readLagLimits(keys.lag) : settings.lag,
     };
   }
