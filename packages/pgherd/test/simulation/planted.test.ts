@@ -3,6 +3,8 @@ import { PLANTED_BUGS } from './planted-bugs.ts';
 import { simulateCopy, withBug } from './planted-copy.ts';
 
 const LIMIT_MS = 240_000;
+/** All of them take minutes; outside of CI the first of the list show that bugs are found at all. */
+const SOUGHT = process.env['CI'] === undefined ? PLANTED_BUGS.slice(0, 3) : PLANTED_BUGS;
 /** Seeds that a copy without any bug must pass. */
 const SOUND_SEEDS = 40;
 
@@ -16,7 +18,7 @@ describe('the simulation finds bugs', () => {
     expect(withBug(bug)).not.toContain(bug.find);
   });
 
-  it.each(PLANTED_BUGS)('$name', { timeout: LIMIT_MS }, async (bug) => {
+  it.each(SOUGHT)('$name', { timeout: LIMIT_MS }, async (bug) => {
     const { failingSeed } = await simulateCopy(bug, bug.seeds);
     expect(failingSeed, `no seed up to ${bug.seeds} finds it`).toBeDefined();
   });
