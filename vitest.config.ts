@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 
 /** Sources are tested as they are: the `@pgherd/source` export condition points at `src`, so no build comes first. */
@@ -7,6 +8,8 @@ export default defineConfig({
   ssr: { resolve: { conditions: ['@pgherd/source', 'node', 'module'] } },
   resolve: source,
   test: {
+    // As many as there are cores, and two at least: most of what the tests wait for are servers, not the processor.
+    maxWorkers: Math.max(2, availableParallelism()),
     globalSetup: ['./tools/vitest/leftovers.ts'],
     projects: [
       {

@@ -11,6 +11,15 @@ const HALF_LIFE_MS = 1_000;
 /** Weight of the newest duration in the smoothed one. */
 const EWMA_WEIGHT = 0.2;
 
+/** One half to the power of each whole number. */
+const HALVES: readonly number[] = Array.from({ length: 64 }, (_, power) => 0.5 ** power);
+
+/** What is left after so many half-lives: straight lines between whole ones, since every choice of a node asks for it. */
+function remaining(halfLives: number): number {
+  const whole = Math.floor(halfLives);
+  return (HALVES[whole] ?? 0) * (1 - (halfLives - whole) / 2);
+}
+
 interface Flight {
   readonly startedAt: number;
   lookAt: number;
@@ -49,8 +58,7 @@ export class InFlight {
   get ewmaMs(): number | undefined {
     if (this.#ewmaMs === undefined) return undefined;
     const ageMs = this.#clock.now() - (this.#measuredAt ?? 0);
-    // Not a power: every choice of a node asks, and this takes a few nanoseconds.
-    return this.#ewmaMs / (1 + ageMs / HALF_LIFE_MS);
+    return this.#ewmaMs * remaining(ageMs / HALF_LIFE_MS);
   }
 
   start(): Landed {

@@ -29,8 +29,8 @@ export const PLANTED_BUGS: readonly PlantedBug[] = Object.freeze([
   {
     name: 'late timers are evidence',
     file: 'time/watchdog.ts',
-    find: 'if (!rearmed && waitedMs',
-    replace: 'if (rearmed && waitedMs',
+    find: 'if (!rearmed) {',
+    replace: 'if (rearmed) {',
     seeds: 200,
   },
   {
