@@ -34,9 +34,7 @@ export class Chronicle {
     cluster.on('node:health-changed', ({ node, before, after, reason }) => {
       trace.note(`client: health of ${node}: ${before} -> ${after} (${reason})`);
       this.#step(node, 'health', before, after);
-      // A timer that is due in the last moments of a stall is not late enough to be known for late: a known gap.
-      const justWoke = after === 'suspect' && world.stalls.some(({ until }) => world.loop.now - until < 1);
-      if (after !== 'ok' && !justWoke && this.#world.isUntroubled(node, AFTERMATH_MS)) {
+      if (after !== 'ok' && this.#world.isUntroubled(node, AFTERMATH_MS)) {
         this.#violate(`${node} is said to be ${after}, but nothing happened to it`);
       }
     });
