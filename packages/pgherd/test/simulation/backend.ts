@@ -8,8 +8,8 @@ import {
   type Startup,
 } from './messages.ts';
 import type { Wire } from './network.ts';
-import type { Server } from './server.ts';
 import { asksControlFile, type Parsed, parse, probeRow } from './sql.ts';
+import type { ServerView } from './surroundings.ts';
 
 /** A statement on its way. */
 export interface SentStatement {
@@ -29,7 +29,7 @@ const SYNC_ROUTINE = 'SyncRepWaitForLSN';
 
 /** One session on a server: it takes one statement after the other, and dies with its server's life. */
 export class Backend {
-  readonly server: Server;
+  readonly server: ServerView;
   readonly wire: Wire;
   readonly startup: Startup;
   /** Hears what the session says, at the client. */
@@ -48,7 +48,7 @@ export class Backend {
   /** Set while it waits for a synchronous standby. */
   #syncWait: { readonly stop: () => void; readonly giveUp: () => void } | undefined;
 
-  constructor(server: Server, wire: Wire, startup: Startup) {
+  constructor(server: ServerView, wire: Wire, startup: Startup) {
     this.server = server;
     this.wire = wire;
     this.startup = startup;

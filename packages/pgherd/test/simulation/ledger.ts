@@ -1,5 +1,11 @@
-import type { Server } from './server.ts';
 import type { Trace } from './trace.ts';
+
+/** Who executes writes. */
+export interface Executor {
+  readonly name: string;
+  readonly systemIdentifier: string;
+  readonly timeline: number;
+}
 
 /** One time that a write was handed to a connection. */
 export interface Sending {
@@ -43,12 +49,12 @@ export class Ledger {
     return entry;
   }
 
-  sent(id: string, server: Server): void {
+  sent(id: string, server: Executor): void {
     const { name, timeline } = server;
     this.entries.get(id)?.sent.push({ at: this.#now(), server: name, timeline });
   }
 
-  executed(ids: readonly string[], server: Server): void {
+  executed(ids: readonly string[], server: Executor): void {
     const { name, timeline, systemIdentifier } = server;
     for (const id of ids) {
       this.#trace.note(`${name} executes write ${id} on timeline ${timeline}`);

@@ -1,5 +1,5 @@
 import { Dice } from './dice.ts';
-import type { Traits } from './server.ts';
+import type { Traits } from './surroundings.ts';
 
 /** How the cluster is run: by a manager that fences, by one that does not, or with nothing going wrong at all. */
 export const MODES = Object.freeze(['calm', 'careful-sync', 'careful-async', 'careless'] as const);

@@ -1,37 +1,9 @@
 import type { Epoch } from '../../src/model/topology.ts';
 import { Backend } from './backend.ts';
-import type { Dice } from './dice.ts';
-import type { Ledger } from './ledger.ts';
-import type { Loop } from './loop.ts';
 import { SimServerError, type Startup } from './messages.ts';
 import type { Link, Wire } from './network.ts';
-import type { Trace } from './trace.ts';
+import type { ServerState, Surroundings } from './surroundings.ts';
 import { Wal } from './wal.ts';
-
-/** `lost`: the host is gone with its network, so that nobody even refuses. */
-export type ServerState = 'up' | 'starting' | 'stopping' | 'down' | 'lost';
-
-/** What a server can do. */
-export interface Traits {
-  /** From version 14 on the role comes with ParameterStatus. */
-  readonly reportsRole: boolean;
-  readonly plpgsql: boolean;
-  /** Whether our role may ask for the control file: without it nobody tells the system identifier. */
-  readonly controlFile: boolean;
-  /** Time after a promotion for which the control file of a standby shows the old timeline, milliseconds. */
-  readonly checkpointDelayMs: number;
-}
-
-/** What all servers of one simulation share. */
-export interface Surroundings {
-  readonly loop: Loop;
-  readonly dice: Dice;
-  readonly trace: Trace;
-  readonly ledger: Ledger;
-  readonly traits: Traits;
-  /** Whether a commit waits until one standby has it. */
-  readonly synchronous: boolean;
-}
 
 interface SyncWaiter {
   readonly length: number;

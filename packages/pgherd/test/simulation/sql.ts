@@ -1,6 +1,6 @@
 import { formatLsn } from '../../src/model/lsn.ts';
 import type { Row } from '../../src/model/statement.ts';
-import type { Server } from './server.ts';
+import type { ServerView } from './surroundings.ts';
 
 /** What of a text a server must know to answer it. */
 export type Parsed =
@@ -76,14 +76,14 @@ export function asksControlFile(text: string): boolean {
 }
 
 /** The row of a probe: whatever columns it asks for, by their names; what no server knows is null. */
-export function probeRow(text: string, server: Server, readOnly: boolean): Row {
+export function probeRow(text: string, server: ServerView, readOnly: boolean): Row {
   const row: Row = {};
   const facts = probeFacts(server, readOnly);
   for (const [, name = ''] of text.matchAll(/ as ([a-z_]+)(?=,|$)/gi)) row[name] = facts[name] ?? null;
   return row;
 }
 
-function probeFacts(server: Server, readOnly: boolean): Readonly<Record<string, string | null>> {
+function probeFacts(server: ServerView, readOnly: boolean): Readonly<Record<string, string | null>> {
   const { wal, inRecovery } = server;
   const shown = inRecovery ? server.replayed : wal.length;
   const last = wal.at(shown - 1);

@@ -3,7 +3,8 @@ import { Ledger } from './ledger.ts';
 import type { Loop } from './loop.ts';
 import { Link } from './network.ts';
 import type { Scenario } from './scenario.ts';
-import { Server, type Surroundings } from './server.ts';
+import { Server } from './server.ts';
+import type { Surroundings } from './surroundings.ts';
 import type { Trace } from './trace.ts';
 
 /** System identifier of the cluster that everything begins with. */
