@@ -66,6 +66,7 @@ export {
 export { REDACTED, Secret } from './model/secret.ts';
 export type { Field, QueryResult, Row, RowMode, Statement } from './model/statement.ts';
 export type {
+  AcceptedEpoch,
   Epoch,
   Lag,
   NodeAddress,

@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { PgHerdError } from '../model/errors.ts';
-import type { Epoch, NodeDescription, TopologyDescription } from '../model/topology.ts';
+import type { AcceptedEpoch, NodeDescription, TopologyDescription } from '../model/topology.ts';
 import type { ListenOptions, Off } from '../observe/emitter.ts';
 import type { ClusterEventName, ClusterEvents } from '../observe/events.ts';
 import type { Rejection, Selection } from '../routing/select.ts';
@@ -82,9 +82,11 @@ export interface Cluster<C = unknown> extends ClusterQuerier<C>, AsyncDisposable
   /**
    * Goes on with an epoch although a higher timeline was seen, as after a restore from a backup: its system identifier is
    * the cluster's, its timeline the lowest that is written to. What was seen of higher timelines of nodes that are away is forgotten.
-   * @throws PgHerdError `PGHERD_INVALID_ARGUMENT` for what is no epoch, and while a node above it is reachable; `PGHERD_CLOSED`.
+   * The system identifier is left out where no node tells one, and only there.
+   * @throws PgHerdError `PGHERD_INVALID_ARGUMENT` for what is no epoch, for one without system identifier where one is
+   * known, and while a node above it is reachable; `PGHERD_CLOSED`.
    */
-  acceptEpoch(epoch: Epoch): void;
+  acceptEpoch(epoch: AcceptedEpoch): void;
   /** Inside `transaction(fn)` the transaction of this asynchronous context, else the cluster itself. */
   current(): Querier;
   /** Refuses new work, waits for what runs, then closes everything. Final. */
@@ -215,8 +217,8 @@ class HerdCluster<C> implements Cluster<C> {
     return this.#herd.events.on(name, fn, options);
   }
 
-  acceptEpoch(epoch: Epoch): void {
-    this.#herd.acceptEpoch(checkedEpoch(epoch));
+  acceptEpoch(epoch: AcceptedEpoch): void {
+    this.#herd.acceptEpoch(epoch);
   }
 
   current(): Querier {
@@ -339,15 +341,6 @@ function withReadTarget(options: TransactionOptions, defaults: CallOptions): Tra
   return options.readOnly === true && (options.target ?? defaults.target) === undefined
     ? { ...options, target: 'prefer-standby' }
     : options;
-}
-
-function checkedEpoch(epoch: Epoch): Epoch {
-  const { systemIdentifier, timeline } = epoch;
-  if (/^[0-9]{1,20}$/.test(systemIdentifier) && Number.isInteger(timeline) && timeline > 0) return epoch;
-  throw new PgHerdError(
-    'PGHERD_INVALID_ARGUMENT',
-    `The epoch is { systemIdentifier: ${JSON.stringify(systemIdentifier)}, timeline: ${String(timeline)} }, but must have a decimal system identifier as text and a timeline above 0.`,
-  );
 }
 
 function checked(options: TransactionOptions): TransactionOptions {

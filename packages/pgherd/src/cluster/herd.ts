@@ -1,6 +1,6 @@
 import { PgHerdError } from '../model/errors.ts';
 import type { Observation } from '../model/observation.ts';
-import type { Epoch, NodeDescription, TopologyDescription } from '../model/topology.ts';
+import type { AcceptedEpoch, NodeDescription, TopologyDescription } from '../model/topology.ts';
 import type { MonitorPorts } from '../monitor/monitor.ts';
 import { Emitter } from '../observe/emitter.ts';
 import type { ClusterEvents } from '../observe/events.ts';
@@ -14,7 +14,6 @@ import { startDelayMs } from '../topology/probe-plan.ts';
 import {
   findNode,
   initialTopology,
-  nodeAbove,
   observe,
   startedTopology,
   withAcceptedEpoch,
@@ -23,6 +22,7 @@ import {
 } from '../topology/topology.ts';
 import { treatConnections } from '../topology/treatment.ts';
 import { likelyWriters, writableNode } from '../topology/writable.ts';
+import { assertAcceptable } from './accepted-epoch.ts';
 import { announce } from './announce.ts';
 import { DiscoveryLoop } from './discovery-loop.ts';
 import { closedError } from './failures.ts';
@@ -121,26 +121,12 @@ export class Herd<C> {
 
   /**
    * Goes on with an epoch although a higher one was seen.
-   * @throws PgHerdError `PGHERD_INVALID_ARGUMENT` while a node above it can be reached.
+   * @throws PgHerdError `PGHERD_INVALID_ARGUMENT` for what is no epoch, and while a node above it can be reached.
    */
-  acceptEpoch(epoch: Epoch): void {
+  acceptEpoch(epoch: AcceptedEpoch): void {
     if (this.isClosed) throw closedError();
     const before = this.#topology;
-    const pinned = this.settings.systemIdentifier;
-    if (pinned !== undefined && pinned !== epoch.systemIdentifier) {
-      throw new PgHerdError(
-        'PGHERD_INVALID_ARGUMENT',
-        `system ${epoch.systemIdentifier} cannot be accepted while the option systemIdentifier says ${pinned}: change the option.`,
-      );
-    }
-    const above = nodeAbove(before, epoch);
-    if (above !== undefined) {
-      throw new PgHerdError(
-        'PGHERD_INVALID_ARGUMENT',
-        `timeline ${epoch.timeline} cannot be accepted while ${above.name} is out of recovery on timeline ${above.timeline}: stop that server first.`,
-        { details: { node: above.name, timeline: above.timeline } },
-      );
-    }
+    assertAcceptable(epoch, before, this.settings.systemIdentifier);
     this.#replace(before, withAcceptedEpoch(before, epoch, this.settings, this.settings.clock.now()));
     this.#hintAll();
   }

@@ -54,13 +54,14 @@ function remedyFor(topology: TopologyDescription): string | undefined {
     return 'Stop one of the two, or let a discovery name the leader.';
   }
   const stale = nodes.find((node) => node.standing === 'stale' && node.promotable && node.health === 'ok');
-  const system = stale?.systemIdentifier ?? topology.systemIdentifier;
-  if (stale === undefined || system === undefined) return undefined;
+  if (stale === undefined) return undefined;
+  const system = stale.systemIdentifier ?? topology.systemIdentifier;
   return `If the higher timeline is given up for good: ${acceptText(system, stale.timeline)}.`;
 }
 
-function acceptText(systemIdentifier: string, timeline: number | undefined): string {
-  return `db.acceptEpoch({ systemIdentifier: '${systemIdentifier}', timeline: ${timeline ?? 1} })`;
+function acceptText(systemIdentifier: string | undefined, timeline: number | undefined): string {
+  const system = systemIdentifier === undefined ? '' : `systemIdentifier: '${systemIdentifier}', `;
+  return `db.acceptEpoch({ ${system}timeline: ${timeline ?? 1} })`;
 }
 
 function newest(nodes: readonly NodeDescription[]): number | undefined {

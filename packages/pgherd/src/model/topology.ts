@@ -45,6 +45,14 @@ export interface Epoch {
   readonly timeline: number;
 }
 
+/** An epoch that the user declares to be the one to go on with. */
+export interface AcceptedEpoch {
+  /** `system_identifier` of the cluster, decimal. Left out where no node tells it: they may not read the control file. */
+  readonly systemIdentifier?: string | undefined;
+  /** Timeline, 1 for a cluster that never saw a promotion. */
+  readonly timeline: number;
+}
+
 /** How far a standby is behind. A fact that nobody measured is `undefined`, never zero. */
 export interface Lag {
   /** Bytes of write-ahead log between the primary's position and what the standby has replayed. */
@@ -124,7 +132,7 @@ export interface TopologyDescription {
   readonly incumbent: string | undefined;
   /** Set while several systems claim to be this cluster's primary; writes are refused. */
   readonly identityConflict: readonly string[] | undefined;
-  /** The epoch that the user declared to be the one to go on with; it fixes the system identifier. */
+  /** The epoch that the user declared to be the one to go on with; it fixes the system identifier. Of one without, only the floor stays. */
   readonly accepted: Epoch | undefined;
   /** The primary that discovery names. It settles equal claims and nothing else: the node itself must confirm. */
   readonly leaderHint: string | undefined;

@@ -1,6 +1,6 @@
 import type { Observation } from '../model/observation.ts';
 import type {
-  Epoch,
+  AcceptedEpoch,
   NodeAddress,
   NodeDescription,
   NodeLabels,
@@ -133,11 +133,12 @@ function sameTags(one: NodeLabels['tags'], other: NodeLabels['tags']): boolean {
 
 /**
  * The topology after the user declared `epoch` to be the one to go on with, as after a restore: its system identifier is
- * the cluster's, and its timeline the floor. What was remembered of higher timelines of nodes that are away is dropped.
+ * the cluster's, and its timeline the floor. Without one, which suits where no node tells any, the floor is lowered of
+ * those whose cluster nobody could tell. What was remembered of higher timelines of nodes that are away is dropped.
  */
 export function withAcceptedEpoch(
   topology: TopologyDescription,
-  epoch: Epoch,
+  epoch: AcceptedEpoch,
   settings: TopologySettings,
   now: number,
 ): TopologyDescription {
@@ -147,9 +148,9 @@ export function withAcceptedEpoch(
     const above = ours && node.timeline !== undefined && node.timeline > timeline;
     return above ? Object.freeze({ ...node, role: 'unknown' as const, timeline: undefined }) : node;
   });
-  const floors = { ...topology.floors, [systemIdentifier]: timeline };
+  const floors = { ...topology.floors, [systemIdentifier ?? NO_SYSTEM]: timeline };
   if ((floors[NO_SYSTEM] ?? 0) > timeline) floors[NO_SYSTEM] = timeline;
-  const accepted = Object.freeze({ systemIdentifier, timeline });
+  const accepted = systemIdentifier === undefined ? undefined : Object.freeze({ systemIdentifier, timeline });
   const version = topology.version + 1;
   const replacement = undefined;
   return arbitrate(
@@ -160,7 +161,7 @@ export function withAcceptedEpoch(
 }
 
 /** A reachable node out of recovery above `epoch`: it would fence the epoch again at once, so it has to be stopped first. */
-export function nodeAbove(topology: TopologyDescription, epoch: Epoch): NodeDescription | undefined {
+export function nodeAbove(topology: TopologyDescription, epoch: AcceptedEpoch): NodeDescription | undefined {
   return topology.nodes.find(
     (node) =>
       node.health === 'ok' &&

@@ -126,6 +126,15 @@ class Run {
     await this.#loop.run(this.#loop.now + ms, () => this.#isBroken() || until());
   }
 
+  /** As `#advance`, but while our own event loop stands still nothing can be expected of it. */
+  async #advanceAwake(ms: number, until: () => boolean): Promise<void> {
+    let end = this.#loop.now + ms;
+    while (this.#loop.now < end && !until() && !this.#isBroken()) {
+      await this.#advance(end - this.#loop.now, until);
+      for (const stall of this.#world.stalls) end = Math.max(end, stall.until + ms);
+    }
+  }
+
   /** The world becomes whole; soon the client knows the truth, and its calls end. */
   async #heal(): Promise<void> {
     await this.#mend();
@@ -160,7 +169,7 @@ class Run {
     this.#trace.note(`the user accepts timeline ${timeline}`);
     await this.#loop.act(() => {
       this.#observer.accepted(system, timeline);
-      this.#db.acceptEpoch({ systemIdentifier: system, timeline });
+      this.#db.acceptEpoch({ systemIdentifier: system === '' ? undefined : system, timeline });
     });
   }
 
@@ -241,8 +250,8 @@ class Run {
         });
       });
     }
-    await this.#advance(6_000, () => this.#closed);
-    await this.#advance(GOODBYE_MS, () => this.#isClear());
+    await this.#advanceAwake(6_000, () => this.#closed);
+    await this.#advanceAwake(GOODBYE_MS, () => this.#isClear());
     if (this.#isBroken() || this.#isClear()) return;
     const { clientTimers } = this.#loop;
     this.#observer.violate(

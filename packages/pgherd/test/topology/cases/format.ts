@@ -1,6 +1,6 @@
 import type { Target } from '../../../src/model/names.ts';
 import type { Observation } from '../../../src/model/observation.ts';
-import type { Epoch, NodeLabels } from '../../../src/model/topology.ts';
+import type { AcceptedEpoch, NodeLabels } from '../../../src/model/topology.ts';
 import type { TopologySettings } from '../../../src/topology/topology.ts';
 
 /** One line of `see`: something that happens to the picture. */
@@ -15,7 +15,7 @@ export type Step =
   /** A write was handed to the node. */
   | { readonly kind: 'wrote'; readonly line: string; readonly at: number; readonly node: string }
   /** The user declared an epoch to be the one to go on with. */
-  | { readonly kind: 'accepts'; readonly line: string; readonly at: number; readonly epoch: Epoch }
+  | { readonly kind: 'accepts'; readonly line: string; readonly at: number; readonly epoch: AcceptedEpoch }
   /** Discovery told which nodes there are. */
   | {
       readonly kind: 'lists';

@@ -120,9 +120,7 @@ function parseClusterStep(
     const values = new Values(word, rest, ['sys', 'tl']);
     const systemIdentifier = systemOf(values);
     const timeline = values.number('tl');
-    if (systemIdentifier === undefined || timeline === undefined) {
-      throw new Error('an epoch needs both, sys and tl');
-    }
+    if (!values.has('sys') || timeline === undefined) throw new Error('an epoch needs both, sys and tl');
     return { kind: 'accepts', line, at, epoch: { systemIdentifier, timeline } };
   }
   if (word !== 'lists') {
