@@ -199,18 +199,12 @@ export class Faults {
     ms: number,
   ): void {
     const { link } = server;
-    const { delayMs, jitterMs } = link;
     if (how === 'cut-network' || (how === 'cut-one-way' && this.#dice.chance(0.5))) link.block('to-server');
     if (how === 'cut-network' || (how === 'cut-one-way' && link.isWhole)) link.block('to-client');
     if (how === 'slow-network') link.delayMs = this.#dice.between(1, 200);
     if (how === 'slow-network') link.jitterMs = this.#dice.between(20, 200);
     if (how === 'lose-packets') link.loss = this.#dice.between(0.05, 0.4);
-    this.#until(server, ms, () => {
-      link.mend();
-      link.delayMs = delayMs;
-      link.jitterMs = jitterMs;
-      link.loss = 0;
-    });
+    this.#until(server, ms, () => link.mend());
   }
 
   #disturbBackends(how: 'reset-connections' | 'terminate-backends', server: Server): void {
@@ -243,10 +237,13 @@ export class Faults {
     const { loop } = this.#world;
     server.link.block('to-client');
     this.#until(server, this.#dice.between(1_500, 3_500), () => server.link.mend());
-    loop.world(this.#dice.between(5, 100), () => server.promote());
+    loop.world(this.#dice.between(5, 100), () => {
+      if (!this.#over) server.promote();
+    });
     loop.world(this.#dice.between(300, 900), () => {
+      if (this.#over) return;
       server.crash();
-      if (!this.#over) this.#referee.rejoin(server);
+      this.#referee.rejoin(server);
     });
   }
 

@@ -28,6 +28,7 @@ export class Link {
   readonly #holding = new Set<Lane>();
   readonly #blocked: Record<Direction, boolean> = { 'to-server': false, 'to-client': false };
   #wires = 0;
+  readonly #usual: { readonly delayMs: number; readonly jitterMs: number };
   delayMs: number;
   jitterMs: number;
   /** Share of packets that are sent twice because the first was lost. */
@@ -36,6 +37,7 @@ export class Link {
   constructor(loop: Loop, dice: Dice, delayMs: number, jitterMs: number) {
     this.#loop = loop;
     this.#dice = dice;
+    this.#usual = { delayMs, jitterMs };
     this.delayMs = delayMs;
     this.jitterMs = jitterMs;
   }
@@ -55,8 +57,14 @@ export class Link {
     this.#blocked[direction] = true;
   }
 
-  /** The line is whole again: what was held is sent once more, each connection in its own time. */
+  /**
+   * The line is as it was made, whatever was done to it and in whichever order: what was held is sent once more, each
+   * connection in its own time.
+   */
   mend(): void {
+    this.delayMs = this.#usual.delayMs;
+    this.jitterMs = this.#usual.jitterMs;
+    this.loss = 0;
     this.#blocked['to-server'] = false;
     this.#blocked['to-client'] = false;
     for (const lane of this.#holding) {
