@@ -23,6 +23,8 @@ const TRUTH_MS = 12_000;
 /** Pause after the second refusal of a login, milliseconds; there is no time for a third. */
 const LASTING_MS = 60_000;
 const REFUSED: ReadonlySet<string> = new Set(['authentication', 'database-missing']);
+/** What runs on a node that left the list may end within this, milliseconds: the library's default of `drainMs`. */
+const DRAIN_MS = 5_000;
 /** Longest that goodbyes take, milliseconds. */
 const GOODBYE_MS = 1_500;
 
@@ -138,19 +140,21 @@ class Run {
   /** The world becomes whole; soon the client knows the truth, and its calls end. */
   async #heal(): Promise<void> {
     await this.#mend();
-    await this.#advance(1_000, () => this.#untruth() === undefined);
+    const wholeAt = this.#loop.now;
+    await this.#advance(1_000, () => this.#untruth(wholeAt) === undefined);
     this.#workload.end();
     await this.#acceptRestored();
     // A login that was refused is tried again after half a minute.
     const refused = this.#db.topology.nodes.some(({ connectFailure }) => REFUSED.has(connectFailure ?? ''));
     const patienceMs = refused ? TRUTH_MS + LASTING_MS : TRUTH_MS;
-    await this.#advance(patienceMs, () => this.#untruth() === undefined);
-    const untruth = this.#untruth();
+    await this.#advance(patienceMs, () => this.#untruth(wholeAt) === undefined);
+    const untruth = this.#untruth(wholeAt);
     if (untruth !== undefined && !this.#isBroken()) {
       this.#observer.violate(`${patienceMs} ms after the world was whole: ${untruth}`);
     }
     const late = () => this.#workload.pending.length === 0;
-    await this.#advance(this.#scenario.options.waitTimeoutMs + 1_000, late);
+    const drainMs = this.#scenario.discovery ? DRAIN_MS : 0;
+    await this.#advance(this.#scenario.options.waitTimeoutMs + drainMs + 1_000, late);
     if (this.#isBroken()) return;
     for (const call of this.#workload.pending) {
       this.#observer.violate(`call ${call.name} has not ended in a world that is whole`);
@@ -202,8 +206,11 @@ class Run {
     );
   }
 
-  /** In what the client's picture differs from the whole world. */
-  #untruth(): string | undefined {
+  /**
+   * In what the client's picture differs from the whole world. It may be true by chance, from before: nothing is expected
+   * of connections to servers that died unheard, until those have answered from their present life.
+   */
+  #untruth(wholeAt: number): string | undefined {
     const { truth } = this.#referee;
     const { node } = this.#world.siteOf(truth);
     const writers = this.#db.explainTarget('read-write').tiers.flat();
@@ -216,6 +223,8 @@ class Run {
       if (described.role !== role || health !== 'ok' || standing !== 'current') {
         return `${described.name} is ${described.role}, ${health}, ${standing}, but should be ${role}`;
       }
+      const { askedAt } = this.#observer.knowledge.told.get(described.name) ?? {};
+      if (askedAt === undefined || askedAt < wholeAt) return `${described.name} was not asked since`;
     }
     return undefined;
   }
