@@ -1,12 +1,10 @@
 import type { ConnectionListener, DriverConnection, DriverResult } from '../driver/port.ts';
 import { PgHerdError } from '../model/errors.ts';
-import type { ConnectFailure } from '../model/names.ts';
 import type { Observation } from '../model/observation.ts';
 import type { NodeDescription, TopologyDescription } from '../model/topology.ts';
 import { classifyError, connectFailureOf } from '../retry/classify.ts';
 import type { Clock, Random, Timer } from '../time/port.ts';
 import { watchdog } from '../time/watchdog.ts';
-import { isLastingFailure } from '../topology/node.ts';
 import {
   BURST_START_MS,
   type ProbeCircumstances,
@@ -15,6 +13,7 @@ import {
   planProbe,
 } from '../topology/probe-plan.ts';
 import { findNode } from '../topology/topology.ts';
+import { FailureRow } from './failure-row.ts';
 import { longPollText, PROBES, parseFacts, SOURCE_MISSING } from './probe.ts';
 import { reasonOf } from './reason.ts';
 
@@ -64,8 +63,9 @@ export class NodeMonitor {
   #timer: Timer | undefined;
   #link: Link | undefined;
   #abort = new AbortController();
-  #failures = 0;
-  #lastFailure: ConnectFailure | undefined;
+  readonly #failures = new FailureRow();
+  /** Whether the next step, or the one in progress, was brought forward. */
+  #beforeItsTime = false;
   #probeLevel = 0;
   #longPollWorks = true;
   #hinted = false;
@@ -97,7 +97,7 @@ export class NodeMonitor {
   /** Something happened that makes the node worth a look now. */
   hint(): void {
     if (this.#state === 'busy') this.#hinted = true;
-    if (this.#state === 'waiting') this.#wait(this.#pauseMs());
+    if (this.#state === 'waiting') this.#bringForward();
   }
 
   /** Resolves when a step that starts from now on has ended, or the monitor stops. */
@@ -110,9 +110,10 @@ export class NodeMonitor {
     return done;
   }
 
-  /** What is left of the shortest pause between two steps. */
-  #pauseMs(): number {
-    return Math.max(0, this.#lastStart + BURST_START_MS - this.#ports.clock.now());
+  /** The next step comes as soon as the shortest pause between two steps is over. */
+  #bringForward(): void {
+    this.#beforeItsTime = true;
+    this.#wait(Math.max(0, this.#lastStart + BURST_START_MS - this.#ports.clock.now()));
   }
 
   #wait(ms: number): void {
@@ -150,9 +151,10 @@ export class NodeMonitor {
 
   #scheduleNext(): void {
     if (this.#hinted || this.#waiters.length > 0) {
-      this.#wait(this.#pauseMs());
+      this.#bringForward();
       return;
     }
+    this.#beforeItsTime = false;
     const plan = this.#plan();
     this.#wait(plan.kind === 'probe' ? plan.afterMs : 0);
   }
@@ -163,7 +165,7 @@ export class NodeMonitor {
     if (node === undefined) return { kind: 'probe', afterMs: this.#settings.intervalMs } as const;
     return planProbe(node, topology, this.#settings, {
       ...this.#ports.traffic(),
-      failures: this.#failures,
+      failures: this.#failures.count,
       primaryLostAt: this.#ports.primaryLostAt(),
       connected: this.#link !== undefined,
       longPollWorks: this.#longPollWorks,
@@ -225,10 +227,7 @@ export class NodeMonitor {
 
   #connectFailed(error: unknown, generation: number, askedAt: number): void {
     const failure = connectFailureOf(error);
-    // A first refusal of the login is the first of its kind, however often nobody listened before.
-    const sameKind = isLastingFailure(failure) === isLastingFailure(this.#lastFailure);
-    this.#failures = sameKind ? this.#failures + 1 : 1;
-    this.#lastFailure = failure;
+    this.#failures.add(failure, this.#beforeItsTime);
     if (this.#isStopped()) return;
     const serverVersion =
       error instanceof PgHerdError && typeof error.details['serverVersion'] === 'number'
@@ -383,7 +382,7 @@ export class NodeMonitor {
   #adopt(link: Link): void {
     this.#dropLink();
     this.#link = link;
-    this.#failures = 0;
+    this.#failures.end();
   }
 }
 
