@@ -21,6 +21,8 @@ export class Referee {
   #missingSince: number | undefined;
   #replacing = false;
   #restored = false;
+  /** Restores that were begun and are not ended. */
+  #restoring = 0;
   /** Whether it still watches. */
   active = true;
   /** Whether it begins failovers; what was begun is ended all the same. */
@@ -41,9 +43,9 @@ export class Referee {
     return this.#careful;
   }
 
-  /** Whether a failover was begun and is not ended. */
+  /** Whether a failover or a restore was begun and is not ended. */
   get isReplacing(): boolean {
-    return this.#replacing;
+    return this.#replacing || this.#restoring > 0;
   }
 
   /** Somebody promoted a server without asking: the highest timeline is what counts. */
@@ -65,37 +67,55 @@ export class Referee {
     if (loop.now - this.#missingSince >= this.#patienceMs) this.#replace();
   }
 
-  /** Who may succeed the primary. */
-  #candidates(old: Server): Server[] {
-    return this.#world.servers.filter((one) => one !== old && this.#world.siteOf(one).promotable);
+  /** Standbys of the primary that counts. A former primary that nobody rebuilt yet may have the longest log, but not this one. */
+  #standbysOf(old: Server): Server[] {
+    return this.#world.servers.filter(
+      (one) =>
+        one !== old && one.inRecovery && one.wal.isPrefixOf(old.wal) && this.#world.siteOf(one).promotable,
+    );
   }
 
-  /** A failover, as soon as it may be made. */
+  /** A failover, as soon as it may be made; without a standby the primary is waited for. */
   #replace(): void {
     const old = this.truth;
+    if (this.#standbysOf(old).length === 0) return;
     this.#world.trace.note(`referee: ${old.name} is to be replaced`);
     const synchronous = this.#world.scenario.mode === 'careful-sync';
     if (!synchronous || this.#dice.chance(0.5)) old.crash();
     this.#replacing = true;
-    const standbys = this.#world.servers.filter((server) => server !== old);
-    for (const standby of standbys) standby.follow(undefined);
-    this.#promoteBest(old, standbys);
+    for (const other of this.#world.servers) if (other !== old) other.follow(undefined);
+    this.#promoteBest(old);
   }
 
-  #promoteBest(old: Server, standbys: readonly Server[]): void {
+  #promoteBest(old: Server): void {
     if (!this.active) return;
-    const best = mostAdvanced(standbys);
+    if (this.truth !== old) {
+      this.#settle(this.truth);
+      return;
+    }
+    const best = mostAdvanced(this.#standbysOf(old));
     const { loop } = this.#world;
+    if (best === undefined) {
+      this.#giveUp(old);
+      return;
+    }
     if (!best.isUp) {
       // Its log may hold what nobody else has: better no primary than a loss.
-      loop.world(LOOK_EVERY_MS, () => this.#promoteBest(old, standbys));
+      loop.world(LOOK_EVERY_MS, () => this.#promoteBest(old));
       return;
     }
     this.promote(best);
     loop.world(PROMOTION_LIMIT_MS, () => {
-      if (best.inRecovery) this.#promoteBest(old, standbys);
+      if (best.inRecovery) this.#promoteBest(old);
       else this.#settle(best);
     });
+  }
+
+  /** Nobody is left who could succeed: all were promoted without asking. The primary is the one that was. */
+  #giveUp(old: Server): void {
+    this.#replacing = false;
+    this.#missingSince = undefined;
+    this.restart(old);
   }
 
   /** Promotes with the knowledge of all timelines there were, as an archive gives it. */
@@ -123,16 +143,15 @@ export class Referee {
   /** A switchover: the old primary goes down in order, all it has is waited for, and it comes back as a standby. */
   switchOver(): void {
     const old = this.truth;
-    const standbys = this.#candidates(old).filter((server) => server.isUp);
-    if (this.#replacing || !old.isUp || standbys.length === 0) return;
+    if (this.#replacing || !old.isUp || !this.#standbysOf(old).some((one) => one.isUp)) return;
     this.#world.trace.note('referee: switchover');
     this.#replacing = true;
     this.#world.trouble(old);
     old.stopFast();
     const wait = () => {
-      const best = mostAdvanced(this.#candidates(old));
-      const ready = old.state === 'down' && best.isUp;
-      this.#world.loop.world(LOOK_EVERY_MS, ready ? () => this.#promoteBest(old, standbys) : wait);
+      const best = mostAdvanced(this.#standbysOf(old));
+      const ready = !this.active || (old.state === 'down' && best?.isUp !== false);
+      this.#world.loop.world(LOOK_EVERY_MS, ready ? () => this.#promoteBest(old) : wait);
       if (ready) this.#world.relieve(old);
     };
     this.#world.loop.world(LOOK_EVERY_MS, wait);
@@ -153,7 +172,7 @@ export class Referee {
       server.systemIdentifier === truth.systemIdentifier &&
       server.wal.isPrefixOf(truth.wal);
     if (follows) {
-      if (server.upstream !== truth) server.follow(truth);
+      if (server.upstream !== truth && !this.#replacing) server.follow(truth);
       return;
     }
     this.#world.trouble(server);
@@ -164,6 +183,8 @@ export class Referee {
         return;
       }
       if (server !== this.truth) server.rebuildFrom(this.truth);
+      // Until the next primary is there, nobody confirms to the one before what the next may not have.
+      if (this.#replacing) server.follow(undefined);
       this.#startUp(server);
       this.#world.relieve(server);
     };
@@ -197,12 +218,14 @@ export class Referee {
    */
   restoreOlder(server: Server): void {
     this.#restored = true;
+    this.#restoring++;
     this.truth = server;
     for (const one of this.#world.servers) {
       this.#world.trouble(one);
       one.crash();
     }
     this.#world.loop.world(RESTORING_MS, () => {
+      this.#restoring--;
       // Another fault's end may have started it meanwhile.
       server.crash();
       server.restoreOlder();
@@ -237,8 +260,6 @@ export class Referee {
   }
 }
 
-function mostAdvanced(servers: readonly Server[]): Server {
-  const [first, ...others] = servers;
-  if (first === undefined) throw new Error('no standby');
-  return others.reduce((best, one) => (one.wal.lsn > best.wal.lsn ? one : best), first);
+function mostAdvanced(servers: readonly Server[]): Server | undefined {
+  return servers.toSorted((one, other) => other.wal.lsn - one.wal.lsn)[0];
 }
