@@ -26,6 +26,7 @@ import { assertAcceptable } from './accepted-epoch.ts';
 import { announce } from './announce.ts';
 import { DiscoveryLoop } from './discovery-loop.ts';
 import { closedError } from './failures.ts';
+import { LeavingNodes } from './leaving-nodes.ts';
 import { hopelessError, noNodeError } from './no-node.ts';
 import { configuredNodes, readNodeList } from './node-list.ts';
 import { NodeRuntime } from './node-runtime.ts';
@@ -53,8 +54,7 @@ export class Herd<C> {
   #primaryLostAt: number | undefined;
   readonly #waiting: WaitingCalls;
   readonly #discovery: DiscoveryLoop | undefined;
-  /** Nodes that were removed, until their last connection is closed. */
-  readonly #leaving = new Set<NodeRuntime<C>>();
+  readonly #leaving: LeavingNodes<NodeRuntime<C>>;
   readonly #selections = new Selections();
   /** Circumstances of choices, once writes are open and before. */
   readonly #selecting: { readonly open: SelectionContext; readonly closed: SelectionContext };
@@ -77,6 +77,7 @@ export class Herd<C> {
       ),
     );
     this.#waiting = new WaitingCalls(settings.clock, () => this.isClosed);
+    this.#leaving = new LeavingNodes<NodeRuntime<C>>(settings);
     this.#discovery = this.#discoveryLoop();
     this.#topology = initialTopology(configuredNodes(settings.plan.hosts, settings.nodes));
     for (const { name } of this.#topology.nodes) this.nodes.set(name, this.#runtime(name));
@@ -134,8 +135,9 @@ export class Herd<C> {
   /** The live side of the node that `session` is connected to, also while it is leaving. */
   runtimeOf(session: Session<C>): NodeRuntime<C> | undefined {
     const runtime = this.nodes.get(session.node);
-    if (this.#leaving.size === 0) return runtime;
-    return [runtime, ...this.#leaving].find((one) => one?.pool.isLeased(session));
+    const leaving = this.#leaving.runtimes;
+    if (leaving.length === 0) return runtime;
+    return [runtime, ...leaving].find((one) => one?.pool.isLeased(session));
   }
 
   /** A statement was answered: a node that was silent is not. */
@@ -206,7 +208,7 @@ export class Herd<C> {
 
   /** Every node that has connections: those of the picture, and those that are leaving it. */
   get runtimes(): readonly NodeRuntime<C>[] {
-    return [...this.nodes.values(), ...this.#leaving];
+    return [...this.nodes.values(), ...this.#leaving.runtimes];
   }
 
   #discoveryLoop(): DiscoveryLoop | undefined {
@@ -238,7 +240,7 @@ export class Herd<C> {
       const runtime = this.nodes.get(node.name);
       this.nodes.delete(node.name);
       this.#connectErrors.delete(node.name);
-      if (runtime !== undefined) void this.#drain(runtime);
+      if (runtime !== undefined) void this.#leaving.drain(runtime, node);
     }
     for (const { name } of after.nodes) {
       if (this.nodes.has(name)) continue;
@@ -248,18 +250,6 @@ export class Herd<C> {
     }
     this.#replace(before, after);
     for (const runtime of fresh) runtime.monitor.start();
-  }
-
-  /** No new calls; those that run may end, until `drainMs` is over. */
-  async #drain(runtime: NodeRuntime<C>): Promise<void> {
-    this.#leaving.add(runtime);
-    runtime.stop();
-    runtime.pool.redirectWaiters('the node was removed');
-    const { clock, drainMs } = this.settings;
-    const timer = clock.schedule(drainMs, () => runtime.pool.terminate(), { ref: false });
-    await runtime.pool.close();
-    timer.cancel();
-    this.#leaving.delete(runtime);
   }
 
   #runtime(name: string): NodeRuntime<C> {
@@ -344,6 +334,7 @@ export class Herd<C> {
       const treatment = treatConnections(old, node, newerPrimaryKnown);
       if (treatment.reason !== '') runtime.treat(treatment);
     }
+    if (writable !== undefined) this.#leaving.succeededBy(writable);
   }
 
   /** The primary is gone: every other node is worth a look now, and so is the list of them. */

@@ -59,6 +59,21 @@ export function treatConnections(
   return NOTHING;
 }
 
+/**
+ * Whether what still runs on a node that has left the list is lost because `writable` is the primary now: there is a higher
+ * timeline, the server was restarted, or it was silent when it left and another one took its place. The same server, listed
+ * again or by another name, is no successor; nobody succeeds a standby.
+ */
+export function isSuperseded(last: NodeDescription, writable: NodeDescription): boolean {
+  if (last.role === 'standby' || last.roleAt === undefined) return false;
+  const sameSystem = writable.systemIdentifier === last.systemIdentifier;
+  if (sameSystem && (writable.timeline ?? 0) > (last.timeline ?? Number.POSITIVE_INFINITY)) return true;
+  const samePlace = writable.name === last.name && writable.address.hostaddr === last.address.hostaddr;
+  const [start, nextStart] = [last.postmasterStartedAt, writable.postmasterStartedAt];
+  const sameLife = start === undefined || nextStart === undefined ? samePlace : start === nextStart;
+  return !sameLife && (samePlace || last.health !== 'ok');
+}
+
 function everything(): Omit<Treatment, 'reason'> {
   return { evict: true, redirectWaiters: true, destroyReads: true, destroyAll: true };
 }

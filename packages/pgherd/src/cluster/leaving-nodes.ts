@@ -1,0 +1,58 @@
+import type { NodeDescription } from '../model/topology.ts';
+import type { Pool } from '../pool/pool.ts';
+import type { Clock } from '../time/port.ts';
+import { isSuperseded } from '../topology/treatment.ts';
+
+/** What draining needs from the cluster. */
+export interface LeavingSettings {
+  readonly clock: Clock;
+  /** How long what runs on a node may go on after the node was removed, milliseconds. */
+  readonly drainMs: number;
+}
+
+/** The live side of a node, as far as its end is concerned. */
+export interface Leaver {
+  readonly pool: Pick<Pool<object>, 'close' | 'redirectWaiters' | 'terminate'>;
+  stop(): void;
+}
+
+/**
+ * Nodes that were removed from the picture, until their last connection is closed.
+ *
+ * Nobody watches them any more, so that what was last known of each is kept: once another node has taken its place, what
+ * still runs there ends at once, as it would if the node had stayed.
+ */
+export class LeavingNodes<R extends Leaver> {
+  readonly #settings: LeavingSettings;
+  readonly #last = new Map<R, NodeDescription>();
+
+  constructor(settings: LeavingSettings) {
+    this.#settings = settings;
+  }
+
+  /** Those that still have connections. */
+  get runtimes(): readonly R[] {
+    return this.#last.size === 0 ? NONE : [...this.#last.keys()];
+  }
+
+  /** No new calls; those that run may end, until `drainMs` is over. */
+  async drain(runtime: R, last: NodeDescription): Promise<void> {
+    this.#last.set(runtime, last);
+    runtime.stop();
+    runtime.pool.redirectWaiters('the node was removed');
+    const { clock, drainMs } = this.#settings;
+    const timer = clock.schedule(drainMs, () => runtime.pool.terminate(), { ref: false });
+    await runtime.pool.close();
+    timer.cancel();
+    this.#last.delete(runtime);
+  }
+
+  /** `writable` is the primary now. */
+  succeededBy(writable: NodeDescription): void {
+    for (const [runtime, last] of this.#last) {
+      if (isSuperseded(last, writable)) runtime.pool.terminate();
+    }
+  }
+}
+
+const NONE: readonly never[] = Object.freeze([]);
