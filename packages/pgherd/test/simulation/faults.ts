@@ -85,8 +85,6 @@ export class Faults {
   #roll(): Fault {
     for (;;) {
       const fault = this.#dice.weighted(WEIGHTS);
-      // Whoever cannot name the cluster cannot accept an older timeline of it either.
-      if (fault === 'restore-older' && !this.#world.scenario.traits.controlFile) continue;
       if (!this.#referee.isCareful || !CARELESS.has(fault)) return fault;
     }
   }
@@ -178,7 +176,8 @@ export class Faults {
         this.#promoteInTheDark(server);
         return;
       case 'restore-older':
-        this.#referee.restoreOlder(server);
+        // Where nothing may be written to, nobody restores what is to be written to.
+        if (this.#world.siteOf(server).promotable) this.#referee.restoreOlder(server);
         return;
       default:
         fault satisfies never;
