@@ -254,6 +254,7 @@ export class Faults {
     if (second === undefined || stranger === undefined || second === stranger) return;
     loop.world(this.#dice.between(0, 60), () => this.#promote(second));
     loop.world(this.#dice.between(300, 1_500), () => {
+      if (this.#over) return;
       second.lose();
       this.#until(second, scenario.troubleMs, () => this.#referee.restart(second));
     });
