@@ -179,6 +179,8 @@ export class Observer implements Watcher {
         ([node, told]) =>
           this.#world.at(node).promotable &&
           !told.inRecovery &&
+          // A fresh connection may have said meanwhile that it is a standby now.
+          this.knowledge.roles.get(node)?.inRecovery !== true &&
           told.systemIdentifier !== system &&
           this.#describe(node)?.health === 'ok',
       );
