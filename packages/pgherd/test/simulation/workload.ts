@@ -37,6 +37,8 @@ export interface CallRecord {
   runs: number;
   /** Errors that its statements met, inside its function. */
   readonly refusals: string[];
+  /** Primaries that the client lost while it went on. */
+  losses: number;
   settledAt: number | undefined;
   error: unknown;
 }
@@ -59,6 +61,9 @@ export class Workload {
     this.#db = db;
     this.#dice = new Dice(world.scenario.seed, 'workload');
     this.#settled = settled;
+    db.on('primary:changed', ({ before }) => {
+      if (before !== undefined) for (const call of this.pending) call.losses++;
+    });
   }
 
   get pending(): CallRecord[] {
@@ -100,6 +105,7 @@ export class Workload {
       writes: WRITES.has(kind) ? ids.map((id) => ledger.open(id, idempotent)) : [],
       runs: 0,
       refusals: [],
+      losses: 0,
       settledAt: undefined,
       error: undefined,
     };
