@@ -16,6 +16,8 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'unit',
+          // Some start servers and processes, beside other tests that do.
+          testTimeout: 20_000,
           include: ['packages/*/test/**/*.test.{ts,tsx}', 'tools/**/*.test.ts', 'bench/test/**/*.test.ts'],
         },
       },
