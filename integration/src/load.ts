@@ -65,6 +65,13 @@ export class Load {
     await Promise.all(this.#running);
   }
 
+  /** Waits until every call that runs now has ended, while others go on to begin. */
+  async settled(): Promise<void> {
+    const now = [...this.#running];
+    const open = () => now.filter((one) => this.#running.has(one)).length;
+    await waitUntil(() => open() === 0, { what: 'the calls that ran to end', timeoutMs: 20_000 });
+  }
+
   /** Waits until `count` writes that begin from now on are acknowledged. */
   async acknowledged(count = 30): Promise<void> {
     const from = this.writes.length;
