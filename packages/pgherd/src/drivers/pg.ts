@@ -10,9 +10,10 @@ import type {
 import { PgHerdError } from '../model/errors.ts';
 import type { Statement } from '../model/statement.ts';
 import { guardAuthentication } from './pg-auth.ts';
+import { connectWithTls } from './pg-connect.ts';
 import { checkFrames } from './pg-frames.ts';
 import { isNotQueryable, isServerError, lostBefore, type PgInside, refused, toResult } from './pg-inside.ts';
-import { type TlsAttempt, tlsAttempts, tlsOptions } from './pg-tls.ts';
+import type { TlsAttempt } from './pg-tls.ts';
 import { sessionWords, tagChangesSession } from './session-effects.ts';
 
 export type { Driver } from '../driver/port.ts';
@@ -54,7 +55,8 @@ export function pgDriver(options: PgDriverOptions = {}): Driver<Client> {
     async connect(request: ConnectRequest, listener: ConnectionListener, signal: AbortSignal) {
       const module = await load();
       signal.throwIfAborted();
-      return connectWithTls(module, request, listener, signal, withoutTls);
+      const create = (config: ClientConfig) => new PgConnection(new module.Client(config), listener);
+      return connectWithTls(create, request, signal, withoutTls);
     },
   });
 }
@@ -74,113 +76,6 @@ export async function importPg(load: () => Promise<unknown>): Promise<PgModule> 
       { cause },
     );
   }
-}
-
-async function connectWithTls(
-  module: PgModule,
-  request: ConnectRequest,
-  listener: ConnectionListener,
-  signal: AbortSignal,
-  withoutTls: Set<string>,
-): Promise<PgConnection> {
-  const key = `${request.address.hostaddr ?? request.address.host}:${request.address.port}`;
-  const known = request.tls.mode === 'prefer' && withoutTls.has(key);
-  const attempts: readonly TlsAttempt[] = known ? ['plain'] : tlsAttempts(request.tls, request.address);
-  let failure: unknown;
-  for (const attempt of attempts) {
-    try {
-      return await connectOnce(module, request, listener, signal, attempt);
-    } catch (error) {
-      if (signal.aborted || attempts.length === 1) throw error;
-      // That there is no TLS says less than what the server says in the clear, before or after.
-      if (attempt === 'plain') failure = error;
-      failure ??= error;
-      if (attempt === 'tls') {
-        if (!refusesTls(error)) throw error;
-        withoutTls.add(key);
-      } else if (!isServerRefusal(error)) {
-        throw error;
-      }
-    }
-  }
-  throw failure;
-}
-
-function refusesTls(error: unknown): boolean {
-  return error instanceof Error && error.message === 'The server does not support SSL connections';
-}
-
-/** `allow` tries TLS only when the server itself refused the connection in the clear. */
-function isServerRefusal(error: unknown): boolean {
-  return typeof error === 'object' && error !== null && 'code' in error && error.code === '28000';
-}
-
-async function connectOnce(
-  module: PgModule,
-  request: ConnectRequest,
-  listener: ConnectionListener,
-  signal: AbortSignal,
-  attempt: TlsAttempt,
-): Promise<PgConnection> {
-  const config = await clientConfig(request, attempt);
-  signal.throwIfAborted();
-  const client = new module.Client(config);
-  const connection = new PgConnection(client, listener);
-  let refusal: unknown;
-  connection.guard(request, attempt, (error) => {
-    refusal ??= error;
-    connection.destroy();
-  });
-  const onAbort = () => connection.destroy();
-  signal.addEventListener('abort', onAbort, { once: true });
-  try {
-    await client.connect();
-    connection.opened();
-    return connection;
-  } catch (error) {
-    connection.destroy();
-    throw refusal ?? (signal.aborted ? signal.reason : error);
-  } finally {
-    signal.removeEventListener('abort', onAbort);
-  }
-}
-
-async function clientConfig(request: ConnectRequest, attempt: TlsAttempt): Promise<ClientConfig> {
-  const { address, password } = request;
-  const config: ClientConfig & Record<string, unknown> = {
-    host: address.hostaddr ?? address.host,
-    port: address.port,
-    user: request.user,
-    database: request.database,
-    password: password === undefined ? missingPassword : password.reveal(),
-    ssl: attempt === 'tls' ? await tlsOptions(request.tls, address) : false,
-    sslnegotiation: request.tls.negotiation,
-    keepAlive: request.keepAliveMs !== undefined,
-    keepAliveInitialDelayMillis: request.keepAliveMs ?? 0,
-    enableChannelBinding: attempt === 'tls' && request.channelBinding === 'require',
-    application_name: request.applicationName ?? '',
-    options: startupOptions(request.startup),
-    connectionTimeoutMillis: 0,
-  };
-  return config;
-}
-
-/** Called only when the server asks: a server that trusts us needs no password. */
-function missingPassword(): never {
-  throw new PgHerdError(
-    'PGHERD_AUTHENTICATION_FAILED',
-    'The server asks for a password and none is configured: put one into the URL, PGPASSWORD or the password file.',
-  );
-}
-
-/** `-c name=value` for each parameter; `options` itself stands as it is. Spaces and backslashes are escaped as libpq says. */
-function startupOptions(startup: Readonly<Record<string, string>>): string {
-  const parts: string[] = [];
-  for (const [name, value] of Object.entries(startup)) {
-    if (name === 'options') parts.push(value);
-    else parts.push(`-c ${name}=${value.replace(/[\\\s]/g, '\\$&')}`);
-  }
-  return parts.join(' ');
 }
 
 /** One connection of `pg`: `open` until the socket is gone, then `closed`, and never open again. */
