@@ -3,7 +3,8 @@ import { PgHerdError } from '../model/errors.ts';
 import { classifyError, type Phase } from '../retry/classify.ts';
 import { decideTransaction, type FailedAttempt } from '../retry/decide.ts';
 import type { Call } from './call.ts';
-import type { Engine, Progress } from './engine.ts';
+import type { Engine } from './engine.ts';
+import type { Progress } from './recovery.ts';
 import type { Session } from './session.ts';
 import { SessionTransaction, type Transaction, type TransactionOptions } from './transaction.ts';
 import { type GiveUp, withinCall } from './within.ts';
@@ -100,9 +101,9 @@ async function mayRunAgain<C>(
     attempts: progress.attempts,
     maxAttempts: retry ?? engine.herd.settings.retry.attempts,
     movedBefore: progress.movedBefore,
-    refusalConfirmed: refused && (await engine.confirmRefusal(session, call)),
+    refusalConfirmed: refused && (await engine.recovery.confirmRefusal(session, call)),
   };
-  return engine.retries(attempt, decideTransaction, session, error, call, progress);
+  return engine.recovery.retries(attempt, decideTransaction, session, error, call, progress);
 }
 
 /** Errors after which the function is never run again. */
