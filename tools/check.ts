@@ -1,6 +1,6 @@
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { formatOutcomes, runSteps, type Step, totalOf } from './lib/steps.ts';
-import { countTests } from './lib/vitest-report.ts';
+import { countTests, failedTests } from './lib/vitest-report.ts';
 
 const REPORT = 'temp/vitest.json';
 const SUMMARY = 'temp/summary.txt';
@@ -31,6 +31,7 @@ const outcomes = await runSteps(
 );
 const { passed, failed } = totalOf(outcomes);
 console.log(`\n${formatOutcomes(outcomes)}`);
+for (const line of failedTests(REPORT)) console.log(`       ${line}`);
 // For `.ci/run`, which prints it last; the words are what it looks for.
 writeFileSync(SUMMARY, `${passed} passed, ${failed} failed\n`);
 process.exitCode = failed === 0 ? 0 : 1;

@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { type Counts, formatOutcomes, runSteps, totalOf } from '../lib/steps.ts';
-import { countTests } from '../lib/vitest-report.ts';
+import { countTests, failedTests } from '../lib/vitest-report.ts';
 import { repository } from './fixture.ts';
 
 const silent = (): void => {};
@@ -52,5 +52,30 @@ describe('counting tests', () => {
 
   test('counts a clean run', () => {
     expect(countTests(report(repository(), clean), true)).toEqual({ passed: 3, failed: 0 });
+  });
+});
+
+describe('naming failed tests', () => {
+  test('gives a line for each, with the file and how the message begins', () => {
+    const root = repository();
+    const assertionResults = [
+      { status: 'passed', fullName: 'holds' },
+      { status: 'failed', fullName: 'breaks', failureMessages: ['expected 1\n  to be 2', 'more'] },
+      { status: 'failed', fullName: 'says nothing' },
+    ];
+    const testResults = [
+      { name: join(process.cwd(), 'a.test.ts'), status: 'failed', assertionResults },
+      { name: join(process.cwd(), 'b.test.ts'), status: 'failed', assertionResults: [] },
+    ];
+    const path = report(root, { numPassedTests: 1, numFailedTests: 2, testResults });
+    expect(failedTests(path)).toEqual([
+      'a.test.ts: breaks: expected 1 to be 2',
+      'a.test.ts: says nothing: no message',
+      'b.test.ts: could not be loaded',
+    ]);
+  });
+
+  test('has nothing to say where there is no report', () => {
+    expect(failedTests(join(repository(), 'nothing.json'))).toEqual([]);
   });
 });
