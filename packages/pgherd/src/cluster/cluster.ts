@@ -1,4 +1,3 @@
-import { AsyncLocalStorage } from 'node:async_hooks';
 import { PgHerdError } from '../model/errors.ts';
 import type { AcceptedEpoch, NodeDescription, TopologyDescription } from '../model/topology.ts';
 import type { ListenOptions, Off } from '../observe/emitter.ts';
@@ -116,7 +115,6 @@ export function createCluster<C = unknown>(options: string | ClusterOptions<C> =
 class HerdCluster<C> implements Cluster<C> {
   readonly #herd: Herd<C>;
   readonly #engine: Engine<C>;
-  readonly #current = new AsyncLocalStorage<Transaction>();
   readonly #querier: ClusterQuerier<C>;
   readonly read: ClusterQuerier<C>;
   #closing: Promise<void> | undefined;
@@ -222,7 +220,7 @@ class HerdCluster<C> implements Cluster<C> {
   }
 
   current(): Querier {
-    return this.#current.getStore() ?? this;
+    return this.#engine.held.transaction ?? this;
   }
 
   close(options: { readonly timeoutMs?: number | undefined } = {}): Promise<void> {
@@ -237,7 +235,7 @@ class HerdCluster<C> implements Cluster<C> {
       node.stop();
       node.pool.terminate();
     }
-    this.#current.disable();
+    this.#engine.held.disable();
     if (!wasClosed) this.#herd.events.emit('cluster:closed', { terminated: true });
     this.#closing ??= Promise.resolve();
   }
@@ -263,7 +261,7 @@ class HerdCluster<C> implements Cluster<C> {
       if (!drained) node.pool.terminate();
     }
     // Else Node carries it along with every promise of the process, for good.
-    this.#current.disable();
+    this.#engine.held.disable();
     this.#herd.events.emit('cluster:closed', { terminated: !drained });
   }
 
@@ -282,9 +280,10 @@ class HerdCluster<C> implements Cluster<C> {
     const call = (options: CallOptions = {}) => this.#call(merged(defaults, options));
     const use = async <T>(fn: (lease: Lease<C>) => Promise<T> | T, options?: CallOptions): Promise<T> => {
       const made = call(options);
-      const lease = leaseOf(engine, await engine.acquire(made), made);
+      const session = await engine.acquire(made);
+      const lease = leaseOf(engine, session, made);
       try {
-        return await fn(lease);
+        return await engine.held.run({ session, isHeld: () => lease.isHeld }, async () => fn(lease));
       } finally {
         lease.release();
       }
@@ -292,7 +291,7 @@ class HerdCluster<C> implements Cluster<C> {
     return Object.freeze({
       ...querierOver((statement, options) => engine.execute(statement, call(options))),
       transaction: async <T>(fn: TransactionFunction<T>, options: TransactionOptions = {}) =>
-        runTransaction(engine, this.#current, call(withReadTarget(options, defaults)), options, fn),
+        runTransaction(engine, call(withReadTarget(options, defaults)), options, fn),
       begin: async (options: TransactionOptions = {}) => {
         const made = call(withReadTarget(options, defaults));
         const session = await engine.acquire(made);

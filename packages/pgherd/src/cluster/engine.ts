@@ -8,6 +8,7 @@ import type { Demand } from '../routing/select.ts';
 import { earliest, isPast } from '../time/deadline.ts';
 import type { Call, Search } from './call.ts';
 import { abortedError, timedOut, unacknowledged, waitedInVain } from './failures.ts';
+import { HeldLeases } from './held-leases.ts';
 import type { Herd } from './herd.ts';
 import { type NodeRuntime, withLimit } from './node-runtime.ts';
 import { type Progress, Recovery } from './recovery.ts';
@@ -23,6 +24,8 @@ const RECONNECT_PAUSE_MS = 50;
 export class Engine<C> {
   /** What becomes of work that failed. */
   readonly recovery: Recovery<C>;
+  /** What each asynchronous context holds. */
+  readonly held = new HeldLeases<C>();
   readonly #herd: Herd<C>;
   readonly #policyContext: PolicyContext;
   #picks = 0;

@@ -11,6 +11,8 @@ export interface Lease<C = unknown> extends Querier, AsyncDisposable {
   /** The driver's own object, for whatever the driver can do. */
   readonly client: C;
   readonly node: string;
+  /** Whether the connection is still its own. */
+  readonly isHeld: boolean;
   /** Gives the connection back; harmless when called again. `destroy` closes it instead. */
   release(options?: { readonly destroy?: boolean | undefined }): void;
 }
@@ -65,6 +67,9 @@ export function leaseOf<C>(engine: Engine<C>, session: Session<C>, call: Call): 
       return session.connection.client;
     },
     node,
+    get isHeld() {
+      return !released;
+    },
     release,
     [Symbol.asyncDispose]: async () => release(),
   });

@@ -1,4 +1,3 @@
-import type { AsyncLocalStorage } from 'node:async_hooks';
 import { PgHerdError } from '../model/errors.ts';
 import { classifyError, type Phase } from '../retry/classify.ts';
 import { decideTransaction, type FailedAttempt } from '../retry/decide.ts';
@@ -18,7 +17,6 @@ export type TransactionFunction<T> = (tx: Transaction) => Promise<T> | T;
  */
 export async function runTransaction<C, T>(
   engine: Engine<C>,
-  current: AsyncLocalStorage<Transaction>,
   call: Call,
   options: TransactionOptions,
   fn: TransactionFunction<T>,
@@ -28,7 +26,7 @@ export async function runTransaction<C, T>(
     const session = await engine.acquire(call, undefined, progress.lostOn);
     progress.attempts++;
     session.movable = options.retry !== false;
-    const outcome = await attemptOnce(engine, current, call, options, fn, session, run);
+    const outcome = await attemptOnce(engine, call, options, fn, session, run);
     if (outcome.kind === 'committed') return outcome.value;
     const again =
       options.retry !== false && (await mayRunAgain(engine, outcome, session, call, options, progress));
@@ -42,7 +40,6 @@ type Outcome<T> =
 
 async function attemptOnce<C, T>(
   engine: Engine<C>,
-  current: AsyncLocalStorage<Transaction>,
   call: Call,
   options: TransactionOptions,
   fn: TransactionFunction<T>,
@@ -53,7 +50,8 @@ async function attemptOnce<C, T>(
   try {
     transaction = await SessionTransaction.begin(engine, session, call, options, run);
     const face = transaction.face();
-    const work = current.run(face, async () => fn(face));
+    const holding = { session, isHeld: () => face.isOpen, transaction: face };
+    const work = engine.held.run(holding, async () => fn(face));
     const value = await withinCall(work, call, engine.herd.settings.clock, lateFunction(transaction));
     if (face.isOpen) await transaction.commit();
     return { kind: 'committed', value };
