@@ -1,6 +1,7 @@
+import { seededRandom } from '@pgherd/testing';
 import { type Cluster, createCluster } from 'pgherd';
 import { type Charge, type Cost, countedNodes } from './counted-nodes.ts';
-import { seededDice, slowMotion } from './slow-motion.ts';
+import { slowMotion } from './slow-motion.ts';
 
 /** How a fleet of clients goes through a failover. */
 export interface FleetPlan {
@@ -35,7 +36,7 @@ export async function runFleet(plan: FleetPlan): Promise<FleetRecord> {
   const names = Array.from({ length: plan.nodes }, (_, index) => `n${index}`);
   const [first = '', second = ''] = names;
   const nodes = countedNodes(names, clock);
-  const dice = seededDice(plan.seed);
+  const dice = seededRandom(plan.seed);
   const url = `postgresql://app@${names.join(',')}/app`;
   const fleet = Array.from({ length: plan.processes }, () =>
     createCluster({ url, driver: nodes.driver, clock, random: dice, env: {} }),

@@ -51,17 +51,3 @@ export function slowMotion(): SlowMotion {
 function settled(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }
-
-/** Dice that fall the same way for the same seed (mulberry32). */
-export function seededDice(seed: number): { next(): number } {
-  let state = seed >>> 0;
-  return {
-    next() {
-      state = (state + 0x6d2b79f5) >>> 0;
-      let mixed = state;
-      mixed = Math.imul(mixed ^ (mixed >>> 15), mixed | 1);
-      mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-      return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
-    },
-  };
-}

@@ -38,6 +38,12 @@ export interface Fault {
 /** Calls that must succeed before a fault counts as survived. */
 const PROGRESS = 20;
 
+/** Waits until calls succeed again, whoever serves them. */
+async function progress(calls: FaultContext['calls']): Promise<void> {
+  await calls.written(PROGRESS);
+  await calls.read(PROGRESS);
+}
+
 /** The primary is lost, one of the standbys takes over, and the old one comes back as its standby. */
 function lost(name: string, lose: (primary: TestNode) => Promise<unknown>): Fault {
   return {
@@ -92,8 +98,7 @@ function outage(
       const fault = await begin(cluster, dice);
       await lasting(dice.holdMs);
       await fault?.undo();
-      await calls.written(PROGRESS);
-      await calls.read(PROGRESS);
+      await progress(calls);
     },
   };
 }
@@ -164,36 +169,30 @@ const rollingRestart: Fault = {
       await node.stop('fast');
       await node.start();
       await cluster.waitForStreaming();
-      await calls.written(PROGRESS);
-      await calls.read(PROGRESS);
+      await progress(calls);
     }
   },
 };
 
-const sessionsTerminated: Fault = {
-  name: 'all sessions terminated',
-  weight: 1,
-  doubt: 'what was under way',
-  maxHoldMs: 0,
-  async run({ cluster, calls }) {
-    const text = `select pg_terminate_backend(pid) from pg_stat_activity where usename = 'app'`;
-    await Promise.all(cluster.nodes.map((node) => node.sql(text)));
-    await calls.written(PROGRESS);
-    await calls.read(PROGRESS);
-  },
-};
+/** Every connection ends at once, while all servers stay as they are. */
+function connectionsLost(name: string, end: (node: TestNode) => unknown): Fault {
+  return {
+    name,
+    weight: 1,
+    doubt: 'what was under way',
+    maxHoldMs: 0,
+    async run({ cluster, calls }) {
+      await Promise.all(cluster.nodes.map(end));
+      await progress(calls);
+    },
+  };
+}
 
-const connectionsReset: Fault = {
-  name: 'all connections reset',
-  weight: 1,
-  doubt: 'what was under way',
-  maxHoldMs: 0,
-  async run({ cluster, calls }) {
-    for (const node of cluster.nodes) node.proxy.reset();
-    await calls.written(PROGRESS);
-    await calls.read(PROGRESS);
-  },
-};
+const sessionsTerminated = connectionsLost('all sessions terminated', (node) =>
+  node.sql(`select pg_terminate_backend(pid) from pg_stat_activity where usename = 'app'`),
+);
+
+const connectionsReset = connectionsLost('all connections reset', (node) => node.proxy.reset());
 
 const clientStalled: Fault = {
   name: 'client stalled',
@@ -204,8 +203,7 @@ const clientStalled: Fault = {
   async run({ calls }, { holdMs }) {
     const until = performance.now() + holdMs;
     while (performance.now() < until);
-    await calls.written(PROGRESS);
-    await calls.read(PROGRESS);
+    await progress(calls);
   },
 };
 
@@ -217,8 +215,7 @@ const allPaused: Fault = {
   maxHoldMs: 3_000,
   async run({ cluster, calls }, { holdMs }) {
     await cluster.pause(holdMs);
-    await calls.written(PROGRESS);
-    await calls.read(PROGRESS);
+    await progress(calls);
   },
 };
 

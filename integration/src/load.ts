@@ -162,6 +162,35 @@ export class Load {
   }
 }
 
+/** Scenarios under load on one table, one after the other: each begins with the number behind the last one's. */
+export class LoadSeries {
+  readonly #table: string;
+  #nextId = 1;
+
+  constructor(table: string) {
+    this.#table = table;
+  }
+
+  /** The next number, for a write that a test makes by itself. */
+  next(): number {
+    return this.#nextId++;
+  }
+
+  /** Runs `scenario` while calls go on, and resolves once every one of them has settled. */
+  async run(db: Cluster, scenario: (load: Load) => Promise<void>): Promise<Load> {
+    const load = new Load(db, this.#table, this.#nextId);
+    try {
+      load.start();
+      await load.acknowledged();
+      await scenario(load);
+    } finally {
+      await load.stop();
+      this.#nextId += load.writes.length;
+    }
+    return load;
+  }
+}
+
 function described(error: unknown): string {
   return `${String(codeOf(error))}: ${String(error)}`;
 }

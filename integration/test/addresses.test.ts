@@ -3,11 +3,11 @@ import { createTestCluster, startProxy, type TcpProxy, type TestCluster, waitUnt
 import { type Cluster, type ClusterEvents, createCluster } from 'pgherd';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { JOURNAL } from '../src/invariants.ts';
-import { Load } from '../src/load.ts';
+import { type Load, LoadSeries } from '../src/load.ts';
 import { createTable, nameOf, restore } from '../src/support.ts';
 
 let cluster: TestCluster;
-let nextId = 1;
+const series = new LoadSeries('journal');
 
 beforeAll(async () => {
   cluster = await createTestCluster({ standbys: 1 });
@@ -80,19 +80,12 @@ describe.each(WAYS)('servers with two addresses: %s', (_name, make) => {
 
   const aliases = () => db.nodes().filter((node) => node.aliasOf !== undefined);
 
-  async function underLoad(scenario: (load: Load) => Promise<void>): Promise<Load> {
-    const load = new Load(db, 'journal', nextId).start();
-    try {
-      await load.acknowledged();
+  const underLoad = (scenario: (load: Load) => Promise<void>) =>
+    series.run(db, async (load) => {
       await scenario(load);
       await load.acknowledged();
       await load.served();
-    } finally {
-      await load.stop();
-      nextId += load.writes.length;
-    }
-    return load;
-  }
+    });
 
   it('are one node each, and only one address gets work', async () => {
     const answered = () => new Map(db.stats().nodes.map(({ node, answered }) => [node, answered]));

@@ -2,12 +2,12 @@ import { createTestCluster, type TestCluster, type TestNode, waitUntil } from '@
 import { type Cluster, createCluster, type NodeDescription } from 'pgherd';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { booksOf, disagreements, entriesOn, JOURNAL, rangeOf } from '../src/invariants.ts';
-import { Load } from '../src/load.ts';
+import { type Load, LoadSeries } from '../src/load.ts';
 import { createTable, nameOf, restore } from '../src/support.ts';
 
 let cluster: TestCluster;
 let db: Cluster;
-let nextId = 1;
+const series = new LoadSeries('journal');
 
 beforeAll(async () => {
   cluster = await createTestCluster({ standbys: 2 });
@@ -41,17 +41,7 @@ function described(node: TestNode): NodeDescription | undefined {
   return db.nodes().find((one) => one.name === nameOf(node));
 }
 
-async function underLoad(scenario: (load: Load) => Promise<void>): Promise<Load> {
-  const load = new Load(db, 'journal', nextId).start();
-  try {
-    await load.acknowledged();
-    await scenario(load);
-  } finally {
-    await load.stop();
-    nextId += load.writes.length;
-  }
-  return load;
-}
+const underLoad = (scenario: (load: Load) => Promise<void>) => series.run(db, scenario);
 
 describe('a standby of a standby', () => {
   it('is a standby like any other: it serves reads, and its lag is measured against the primary', async () => {

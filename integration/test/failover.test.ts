@@ -2,7 +2,7 @@ import { createTestCluster, type TestCluster, type TestNode, waitUntil } from '@
 import pg from 'pg';
 import { type Cluster, type ClusterOptions, createCluster } from 'pgherd';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { Load } from '../src/load.ts';
+import { type Load, LoadSeries } from '../src/load.ts';
 import { createTable, nameOf, quiet, restore } from '../src/support.ts';
 
 const POOL_MAX = 10;
@@ -10,7 +10,7 @@ const POOL_MAX = 10;
 const NEVER_MS = 600_000;
 
 let cluster: TestCluster;
-let nextId = 1;
+const series = new LoadSeries('journal');
 
 beforeAll(async () => {
   cluster = await createTestCluster({ standbys: 2, synchronous: { commit: 'remote_apply', any: 1 } });
@@ -27,26 +27,18 @@ async function underLoad(
   options: ClusterOptions = {},
 ): Promise<Load> {
   const db = createCluster({ url: cluster.url, env: {}, pool: { max: POOL_MAX }, ...options });
-  const load = new Load(db, 'journal', nextId);
   try {
     await db.ready({ primaries: 1, standbys: 2 });
-    load.start();
-    await load.acknowledged();
-    await scenario(load, db);
-  } finally {
-    await load.stop();
-    nextId += load.writes.length;
-  }
-  try {
+    const load = await series.run(db, (load) => scenario(load, db));
     expect(load.failedReads).toEqual([]);
     expect(load.failedWrites).toEqual([]);
     await checkBooks(load, cluster.primary);
     await quiet(db);
     expect(db.stats().total).toMatchObject({ leased: 0, waiting: 0, inFlight: 0 });
+    return load;
   } finally {
     await db.close();
   }
-  return load;
 }
 
 /** No acknowledged write is lost, none ran twice, and what is there was acknowledged or is unknown. */

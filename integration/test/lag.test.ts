@@ -2,7 +2,7 @@ import { createTestCluster, type TestCluster, type TestNode, waitUntil } from '@
 import { type Cluster, type ClusterOptions, createCluster } from 'pgherd';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { JOURNAL } from '../src/invariants.ts';
-import { Load } from '../src/load.ts';
+import { LoadSeries } from '../src/load.ts';
 import { allCaughtUp, createTable, nameOf, rejection, restore } from '../src/support.ts';
 
 const INTERVAL_MS = 200;
@@ -10,7 +10,7 @@ const INTERVAL_MS = 200;
 const TOLERANCE_MS = 1_200;
 
 let cluster: TestCluster;
-let nextId = 1;
+const series = new LoadSeries('journal');
 
 beforeAll(async () => {
   cluster = await createTestCluster({ standbys: 2 });
@@ -37,18 +37,6 @@ async function open(options: ClusterOptions = {}): Promise<Cluster> {
 
 const lagOf = (db: Cluster, node: TestNode) => db.nodes().find((one) => one.name === nameOf(node))?.lag;
 
-async function underLoad(db: Cluster, scenario: (load: Load) => Promise<void>): Promise<Load> {
-  const load = new Load(db, 'journal', nextId).start();
-  try {
-    await load.acknowledged();
-    await scenario(load);
-  } finally {
-    await load.stop();
-    nextId += load.writes.length;
-  }
-  return load;
-}
-
 /** For how long a standby has lacked the oldest row that it does not show, milliseconds; all clocks are this machine's. */
 async function trueLagMs(node: TestNode): Promise<number> {
   await using direct = createCluster({ url: node.directUrl, env: {}, target: 'any' });
@@ -73,7 +61,7 @@ describe('how far a standby is behind', () => {
   it('is nothing on an idle primary, however long ago the last transaction was', async () => {
     const [standby] = pair();
     await using db = await open();
-    await db.query('insert into journal values ($1)', [nextId++]);
+    await db.query('insert into journal values ($1)', [series.next()]);
     await allCaughtUp(cluster);
     const old = `select now() - pg_last_xact_replay_timestamp() > interval '2 s' as old`;
     await waitUntil(async () => (await standby.sql(old))[0]?.['old'], {
@@ -89,7 +77,7 @@ describe('how far a standby is behind', () => {
     const [delayed, fresh] = pair();
     await using db = await open();
     await delayed.lag(2_000);
-    await underLoad(db, async () => {
+    await series.run(db, async () => {
       await waitUntil(async () => (await trueLagMs(delayed)) > 1_800, { what: 'the delay to show' });
       for (let probes = 0; probes < 5; probes++) {
         await db.nextProbe();
@@ -106,7 +94,7 @@ describe('how far a standby is behind', () => {
   it('grows when the WAL receiver is dead, though everything that was received is replayed', async () => {
     const [cut] = pair();
     await using db = await open();
-    await underLoad(db, async (load) => {
+    await series.run(db, async (load) => {
       await cut.follow(undefined);
       await waitUntil(async () => (await cut.sql('select 1 from pg_stat_wal_receiver')).length === 0);
       const seen: { bytes: number; ms: number }[] = [];
@@ -131,7 +119,7 @@ describe('how far a standby is behind', () => {
     await using db = await open();
     await cut.follow(undefined);
     await waitUntil(async () => (await cut.sql('select 1 from pg_stat_wal_receiver')).length === 0);
-    await db.query('insert into journal values ($1)', [nextId++]);
+    await db.query('insert into journal values ($1)', [series.next()]);
     await waitUntil(() => (lagOf(db, cut)?.ms ?? 0) > 1_500, { what: 'a lag of 1.5 s' });
     expect(lagOf(db, cut)?.bytes).toBeGreaterThan(0);
     await cut.follow(cluster.primary);
@@ -139,7 +127,7 @@ describe('how far a standby is behind', () => {
 
   it('is unknown when no primary has told its position for long', async () => {
     await using db = await open({ expireAfterMs: 1_000, waitTimeoutMs: 3_000 });
-    await db.query('insert into journal values ($1)', [nextId++]);
+    await db.query('insert into journal values ($1)', [series.next()]);
     const known = () => pair().map((node) => lagOf(db, node)?.ms);
     await waitUntil(() => known().every((ms) => ms === 0), { what: 'a known lag' });
     await cluster.primary.stop('fast');
@@ -173,7 +161,7 @@ describe('limits of lag', () => {
     const [delayed, other] = pair();
     await using db = await open({ waitTimeoutMs: 1_000 });
     const lagging = [await delayed.lag(3_000)];
-    await underLoad(db, async (load) => {
+    await series.run(db, async (load) => {
       await waitUntil(() => (lagOf(db, delayed)?.ms ?? 0) > 2_000, { what: 'the lag to be seen' });
       const standbys = [delayed, other].map(nameOf);
       for (const name of await readers(db.with({ target: 'standby' }))) expect(standbys).toContain(name);
@@ -204,7 +192,7 @@ describe('limits of lag', () => {
       if (flag !== (flags.at(-1) ?? false)) flags.push(flag);
     });
     const lagging = await delayed.lag(3_000);
-    const load = await underLoad(db, async (load) => {
+    const load = await series.run(db, async (load) => {
       await waitUntil(() => flags.length > 0, { what: 'the standby to be beyond the limit' });
       await load.served(100);
       expect(await readers(db.read)).toEqual([nameOf(other)]);

@@ -2,7 +2,7 @@ import { waitUntil } from '@pgherd/testing';
 import { type Cluster, createCluster, type Lease } from 'pgherd';
 import { patroniDiscovery } from 'pgherd/discovery-patroni';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { Load } from '../src/load.ts';
+import { type Load, LoadSeries } from '../src/load.ts';
 import { type PatroniCluster, type PatroniNode, startPatroni } from '../src/patroni.ts';
 import { findPrograms } from '../src/patroni-programs.ts';
 
@@ -27,7 +27,7 @@ describe.skipIf(skipped)(
     let barred: PatroniNode;
     let db: Cluster;
     let failures: string[];
-    let nextId = 1;
+    const series = new LoadSeries('journal');
 
     beforeAll(async () => {
       const tags = { nofailover: true, noloadbalance: true, nosync: true, zone: 'b', disk: 'slow' };
@@ -82,14 +82,7 @@ describe.skipIf(skipped)(
 
     /** Runs a scenario under load, waits until every call has settled, and checks what holds after every scenario. */
     async function underLoad(scenario: (load: Load) => Promise<void>): Promise<Load> {
-      const load = new Load(db, 'journal', nextId).start();
-      try {
-        await load.acknowledged();
-        await scenario(load);
-      } finally {
-        await load.stop();
-        nextId += load.writes.length;
-      }
+      const load = await series.run(db, scenario);
       expect(load.failedReads).toEqual([]);
       expect(load.failedWrites).toEqual([]);
       await checkBooks(load, await patroni.leader());

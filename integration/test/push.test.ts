@@ -2,12 +2,12 @@ import { createTestCluster, type TestCluster, waitUntil } from '@pgherd/testing'
 import pg from 'pg';
 import { type Cluster, createCluster, PgHerdError } from 'pgherd';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { Load } from '../src/load.ts';
+import { type Load, LoadSeries } from '../src/load.ts';
 import { allCaughtUp, createTable, nameOf, open, quiet, rejection, restore } from '../src/support.ts';
 
 let cluster: TestCluster;
 let db: Cluster;
-let nextId = 1;
+const series = new LoadSeries('journal');
 
 beforeAll(async () => {
   cluster = await createTestCluster({ standbys: 2 });
@@ -40,17 +40,7 @@ async function terminateAll(application: string): Promise<number> {
   return count;
 }
 
-async function underLoad(scenario: (load: Load) => Promise<void>): Promise<Load> {
-  const load = new Load(db, 'journal', nextId).start();
-  try {
-    await load.acknowledged();
-    await scenario(load);
-  } finally {
-    await load.stop();
-    nextId += load.writes.length;
-  }
-  return load;
-}
+const underLoad = (scenario: (load: Load) => Promise<void>) => series.run(db, scenario);
 
 describe('sessions that the server ends', () => {
   it('57P01 on every connection of the pools, again and again: no call fails and none is unknown', async () => {

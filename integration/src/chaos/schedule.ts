@@ -1,3 +1,4 @@
+import { seededRandom } from '@pgherd/testing';
 import { FAULTS, type Fault, type FaultDice } from '../faults.ts';
 
 /** One fault of a soak: everything that chance decides about it. */
@@ -12,16 +13,16 @@ const MAX_AFTER_MS = 1_000;
 
 /** The faults of a seed, without end. The same seed gives the same faults in the same order, whatever they lead to. */
 export function* schedule(seed: number, faults: readonly Fault[] = FAULTS): Generator<PlannedFault, never> {
-  const random = dice(seed);
+  const random = seededRandom(seed);
   const total = faults.reduce((sum, fault) => sum + fault.weight, 0);
   for (;;) {
-    const fault = drawn(faults, random() * total);
+    const fault = drawn(faults, random.next() * total);
     yield {
       fault,
-      calmMs: Math.round(random() * MAX_CALM_MS),
-      pick: random(),
-      holdMs: Math.round(random() * fault.maxHoldMs),
-      afterMs: Math.round(random() * MAX_AFTER_MS),
+      calmMs: Math.round(random.next() * MAX_CALM_MS),
+      pick: random.next(),
+      holdMs: Math.round(random.next() * fault.maxHoldMs),
+      afterMs: Math.round(random.next() * MAX_AFTER_MS),
     };
   }
 }
@@ -33,15 +34,4 @@ function drawn(faults: readonly Fault[], at: number): Fault {
     if (left < 0) return fault;
   }
   throw new Error('There is no fault to draw.');
-}
-
-/** Mulberry32: numbers from 0 (included) to 1 (excluded), the same for the same seed on every machine. */
-function dice(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
 }

@@ -32,6 +32,7 @@ export {
   startProxy,
   TcpProxy,
 } from './proxy/proxy.ts';
+export { type SeededRandom, seededRandom } from './random.ts';
 export {
   LOG_LEVELS,
   type LogLevel,
