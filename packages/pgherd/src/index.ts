@@ -1,7 +1,6 @@
 export type { CallOptions, RoutingOptions } from './cluster/call.ts';
 export {
   type Cluster,
-  type ClusterQuerier,
   createCluster,
   type NodeExplanation,
   type TargetExplanation,
@@ -25,6 +24,7 @@ export {
   type Transaction,
   type TransactionOptions,
 } from './cluster/transaction.ts';
+export type { ClusterQuerier } from './cluster/verbs.ts';
 export type { DiscoveredNode, Discovery, DiscoveryContext } from './discovery/port.ts';
 export type {
   ConnectionListener,

@@ -1,4 +1,3 @@
-import { PgHerdError } from '../model/errors.ts';
 import type { AcceptedEpoch, NodeDescription, TopologyDescription } from '../model/topology.ts';
 import type { ListenOptions, Off } from '../observe/emitter.ts';
 import type { ClusterEventName, ClusterEvents } from '../observe/events.ts';
@@ -6,33 +5,16 @@ import type { Rejection, Selection } from '../routing/select.ts';
 import { type Call, type CallOptions, type RoutingOptions, startCall } from './call.ts';
 import { Engine } from './engine.ts';
 import { Herd } from './herd.ts';
-import { type Lease, leaseOf } from './lease.ts';
+import type { Lease } from './lease.ts';
 import { logEvents } from './log.ts';
 import type { ClusterOptions } from './options.ts';
-import { type Querier, querierOver } from './querier.ts';
+import type { Querier } from './querier.ts';
 import { type Ready, waitUntilReady } from './ready.ts';
-import { runTransaction, type TransactionFunction } from './run-transaction.ts';
+import type { TransactionFunction } from './run-transaction.ts';
 import { resolveSettings } from './settings.ts';
 import { type ClusterStats, statsOf } from './stats.ts';
-import { SessionTransaction, type Transaction, type TransactionOptions } from './transaction.ts';
-
-/** Everything that can be asked of a cluster, or of a part of it that `with` cut out. */
-export interface ClusterQuerier<C = unknown> extends Querier {
-  /**
-   * Runs `fn` in a transaction; commits when it resolves, rolls back when it throws. `fn` may be run several times.
-   * @throws what `fn` throws; OutcomeUnknownError `PGHERD_OUTCOME_UNKNOWN` where COMMIT was not answered; PgHerdError
-   * `PGHERD_TRANSACTION_ROLLED_BACK` where an error was swallowed; else as of {@link Querier.query}.
-   */
-  transaction<T>(fn: TransactionFunction<T>, options?: TransactionOptions): Promise<T>;
-  /** Begins a transaction that rolls back at the end of its scope unless it was committed. */
-  begin(options?: TransactionOptions): Promise<Transaction>;
-  /** A connection for exclusive use. Its errors are those of {@link Querier.query} while it waits. */
-  acquire(options?: CallOptions): Promise<Lease<C>>;
-  /** Runs `fn` with a connection for exclusive use, and gives it back however `fn` ends. */
-  use<T>(fn: (lease: Lease<C>) => Promise<T> | T, options?: CallOptions): Promise<T>;
-  /** The same verbs with other defaults. */
-  with(options: CallOptions): ClusterQuerier<C>;
-}
+import type { Transaction, TransactionOptions } from './transaction.ts';
+import { type ClusterQuerier, clusterQuerier } from './verbs.ts';
 
 /** Why a target is served by whom. */
 export interface TargetExplanation {
@@ -123,7 +105,7 @@ class HerdCluster<C> implements Cluster<C> {
     this.#herd = new Herd<C>(resolveSettings(options));
     this.#engine = new Engine<C>(this.#herd);
     logEvents(this.#herd.events, this.#herd.settings.logger);
-    this.#querier = this.#querierFor({});
+    this.#querier = clusterQuerier(this.#engine, (options) => this.#call(options));
     this.read = this.with({ target: 'prefer-standby' });
   }
 
@@ -152,7 +134,7 @@ class HerdCluster<C> implements Cluster<C> {
   }
 
   with(options: CallOptions): ClusterQuerier<C> {
-    return this.#querierFor(options);
+    return this.#querier.with(options);
   }
 
   transaction<T>(fn: TransactionFunction<T>, options?: TransactionOptions): Promise<T> {
@@ -273,38 +255,6 @@ class HerdCluster<C> implements Cluster<C> {
     const { settings } = this.#herd;
     return startCall(options, settings, settings.clock.now(), settings.random);
   }
-
-  /** The verbs with defaults under every call's own options. */
-  #querierFor(defaults: CallOptions): ClusterQuerier<C> {
-    const engine = this.#engine;
-    const call = (options: CallOptions = {}) => this.#call(merged(defaults, options));
-    const use = async <T>(fn: (lease: Lease<C>) => Promise<T> | T, options?: CallOptions): Promise<T> => {
-      const made = call(options);
-      const session = await engine.acquire(made);
-      const lease = leaseOf(engine, session, made);
-      try {
-        return await engine.held.run({ session, isHeld: () => lease.isHeld }, async () => fn(lease));
-      } finally {
-        lease.release();
-      }
-    };
-    return Object.freeze({
-      ...querierOver((statement, options) => engine.execute(statement, call(options))),
-      transaction: async <T>(fn: TransactionFunction<T>, options: TransactionOptions = {}) =>
-        runTransaction(engine, call(withReadTarget(options, defaults)), options, fn),
-      begin: async (options: TransactionOptions = {}) => {
-        const made = call(withReadTarget(options, defaults));
-        const session = await engine.acquire(made);
-        return (await SessionTransaction.begin(engine, session, made, checked(options), 1)).face();
-      },
-      acquire: async (options?: CallOptions) => {
-        const made = call(options);
-        return leaseOf(engine, await engine.acquire(made), made);
-      },
-      use,
-      with: (options: CallOptions) => this.#querierFor(merged(defaults, options)),
-    });
-  }
 }
 
 function explanationOf({ tiers, reasons, rejections }: Selection): TargetExplanation {
@@ -321,32 +271,3 @@ function explanationOf({ tiers, reasons, rejections }: Selection): TargetExplana
 
 /** Longer than anybody waits, milliseconds. */
 const KEEP_ALIVE_MS = 2_147_483_647;
-
-/** Options of the call over those of `with`; what the call leaves open stays. */
-function merged(defaults: CallOptions, options: CallOptions): CallOptions {
-  if (!hasAny(options)) return defaults;
-  const given = Object.entries(options).filter(([, value]) => value !== undefined);
-  return { ...defaults, ...Object.fromEntries(given) };
-}
-
-function hasAny(options: object): boolean {
-  for (const _name in options) return true;
-  return false;
-}
-
-/** A transaction that only reads goes to a standby unless it, or `with` before it, says otherwise. */
-function withReadTarget(options: TransactionOptions, defaults: CallOptions): TransactionOptions {
-  checked(options);
-  return options.readOnly === true && (options.target ?? defaults.target) === undefined
-    ? { ...options, target: 'prefer-standby' }
-    : options;
-}
-
-function checked(options: TransactionOptions): TransactionOptions {
-  if (options.deferrable !== true) return options;
-  if (options.readOnly === true && options.isolation === 'serializable') return options;
-  throw new PgHerdError(
-    'PGHERD_INVALID_ARGUMENT',
-    'deferrable has a meaning only together with isolation "serializable" and readOnly.',
-  );
-}

@@ -1,0 +1,89 @@
+import { PgHerdError } from '../model/errors.ts';
+import type { Call, CallOptions } from './call.ts';
+import type { Engine } from './engine.ts';
+import { type Lease, leaseOf } from './lease.ts';
+import { type Querier, querierOver } from './querier.ts';
+import { runTransaction, type TransactionFunction } from './run-transaction.ts';
+import { SessionTransaction, type Transaction, type TransactionOptions } from './transaction.ts';
+
+/** Everything that can be asked of a cluster, or of a part of it that `with` cut out. */
+export interface ClusterQuerier<C = unknown> extends Querier {
+  /**
+   * Runs `fn` in a transaction; commits when it resolves, rolls back when it throws. `fn` may be run several times.
+   * @throws what `fn` throws; OutcomeUnknownError `PGHERD_OUTCOME_UNKNOWN` where COMMIT was not answered; PgHerdError
+   * `PGHERD_TRANSACTION_ROLLED_BACK` where an error was swallowed; else as of {@link Querier.query}.
+   */
+  transaction<T>(fn: TransactionFunction<T>, options?: TransactionOptions): Promise<T>;
+  /** Begins a transaction that rolls back at the end of its scope unless it was committed. */
+  begin(options?: TransactionOptions): Promise<Transaction>;
+  /** A connection for exclusive use. Its errors are those of {@link Querier.query} while it waits. */
+  acquire(options?: CallOptions): Promise<Lease<C>>;
+  /** Runs `fn` with a connection for exclusive use, and gives it back however `fn` ends. */
+  use<T>(fn: (lease: Lease<C>) => Promise<T> | T, options?: CallOptions): Promise<T>;
+  /** The same verbs with other defaults. */
+  with(options: CallOptions): ClusterQuerier<C>;
+}
+
+/** The verbs of a cluster, with defaults under every call's own options; `start` starts a call's clock. */
+export function clusterQuerier<C>(
+  engine: Engine<C>,
+  start: (options: CallOptions) => Call,
+  defaults: CallOptions = {},
+): ClusterQuerier<C> {
+  const call = (options: CallOptions = {}) => start(merged(defaults, options));
+  const use = async <T>(fn: (lease: Lease<C>) => Promise<T> | T, options?: CallOptions): Promise<T> => {
+    const made = call(options);
+    const session = await engine.acquire(made);
+    const lease = leaseOf(engine, session, made);
+    try {
+      return await engine.held.run({ session, isHeld: () => lease.isHeld }, async () => fn(lease));
+    } finally {
+      lease.release();
+    }
+  };
+  return Object.freeze({
+    ...querierOver((statement, options) => engine.execute(statement, call(options))),
+    transaction: async <T>(fn: TransactionFunction<T>, options: TransactionOptions = {}) =>
+      runTransaction(engine, call(withReadTarget(options, defaults)), options, fn),
+    begin: async (options: TransactionOptions = {}) => {
+      const made = call(withReadTarget(options, defaults));
+      const session = await engine.acquire(made);
+      return (await SessionTransaction.begin(engine, session, made, checked(options), 1)).face();
+    },
+    acquire: async (options?: CallOptions) => {
+      const made = call(options);
+      return leaseOf(engine, await engine.acquire(made), made);
+    },
+    use,
+    with: (options: CallOptions) => clusterQuerier(engine, start, merged(defaults, options)),
+  });
+}
+
+/** Options of the call over those of `with`; what the call leaves open stays. */
+function merged(defaults: CallOptions, options: CallOptions): CallOptions {
+  if (!hasAny(options)) return defaults;
+  const given = Object.entries(options).filter(([, value]) => value !== undefined);
+  return { ...defaults, ...Object.fromEntries(given) };
+}
+
+function hasAny(options: object): boolean {
+  for (const _name in options) return true;
+  return false;
+}
+
+/** A transaction that only reads goes to a standby unless it, or `with` before it, says otherwise. */
+function withReadTarget(options: TransactionOptions, defaults: CallOptions): TransactionOptions {
+  checked(options);
+  return options.readOnly === true && (options.target ?? defaults.target) === undefined
+    ? { ...options, target: 'prefer-standby' }
+    : options;
+}
+
+function checked(options: TransactionOptions): TransactionOptions {
+  if (options.deferrable !== true) return options;
+  if (options.readOnly === true && options.isolation === 'serializable') return options;
+  throw new PgHerdError(
+    'PGHERD_INVALID_ARGUMENT',
+    'deferrable has a meaning only together with isolation "serializable" and readOnly.',
+  );
+}
