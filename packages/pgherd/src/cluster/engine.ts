@@ -1,3 +1,4 @@
+import type { DriverResult } from '../driver/port.ts';
 import { PgHerdError } from '../model/errors.ts';
 import type { QueryResult, Row, Statement } from '../model/statement.ts';
 import { Redirected } from '../pool/pool.ts';
@@ -93,15 +94,20 @@ export class Engine<C> {
     }
   }
 
-  /**
-   * Hands a statement to the session's connection and waits for its answer, at most until the call's deadline. The
-   * connection is then destroyed: nothing else can be told from a node that does not answer.
-   */
-  async send(session: Session<C>, statement: Statement | string, call: Call) {
-    const node = this.#herd.runtimeOf(session);
-    const landed = node?.inFlight.start();
+  /** Hands a statement to the session's connection and waits for its answer, as of {@link perform}. */
+  send(session: Session<C>, statement: Statement | string, call: Call): Promise<DriverResult> {
     const { connection } = session;
     const answer = typeof statement === 'string' ? connection.simple(statement) : connection.query(statement);
+    return this.perform(session, answer, call);
+  }
+
+  /**
+   * Waits for what was just handed to the session's connection, at most until the call's deadline. The connection is then
+   * destroyed: nothing else can be told from a node that does not answer.
+   */
+  async perform<T>(session: Session<C>, answer: Promise<T>, call: Call): Promise<T> {
+    const node = this.#herd.runtimeOf(session);
+    const landed = node?.inFlight.start();
     try {
       const result = await this.#within(answer, session, call);
       landed?.(true);
