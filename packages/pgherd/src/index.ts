@@ -80,14 +80,33 @@ export type { ListenOptions, Off } from './observe/emitter.ts';
 export type { ClusterEventName, ClusterEvents } from './observe/events.ts';
 export type { Logger } from './observe/logger.ts';
 export type { PoolStats } from './pool/settings.ts';
+export { type Classification, classifyError } from './retry/classify.ts';
 export {
-  type Classification,
-  classifyError,
+  isCheckViolation,
+  isConnectionError,
+  isConstraintViolation,
+  isDeadlock,
+  isExclusionViolation,
+  isForeignKeyViolation,
+  isLockNotAvailable,
+  isNotNullViolation,
+  isOutcomeUnknown,
+  isQueryCanceled,
+  isReadOnlyViolation,
+  isRetryable,
+  isSerializationFailure,
+  isUniqueViolation,
+  sqlState,
+} from './retry/predicates.ts';
+export {
   ERROR_KINDS,
+  ERROR_RULES,
   type ErrorKind,
+  type ErrorRule,
   type NodeVerdict,
+  PHASES,
   type Phase,
-} from './retry/classify.ts';
+} from './retry/rules.ts';
 export {
   type NodeLoad,
   POLICY_NAMES,

@@ -1,8 +1,9 @@
 import { OutcomeUnknownError, PgHerdError } from '../model/errors.ts';
 import type { Statement } from '../model/statement.ts';
 import { isAtomic } from '../retry/atomic.ts';
-import { classifyError, type Phase } from '../retry/classify.ts';
+import { classifyError } from '../retry/classify.ts';
 import { backoffMs, type Decision, decideStatement, type FailedAttempt } from '../retry/decide.ts';
+import type { Phase } from '../retry/rules.ts';
 import { isPast } from '../time/deadline.ts';
 import { findNode } from '../topology/topology.ts';
 import { isWritable } from '../topology/writable.ts';

@@ -1,6 +1,7 @@
 import { PgHerdError } from '../model/errors.ts';
-import { classifyError, type Phase } from '../retry/classify.ts';
+import { classifyError } from '../retry/classify.ts';
 import { decideTransaction, type FailedAttempt } from '../retry/decide.ts';
+import type { Phase } from '../retry/rules.ts';
 import type { Call } from './call.ts';
 import type { Engine } from './engine.ts';
 import type { Progress } from './recovery.ts';

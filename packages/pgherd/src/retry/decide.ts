@@ -1,4 +1,5 @@
-import type { Classification, Phase } from './classify.ts';
+import type { Classification } from './classify.ts';
+import type { Phase } from './rules.ts';
 
 /** What the engine knows when a call failed on a node. */
 export interface FailedAttempt {
@@ -35,10 +36,11 @@ const FAIL: Decision = Object.freeze({ kind: 'fail' });
 const UNKNOWN: Decision = Object.freeze({ kind: 'unknown' });
 const BACK_OFF: Decision = Object.freeze({ kind: 'back-off' });
 
-/** Decides about a single statement outside a transaction. Pure: the package's README has the table. */
+/** Decides about a single statement outside a transaction. Pure: `docs/retries.md` has the table. */
 export function decideStatement(attempt: FailedAttempt): Decision {
   const { classification, phase } = attempt;
-  const certain = classification.safeToRetry(phase) && (attempt.atomic || phase === 'not-handed');
+  const unread = phase === 'not-handed' || phase === 'behind-fatal';
+  const certain = classification.safeToRetry(phase) && (attempt.atomic || unread);
   const harmless = attempt.readOnlyConnection || attempt.idempotent || certain;
   switch (classification.kind) {
     case 'connection-lost':
@@ -63,6 +65,8 @@ export function decideStatement(attempt: FailedAttempt): Decision {
       // Fresh connections of one node are refused: another node may serve.
       return phase === 'not-handed' ? move(attempt) : FAIL;
     case 'constraint':
+    case 'unavailable':
+    case 'lock-not-available':
     case 'cancelled':
     case 'statement':
     case 'other':
@@ -96,6 +100,8 @@ export function decideTransaction(attempt: FailedAttempt): Decision {
     case 'database-missing':
       return phase === 'not-handed' ? move(attempt) : FAIL;
     case 'constraint':
+    case 'unavailable':
+    case 'lock-not-available':
     case 'cancelled':
     case 'statement':
     case 'other':

@@ -1,18 +1,18 @@
 import { describe, expect, it } from 'vitest';
-import { OutcomeUnknownError, PgHerdError } from '../../src/model/errors.ts';
+import { type ErrorCode, OutcomeUnknownError, PgHerdError } from '../../src/model/errors.ts';
 import type { ConnectFailure } from '../../src/model/names.ts';
-import {
-  causeChain,
-  classifyError,
-  connectFailureOf,
-  type ErrorKind,
-  type NodeVerdict,
-  type Phase,
-} from '../../src/retry/classify.ts';
+import { causeChain } from '../../src/retry/chain.ts';
+import { classifyError, connectFailureOf, phaseOf } from '../../src/retry/classify.ts';
+import { type ErrorKind, type NodeVerdict, PHASES } from '../../src/retry/rules.ts';
 
 /** An error as a driver throws it for an ErrorResponse. */
 function serverError(code: string, severity = 'ERROR'): Error {
   return Object.assign(new Error(`server says ${code}`), { code, severity, routine: 'somewhere' });
+}
+
+/** An outcome that is unknown because of `cause`. */
+function unknownOf(cause: unknown): OutcomeUnknownError {
+  return new OutcomeUnknownError('statement', 'who knows', { cause });
 }
 
 /** An error of Node's. */
@@ -45,6 +45,7 @@ describe('what an error of the server means', () => {
     ['53300', 'FATAL', 'too-many-connections', 'none'],
     ['25006', 'ERROR', 'read-only', 'read-only'],
     ['57014', 'ERROR', 'cancelled', 'none'],
+    ['55P03', 'ERROR', 'lock-not-available', 'none'],
     ['28000', 'FATAL', 'authentication', 'none'],
     ['28P01', 'FATAL', 'authentication', 'none'],
     ['3D000', 'FATAL', 'database-missing', 'none'],
@@ -131,7 +132,7 @@ describe('what an error of the system or the driver means', () => {
       'something that has the severity and a code of an application',
       Object.assign(new Error('disk'), { severity: 'FATAL', code: 'E_DISK_FULL' }),
     ],
-    ['an error of ours', new PgHerdError('PGHERD_TIMEOUT', 'too late')],
+    ['an error of ours', new PgHerdError('PGHERD_WRONG_ROW_COUNT', 'two rows')],
   ])('%s: nothing is known, and nothing is certain once it was sent', (_name, error) => {
     const { kind, severity, nodeVerdict, safeToRetry } = classifyError(error);
     expect([kind, severity, nodeVerdict]).toEqual(['other', undefined, 'none']);
@@ -176,29 +177,63 @@ describe('where it looks', () => {
 });
 
 describe('certain that nothing was executed', () => {
-  const PHASES: readonly Phase[] = ['not-handed', 'in-transaction', 'sent', 'answered', 'commit-sent'];
-
   it.each<[string, unknown, string]>([
-    ['an ERROR', serverError('23505'), 'yes yes yes yes yes'],
-    ['a serialization failure', serverError('40001'), 'yes yes yes yes yes'],
-    ['FATAL 57P01', serverError('57P01', 'FATAL'), 'yes yes yes yes yes'],
-    ['FATAL 57P02', serverError('57P02', 'FATAL'), 'yes yes yes yes yes'],
-    ['FATAL 57P05', serverError('57P05', 'FATAL'), 'yes yes yes yes yes'],
-    ['FATAL 25P03', serverError('25P03', 'FATAL'), 'yes yes yes yes yes'],
-    ['FATAL 57P03', serverError('57P03', 'FATAL'), 'yes yes yes yes yes'],
-    ['FATAL 53300', serverError('53300', 'FATAL'), 'yes yes yes yes yes'],
-    ['FATAL XX000', serverError('XX000', 'FATAL'), 'yes yes no no no'],
-    ['PANIC', serverError('XX000', 'PANIC'), 'yes yes no no no'],
-    ['WARNING 57P01, committed locally', serverError('57P01', 'WARNING'), 'yes yes no no no'],
-    ['a bare close', new Error('Connection terminated unexpectedly'), 'yes yes no no no'],
-    ['ECONNRESET', systemError('ECONNRESET'), 'yes yes no no no'],
-    ['08006 of the driver', Object.assign(new Error('gone'), { code: '08006' }), 'yes yes no no no'],
-    ['40003', serverError('40003'), 'no no no no no'],
-    ['08007', serverError('08007'), 'no no no no no'],
-    ['an unknown outcome', new OutcomeUnknownError('commit', 'who knows'), 'yes yes no no no'],
+    ['an ERROR', serverError('23505'), 'yes yes yes yes yes yes'],
+    ['a serialization failure', serverError('40001'), 'yes yes yes yes yes yes'],
+    ['FATAL 57P01', serverError('57P01', 'FATAL'), 'yes yes yes yes yes yes'],
+    ['FATAL 57P02', serverError('57P02', 'FATAL'), 'yes yes yes yes yes yes'],
+    ['FATAL 57P05', serverError('57P05', 'FATAL'), 'yes yes yes yes yes yes'],
+    ['FATAL 25P03', serverError('25P03', 'FATAL'), 'yes yes yes yes yes yes'],
+    ['FATAL 57P03', serverError('57P03', 'FATAL'), 'yes yes yes yes yes yes'],
+    ['FATAL 53300', serverError('53300', 'FATAL'), 'yes yes yes yes yes yes'],
+    ['FATAL XX000', serverError('XX000', 'FATAL'), 'yes yes no no yes no'],
+    ['PANIC', serverError('XX000', 'PANIC'), 'yes yes no no yes no'],
+    ['WARNING 57P01, committed locally', serverError('57P01', 'WARNING'), 'yes yes no no yes no'],
+    ['a bare close', new Error('Connection terminated unexpectedly'), 'yes yes no no yes no'],
+    ['ECONNRESET', systemError('ECONNRESET'), 'yes yes no no yes no'],
+    ['08006 of the driver', Object.assign(new Error('gone'), { code: '08006' }), 'yes yes no no yes no'],
+    ['40003', serverError('40003'), 'no no no no no no'],
+    ['08007', serverError('08007'), 'no no no no no no'],
+    ['an unknown outcome', new OutcomeUnknownError('commit', 'who knows'), 'no no no no no no'],
+    ['an unknown outcome of a lost connection', unknownOf(systemError('ECONNRESET')), 'no no no no no no'],
   ])('%s', (_name, error, expected) => {
     const { safeToRetry } = classifyError(error);
     expect(PHASES.map((phase) => (safeToRetry(phase) ? 'yes' : 'no')).join(' ')).toBe(expected);
+  });
+});
+
+describe('what errors of ours mean', () => {
+  it.each<[ErrorCode, ErrorKind, NodeVerdict]>([
+    ['PGHERD_TIMEOUT', 'cancelled', 'none'],
+    ['PGHERD_ABORTED', 'cancelled', 'none'],
+    ['PGHERD_NO_SUITABLE_NODE', 'unavailable', 'none'],
+    ['PGHERD_WAIT_TIMEOUT', 'unavailable', 'none'],
+    ['PGHERD_POOL_FULL', 'unavailable', 'none'],
+    ['PGHERD_CONNECT_TIMEOUT', 'connect-failed', 'probe'],
+    ['PGHERD_CONNECTION_LOST', 'connection-lost', 'probe'],
+    ['PGHERD_AUTHENTICATION_FAILED', 'authentication', 'none'],
+    ['PGHERD_OUTCOME_UNKNOWN', 'outcome-unknown', 'none'],
+  ])('%s: %s, whatever its cause', (code, kind, nodeVerdict) => {
+    const error = new PgHerdError(code, 'ours', { cause: serverError('40001') });
+    expect(classifyError(error)).toMatchObject({ kind, nodeVerdict, sqlState: undefined });
+  });
+});
+
+describe('how far a statement had come', () => {
+  const lost = (details?: Record<string, unknown>) =>
+    new PgHerdError('PGHERD_CONNECTION_LOST', 'gone', { details });
+
+  it.each<[string, unknown, string]>([
+    ['the driver did not send it', lost(), 'not-handed'],
+    ['it stood behind a FATAL', lost({ phase: 'behind-fatal' }), 'behind-fatal'],
+    ['a read that was given up', lost({ phase: 'sent' }), 'sent'],
+    ['a phase that nobody knows', lost({ phase: 'lost' }), 'not-handed'],
+    ['no connection came about', systemError('ECONNREFUSED'), 'not-handed'],
+    ['the socket failed', Object.assign(systemError('ECONNRESET'), { syscall: 'read' }), 'sent'],
+    ['the server answered', serverError('23505'), 'sent'],
+    ['nothing that tells', undefined, 'sent'],
+  ])('%s', (_name, error, expected) => {
+    expect(phaseOf(error)).toBe(expected);
   });
 });
 

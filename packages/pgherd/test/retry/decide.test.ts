@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { PgHerdError } from '../../src/model/errors.ts';
 import { isAtomic, withoutLeadingComments } from '../../src/retry/atomic.ts';
-import { classifyError, type Phase } from '../../src/retry/classify.ts';
+import { classifyError } from '../../src/retry/classify.ts';
 import {
   type BackoffSettings,
   backoffMs,
@@ -10,6 +11,7 @@ import {
   decideTransaction,
   type FailedAttempt,
 } from '../../src/retry/decide.ts';
+import type { Phase } from '../../src/retry/rules.ts';
 
 const ERRORS = {
   bareClose: new Error('Connection terminated unexpectedly'),
@@ -25,6 +27,8 @@ const ERRORS = {
   constraint: server('23505'),
   outcomeUnknown: server('40003'),
   cancelled: server('57014'),
+  lockNotAvailable: server('55P03'),
+  unavailable: new PgHerdError('PGHERD_NO_SUITABLE_NODE', 'nobody'),
   syntax: server('42601'),
   unexpected: new Error('something else'),
 };
@@ -66,6 +70,8 @@ describe('a statement that failed', () => {
     ['bareClose', { idempotent: true, movedBefore: true, attempts: 2 }, 'move'],
     ['bareClose', { idempotent: true, movedBefore: true, attempts: 3 }, 'fail'],
     ['bareClose', { attempts: 3 }, 'unknown'],
+    ['bareClose', { phase: 'behind-fatal' }, 'move, free'],
+    ['bareClose', { phase: 'behind-fatal', atomic: false }, 'move, free'],
     ['refusedToConnect', { phase: 'not-handed' }, 'move, free'],
     ['refusedToConnect', {}, 'unknown'],
     ['shutdown', {}, 'move, free'],
@@ -98,6 +104,8 @@ describe('a statement that failed', () => {
     ['constraint', {}, 'fail'],
     ['constraint', { idempotent: true }, 'fail'],
     ['cancelled', {}, 'fail'],
+    ['lockNotAvailable', { idempotent: true }, 'fail'],
+    ['unavailable', { phase: 'not-handed' }, 'fail'],
     ['syntax', {}, 'fail'],
     ['syntax', { readOnlyConnection: true }, 'fail'],
     ['unexpected', {}, 'fail'],

@@ -63,7 +63,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = Object.freeze([
   },
   {
     name: 'a refused write moves on without a probe that confirms it',
-    file: 'cluster/engine.ts',
+    file: 'cluster/recovery.ts',
     find: 'if (description === undefined || !isWritable(description)) return true;',
     replace: 'if (runtime !== undefined) return true;',
     seeds: 200,
@@ -71,8 +71,8 @@ export const PLANTED_BUGS: readonly PlantedBug[] = Object.freeze([
   {
     name: 'a write that was sent is run again after a bare close',
     file: 'retry/classify.ts',
-    find: "if (severity === 'ERROR') return true;",
-    replace: "if (severity !== 'FATAL') return true;",
+    find: "const certain = severity === 'ERROR' ||",
+    replace: "const certain = severity !== 'FATAL' ||",
     seeds: 200,
   },
   {
@@ -140,7 +140,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = Object.freeze([
   },
   {
     name: 'what became of the node before the refused statement counts',
-    file: 'cluster/engine.ts',
+    file: 'cluster/recovery.ts',
     find: 'return runtime.treatedAt > handedAt;',
     replace: 'return runtime.treatedAt >= call.startedAt;',
     seeds: 40,

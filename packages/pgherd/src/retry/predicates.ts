@@ -1,0 +1,129 @@
+import { causeChain, codeOf } from './chain.ts';
+import { type Classification, classifyError, isOfConnecting, phaseOf } from './classify.ts';
+import { type ErrorKind, isSqlState, type Phase } from './rules.ts';
+
+/** Kinds that pass: the same work may well succeed a moment later, or elsewhere. */
+const PASSING: ReadonlySet<ErrorKind> = new Set<ErrorKind>([
+  'connection-lost',
+  'connect-failed',
+  'shutdown',
+  'starting-up',
+  'too-many-connections',
+  'unavailable',
+  'serialization',
+  'deadlock',
+]);
+
+/**
+ * Whether it is right to run the same work again: the reason is one that passes, and it is certain that nothing was executed. What
+ * was sent and not answered is not retryable. Looks through `cause` and `AggregateError`.
+ *
+ * @param phase how far the work had come; default: what the error itself tells, else `sent`. Say `in-transaction` for an error
+ * of a transaction whose COMMIT was not sent, which the server rolls back whatever happened.
+ * @example
+ * ```ts
+ * if (isRetryable(error)) await queue.putBack(job);
+ * ```
+ */
+export function isRetryable(error: unknown, phase?: Phase): boolean {
+  const classification = classifyError(error);
+  if (!PASSING.has(classification.kind)) return false;
+  if (classification.kind === 'unavailable') return true;
+  return classification.safeToRetry(phase ?? tellingPhase(error, classification));
+}
+
+function tellingPhase(error: unknown, { kind }: Classification): Phase {
+  const chain = causeChain(error);
+  // Given to a caller only where running the work again is right, whatever had been sent.
+  if (chain.some((link) => codeOf(link) === 'PGHERD_CONNECTION_LOST')) return 'not-handed';
+  if (kind === 'connect-failed' && chain.some((link) => connects(link))) return 'not-handed';
+  return phaseOf(error);
+}
+
+function connects(link: unknown): boolean {
+  const code = codeOf(link);
+  return isOfConnecting(link) || code === 'PGHERD_CONNECT_TIMEOUT' || code === 'CONNECT_TIMEOUT';
+}
+
+/** The SQLSTATE of the first error in the chain of causes that has one; `undefined` where none has. */
+export function sqlState(error: unknown): string | undefined {
+  return causeChain(error)
+    .map(codeOf)
+    .find((code) => code !== undefined && isSqlState(code));
+}
+
+/**
+ * Whether the connection is the reason: it was lost, could not be opened, or its server is starting or ending. Says nothing of
+ * whether the work was executed: see {@link isRetryable}.
+ */
+export function isConnectionError(error: unknown): boolean {
+  return CONNECTION_KINDS.has(classifyError(error).kind);
+}
+
+const CONNECTION_KINDS: ReadonlySet<ErrorKind> = new Set<ErrorKind>([
+  'connection-lost',
+  'connect-failed',
+  'shutdown',
+  'starting-up',
+  'too-many-connections',
+]);
+
+/** Whether the outcome is unknown (`PGHERD_OUTCOME_UNKNOWN`, 08007, 40002, 40003): look before running the work again. */
+export function isOutcomeUnknown(error: unknown): boolean {
+  return classifyError(error).kind === 'outcome-unknown';
+}
+
+/** Whether a constraint was violated: SQLSTATE class 23. */
+export function isConstraintViolation(error: unknown): boolean {
+  return sqlState(error)?.startsWith('23') === true;
+}
+
+/** Whether a unique constraint or index was violated: 23505. */
+export function isUniqueViolation(error: unknown): boolean {
+  return sqlState(error) === '23505';
+}
+
+/** Whether a foreign key was violated: 23503. */
+export function isForeignKeyViolation(error: unknown): boolean {
+  return sqlState(error) === '23503';
+}
+
+/** Whether a NULL came where none may be: 23502. */
+export function isNotNullViolation(error: unknown): boolean {
+  return sqlState(error) === '23502';
+}
+
+/** Whether a check constraint was violated: 23514. */
+export function isCheckViolation(error: unknown): boolean {
+  return sqlState(error) === '23514';
+}
+
+/** Whether an exclusion constraint was violated: 23P01. */
+export function isExclusionViolation(error: unknown): boolean {
+  return sqlState(error) === '23P01';
+}
+
+/** Whether transactions got in each other's way, or a standby's replay in a read's: 40001. */
+export function isSerializationFailure(error: unknown): boolean {
+  return sqlState(error) === '40001';
+}
+
+/** Whether the server ended a deadlock at the cost of this transaction: 40P01. */
+export function isDeadlock(error: unknown): boolean {
+  return sqlState(error) === '40P01';
+}
+
+/** Whether a lock was not to be had in time (`lock_timeout`) or at once (`NOWAIT`): 55P03. */
+export function isLockNotAvailable(error: unknown): boolean {
+  return sqlState(error) === '55P03';
+}
+
+/** Whether the server cancelled the statement, by request or by `statement_timeout`: 57014. */
+export function isQueryCanceled(error: unknown): boolean {
+  return sqlState(error) === '57014';
+}
+
+/** Whether a write was refused because the transaction or the server is read-only: 25006. */
+export function isReadOnlyViolation(error: unknown): boolean {
+  return sqlState(error) === '25006';
+}
