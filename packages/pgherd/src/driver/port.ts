@@ -1,5 +1,5 @@
 import type { Secret } from '../model/secret.ts';
-import type { QueryResult, Statement } from '../model/statement.ts';
+import type { QueryResult, Row, Statement } from '../model/statement.ts';
 import type { NodeAddress } from '../model/topology.ts';
 
 /** What a driver can do beyond running one statement at a time. */
@@ -8,6 +8,16 @@ export interface DriverCapabilities {
   readonly parameterStatus: boolean;
   /** Tells the transaction status of ReadyForQuery. */
   readonly transactionStatus: boolean;
+  /** Its connections may have {@link DriverConnection.pipeline}: statements are sent without waiting for those before. */
+  readonly pipelining?: boolean | undefined;
+  /** Runs several statements in one round trip: its connections have `batch`. Default `false`. */
+  readonly batch?: boolean | undefined;
+  /** Hands out a result in parts: its connections have `cursor`. Default `false`. */
+  readonly cursor?: boolean | undefined;
+  /** Streams COPY both ways: its connections have `copyIn` and `copyOut`. Default `false`. */
+  readonly copy?: boolean | undefined;
+  /** Tells of notifications: it calls the listener's `notification`. Default `false`. */
+  readonly notifications?: boolean | undefined;
 }
 
 /** TLS as libpq's `sslmode` family means it. Paths are read by the driver when it connects. */
@@ -68,6 +78,51 @@ export interface ConnectionListener {
   message(message: ServerMessage): void;
   /** The connection is gone, by whichever side; called once, never for a connection that was never opened. */
   closed(error: unknown): void;
+  /** What came by NOTIFY for a channel that this session listens to. */
+  notification?(notification: Notification): void;
+}
+
+/** One message of NOTIFY. */
+export interface Notification {
+  readonly channel: string;
+  /** The empty text where NOTIFY gave none. */
+  readonly payload: string;
+  /** Process number of the session that sent it. */
+  readonly processId: number;
+}
+
+/** A result that is handed out in parts. */
+export interface DriverCursor {
+  /** Whether nothing else can run on the connection until the end; `false` inside a transaction. */
+  readonly exclusive: boolean;
+  /** The columns, once the first part is there. */
+  readonly fields: DriverResult['fields'];
+  /** The next rows, `count` at most; none more follow once `done`. Rejects as {@link DriverConnection.query}. */
+  read(count: number): Promise<{ readonly rows: Row[]; readonly done: boolean }>;
+  /** Ends it early, or does nothing: resolves when the connection is ready for other work or gone. Never rejects. */
+  close(): Promise<void>;
+}
+
+/** A COPY that takes data. */
+export interface DriverCopyIn {
+  /** Settles with the COPY: rejects at once when the server refuses a row. */
+  readonly result: Promise<DriverResult>;
+  /** Hands over a piece; a promise where the connection has enough for now. Does nothing once the COPY has ended. */
+  write(chunk: Uint8Array): Promise<void> | undefined;
+  /** All was handed over. */
+  end(): Promise<DriverResult>;
+  /** Gives up: nothing of it is kept. Resolves when the connection is ready for other work or gone. Never rejects. */
+  fail(reason: string): Promise<void>;
+}
+
+/** A COPY that gives data. */
+export interface DriverCopyOut {
+  /** The next piece, `undefined` at the end. Pieces that are not read hold the server up. Rejects as the COPY does. */
+  read(): Promise<Uint8Array | undefined>;
+  /** What the COPY gave, after the last piece. */
+  readonly result: Promise<DriverResult>;
+  /** Throws away what is left. Resolves when the connection is ready for other work or gone. Never rejects. */
+  drain(): Promise<void>;
 }
 
 /** `idle`, inside a transaction, inside a failed one, or not known. */
@@ -75,6 +130,17 @@ export type TransactionStatus = 'idle' | 'in-transaction' | 'failed' | 'unknown'
 
 /** What a statement gave, before the cluster adds the node. */
 export type DriverResult = Omit<QueryResult, 'node'>;
+
+/** A statement that shares a connection with others, and who is told what became of it: exactly one of the two, once. */
+export interface PipelinedStatement {
+  readonly statement: Statement;
+  /** Whether the text comes often enough to be worth a prepared statement. */
+  readonly prepare: boolean;
+  /** At ReadyForQuery: what was written is committed. */
+  answered(rows: Row[], rowCount: number | null, fields: readonly Field[], command: string): void;
+  /** At ReadyForQuery, or when the connection is gone. Errors as of {@link DriverConnection.query}. */
+  failed(error: unknown): void;
+}
 
 /** One open connection. */
 export interface DriverConnection<C = unknown> {
@@ -98,8 +164,25 @@ export interface DriverConnection<C = unknown> {
    * `PGHERD_CONNECTION_LOST` because the connection was gone already, `PGHERD_INVALID_ARGUMENT` because of the statement.
    */
   query(statement: Statement): Promise<DriverResult>;
+  /**
+   * Sends a statement behind those that are in flight, as a transaction of its own. Statements that the server never came to
+   * because it ended the connection fail as those that were not sent. Nothing else may run on the connection meanwhile.
+   * @throws PgHerdError `PGHERD_INVALID_ARGUMENT` for a statement that cannot be sent; it is then told nothing.
+   */
+  readonly pipeline?: ((one: PipelinedStatement) => void) | undefined;
   /** Runs text of the library by the simple protocol; gives the result of its last statement. Never makes the session dirty. */
   simple(text: string): Promise<DriverResult>;
+  /**
+   * Runs statements in one round trip and, outside a transaction, as one: all or nothing. Rejects as {@link query}; an error
+   * of the server has as `index` the place of the statement that failed. Names of statements are ignored.
+   */
+  batch?(statements: readonly Statement[]): Promise<DriverResult[]>;
+  /** A result in parts. Nothing is sent before the first `read`. */
+  cursor?(statement: Statement): DriverCursor;
+  /** Starts `COPY … FROM STDIN`; resolves when the server takes data. Rejects as {@link query}. */
+  copyIn?(text: string): Promise<DriverCopyIn>;
+  /** Starts `COPY … TO STDOUT`; resolves when the server gives data. Rejects as {@link query}. */
+  copyOut?(text: string): Promise<DriverCopyOut>;
   /** Makes the session as new (`DISCARD ALL`). */
   reset(): Promise<void>;
   /** Whether this connection keeps the process alive. */
