@@ -1,16 +1,8 @@
+import { type Column, left, renderGrid, right } from './grid.ts';
 import type { Spread } from './statistics.ts';
 import type { Summary } from './summary.ts';
 
-interface Column {
-  readonly head: readonly [string, string];
-  readonly cell: (row: Summary) => string;
-  readonly align: 'left' | 'right';
-}
-
-const left = (head: [string, string], cell: Column['cell']): Column => ({ head, cell, align: 'left' });
-const right = (head: [string, string], cell: Column['cell']): Column => ({ head, cell, align: 'right' });
-
-const COLUMNS: readonly Column[] = [
+const COLUMNS: readonly Column<Summary>[] = [
   left(['', 'scenario'], (row) => row.scenario),
   left(['', 'mode'], (row) => row.mode),
   left(['', 'client'], (row) => row.client),
@@ -34,22 +26,7 @@ const COLUMNS: readonly Column[] = [
 
 /** The summaries as lines of even columns, for people. */
 export function renderTable(rows: readonly Summary[]): string {
-  const grid = [
-    COLUMNS.map((column) => column.head[0]),
-    COLUMNS.map((column) => column.head[1]),
-    ...rows.map((row) => COLUMNS.map((column) => column.cell(row))),
-  ];
-  const widths = COLUMNS.map((_column, index) => Math.max(...grid.map((line) => line[index]?.length ?? 0)));
-  return grid
-    .map((line) =>
-      line.map((cell, index) => padded(cell, widths[index] ?? 0, COLUMNS[index]?.align)).join('  '),
-    )
-    .map((line) => `${line.trimEnd()}\n`)
-    .join('');
-}
-
-function padded(cell: string, width: number, align: Column['align'] | undefined): string {
-  return align === 'left' ? cell.padEnd(width) : cell.padStart(width);
+  return renderGrid(COLUMNS, rows);
 }
 
 function spreadCell(value: Spread | null, which: keyof Spread): string {

@@ -1,0 +1,166 @@
+import pg from 'pg';
+import { createCluster } from 'pgherd';
+import postgres from 'postgres';
+import type { Contender } from './throughput-load.ts';
+import { type Arrangement, NAP, SELECT, UPDATE, type Work } from './throughput-works.ts';
+
+/** Where the servers are. */
+export interface Servers {
+  /** URL of all nodes. */
+  readonly cluster: string;
+  readonly primary: string;
+}
+
+/** Connections that every contender may have to a server. */
+export const CONNECTIONS = 10;
+
+/** Those that are held against others. */
+export const SUBJECTS = Object.freeze(['pgherd', 'pgherd lanes off'] as const);
+export type SubjectName = (typeof SUBJECTS)[number];
+
+/** Those they are held against. */
+export const PEERS = Object.freeze([
+  'pg.Pool',
+  'pg.Pool named',
+  'postgres.js',
+  'limit',
+  'pgherd one node',
+] as const);
+export type PeerName = (typeof PEERS)[number];
+
+export type ContenderName = SubjectName | PeerName;
+
+/** Whether the pair is measured at this work: scaling over standbys is our own affair, lanes off stand beside the pool. */
+export function isPair(subject: SubjectName, peer: PeerName, work: Work): boolean {
+  if (work === 'read' || peer === 'pgherd one node')
+    return subject === 'pgherd' && work === 'read' && peer === 'pgherd one node';
+  return subject === 'pgherd' || (peer === 'pg.Pool' && work !== 'mix');
+}
+
+/** Opens a contender the way its users do; `arrangement` tells what the limit is made of at the time of each call. */
+export async function openContender(
+  name: ContenderName,
+  servers: Servers,
+  arrangement: () => Arrangement,
+): Promise<Contender> {
+  switch (name) {
+    case 'pgherd':
+      return openPgherd(servers.cluster);
+    case 'pgherd one node':
+      return openPgherd(servers.primary);
+    case 'pgherd lanes off':
+      return openPgherd(servers.cluster, { lanes: false });
+    case 'pg.Pool':
+      return openPool(servers.primary);
+    case 'pg.Pool named':
+      return openPoolNamed(servers.primary);
+    case 'postgres.js':
+      return openPostgresJs(servers.primary);
+    case 'limit':
+      return openLimit(servers.primary, arrangement);
+    default:
+      return name satisfies never;
+  }
+}
+
+/** As in its README: no names, no tuning. */
+function openPgherd(url: string, options: { readonly lanes?: false } = {}): Contender {
+  const db = createCluster({ url, ...options });
+  const standby = db.read;
+  return {
+    check: async (id) => Number((await db.query(SELECT, [id])).rows[0]?.['id']),
+    select: (id) => db.query(SELECT, [id]),
+    update: (id) => db.query(UPDATE, [id]),
+    read: (id) => standby.query(SELECT, [id]),
+    nap: () => db.query(NAP),
+    close: () => db.close(),
+  };
+}
+
+function openPool(url: string): Contender {
+  const pool = new pg.Pool({ connectionString: url, max: CONNECTIONS });
+  return {
+    check: async (id) => (await pool.query<{ id: number }>(SELECT, [id])).rows[0]?.id ?? 0,
+    select: (id) => pool.query(SELECT, [id]),
+    update: (id) => pool.query(UPDATE, [id]),
+    read: (id) => pool.query(SELECT, [id]),
+    nap: () => pool.query(NAP),
+    close: () => pool.end(),
+  };
+}
+
+function openPoolNamed(url: string): Contender {
+  const pool = new pg.Pool({ connectionString: url, max: CONNECTIONS });
+  const select = (id: number) =>
+    pool.query<{ id: number }>({ name: 'bench-select', text: SELECT, values: [id] });
+  return {
+    check: async (id) => (await select(id)).rows[0]?.id ?? 0,
+    select,
+    update: (id) => pool.query({ name: 'bench-update', text: UPDATE, values: [id] }),
+    read: select,
+    nap: () => pool.query({ name: 'bench-nap', text: NAP }),
+    close: () => pool.end(),
+  };
+}
+
+/** It prepares and pipelines by itself. */
+function openPostgresJs(url: string): Contender {
+  const sql = postgres(url, { max: CONNECTIONS, onnotice: () => undefined });
+  const select = (id: number) => sql<{ id: number }[]>`select id, n, label from bench where id = ${id}`;
+  return {
+    check: async (id) => (await select(id))[0]?.id ?? 0,
+    // Its statements run when somebody waits for them: here that is the caller's `await`.
+    select,
+    update: (id) => sql`update bench set n = n + 1 where id = ${id}`,
+    read: select,
+    nap: () => sql`select pg_sleep(0.05)`,
+    close: () => sql.end(),
+  };
+}
+
+interface Lane {
+  readonly client: pg.Client;
+  /** The socket under the protocol, which no type mentions. */
+  readonly stream: { cork(): void; uncork(): void };
+  corked: boolean;
+}
+
+/** What somebody who knows the work in advance would write by hand: prepared statements, pipelined over a few clients. */
+async function openLimit(url: string, arrangement: () => Arrangement): Promise<Contender> {
+  const lanes = await Promise.all(Array.from({ length: CONNECTIONS }, () => openLane(url)));
+  let turn = 0;
+  const send = (name: string, text: string, values: unknown[]) => {
+    const { lanes: count, cork } = arrangement();
+    turn = (turn + 1) % count;
+    const lane = lanes[turn];
+    if (lane === undefined) throw new Error(`there are no ${count} lanes`);
+    if (cork && !lane.corked) corkForThisTick(lane);
+    return lane.client.query({ name, text, values });
+  };
+  return {
+    check: async (id) => Number((await send('bench-select', SELECT, [id])).rows[0]?.id),
+    select: (id) => send('bench-select', SELECT, [id]),
+    update: (id) => send('bench-update', UPDATE, [id]),
+    read: (id) => send('bench-select', SELECT, [id]),
+    nap: () => send('bench-nap', NAP, []),
+    close: () => Promise.all(lanes.map((lane) => lane.client.end())),
+  };
+}
+
+async function openLane(url: string): Promise<Lane> {
+  const client = new pg.Client({ connectionString: url, pipeline: true });
+  await client.connect();
+  const { stream } = (client as unknown as { readonly connection: { readonly stream: Lane['stream'] } })
+    .connection;
+  return { client, stream, corked: false };
+}
+
+/** What is sent before the next tick leaves in one write. */
+function corkForThisTick(lane: Lane): void {
+  lane.corked = true;
+  lane.stream.cork();
+  process.nextTick(() => {
+    lane.corked = false;
+    lane.stream.uncork();
+  });
+}

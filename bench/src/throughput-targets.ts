@@ -1,0 +1,42 @@
+import type { PeerName, SubjectName } from './throughput-contenders.ts';
+import type { Cell, Work } from './throughput-works.ts';
+
+/** What is measured of a pair. */
+interface Pair extends Cell {
+  readonly subject: SubjectName;
+  readonly peer: PeerName;
+}
+
+/** Numbers of callers that have targets. */
+const CALLERS = [1, 10, 100, 1_000];
+
+/** Least ratio of statements per second at 1, 10, 100 and 1,000 callers, on one server without standbys. */
+const LEAST: Readonly<Partial<Record<PeerName, Partial<Record<Work, readonly number[]>>>>> = {
+  'pg.Pool': { select: [1.2, 2.5, 3, 3.2], update: [1.2, 1.8, 2, 2.2] },
+  'pg.Pool named': { select: [0.95, 1.5, 2, 1.9] },
+  'postgres.js': { select: [1, 2, 1.6, 1.15], update: [1, 1.5, 1.5, 1.1] },
+  limit: { select: [0.8, 0.85, 0.85, 0.85], update: [0.8, 0.85, 0.85, 0.85] },
+  // Reads from two standbys and a primary cost no more than from one server; measured on shared cores.
+  'pgherd one node': { read: [0.9, 0.9, 0.9, 0.9] },
+};
+
+/** Without lanes a statement costs hardly more than in the driver's own pool. */
+const LEAST_WITHOUT_LANES = 0.95;
+
+/** Longest 99th percentile, of pg.Pool's. */
+const MOST_P99 = 1.1;
+/** The mix: what is slow must not hold up what is fast. */
+const MOST_P99_OF_MIX = 1;
+
+/** Least ratio that the pair should reach; `undefined` where nothing is asked. */
+export function leastRatio({ work, callers, subject, peer }: Pair): number | undefined {
+  if (!CALLERS.includes(callers)) return undefined;
+  if (subject === 'pgherd lanes off') return LEAST_WITHOUT_LANES;
+  return LEAST[peer]?.[work]?.[CALLERS.indexOf(callers)];
+}
+
+/** Greatest ratio of 99th percentiles that the pair should reach; `undefined` where nothing is asked. */
+export function mostP99Ratio({ work, subject, peer }: Pair): number | undefined {
+  if (subject !== 'pgherd' || peer !== 'pg.Pool') return undefined;
+  return work === 'mix' ? MOST_P99_OF_MIX : MOST_P99;
+}
