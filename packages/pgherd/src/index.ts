@@ -14,16 +14,18 @@ export type {
   ProbeOptions,
   RetryOptions,
 } from './cluster/options.ts';
+export { type OutcomeOptions, type OutcomeTable, outcomeTableText } from './cluster/outcome-options.ts';
 export type { Querier, QueryConfig } from './cluster/querier.ts';
 export type { Ready } from './cluster/ready.ts';
 export type { TransactionFunction } from './cluster/run-transaction.ts';
 export type { ClusterStats, NodeStats } from './cluster/stats.ts';
+export type { Transaction } from './cluster/transaction.ts';
 export {
   ISOLATION_LEVELS,
   type IsolationLevel,
-  type Transaction,
   type TransactionOptions,
-} from './cluster/transaction.ts';
+  type TransactionSettings,
+} from './cluster/transaction-options.ts';
 export type { ClusterQuerier } from './cluster/verbs.ts';
 export type { DiscoveredNode, Discovery, DiscoveryContext } from './discovery/port.ts';
 export type {

@@ -13,7 +13,8 @@ import { type Ready, waitUntilReady } from './ready.ts';
 import type { TransactionFunction } from './run-transaction.ts';
 import { resolveSettings } from './settings.ts';
 import { type ClusterStats, statsOf } from './stats.ts';
-import type { Transaction, TransactionOptions } from './transaction.ts';
+import type { Transaction } from './transaction.ts';
+import type { TransactionOptions } from './transaction-options.ts';
 import { type ClusterQuerier, clusterQuerier } from './verbs.ts';
 
 /** Why a target is served by whom. */

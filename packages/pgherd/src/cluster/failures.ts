@@ -29,10 +29,11 @@ export function waitedInVain(error: PgHerdError, call: Call, deadline: Deadline,
 }
 
 /** The server committed, but no synchronous standby confirmed it: that is no acknowledgement. */
-export function unacknowledged(kind: 'commit' | 'statement'): OutcomeUnknownError {
+export function unacknowledged(kind: 'commit' | 'statement', cause?: unknown): OutcomeUnknownError {
   return new OutcomeUnknownError(
     kind,
     'The server stopped waiting for its synchronous standby: the work is committed there, and may be lost with it.',
+    { cause },
   );
 }
 

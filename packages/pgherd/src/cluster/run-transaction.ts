@@ -6,7 +6,8 @@ import type { Call } from './call.ts';
 import type { Engine } from './engine.ts';
 import type { Progress } from './recovery.ts';
 import type { Session } from './session.ts';
-import { SessionTransaction, type Transaction, type TransactionOptions } from './transaction.ts';
+import { SessionTransaction, type Transaction } from './transaction.ts';
+import type { TransactionOptions } from './transaction-options.ts';
 import { type GiveUp, withinCall } from './within.ts';
 
 /** What a transaction's function is. */

@@ -1,28 +1,15 @@
+import type { DriverConnection } from '../driver/port.ts';
 import { OutcomeUnknownError, PgHerdError } from '../model/errors.ts';
 import type { QueryResult, Row, Statement } from '../model/statement.ts';
 import { classifyError, phaseOf } from '../retry/classify.ts';
 import type { Call, CallOptions } from './call.ts';
 import type { Engine } from './engine.ts';
 import { unacknowledged, withNode } from './failures.ts';
+import { findOutcome, readWitness, survivorOf, type Witness, witnessText } from './outcome.ts';
+import { PooledConnection } from './pooled-connection.ts';
 import { type Querier, querierOver } from './querier.ts';
 import type { Session } from './session.ts';
-
-/** Isolation levels, in PostgreSQL's words. */
-export const ISOLATION_LEVELS = Object.freeze(['read committed', 'repeatable read', 'serializable'] as const);
-/** One of {@link ISOLATION_LEVELS}. */
-export type IsolationLevel = (typeof ISOLATION_LEVELS)[number];
-
-/** How a transaction begins. */
-export interface TransactionOptions extends CallOptions {
-  /** Default: the server's `default_transaction_isolation`. */
-  readonly isolation?: IsolationLevel | undefined;
-  /** Refuses writes; the default target is then `prefer-standby`. Default `false`. */
-  readonly readOnly?: boolean | undefined;
-  /** Waits for a snapshot that cannot fail; only with `serializable` and `readOnly`. Default `false`. */
-  readonly deferrable?: boolean | undefined;
-  /** Whether the function is run again when that is certain to do no harm. Default `true`. */
-  readonly retry?: boolean | { readonly attempts?: number | undefined } | undefined;
-}
+import { beginText, type TransactionOptions } from './transaction-options.ts';
 
 /** A transaction that is open. */
 export interface Transaction extends Querier, AsyncDisposable {
@@ -44,15 +31,6 @@ export interface Transaction extends Querier, AsyncDisposable {
   transaction<T>(fn: (tx: Transaction) => Promise<T> | T): Promise<T>;
   /** Calls `fn` once the commit has been acknowledged, in the order of the calls. */
   afterCommit(fn: () => void | Promise<void>): void;
-}
-
-/** `BEGIN` as the options ask for it. */
-export function beginText(options: TransactionOptions): string {
-  const parts = ['BEGIN'];
-  if (options.isolation !== undefined) parts.push(`ISOLATION LEVEL ${options.isolation.toUpperCase()}`);
-  if (options.readOnly === true) parts.push('READ ONLY');
-  if (options.deferrable === true) parts.push('DEFERRABLE');
-  return parts.join(' ');
 }
 
 /** The ways to end what a face stands for. */
@@ -87,6 +65,8 @@ export class SessionTransaction<C> {
   #firstError: unknown;
   #savepoints = 0;
   #afterCommit: (() => void | Promise<void>)[] = [];
+  /** By what its outcome can be found out should COMMIT not be answered. */
+  #witness: Witness | undefined;
 
   private constructor(engine: Engine<C>, session: Session<C>, call: Call, attempt: number) {
     this.#engine = engine;
@@ -105,7 +85,7 @@ export class SessionTransaction<C> {
   ): Promise<SessionTransaction<C>> {
     const transaction = new SessionTransaction(engine, session, call, attempt);
     try {
-      await engine.send(session, beginText(options), call);
+      transaction.#witness = await beginOn(engine, session, call, options);
     } catch (error) {
       transaction.#end('lost');
       throw withNode(error, session.node);
@@ -157,23 +137,22 @@ export class SessionTransaction<C> {
   async commit(): Promise<void> {
     this.#assertOpen();
     const session = this.#session;
+    const survivor = survivorOf(this.#engine, session.node);
     this.#commitSent = true;
     this.#mayHaveCommitted = true;
     let command: string;
     try {
       ({ command } = await this.#engine.send(session, 'COMMIT', this.#call));
     } catch (error) {
-      this.#commitSent = phaseOf(error) === 'sent';
-      this.#end('lost');
-      this.#mayHaveCommitted = this.#commitSent && !classifyError(error).safeToRetry('commit-sent');
-      throw this.#commitFailure(error);
+      await this.#commitUnanswered(error, survivor);
+      return this.#runAfterCommit();
     }
     this.#mayHaveCommitted = command === 'COMMIT';
     const local = session.committedLocallyOnly;
     this.#end(command === 'COMMIT' ? 'committed' : 'rolled-back');
     if (command !== 'COMMIT') throw rolledBack(this.#firstError);
     if (local) throw unacknowledged('commit');
-    for (const fn of this.#afterCommit.splice(0)) await fn();
+    return this.#runAfterCommit();
   }
 
   async rollback(): Promise<void> {
@@ -195,13 +174,45 @@ export class SessionTransaction<C> {
     this.#end('lost');
   }
 
-  #commitFailure(error: unknown): unknown {
-    if (!this.#mayHaveCommitted) return withNode(error, this.#session.node);
-    return new OutcomeUnknownError(
-      'commit',
-      `COMMIT was sent to ${this.#session.node} and was not answered: nobody can tell whether it was executed.`,
-      { cause: error, details: { node: this.#session.node } },
-    );
+  /** Resolves where the transaction turns out to be committed all the same. */
+  async #commitUnanswered(error: unknown, survivor: DriverConnection | undefined): Promise<void> {
+    const { node, committedLocallyOnly } = this.#session;
+    this.#commitSent = phaseOf(error) === 'sent';
+    this.#mayHaveCommitted = this.#commitSent && !classifyError(error).safeToRetry('commit-sent');
+    this.#end('lost');
+    if (!this.#mayHaveCommitted) throw withNode(error, node);
+    if (committedLocallyOnly) throw unacknowledged('commit', error);
+    const witness = this.#witness;
+    if (witness === undefined) throw commitUnknown(error, node, undefined);
+    const verdict = await findOutcome(this.#engine, this.#call, witness, survivor);
+    switch (verdict.kind) {
+      case 'committed':
+        this.#state = 'committed';
+        return;
+      case 'not-committed':
+        this.#state = 'rolled-back';
+        this.#commitSent = false;
+        this.#mayHaveCommitted = false;
+        throw notCommitted(error, node);
+      case 'unknown':
+        throw commitUnknown(error, node, { witness, why: verdict.why });
+      default:
+        return verdict satisfies never;
+    }
+  }
+
+  /** Each of them runs, whatever becomes of the others: the commit is a fact. */
+  async #runAfterCommit(): Promise<void> {
+    const errors: unknown[] = [];
+    for (const fn of this.#afterCommit.splice(0)) {
+      try {
+        await fn();
+      } catch (error) {
+        errors.push(error);
+      }
+    }
+    if (errors.length > 1) throw new AggregateError(errors, 'callbacks of afterCommit threw');
+    if (errors.length === 1) throw errors[0];
   }
 
   async #run(statement: Statement, options: CallOptions): Promise<QueryResult<Row>> {
@@ -252,6 +263,36 @@ export class SessionTransaction<C> {
   }
 }
 
+/** Begins, and learns in the same flight what the outcome can be found out by, where somebody wants to. */
+async function beginOn<C>(
+  engine: Engine<C>,
+  session: Session<C>,
+  call: Call,
+  options: TransactionOptions,
+): Promise<Witness | undefined> {
+  const question = witnessText(options);
+  const begin = beginText(options);
+  if (question === undefined || options.readOnly === true) {
+    await engine.send(session, begin, call);
+    return undefined;
+  }
+  if (!(session.connection instanceof PooledConnection)) {
+    const { rows } = await engine.send(session, `${begin}; ${question}`, call);
+    return readWitness(session.node, rows[0], options);
+  }
+  if (options.outcomeTable === undefined) throw noSurvivorBehindPooler();
+  await engine.send(session, begin, call);
+  const { rows } = await engine.send(session, question, call);
+  return readWitness(session.node, rows[0], options);
+}
+
+function noSurvivorBehindPooler(): PgHerdError {
+  return new PgHerdError(
+    'PGHERD_UNSUPPORTED',
+    'outcome "xid" needs sessions of the server itself, and there is a pooler before it: give an outcomeTable instead.',
+  );
+}
+
 /** A statement inside a transaction may have a shorter deadline and a signal of its own, but no other node. */
 function narrowed(call: Call, options: CallOptions, now: number): Call {
   if (options.timeoutMs === undefined && options.signal === undefined) return call;
@@ -265,5 +306,31 @@ function rolledBack(cause: unknown): PgHerdError {
     'PGHERD_TRANSACTION_ROLLED_BACK',
     'COMMIT was answered with ROLLBACK: an earlier statement of the transaction failed and its error was swallowed.',
     cause === undefined ? {} : { cause },
+  );
+}
+
+function notCommitted(cause: unknown, node: string): PgHerdError {
+  return new PgHerdError(
+    'PGHERD_TRANSACTION_ROLLED_BACK',
+    `COMMIT was sent to ${node} and was not answered; the transaction turned out not to be committed, for good.`,
+    { cause, details: { node } },
+  );
+}
+
+/** Nobody can tell; what is known is told, so that somebody may find out later. */
+function commitUnknown(
+  cause: unknown,
+  node: string,
+  known: { readonly witness: Witness; readonly why: string } | undefined,
+): OutcomeUnknownError {
+  const sentence = `COMMIT was sent to ${node} and was not answered: nobody can tell whether it was executed`;
+  const details = { node, xid: known?.witness.xid, key: known?.witness.row?.key };
+  return new OutcomeUnknownError(
+    'commit',
+    known === undefined ? `${sentence}.` : `${sentence} (${known.why}).`,
+    {
+      cause,
+      details,
+    },
   );
 }

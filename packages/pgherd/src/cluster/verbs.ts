@@ -1,10 +1,10 @@
-import { PgHerdError } from '../model/errors.ts';
 import type { Call, CallOptions } from './call.ts';
 import type { Engine } from './engine.ts';
 import { type Lease, leaseOf } from './lease.ts';
 import { type Querier, querierOver } from './querier.ts';
 import { runTransaction, type TransactionFunction } from './run-transaction.ts';
-import { SessionTransaction, type Transaction, type TransactionOptions } from './transaction.ts';
+import { SessionTransaction, type Transaction } from './transaction.ts';
+import { assertTransactionOptions, type TransactionOptions } from './transaction-options.ts';
 
 /** Everything that can be asked of a cluster, or of a part of it that `with` cut out. */
 export interface ClusterQuerier<C = unknown> extends Querier {
@@ -48,7 +48,7 @@ export function clusterQuerier<C>(
     begin: async (options: TransactionOptions = {}) => {
       const made = call(withReadTarget(options, defaults));
       const session = await engine.acquire(made);
-      return (await SessionTransaction.begin(engine, session, made, checked(options), 1)).face();
+      return (await SessionTransaction.begin(engine, session, made, options, 1)).face();
     },
     acquire: async (options?: CallOptions) => {
       const made = call(options);
@@ -73,17 +73,8 @@ function hasAny(options: object): boolean {
 
 /** A transaction that only reads goes to a standby unless it, or `with` before it, says otherwise. */
 function withReadTarget(options: TransactionOptions, defaults: CallOptions): TransactionOptions {
-  checked(options);
+  assertTransactionOptions(options);
   return options.readOnly === true && (options.target ?? defaults.target) === undefined
     ? { ...options, target: 'prefer-standby' }
     : options;
-}
-
-function checked(options: TransactionOptions): TransactionOptions {
-  if (options.deferrable !== true) return options;
-  if (options.readOnly === true && options.isolation === 'serializable') return options;
-  throw new PgHerdError(
-    'PGHERD_INVALID_ARGUMENT',
-    'deferrable has a meaning only together with isolation "serializable" and readOnly.',
-  );
 }

@@ -15,7 +15,7 @@ import {
 import { findNode } from '../topology/topology.ts';
 import { FailureRow } from './failure-row.ts';
 import { longPollText, PROBES, parseFacts, SOURCE_MISSING } from './probe.ts';
-import { reasonOf } from './reason.ts';
+import { connectTimeout, reasonOf } from './reason.ts';
 
 /** What a monitor needs from the cluster around it. */
 export interface MonitorPorts {
@@ -76,6 +76,11 @@ export class NodeMonitor {
     this.#node = node;
     this.#settings = settings;
     this.#ports = ports;
+  }
+
+  /** Its connection, while there is one: whoever is answered by it is answered by the same session of the server. */
+  get connection(): DriverConnection | undefined {
+    return this.#link?.connection;
   }
 
   /** Begins, after a pause. */
@@ -392,7 +397,3 @@ type Proof =
   | { readonly kind: 'answered'; readonly result: DriverResult }
   | { readonly kind: 'fresh'; readonly opened: Link }
   | { readonly kind: 'failed'; readonly error: unknown };
-
-function connectTimeout(waitedMs: number): PgHerdError {
-  return new PgHerdError('PGHERD_CONNECT_TIMEOUT', `no connection within ${Math.round(waitedMs)} ms`);
-}
