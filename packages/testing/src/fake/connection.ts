@@ -1,6 +1,7 @@
 import { randomInt } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { messageOf } from '../errors.ts';
+import { resetSocket } from '../reset.ts';
 import { bytesOf, type FakeAction, type FakePhase } from './actions.ts';
 import { Conversation, type Effect } from './conversation.ts';
 import { FrontendStream, type Opening } from './decode.ts';
@@ -134,7 +135,7 @@ export class FakeConnection {
         return this.#hangUp();
       case 'reset':
         this.#end('by-server');
-        this.#socket.resetAndDestroy();
+        resetSocket(this.#socket);
         return 'gone';
       case 'notice':
         return action.next === undefined ? 'go-on' : this.act(action.next);

@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import { resetSocket } from '../reset.ts';
 
 /** Which way bytes go. */
 export type Direction = 'to-server' | 'to-client';
@@ -115,7 +116,7 @@ export class Flow {
         this.target.end();
         return;
       case 'reset':
-        this.target.resetAndDestroy();
+        resetSocket(this.target);
         return;
       default:
         item satisfies never;

@@ -1,4 +1,5 @@
 import net, { type Server, type Socket } from 'node:net';
+import { resetSocket } from '../reset.ts';
 import { createUndo, type Undo } from '../undo.ts';
 import { type Direction, Flow, type FlowRules, type Passage } from './flow.ts';
 
@@ -174,7 +175,7 @@ export class TcpProxy {
   private accept(client: Socket): void {
     if (this.resetting) {
       client.on('error', () => {});
-      client.resetAndDestroy();
+      resetSocket(client);
       return;
     }
     const server = net.connect({
@@ -211,8 +212,8 @@ export class TcpProxy {
 
   private cut(pair: Pair): void {
     for (const each of directions('both')) pair.flows[each].close();
-    pair.client.resetAndDestroy();
-    pair.server.resetAndDestroy();
+    resetSocket(pair.client);
+    resetSocket(pair.server);
   }
 }
 
