@@ -1,5 +1,5 @@
 import type { Secret } from '../model/secret.ts';
-import type { QueryResult, Row, Statement } from '../model/statement.ts';
+import type { Field, QueryResult, Row, Statement } from '../model/statement.ts';
 import type { NodeAddress } from '../model/topology.ts';
 
 /** What a driver can do beyond running one statement at a time. */
@@ -8,6 +8,8 @@ export interface DriverCapabilities {
   readonly parameterStatus: boolean;
   /** Tells the transaction status of ReadyForQuery. */
   readonly transactionStatus: boolean;
+  /** Asks the server to cancel what runs on a connection: its connections have `cancel`. Default `false`. */
+  readonly cancel?: boolean | undefined;
   /** Its connections may have {@link DriverConnection.pipeline}: statements are sent without waiting for those before. */
   readonly pipelining?: boolean | undefined;
   /** Runs several statements in one round trip: its connections have `batch`. Default `false`. */
@@ -183,6 +185,12 @@ export interface DriverConnection<C = unknown> {
   copyIn?(text: string): Promise<DriverCopyIn>;
   /** Starts `COPY … TO STDOUT`; resolves when the server gives data. Rejects as {@link query}. */
   copyOut?(text: string): Promise<DriverCopyOut>;
+  /**
+   * Asks the server to cancel what runs on this connection, over another one to the very same address and as well protected.
+   * Resolves once the server has passed it on, so that nothing that is handed over afterwards can be hit; it is not told whether
+   * anything was cancelled. Rejects where it could not be asked. An abort gives up, and then nobody knows.
+   */
+  cancel?(signal: AbortSignal): Promise<void>;
   /** Makes the session as new (`DISCARD ALL`). */
   reset(): Promise<void>;
   /** Whether this connection keeps the process alive. */

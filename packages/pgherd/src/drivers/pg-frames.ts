@@ -4,6 +4,12 @@ interface ByteSource {
   destroy(error?: Error): unknown;
 }
 
+/** Takes over from the parser of `pg` while it is active, and gives back what it does not want. */
+export interface Tap {
+  readonly active: boolean;
+  read(chunk: Buffer): Buffer | undefined;
+}
+
 /** The method by which `pg` sets its parser on a socket, once in the clear and once more for TLS. */
 export interface ParsedWire {
   attachListeners?: (stream: ByteSource) => void;
@@ -25,31 +31,61 @@ const NOTICE = 0x4e;
  * while reading a socket ends the process, and an ErrorResponse without its end sends it round for ever. The connection
  * is then gone, as after any other loss. Messages before the bad one are delivered.
  */
-export function checkFrames(wire: ParsedWire): void {
+export function checkFrames(wire: ParsedWire, tap?: Tap): PassMessage | undefined {
   const attach = wire.attachListeners;
-  if (attach === undefined) return;
+  if (attach === undefined) return undefined;
+  let pass: PassMessage = () => undefined;
   wire.attachListeners = (stream) => {
     attach.call(wire, {
       destroy: (error) => stream.destroy(error),
-      on: (event, listener) => stream.on(event, event === 'data' ? checked(stream, listener) : listener),
+      on: (event, listener) => {
+        if (event !== 'data') return stream.on(event, listener);
+        const way = checked(stream, listener, tap);
+        pass = way.pass;
+        return stream.on(event, way.read);
+      },
     });
   };
+  return (message) => pass(message);
 }
 
-function checked(stream: ByteSource, parse: (...args: never[]) => void): (chunk: Buffer) => void {
+/** Hands a whole message to the parser of `pg`. */
+export type PassMessage = (message: Buffer) => void;
+
+interface CheckedWay {
+  read(chunk: Buffer): void;
+  readonly pass: PassMessage;
+}
+
+function checked(stream: ByteSource, parse: (...args: never[]) => void, tap: Tap | undefined): CheckedWay {
   const frames = new Frames();
   let broken = false;
-  return (chunk) => {
+  const pass = (chunk: Buffer) => {
+    const good = frames.take(chunk);
+    (parse as (bytes: Buffer) => void)(good === chunk.length ? chunk : chunk.subarray(0, good));
+    if (good < chunk.length) throw new Error(frames.complaint);
+  };
+  const read = (chunk: Buffer) => {
     if (broken) return;
     try {
-      const good = frames.take(chunk);
-      (parse as (bytes: Buffer) => void)(good === chunk.length ? chunk : chunk.subarray(0, good));
-      if (good < chunk.length) throw new Error(frames.complaint);
+      const rest = tap?.active === true ? tapped(tap, chunk) : chunk;
+      if (rest !== undefined) pass(rest);
     } catch (error) {
       broken = true;
       stream.destroy(notPostgres(error));
     }
   };
+  /** A message whose beginning the parser of `pg` has got is its own to the end. */
+  const tapped = (active: Tap, chunk: Buffer) => {
+    let at = 0;
+    while (at < chunk.length && frames.missing > 0) {
+      const end = Math.min(chunk.length, at + frames.missing);
+      pass(chunk.subarray(at, end));
+      at = end;
+    }
+    return at < chunk.length ? active.read(at === 0 ? chunk : chunk.subarray(at)) : undefined;
+  };
+  return { read, pass };
 }
 
 /** A code of the system, since whether a statement was executed is as open as after a reset. */
@@ -70,6 +106,12 @@ export class Frames {
   #bodyLeft = 0;
   /** The parts of an error or a notice, which is looked through as a whole. */
   #report: Buffer[] | undefined;
+
+  /** Bytes that are missing for certain to the end of a message that has begun; 0 between messages. */
+  get missing(): number {
+    if (this.#headBytes === 0) return 0;
+    return this.#headBytes < HEAD_BYTES ? HEAD_BYTES - this.#headBytes : this.#bodyLeft;
+  }
 
   /** How many bytes of `chunk`, from its beginning, may be parsed. */
   take(chunk: Buffer): number {

@@ -18,6 +18,8 @@ export type PgWire = AuthenticationWire &
     on(event: 'commandComplete', fn: (message: { text: string }) => void): void;
     readonly stream: {
       destroy(): void;
+      readonly writable: boolean;
+      write(bytes: Buffer): boolean;
       readonly bytesRead: number;
       readonly remoteAddress?: string | undefined;
       ref?(): void;

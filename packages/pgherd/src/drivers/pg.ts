@@ -5,21 +5,23 @@ import type {
   Driver,
   DriverConnection,
   DriverResult,
+  PipelinedStatement,
   TransactionStatus,
 } from '../driver/port.ts';
 import { PgHerdError } from '../model/errors.ts';
 import type { Statement } from '../model/statement.ts';
 import { guardAuthentication } from './pg-auth.ts';
-import { connectWithTls } from './pg-connect.ts';
-import { checkFrames } from './pg-frames.ts';
+import { connectWithTls, learntAddresses } from './pg-connect.ts';
 import { isNotQueryable, isServerError, lostBefore, type PgInside, refused, toResult } from './pg-inside.ts';
+import type { PgLane } from './pg-lane.ts';
+import { type LaneParts, laneOf } from './pg-lane-inside.ts';
 import type { TlsAttempt } from './pg-tls.ts';
 import { sessionWords, tagChangesSession } from './session-effects.ts';
 
 export type { Driver } from '../driver/port.ts';
 
 /** The module `pg`, as far as the adapter needs it. */
-export interface PgModule {
+export interface PgModule extends LaneParts {
   readonly Client: new (config: ClientConfig) => Client;
 }
 
@@ -42,8 +44,7 @@ const mayChangeSession = sessionWords();
  * ```
  */
 export function pgDriver(options: PgDriverOptions = {}): Driver<Client> {
-  /** Addresses that answered "no TLS here": `prefer` asks them no more. */
-  const withoutTls = new Set<string>();
+  const learnt = learntAddresses();
   let loading: Promise<PgModule> | undefined;
   const load = () => {
     loading ??= options.pg === undefined ? importPg(() => import('pg')) : Promise.resolve(options.pg);
@@ -51,12 +52,12 @@ export function pgDriver(options: PgDriverOptions = {}): Driver<Client> {
   };
   return Object.freeze({
     name: 'pg',
-    capabilities: Object.freeze({ parameterStatus: true, transactionStatus: true }),
+    capabilities: Object.freeze({ parameterStatus: true, transactionStatus: true, pipelining: true }),
     async connect(request: ConnectRequest, listener: ConnectionListener, signal: AbortSignal) {
       const module = await load();
       signal.throwIfAborted();
-      const create = (config: ClientConfig) => new PgConnection(new module.Client(config), listener);
-      return connectWithTls(create, request, signal, withoutTls);
+      const create = (config: ClientConfig) => new PgConnection(new module.Client(config), listener, module);
+      return connectWithTls(create, request, signal, learnt);
     },
   });
 }
@@ -92,15 +93,23 @@ class PgConnection implements DriverConnection<Client> {
   #closed = false;
   #closeReason: unknown;
   #remoteAddress: string | undefined;
+  /** Statements that share the connection; `undefined` where this copy of `pg` does not let them. */
+  readonly #lane: PgLane | undefined;
+  readonly pipeline: ((one: PipelinedStatement) => void) | undefined;
   /** Resolved by the next ReadyForQuery or the end. */
   #onReady: (() => void)[] = [];
 
-  constructor(client: Client, listener: ConnectionListener) {
+  constructor(client: Client, listener: ConnectionListener, module: PgModule) {
     this.client = client;
     this.#inside = client as unknown as PgInside;
     this.#listener = listener;
     const wire = this.#inside.connection;
-    checkFrames(wire);
+    this.#lane = laneOf(module, this.#inside, {
+      ended: (error) => this.#onError(error),
+      destroy: () => this.destroy(),
+    });
+    const lane = this.#lane;
+    if (lane !== undefined) this.pipeline = (one) => this.#board(lane, one);
     wire.on('parameterStatus', ({ parameterName, parameterValue }) => {
       this.parameters.set(parameterName, parameterValue);
       this.#listener.parameter(parameterName, parameterValue);
@@ -177,6 +186,7 @@ class PgConnection implements DriverConnection<Client> {
   async reset(): Promise<void> {
     await this.simple('DISCARD ALL');
     this.#inside.connection.parsedStatements = {};
+    this.#lane?.forgetNames();
     this.#dirty = false;
   }
 
@@ -196,6 +206,11 @@ class PgConnection implements DriverConnection<Client> {
 
   destroy(): void {
     this.#inside.connection.stream.destroy();
+  }
+
+  #board(lane: PgLane, one: PipelinedStatement): void {
+    if (this.#closed) one.failed(lostBefore(this.#closeReason));
+    else lane.send(one);
   }
 
   #submit(config: object): Promise<DriverResult> {
@@ -263,6 +278,7 @@ class PgConnection implements DriverConnection<Client> {
     this.#status = 'unknown';
     const reason = this.#closeReason ?? error ?? new Error('Connection terminated unexpectedly');
     this.#flushReady();
+    this.#lane?.lost(reason);
     if (this.#opened) this.#listener.closed(reason);
   }
 }
