@@ -5,7 +5,7 @@ import { PgHerdError } from '../model/errors.ts';
 export interface AuthenticationWire {
   on(event: 'authenticationCleartextPassword' | 'authenticationMD5Password', fn: () => void): void;
   on(event: 'authenticationSASL', fn: (message: { mechanisms: string[] }) => void): void;
-  on(event: 'authenticationOk', fn: () => void): void;
+  on(event: 'authenticationSASLFinal' | 'authenticationOk', fn: () => void): void;
 }
 
 /** Why a method is refused although `require_auth` allows it, or says nothing. */
@@ -46,6 +46,26 @@ export function guardAuthentication(
   );
   wire.on('authenticationOk', () => {
     if (!asked) demand('none', false);
+  });
+}
+
+/**
+ * A server that asked for SCRAM must prove that it knows the password as well, before it lets us in: `pg` checks the proof, but
+ * not that there was one.
+ */
+export function demandProof(wire: AuthenticationWire, refuse: (error: PgHerdError) => void): void {
+  let owed = false;
+  wire.on('authenticationSASL', () => {
+    owed = true;
+  });
+  wire.on('authenticationSASLFinal', () => {
+    owed = false;
+  });
+  wire.on('authenticationOk', () => {
+    if (!owed) return;
+    const sentence =
+      'The server let us in without the proof that it knows the password: it may be another server.';
+    refuse(new PgHerdError('PGHERD_AUTHENTICATION_FAILED', sentence));
   });
 }
 

@@ -1,7 +1,9 @@
+import type { Socket } from 'node:net';
 import type { ClientConfig } from 'pg';
 import type { ConnectRequest } from '../driver/port.ts';
 import { PgHerdError } from '../model/errors.ts';
-import { type TlsAttempt, tlsAttempts, tlsOptions } from './pg-tls.ts';
+import { openSocket, refusesTls } from './pg-socket.ts';
+import { handshakeFailure, isLocalTlsFailure, isTlsAlert, type TlsAttempt, tlsAttempts } from './pg-tls.ts';
 
 /** A connection of `pg` that is about to be opened. */
 export interface OpeningConnection {
@@ -13,47 +15,92 @@ export interface OpeningConnection {
   destroy(): void;
 }
 
+/** What was learnt of addresses, so that it is not learnt again with each connection. */
+export interface LearntAddresses {
+  /** Those that answered "no TLS here": `prefer` asks them no more. */
+  readonly withoutTls: Set<string>;
+  /** Those whose certificate `pg` cannot bind an authentication to. */
+  readonly withoutBinding: Set<string>;
+}
+
+/** Nothing learnt yet. */
+export function learntAddresses(): LearntAddresses {
+  return { withoutTls: new Set(), withoutBinding: new Set() };
+}
+
+/** The start of what `pg` says of a certificate whose signature it does not know. */
+const CANNOT_BIND = 'SASL channel binding:';
+
 /**
  * Opens a connection that `create` makes, with TLS as the request says.
  * Rejects with what `pg` or the system rejects with, or with the reason of the signal.
- * @param withoutTls addresses that answered "no TLS here": `prefer` asks them no more
+ * @throws PgHerdError `PGHERD_TLS_FAILED`, `PGHERD_AUTHENTICATION_FAILED`
  */
 export async function connectWithTls<C extends OpeningConnection>(
   create: (config: ClientConfig) => C,
   request: ConnectRequest,
   signal: AbortSignal,
-  withoutTls: Set<string>,
+  learnt: LearntAddresses,
 ): Promise<C> {
-  const key = `${request.address.hostaddr ?? request.address.host}:${request.address.port}`;
-  const known = request.tls.mode === 'prefer' && withoutTls.has(key);
+  const key = addressKey(request);
+  const known = request.tls.mode === 'prefer' && learnt.withoutTls.has(key);
   const attempts: readonly TlsAttempt[] = known ? ['plain'] : tlsAttempts(request.tls, request.address);
-  let failure: unknown;
+  const failures = new Map<TlsAttempt, unknown>();
   for (const attempt of attempts) {
     try {
-      return await connectOnce(create, request, signal, attempt);
+      return await connectBound(create, request, signal, attempt, learnt);
     } catch (error) {
       if (signal.aborted || attempts.length === 1) throw error;
-      // That there is no TLS says less than what the server says in the clear, before or after.
-      if (attempt === 'plain') failure = error;
-      failure ??= error;
-      if (attempt === 'tls') {
-        if (!refusesTls(error)) throw error;
-        withoutTls.add(key);
-      } else if (!isServerRefusal(error)) {
-        throw error;
-      }
+      if (refusesTls(error)) learnt.withoutTls.add(key);
+      failures.set(attempt, error);
+      if (!mayOtherwise(error)) break;
     }
   }
-  throw failure;
+  throw tellingFailure(failures.get('tls'), failures.get('plain'));
 }
 
-function refusesTls(error: unknown): boolean {
-  return error instanceof Error && error.message === 'The server does not support SSL connections';
+function addressKey({ address }: ConnectRequest): string {
+  return `${address.hostaddr ?? address.host}:${address.port}`;
 }
 
-/** `allow` tries TLS only when the server itself refused the connection in the clear. */
-function isServerRefusal(error: unknown): boolean {
-  return typeof error === 'object' && error !== null && 'code' in error && error.code === '28000';
+/** Whether it may go better with TLS, or without: libpq's rule, less what is a mistake of our own. */
+function mayOtherwise(error: unknown): boolean {
+  if (error instanceof PgHerdError) return error.code === 'PGHERD_TLS_FAILED' && !isLocalTlsFailure(error);
+  return isHostRefusal(error);
+}
+
+/** `pg_hba.conf` has no line for such a connection. A wrong password has the same code, and comes from another routine. */
+function isHostRefusal(error: unknown): boolean {
+  const { code, routine } = (error ?? {}) as { code?: unknown; routine?: unknown };
+  return code === '28000' && routine === 'ClientAuthentication';
+}
+
+/** Of two failures that which came further. That there is no TLS says the least, then that the server wants it. */
+function tellingFailure(tls: unknown, plain: unknown): unknown {
+  if (tls === undefined || refusesTls(tls)) return plain ?? tls;
+  return plain === undefined || isHostRefusal(plain) ? tls : plain;
+}
+
+/** `channel_binding=prefer` does without where `pg` cannot do it. */
+async function connectBound<C extends OpeningConnection>(
+  create: (config: ClientConfig) => C,
+  request: ConnectRequest,
+  signal: AbortSignal,
+  attempt: TlsAttempt,
+  { withoutBinding }: LearntAddresses,
+): Promise<C> {
+  const key = addressKey(request);
+  const { channelBinding } = request;
+  const wanted = channelBinding === 'require' || (channelBinding === 'prefer' && !withoutBinding.has(key));
+  const bind = attempt === 'tls' && wanted;
+  try {
+    return await connectOnce(create, request, signal, attempt, bind);
+  } catch (error) {
+    const cannot = error instanceof Error && error.message.startsWith(CANNOT_BIND);
+    if (!cannot || channelBinding !== 'prefer' || signal.aborted) throw error;
+    withoutBinding.add(key);
+  }
+  return connectOnce(create, request, signal, attempt, false);
 }
 
 async function connectOnce<C extends OpeningConnection>(
@@ -61,10 +108,10 @@ async function connectOnce<C extends OpeningConnection>(
   request: ConnectRequest,
   signal: AbortSignal,
   attempt: TlsAttempt,
+  bind: boolean,
 ): Promise<C> {
-  const config = await clientConfig(request, attempt);
-  signal.throwIfAborted();
-  const connection = create(config);
+  const socket = await openSocket(request, attempt, signal);
+  const connection = create({ ...clientConfig(request), ...overSocket(socket), enableChannelBinding: bind });
   let refusal: unknown;
   connection.guard(request, attempt, (error) => {
     refusal ??= error;
@@ -78,13 +125,29 @@ async function connectOnce<C extends OpeningConnection>(
     return connection;
   } catch (error) {
     connection.destroy();
-    throw refusal ?? (signal.aborted ? signal.reason : error);
+    throw refusal ?? (signal.aborted ? signal.reason : explained(error, request));
   } finally {
     signal.removeEventListener('abort', onAbort);
   }
 }
 
-async function clientConfig(request: ConnectRequest, attempt: TlsAttempt): Promise<ClientConfig> {
+function explained(error: unknown, request: ConnectRequest): unknown {
+  return isTlsAlert(error) ? handshakeFailure(error, request.tls) : error;
+}
+
+/** Gives `pg` a socket that is open already, and encrypted where that was asked for: it goes on with the startup packet. */
+function overSocket(socket: Socket): ClientConfig & Record<string, unknown> {
+  const stream: Socket = Object.assign(socket, {
+    connect: () => {
+      queueMicrotask(() => socket.emit('connect'));
+      return socket;
+    },
+  });
+  // A function is what the types want.
+  return { stream: () => stream, ssl: false };
+}
+
+function clientConfig(request: ConnectRequest): ClientConfig {
   const { address, password } = request;
   const config: ClientConfig & Record<string, unknown> = {
     host: address.hostaddr ?? address.host,
@@ -92,11 +155,6 @@ async function clientConfig(request: ConnectRequest, attempt: TlsAttempt): Promi
     user: request.user,
     database: request.database,
     password: password === undefined ? missingPassword : password.reveal(),
-    ssl: attempt === 'tls' ? await tlsOptions(request.tls, address) : false,
-    sslnegotiation: request.tls.negotiation,
-    keepAlive: request.keepAliveMs !== undefined,
-    keepAliveInitialDelayMillis: request.keepAliveMs ?? 0,
-    enableChannelBinding: attempt === 'tls' && request.channelBinding === 'require',
     application_name: request.applicationName ?? '',
     options: startupOptions(request.startup),
     connectionTimeoutMillis: 0,

@@ -145,6 +145,7 @@ function failureOf(chain: readonly unknown[]): ConnectFailure {
   const has = (...wanted: readonly string[]) =>
     codes.some((code) => code !== undefined && wanted.includes(code));
   if (has('PGHERD_SERVER_TOO_OLD')) return 'server-too-old';
+  if (has('PGHERD_TLS_FAILED')) return 'tls';
   if (has('PGHERD_CONNECT_TIMEOUT', 'CONNECT_TIMEOUT', 'ETIMEDOUT')) return 'timeout';
   if (has('ECONNREFUSED', 'ENOENT')) return 'refused';
   if (has('EHOSTUNREACH', 'ENETUNREACH', 'EHOSTDOWN', 'EACCES')) return 'unreachable';

@@ -92,6 +92,7 @@ export const ERROR_RULES: readonly ErrorRule[] = Object.freeze([
   {
     codes: [
       'PGHERD_CONNECT_TIMEOUT',
+      'PGHERD_TLS_FAILED',
       'CONNECT_TIMEOUT',
       'ECONNREFUSED',
       'EHOSTUNREACH',
