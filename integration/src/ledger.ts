@@ -86,6 +86,15 @@ export class Ledger {
     const [row] = await asOrdinaryRole(node, 'select count(*)::int as n from ledger where id = $1', [id]);
     return Number(row?.['n']);
   }
+
+  /** How often each row is there that is there at all. */
+  async counts(): Promise<ReadonlyMap<number, number>> {
+    const rows = await asOrdinaryRole(
+      this.#cluster.primary,
+      'select id, count(*)::int as n from ledger group by id',
+    );
+    return new Map(rows.map((row) => [Number(row['id']), Number(row['n'])]));
+  }
 }
 
 /** Runs a statement as the ordinary role, past any proxy, on a connection of its own. */
