@@ -1,13 +1,14 @@
 import type { DriverResult } from '../driver/port.ts';
 import { PgHerdError } from '../model/errors.ts';
 import type { QueryResult, Row, Statement } from '../model/statement.ts';
-import { Redirected } from '../pool/pool.ts';
+import { Redirected } from '../pool/failures.ts';
 import { classifyError, phaseOf } from '../retry/classify.ts';
 import { chooseNode } from '../routing/choose.ts';
 import type { NodeLoad, PolicyContext } from '../routing/policies.ts';
 import type { Demand } from '../routing/select.ts';
 import { earliest, isPast } from '../time/deadline.ts';
 import type { Call, Search } from './call.ts';
+import { LettingGo } from './cancel.ts';
 import { abortedError, timedOut, unacknowledged, waitedInVain } from './failures.ts';
 import { HeldLeases } from './held-leases.ts';
 import type { Herd } from './herd.ts';
@@ -29,11 +30,13 @@ export class Engine<C> {
   readonly held = new HeldLeases<C>();
   readonly #herd: Herd<C>;
   readonly #policyContext: PolicyContext;
+  readonly #letting: LettingGo<C>;
   #picks = 0;
 
   constructor(herd: Herd<C>) {
     this.#herd = herd;
     this.recovery = new Recovery<C>(herd);
+    this.#letting = new LettingGo<C>(herd, (session, reason) => this.discard(session, reason));
     this.#policyContext = Object.freeze({
       load: (name: string) => herd.nodes.get(name)?.load ?? NO_LOAD,
       random: () => herd.settings.random.next(),
@@ -96,20 +99,28 @@ export class Engine<C> {
 
   /** Hands a statement to the session's connection and waits for its answer, as of {@link perform}. */
   send(session: Session<C>, statement: Statement | string, call: Call): Promise<DriverResult> {
+    // A request to cancel that is on its way must not hit what comes next.
+    if (session.lettingGo !== undefined)
+      return this.#sendAfterwards(session.lettingGo, session, statement, call);
     const { connection } = session;
     const answer = typeof statement === 'string' ? connection.simple(statement) : connection.query(statement);
-    return this.perform(session, answer, call);
+    return this.perform(session, answer, call, typeof statement === 'string' ? statement : statement.text);
   }
 
   /**
-   * Waits for what was just handed to the session's connection, at most until the call's deadline. The connection is then
-   * destroyed: nothing else can be told from a node that does not answer.
+   * Waits for what was just handed to the session's connection, at most until the call's deadline. Then it is cancelled on the
+   * server where that is right, and the connection destroyed where it does not become ready again. `text` is the statement's.
    */
-  async perform<T>(session: Session<C>, answer: Promise<T>, call: Call): Promise<T> {
+  async perform<T>(session: Session<C>, answer: Promise<T>, call: Call, text?: string): Promise<T> {
     const node = this.#herd.runtimeOf(session);
     const landed = node?.inFlight.start();
+    session.inHand++;
+    session.answer = answer;
+    session.text = text;
     try {
-      const result = await this.#within(answer, session, call);
+      const result = await this.#within(answer, session, call, (reason) =>
+        this.#letting.letGo(session, reason),
+      );
       landed?.(true);
       if (node !== undefined) this.#noteAnswer(node, session);
       return result;
@@ -117,11 +128,34 @@ export class Engine<C> {
       landed?.(classifyError(error).severity !== undefined);
       if (node !== undefined) node.failures++;
       throw error;
+    } finally {
+      if (session.lettingGo === undefined) session.landed();
     }
+  }
+
+  async #sendAfterwards(
+    settled: Promise<void>,
+    session: Session<C>,
+    statement: Statement | string,
+    call: Call,
+  ): Promise<DriverResult> {
+    await this.#within(settled, session, call, () => undefined);
+    return this.send(session, statement, call);
+  }
+
+  /**
+   * Lets go of a session whose caller gives up, whatever runs there: a COMMIT is not among it. It is to be released as any other.
+   */
+  giveUp(session: Session<C>, reason: string): void {
+    if (session.inHand > 0) this.#letting.letGo(session, reason, true);
   }
 
   /** Gives a session back, after cleaning it up where that is needed. */
   release(session: Session<C>): void {
+    if (session.lettingGo !== undefined) {
+      void session.lettingGo.then(() => this.release(session));
+      return;
+    }
     const pool = this.#herd.runtimeOf(session)?.pool;
     session.committedLocallyOnly = false;
     session.movable = false;
@@ -225,7 +259,9 @@ export class Engine<C> {
     if (!session.suits(call.access)) {
       session.connection.setRef(true);
       try {
-        await this.#within(session.setAccess(call.access), session, call);
+        await this.#within(session.setAccess(call.access), session, call, (reason) =>
+          this.discard(session, reason),
+        );
       } catch {
         this.discard(session, 'its access could not be changed');
         return undefined;
@@ -239,11 +275,10 @@ export class Engine<C> {
     return session;
   }
 
-  /** A connection that does not answer in time is destroyed: nothing else can be told from it. */
-  #within<T>(work: Promise<T>, session: Session<C>, call: Call): Promise<T> {
+  #within<T>(work: Promise<T>, session: Session<C>, call: Call, letGo: (reason: string) => void): Promise<T> {
     return withinCall(work, call, this.#herd.settings.clock, {
       late: (now) => timedOut(session.node, call, now),
-      letGo: (error) => this.discard(session, error.message),
+      letGo: (error) => letGo(error.message),
     });
   }
 }

@@ -1,26 +1,10 @@
 import { PgHerdError } from '../model/errors.ts';
-import type { Clock, Random, Timer } from '../time/port.ts';
+import type { Clock, Random } from '../time/port.ts';
+import { closedError, fullError, lateError, Redirected, selfDeadlock, throwIfAborted } from './failures.ts';
+import { Alarm, type Entry, IdleStack } from './idle.ts';
+import { Openings } from './openings.ts';
 import type { PoolFactory, PoolSettings, PoolStats } from './settings.ts';
-import { type AcquireRequest, closedError, throwIfAborted, Waiters } from './waiters.ts';
-
-/** Told to callers who wait for a resource that will not come: look elsewhere. Never leaves the library. */
-export class Redirected extends Error {}
-
-/** How many idle resources are looked at for one that the caller prefers. */
-const PREFERENCE_DEPTH = 8;
-
-/** Pause before another resource is opened for those who still wait after one could not be, milliseconds. */
-const REOPEN_START_MS = 50;
-const REOPEN_MAX_MS = 1_000;
-
-interface Entry<R> {
-  readonly resource: R;
-  readonly expiresAt: number;
-  readonly generation: number;
-  state: 'idle' | 'leased' | 'validating';
-  uses: number;
-  idleSince: number;
-}
+import { type AcquireRequest, Waiters } from './waiters.ts';
 
 /** The ports of a pool. */
 export interface PoolPorts {
@@ -28,56 +12,82 @@ export interface PoolPorts {
   readonly random: Random;
 }
 
+/** Somebody who wants to know when the last of some generations is gone. */
+interface Drain {
+  /** Entries of lower generations count. */
+  readonly before: number;
+  readonly resolve: () => void;
+}
+
 /**
  * Hands out resources, the last one returned first, to callers in the order they came.
  *
- * An entry is `idle` (in the stack), `leased` (with a caller) or `validating` (asked whether it still works); it exists
- * from the moment it is open until it is closed, and in exactly one of these states. A resource being opened or validated
+ * An entry is `idle` (in the stack), `leased` (with a caller) or `checked` (asked whether it may be used); it exists from
+ * the moment it is open until it is closed, and in exactly one of these states. A resource being opened or checked
  * belongs to nobody: whoever waits longest gets it, and if nobody waits any more it becomes idle. A waiter is in the
  * queue until exactly one of resource, error, deadline or abort reaches it. At rest nothing is idle while more callers
- * wait than resources are being validated.
+ * wait than resources are being checked.
  */
 export class Pool<R extends object> {
   readonly #settings: PoolSettings;
   readonly #factory: PoolFactory<R>;
   readonly #ports: PoolPorts;
   readonly #entries = new Map<R, Entry<R>>();
-  readonly #idle: Entry<R>[] = [];
+  readonly #idle = new IdleStack<R>();
   readonly #waiters: Waiters<R>;
-  readonly #validating = new Set<Entry<R>>();
-  /** Openings in progress; each tells whether it came to be. */
-  readonly #opening = new Map<AbortController, Promise<boolean>>();
+  readonly #checked = new Set<Entry<R>>();
+  readonly #openings: Openings<R>;
+  /** Comes when something idle may be too old. */
+  readonly #reaper: Alarm;
   #generation = 0;
   #opened = 0;
   #closed = 0;
-  #reaper: Timer | undefined;
-  /** Runs while waiters are left after an opening failed. */
-  #reopening: Timer | undefined;
-  #failuresInARow = 0;
-  /** When the reaper comes. */
-  #reapAt = Number.POSITIVE_INFINITY;
+  #failed = 0;
+  #acquired = 0;
   #closing = false;
-  #onEmpty: (() => void)[] = [];
+  #drains: Drain[] = [];
 
   constructor(settings: PoolSettings, factory: PoolFactory<R>, ports: PoolPorts) {
     this.#settings = settings;
     this.#factory = factory;
     this.#ports = ports;
-    this.#waiters = new Waiters<R>(ports.clock, (waitedMs) => this.#lateError(waitedMs));
+    const { clock } = ports;
+    this.#waiters = new Waiters<R>({ clock, lateError: (waitedMs) => lateError(this.stats(), waitedMs) });
+    this.#reaper = new Alarm(clock, () => this.#reap());
+    this.#openings = new Openings<R>({
+      clock,
+      maxConnecting: settings.maxConnecting,
+      open: (signal) => factory.open(signal),
+      opened: (resource, wanted) => this.#admit(resource, wanted),
+      failed: (wanted) => {
+        if (wanted) this.#failed++;
+        this.#fill();
+      },
+      ready: () => this.#fill(),
+    });
   }
 
   /** A snapshot of the counts. */
   stats(): PoolStats {
+    const size = this.#entries.size;
     const idle = this.#idle.length;
+    const checking = this.#checked.size;
+    const { oldestSince, length: waiting, served, servedMs } = this.#waiters;
     return Object.freeze({
-      size: this.#entries.size,
+      size,
       idle,
-      leased: this.#entries.size - idle,
-      opening: this.#opening.size,
-      waiting: this.#waiters.length,
+      leased: size - idle - checking,
+      checking,
+      opening: this.#openings.count,
+      waiting,
       max: this.#settings.max,
       opened: this.#opened,
       closed: this.#closed,
+      failed: this.#failed,
+      acquired: this.#acquired,
+      waited: served,
+      waitedMs: servedMs,
+      oldestWaitMs: oldestSince === undefined ? 0 : this.#ports.clock.now() - oldestSince,
     });
   }
 
@@ -86,48 +96,55 @@ export class Pool<R extends object> {
     return this.#idle.length;
   }
 
-  /** An idle resource that needs no validation, at once, or `undefined`. Never overtakes a waiter. */
-  tryAcquire(prefer?: (resource: R) => boolean): R | undefined {
+  /**
+   * An idle resource that needs no validation, at once, or `undefined`. Never overtakes a waiter. `now` is the moment of the
+   * pool's clock, where the caller has just read it.
+   */
+  tryAcquire(prefer?: (resource: R) => boolean, now?: number): R | undefined {
     if (this.#closing || this.#waiters.length > 0) return undefined;
-    const index = this.#indexOfIdle(prefer);
-    const entry = this.#idle[index];
-    if (entry === undefined || this.#needsValidation(entry)) return undefined;
-    this.#idle.splice(index, 1);
+    const index = this.#idle.find(prefer);
+    const entry = this.#idle.at(index);
+    if (entry === undefined || this.#needsValidation(entry, now)) return undefined;
+    this.#idle.removeAt(index);
     return this.#lease(entry);
   }
 
   /**
    * A resource, as soon as there is one.
    * @throws PgHerdError `PGHERD_WAIT_TIMEOUT` at the deadline, `PGHERD_POOL_FULL` when too many wait already,
-   * `PGHERD_ABORTED` on abort, `PGHERD_CLOSED` once closed; else what `open` rejected with.
+   * `PGHERD_POOL_SELF_DEADLOCK` when the caller holds all there may be, `PGHERD_ABORTED` on abort, `PGHERD_CLOSED` once
+   * closed; else what `open` rejected with.
    */
   async acquire(request: AcquireRequest<R>): Promise<R> {
     if (this.#closing) throw closedError();
     throwIfAborted(request.signal);
-    const index = this.#waiters.length > 0 ? -1 : this.#indexOfIdle(request.prefer);
-    const entry = this.#idle[index];
+    const index = this.#waiters.length > 0 ? -1 : this.#idle.find(request.prefer);
+    const entry = this.#idle.at(index);
     if (entry === undefined) {
-      this.#assertRoom();
+      this.#assertRoom(request.held ?? 0);
       const waiting = this.#waiters.wait(request);
       this.#fill();
       return waiting;
     }
-    this.#idle.splice(index, 1);
+    this.#idle.removeAt(index);
     if (!this.#needsValidation(entry)) return this.#lease(entry);
     const waiting = this.#waiters.wait(request);
-    void this.#validate(entry);
+    this.#validate(entry);
     this.#fill();
     return waiting;
   }
 
-  /** Takes a resource back. `discard` says why it cannot be used again. */
-  release(resource: R, discard?: string): void {
+  /** Takes a resource back. `discard` says why it cannot be used again; `now` as of {@link tryAcquire}. */
+  release(resource: R, discard?: string, now?: number): void {
     const entry = this.#entries.get(resource);
     if (entry === undefined) return;
     if (entry.state !== 'leased') throw new Error('released twice');
-    const reason = discard ?? this.#worn(entry);
+    const at = now ?? this.#ports.clock.now();
+    const reason = discard ?? this.#worn(entry, at);
     if (reason !== undefined) this.#discard(entry, reason);
-    else this.#settle(entry);
+    else if (this.#factory.returned !== undefined) {
+      void this.#check(entry, this.#factory.returned(resource), 'refused by hooks.afterRelease');
+    } else this.#settle(entry, at);
     this.#fill();
   }
 
@@ -144,13 +161,24 @@ export class Pool<R extends object> {
     return this.#entries.get(resource)?.state === 'leased';
   }
 
+  /** Why a leased resource would be closed if it came back now; `undefined` where it would be kept. */
+  outworn(resource: R): string | undefined {
+    const entry = this.#entries.get(resource);
+    return entry === undefined ? 'closed' : this.#worn(entry, this.#ports.clock.now());
+  }
+
   /** Closes what is idle now, what is leased when it comes back, and gives up what is being opened. */
   evict(reason: string): void {
     this.#generation++;
-    for (const controller of this.#opening.keys())
-      controller.abort(new PgHerdError('PGHERD_ABORTED', reason));
+    this.#openings.giveUp(() => new PgHerdError('PGHERD_ABORTED', reason));
     this.#discardFree(reason);
     this.#fill();
+  }
+
+  /** As {@link evict}; resolves when the last resource that is open now is closed. */
+  async drain(reason: string): Promise<void> {
+    this.evict(reason);
+    await this.#drained(this.#generation);
   }
 
   /** Sends everybody who waits to look elsewhere. */
@@ -172,22 +200,26 @@ export class Pool<R extends object> {
   async warmUp(count: number): Promise<void> {
     const goal = Math.min(count, this.#settings.max);
     while (!this.#closing && this.#entries.size < goal) {
-      this.#openUntil(goal);
-      const cameToBe = await Promise.race(this.#opening.values());
-      if (cameToBe !== true) return;
+      this.#openings.atLeast(goal - this.#entries.size, true);
+      if ((await this.#openings.next()) !== true) return;
     }
+  }
+
+  /** There is reason to believe that opening will do now, whatever failed before. */
+  revive(): void {
+    if (this.#openings.failuresInARow === 0) return;
+    this.#openings.forgive();
+    this.#fill();
   }
 
   /** Refuses new callers and resolves when the last leased resource came back. */
   async close(): Promise<void> {
     this.#closing = true;
-    this.#reaper?.cancel();
-    this.#reopening?.cancel();
+    this.#reaper.cancel();
     this.#waiters.rejectAll(closedError);
-    for (const controller of this.#opening.keys()) controller.abort(closedError());
+    this.#openings.end(closedError);
     this.#discardFree('the pool is closing');
-    if (this.#entries.size === 0) return;
-    await new Promise<void>((resolve) => this.#onEmpty.push(resolve));
+    await this.#drained(Number.POSITIVE_INFINITY);
   }
 
   /** Destroys everything at once. */
@@ -196,119 +228,92 @@ export class Pool<R extends object> {
     this.destroyWhere(() => true, 'the pool was terminated');
   }
 
-  /** Where the entry stands that the caller likes best, or -1. */
-  #indexOfIdle(prefer: ((resource: R) => boolean) | undefined): number {
-    const last = this.#idle.length - 1;
-    if (prefer === undefined) return last;
-    for (let index = last; index >= Math.max(0, last - PREFERENCE_DEPTH + 1); index--) {
-      const entry = this.#idle[index];
-      if (entry !== undefined && prefer(entry.resource)) return index;
-    }
-    return last;
-  }
-
   #lease(entry: Entry<R>): R {
     entry.state = 'leased';
     entry.uses++;
+    this.#acquired++;
     return entry.resource;
   }
 
-  #putIdle(entry: Entry<R>): void {
-    entry.state = 'idle';
-    this.#idle.push(entry);
-    this.#reapNoLaterThan(entry.expiresAt);
-    // Above another one it is not the first to be idle for too long.
-    if (this.#idle.length === 1) this.#reapNoLaterThan(this.#idleEnd());
+  #serve(entry: Entry<R>, now: number): void {
+    this.#waiters.serve(this.#lease(entry), now);
   }
 
   /** Gives a free entry to whoever waits longest, else puts it into the stack. */
-  #settle(entry: Entry<R>): void {
-    entry.idleSince = this.#ports.clock.now();
-    const hand = this.#waiters.next();
-    if (hand === undefined) this.#putIdle(entry);
-    else hand(this.#lease(entry));
+  #settle(entry: Entry<R>, now: number): void {
+    if (this.#waiters.length > 0) {
+      this.#serve(entry, now);
+      return;
+    }
+    entry.idleSince = now;
+    entry.state = 'idle';
+    this.#idle.push(entry);
+    this.#reaper.noLaterThan(entry.expiresAt);
+    // Above another one it is not the first to be idle for too long.
+    if (this.#idle.length === 1) this.#reaper.noLaterThan(this.#idleEnd());
   }
 
-  #needsValidation(entry: Entry<R>): boolean {
-    return this.#ports.clock.now() - entry.idleSince >= this.#settings.validateAfterMs;
+  #needsValidation(entry: Entry<R>, now?: number): boolean {
+    const { validateAfterMs } = this.#settings;
+    if (validateAfterMs === Number.POSITIVE_INFINITY) return false;
+    return (now ?? this.#ports.clock.now()) - entry.idleSince >= validateAfterMs;
   }
 
-  /** Asks an entry that was taken from the stack; then it serves whoever waits longest, who may be another by now. */
-  async #validate(entry: Entry<R>): Promise<void> {
-    entry.state = 'validating';
-    this.#validating.add(entry);
-    const works = await this.#factory.validate(entry.resource).catch(() => false);
+  /** Asks an entry that was taken from the stack. */
+  #validate(entry: Entry<R>): void {
+    const idleMs = this.#ports.clock.now() - entry.idleSince;
+    void this.#check(entry, this.#factory.validate(entry.resource, idleMs), 'failed its validation');
+  }
+
+  /** An entry whose fate `work` decides; then it serves whoever waits longest, who may be another by now. */
+  async #check(entry: Entry<R>, work: Promise<boolean>, refusal: string): Promise<void> {
+    entry.state = 'checked';
+    this.#checked.add(entry);
+    const works = await work.catch(() => false);
     // Closed meanwhile, by whatever way: it is nobody's any more.
-    if (!this.#validating.delete(entry)) return;
-    const reason = works ? this.#worn(entry) : 'failed its validation';
-    if (reason === undefined) this.#settle(entry);
+    if (!this.#checked.delete(entry)) return;
+    const now = this.#ports.clock.now();
+    const reason = works ? this.#worn(entry, now) : refusal;
+    if (reason === undefined) this.#settle(entry, now);
     else this.#discard(entry, reason);
     this.#fill();
   }
 
   /** Those for whom there is room to open one are not counted: they wait for nobody. */
-  #assertRoom(): void {
+  #assertRoom(held: number): void {
     const { max, maxWaiting } = this.#settings;
+    if (held >= max) throw selfDeadlock(held, max);
     if (this.#waiters.length < maxWaiting + max - this.#entries.size) return;
-    const sentence = `${maxWaiting} callers wait for one of ${max} connections already (pool.maxWaiting)`;
-    throw new PgHerdError('PGHERD_POOL_FULL', sentence, { details: { maxWaiting, max } });
-  }
-
-  #lateError(waitedMs: number): PgHerdError {
-    const { max, leased, opening } = this.stats();
-    const counts = `${leased} of ${max} are in use, ${opening} are being opened`;
-    const sentence = `no connection became free within ${waitedMs} ms; ${counts} (pool.max, waitTimeoutMs)`;
-    return new PgHerdError('PGHERD_WAIT_TIMEOUT', sentence, { details: { waitedMs, max, leased, opening } });
+    throw fullError(maxWaiting, max);
   }
 
   /** Finds something for those who wait: what is idle first, then as many new ones as are wanted and allowed. */
   #fill(): void {
     const { max, min } = this.#settings;
-    if (this.#closing || (this.#waiters.length === 0 && this.#entries.size >= min)) return;
+    const size = this.#entries.size;
+    if (this.#closing || (this.#waiters.length === 0 && size >= min)) return;
     this.#spendIdle();
-    const wanted = Math.max(this.#waiters.length - this.#validating.size, min - this.#entries.size);
-    this.#openUntil(Math.min(max, this.#entries.size + wanted));
-  }
-
-  /** Opens what is missing to `size`, as far as `maxConnecting` allows at one time. */
-  #openUntil(size: number): void {
-    const { maxConnecting } = this.#settings;
-    while (this.#opening.size < Math.min(maxConnecting, size - this.#entries.size)) {
-      const controller = new AbortController();
-      this.#opening.set(controller, this.#open(controller));
-    }
+    const unserved = this.#waiters.length - this.#checked.size;
+    const wanted = Math.max(unserved, min - size);
+    this.#openings.atLeast(Math.min(max - size, wanted), unserved > 0);
+    // Nobody waits on a dead host: without anything to come, the last failure is the answer.
+    if (size > 0 || this.#openings.count > 0) return;
+    const { lastError } = this.#openings;
+    this.#waiters.rejectAll(() => lastError);
   }
 
   #spendIdle(): void {
-    while (this.#waiters.length > this.#validating.size) {
+    while (this.#waiters.length > this.#checked.size) {
       const entry = this.#idle.pop();
       if (entry === undefined) return;
-      if (this.#needsValidation(entry)) void this.#validate(entry);
-      else this.#waiters.next()?.(this.#lease(entry));
+      if (this.#needsValidation(entry)) this.#validate(entry);
+      else this.#serve(entry, this.#ports.clock.now());
     }
   }
 
-  async #open(controller: AbortController): Promise<boolean> {
-    const generation = this.#generation;
-    try {
-      // A factory that throws at once is one that rejects: the opening is in the list before it ends.
-      const resource = await (async () => this.#factory.open(controller.signal))();
-      this.#opening.delete(controller);
-      this.#admit(resource, generation);
-      return true;
-    } catch (error) {
-      this.#opening.delete(controller);
-      // What was given up says nothing to those who wait now.
-      if (generation === this.#generation) this.#onOpenFailed(error);
-      else this.#fill();
-      return false;
-    }
-  }
-
-  #admit(resource: R, generation: number): void {
+  #admit(resource: R, wanted: boolean): void {
     this.#opened++;
-    this.#failuresInARow = 0;
-    if (this.#closing || generation !== this.#generation) {
+    if (this.#closing || !wanted) {
       this.#closed++;
       this.#factory.close(resource, 'no longer wanted');
       this.#fill();
@@ -318,30 +323,19 @@ export class Pool<R extends object> {
     const { maxLifetimeMs } = this.#settings;
     const lifetime = maxLifetimeMs * (1 - 0.1 * this.#ports.random.next());
     const expiresAt = maxLifetimeMs === 0 ? Number.POSITIVE_INFINITY : now + lifetime;
-    const entry: Entry<R> = { resource, expiresAt, generation, state: 'idle', uses: 0, idleSince: now };
+    const generation = this.#generation;
+    const entry: Entry<R> = { resource, expiresAt, generation, state: 'leased', uses: 0, idleSince: now };
     this.#entries.set(resource, entry);
     // Another one is above `min` now.
-    this.#reapNoLaterThan(this.#idleEnd());
-    this.#settle(entry);
+    this.#reaper.noLaterThan(this.#idleEnd());
+    this.#settle(entry, now);
     this.#fill();
   }
 
-  /**
-   * With nothing open nobody must queue here. Else waiters can be served by what is open; but that may be leased for long,
-   * so that another one is opened after a pause, which doubles with each failure.
-   */
-  #onOpenFailed(error: unknown): void {
-    if (this.#entries.size === 0 && this.#opening.size === 0) this.#waiters.rejectAll(() => error);
-    if (this.#closing || this.#waiters.length === 0) return;
-    const pauseMs = Math.min(REOPEN_MAX_MS, REOPEN_START_MS * 2 ** this.#failuresInARow++);
-    this.#reopening?.cancel();
-    this.#reopening = this.#ports.clock.schedule(pauseMs, () => this.#fill(), { ref: false });
-  }
-
-  #worn(entry: Entry<R>): string | undefined {
+  #worn(entry: Entry<R>, now: number): string | undefined {
     if (this.#closing) return 'the pool is closing';
     if (entry.generation !== this.#generation) return 'evicted';
-    if (this.#ports.clock.now() >= entry.expiresAt) return 'reached pool.maxLifetimeMs';
+    if (now >= entry.expiresAt) return 'reached pool.maxLifetimeMs';
     const { maxUses } = this.#settings;
     return maxUses > 0 && entry.uses >= maxUses ? 'reached pool.maxUses' : undefined;
   }
@@ -353,47 +347,51 @@ export class Pool<R extends object> {
 
   /** Closes what is with no caller. */
   #discardFree(reason: string): void {
-    for (const entry of [...this.#idle, ...this.#validating]) this.#discard(entry, reason);
+    for (const entry of [...this.#idle.all(), ...this.#checked]) this.#discard(entry, reason);
   }
 
   /** Takes an entry out of wherever it is. */
   #drop(entry: Entry<R>): void {
     if (!this.#entries.delete(entry.resource)) return;
-    if (entry.state === 'idle') this.#idle.splice(this.#idle.indexOf(entry), 1);
-    else this.#validating.delete(entry);
+    if (entry.state === 'idle') this.#idle.remove(entry);
+    else this.#checked.delete(entry);
     this.#closed++;
-    if (this.#entries.size > 0) return;
-    for (const resolve of this.#onEmpty.splice(0)) resolve();
+    if (this.#drains.length > 0) this.#endDrains();
+  }
+
+  #endDrains(): void {
+    const generations = [...this.#entries.values()].map((entry) => entry.generation);
+    const oldest = Math.min(...generations);
+    const over = this.#drains.filter(({ before }) => oldest >= before);
+    this.#drains = this.#drains.filter(({ before }) => oldest < before);
+    for (const { resolve } of over) resolve();
+  }
+
+  #drained(before: number): Promise<void> {
+    return new Promise((resolve) => {
+      this.#drains.push({ before, resolve });
+      this.#endDrains();
+    });
   }
 
   /** When the bottom of the stack, which has been idle for longest, has been so for too long. */
   #idleEnd(): number {
     const { idleTimeoutMs, min } = this.#settings;
-    const oldest = this.#idle[0];
+    const { oldest } = this.#idle;
     if (oldest === undefined || idleTimeoutMs === 0 || this.#entries.size <= min)
       return Number.POSITIVE_INFINITY;
     return oldest.idleSince + idleTimeoutMs;
   }
 
-  /** One timer serves all that is idle. It may come too early, never too late. */
-  #reapNoLaterThan(at: number): void {
-    if (at >= this.#reapAt || this.#closing) return;
-    this.#reaper?.cancel();
-    this.#reapAt = at;
-    const delay = Math.max(1, at - this.#ports.clock.now());
-    this.#reaper = this.#ports.clock.schedule(delay, () => this.#reap(), { ref: false });
-  }
-
   #reap(): void {
-    this.#reapAt = Number.POSITIVE_INFINITY;
     const now = this.#ports.clock.now();
-    for (const entry of [...this.#idle]) {
+    for (const entry of this.#idle.all()) {
       if (now >= entry.expiresAt) this.#discard(entry, 'reached pool.maxLifetimeMs');
-      else if (entry === this.#idle[0] && now >= this.#idleEnd()) {
+      else if (entry === this.#idle.oldest && now >= this.#idleEnd()) {
         this.#discard(entry, 'idle for pool.idleTimeoutMs');
       }
     }
     this.#fill();
-    this.#reapNoLaterThan(Math.min(this.#idleEnd(), ...this.#idle.map((entry) => entry.expiresAt)));
+    if (!this.#closing) this.#reaper.noLaterThan(Math.min(this.#idleEnd(), this.#idle.earliestExpiry));
   }
 }

@@ -2,7 +2,7 @@
 export interface PoolSettings {
   /** Most resources open at once, those being opened included. */
   readonly max: number;
-  /** Resources kept open although nobody uses them. */
+  /** Resources kept open although nobody uses them, from the first use on. */
   readonly min: number;
   /** Most callers that may wait; the next one fails at once. */
   readonly maxWaiting: number;
@@ -26,16 +26,20 @@ export interface PoolFactory<R> {
   close(resource: R, reason: string): void;
   /** Destroys one that is in use, at once. Must not throw. */
   destroy(resource: R, reason: string): void;
-  /** Whether it still works, asked by a round trip. */
-  validate(resource: R): Promise<boolean>;
+  /** Whether it may be used; `idleMs` is how long nobody has. */
+  validate(resource: R, idleMs: number): Promise<boolean>;
+  /** Whether one that came back may be used again; without it every one may. Never called for one that is discarded. */
+  readonly returned?: ((resource: R) => Promise<boolean>) | undefined;
 }
 
 /** A snapshot of one pool. */
 export interface PoolStats {
-  /** Open resources, leased or idle. */
+  /** Open resources: idle, leased, or being checked. */
   readonly size: number;
   readonly idle: number;
   readonly leased: number;
+  /** Neither idle nor leased: being validated, or in a hook. */
+  readonly checking: number;
   readonly opening: number;
   readonly waiting: number;
   readonly max: number;
@@ -43,4 +47,14 @@ export interface PoolStats {
   readonly opened: number;
   /** Resources closed since the start. */
   readonly closed: number;
+  /** Openings that failed since the start. */
+  readonly failed: number;
+  /** Times a resource was handed out since the start. */
+  readonly acquired: number;
+  /** How many of those had to wait. */
+  readonly waited: number;
+  /** How long those have waited, all in all, milliseconds. */
+  readonly waitedMs: number;
+  /** How long the one in front has been waiting, milliseconds; 0 where nobody waits. */
+  readonly oldestWaitMs: number;
 }

@@ -1,7 +1,8 @@
-import { PgHerdError } from '../model/errors.ts';
+import type { PgHerdError } from '../model/errors.ts';
 import type { Deadline } from '../time/deadline.ts';
 import type { Clock } from '../time/port.ts';
-import { Queue, type Remove } from './queue.ts';
+import { Deadlines, type Due } from './deadlines.ts';
+import { abortedError } from './failures.ts';
 
 /** What a caller asks of `Pool.acquire`. */
 export interface AcquireRequest<R> {
@@ -10,104 +11,137 @@ export interface AcquireRequest<R> {
   readonly signal?: AbortSignal | undefined;
   /** Which of several idle resources is liked better. */
   readonly prefer?: ((resource: R) => boolean) | undefined;
+  /** How many of the pool's resources the caller itself holds, so that it would wait for itself. Default 0. */
+  readonly held?: number | undefined;
 }
 
-interface Waiter<R> {
-  readonly resolve: (resource: R) => void;
-  readonly reject: (error: unknown) => void;
+/** Told when a caller leaves the queue without a resource. */
+export interface WaitersPorts {
+  readonly clock: Clock;
+  /** The error of a caller whose deadline came first. */
+  lateError(waitedMs: number): PgHerdError;
+}
+
+/** One caller in the queue. It is its own link, its own entry among the deadlines and its own listener: nothing else is made for it. */
+class Waiter<R> implements Due {
+  readonly deadline: number;
+  readonly since: number;
+  readonly signal: AbortSignal | undefined;
+  readonly #home: Waiters<R>;
+  place = -1;
+  previous: Waiter<R> | undefined;
+  next: Waiter<R> | undefined;
+  resolve: (resource: R) => void = nobody;
+  reject: (error: unknown) => void = nobody;
+
+  constructor(home: Waiters<R>, request: AcquireRequest<R>, since: number) {
+    this.#home = home;
+    this.deadline = request.deadline;
+    this.signal = request.signal;
+    this.since = since;
+  }
+
+  handleEvent(): void {
+    if (this.signal !== undefined) this.#home.dismiss(this, abortedError(this.signal));
+  }
+}
+
+function nobody(): void {
+  // Replaced as soon as the promise exists.
 }
 
 /**
  * Callers who wait for a resource, in the order they came. Each is in the queue until exactly one of resource, error,
- * deadline or abort reaches it; then neither timer nor listener of it is left.
+ * deadline or abort reaches it; then neither deadline nor listener of it is left.
  */
 export class Waiters<R> {
-  readonly #queue = new Queue<Waiter<R>>();
-  readonly #clock: Clock;
-  readonly #lateError: (waitedMs: number) => PgHerdError;
+  readonly #ports: WaitersPorts;
+  readonly #deadlines: Deadlines<Waiter<R>>;
+  #first: Waiter<R> | undefined;
+  #last: Waiter<R> | undefined;
+  #length = 0;
+  #served = 0;
+  #servedMs = 0;
 
-  /** `lateError` makes the error of a caller whose deadline came first. */
-  constructor(clock: Clock, lateError: (waitedMs: number) => PgHerdError) {
-    this.#clock = clock;
-    this.#lateError = lateError;
+  constructor(ports: WaitersPorts) {
+    this.#ports = ports;
+    this.#deadlines = new Deadlines(ports.clock, (waiter, now) =>
+      this.dismiss(waiter, ports.lateError(Math.round(now - waiter.since))),
+    );
   }
 
   get length(): number {
-    return this.#queue.length;
+    return this.#length;
+  }
+
+  /** Callers who waited and were served. */
+  get served(): number {
+    return this.#served;
+  }
+
+  /** How long those who were served have waited, all in all, milliseconds. */
+  get servedMs(): number {
+    return this.#servedMs;
+  }
+
+  /** Since when the one in front waits; `undefined` where nobody does. */
+  get oldestSince(): number | undefined {
+    return this.#first?.since;
   }
 
   /** Queues a caller. */
   wait(request: AcquireRequest<R>): Promise<R> {
-    return new Promise<R>((resolve, reject) => {
-      const cleanUp: (() => void)[] = [];
-      const settle = () => {
-        for (const step of cleanUp) step();
-      };
-      const waiter: Waiter<R> = {
-        resolve: (resource) => {
-          settle();
-          resolve(resource);
-        },
-        reject: (error) => {
-          settle();
-          reject(error);
-        },
-      };
-      const remove = this.#queue.push(waiter);
-      this.#watchDeadline(request.deadline, waiter, remove, cleanUp);
-      watchSignal(request.signal, waiter, remove, cleanUp);
+    const now = this.#ports.clock.now();
+    const waiter = new Waiter(this, request, now);
+    const promise = new Promise<R>((resolve, reject) => {
+      waiter.resolve = resolve;
+      waiter.reject = reject;
     });
+    waiter.previous = this.#last;
+    if (this.#last === undefined) this.#first = waiter;
+    else this.#last.next = waiter;
+    this.#last = waiter;
+    this.#length++;
+    this.#deadlines.add(waiter, now);
+    waiter.signal?.addEventListener('abort', waiter, ONCE);
+    return promise;
   }
 
-  /** The way to whoever waits longest, who is out of the queue then; `undefined` where nobody waits. */
-  next(): ((resource: R) => void) | undefined {
-    return this.#queue.shift()?.resolve;
+  /** Gives a resource to whoever waits longest. There must be one. */
+  serve(resource: R, now: number): void {
+    const waiter = this.#first;
+    if (waiter === undefined) throw new Error('nobody waits');
+    this.#take(waiter);
+    this.#served++;
+    this.#servedMs += now - waiter.since;
+    waiter.resolve(resource);
   }
 
   /** Sends everybody away who waits now. */
   rejectAll(error: () => unknown): void {
-    for (let count = this.#queue.length; count > 0; count--) this.#queue.shift()?.reject(error());
+    for (let count = this.#length; count > 0 && this.#first !== undefined; count--) {
+      this.dismiss(this.#first, error());
+    }
   }
 
-  #watchDeadline(deadline: Deadline, waiter: Waiter<R>, remove: Remove, cleanUp: (() => void)[]): void {
-    if (deadline === Number.POSITIVE_INFINITY) return;
-    const waitedFrom = this.#clock.now();
-    const timer = this.#clock.schedule(deadline - waitedFrom, () => {
-      remove();
-      waiter.reject(this.#lateError(Math.round(this.#clock.now() - waitedFrom)));
-    });
-    cleanUp.push(() => timer.cancel());
+  /** Sends one away. */
+  dismiss(waiter: Waiter<R>, error: unknown): void {
+    this.#take(waiter);
+    waiter.reject(error);
+  }
+
+  #take(waiter: Waiter<R>): void {
+    const { previous, next } = waiter;
+    if (previous === undefined) this.#first = next;
+    else previous.next = next;
+    if (next === undefined) this.#last = previous;
+    else next.previous = previous;
+    waiter.previous = undefined;
+    waiter.next = undefined;
+    this.#length--;
+    this.#deadlines.remove(waiter);
+    waiter.signal?.removeEventListener('abort', waiter);
   }
 }
 
-/** The error of everybody who wants something of a closed pool. */
-export function closedError(): PgHerdError {
-  return new PgHerdError('PGHERD_CLOSED', 'the pool is closed');
-}
-
-/** The error of a caller who gave up waiting. */
-function abortedError(signal: AbortSignal): PgHerdError {
-  return new PgHerdError('PGHERD_ABORTED', 'the call was aborted while it waited for a connection', {
-    cause: signal.reason,
-  });
-}
-
-/** @throws PgHerdError `PGHERD_ABORTED` */
-export function throwIfAborted(signal: AbortSignal | undefined): void {
-  if (signal?.aborted) throw abortedError(signal);
-}
-
-function watchSignal<R>(
-  signal: AbortSignal | undefined,
-  waiter: Waiter<R>,
-  remove: Remove,
-  cleanUp: (() => void)[],
-): void {
-  if (signal === undefined) return;
-  const onAbort = () => {
-    remove();
-    waiter.reject(abortedError(signal));
-  };
-  signal.addEventListener('abort', onAbort, { once: true });
-  cleanUp.push(() => signal.removeEventListener('abort', onAbort));
-}
+const ONCE = Object.freeze({ once: true });

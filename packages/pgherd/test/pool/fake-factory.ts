@@ -1,6 +1,6 @@
 import { Pool } from '../../src/pool/pool.ts';
 import type { PoolFactory, PoolSettings } from '../../src/pool/settings.ts';
-import type { Random } from '../../src/time/port.ts';
+import type { Clock, Random } from '../../src/time/port.ts';
 import { fixedRandom } from '../support/random.ts';
 import { type VirtualClock, virtualClock } from '../support/virtual-clock.ts';
 
@@ -28,6 +28,18 @@ export interface Validation extends Asked<boolean> {
   readonly thing: Thing;
 }
 
+/** How the factory behaves. */
+export interface FakeSettings {
+  /** Whether openings succeed at once. */
+  readonly atOnce: boolean;
+  readonly clock: Clock;
+  /** Whether it has a say about what comes back. */
+  readonly returned: boolean;
+}
+
+/** Pause that the pool owes a node after a failure, milliseconds. */
+const SHORTEST_PAUSE_MS = 50;
+
 /** Opens and validates when the test says so, or at once. */
 export class FakeFactory implements PoolFactory<Thing> {
   readonly openings: Opening[] = [];
@@ -36,10 +48,19 @@ export class FakeFactory implements PoolFactory<Thing> {
   /** Most openings that were in progress at one time. */
   mostOpenings = 0;
   mostAlive = 0;
-  atOnce: boolean;
+  /** Openings that were begun although the last one had just failed, or beside another one after a failure. */
+  storms = 0;
+  /** When the last opening failed; `undefined` after a success. */
+  failedAt: number | undefined;
+  readonly #atOnce: boolean;
+  readonly #clock: Clock;
+  /** Asks the test whether what came back may be used again. */
+  readonly returned: ((thing: Thing) => Promise<boolean>) | undefined;
 
-  constructor(atOnce: boolean) {
-    this.atOnce = atOnce;
+  constructor({ atOnce, clock, returned }: FakeSettings) {
+    this.#atOnce = atOnce;
+    this.#clock = clock;
+    this.returned = returned ? (thing) => this.#asked(thing) : undefined;
   }
 
   get alive(): readonly Thing[] {
@@ -47,20 +68,29 @@ export class FakeFactory implements PoolFactory<Thing> {
   }
 
   open(signal: AbortSignal): Promise<Thing> {
-    if (this.atOnce) return Promise.resolve(this.#made());
+    if (this.#atOnce) return Promise.resolve(this.#made());
     return new Promise((resolve, reject) => {
       const settle = () => this.openings.splice(this.openings.indexOf(opening), 1);
       const opening: Opening = {
         signal,
         grant: () => {
           settle();
+          this.failedAt = undefined;
           resolve(this.#made());
         },
         refuse: (error) => {
           settle();
+          if (!signal.aborted) this.failedAt = this.#clock.now();
           reject(error);
         },
       };
+      const wanted = this.openings.filter((one) => !one.signal.aborted).length;
+      if (
+        this.failedAt !== undefined &&
+        (wanted > 0 || this.#clock.now() < this.failedAt + SHORTEST_PAUSE_MS)
+      ) {
+        this.storms++;
+      }
       this.openings.push(opening);
       this.mostOpenings = Math.max(this.mostOpenings, this.openings.length);
     });
@@ -75,6 +105,10 @@ export class FakeFactory implements PoolFactory<Thing> {
   }
 
   validate(thing: Thing): Promise<boolean> {
+    return this.#asked(thing);
+  }
+
+  #asked(thing: Thing): Promise<boolean> {
     return new Promise((resolve, reject) => {
       const settle = () => this.validations.splice(this.validations.indexOf(validation), 1);
       const validation: Validation = {
@@ -132,10 +166,14 @@ export interface Bench {
 /** Sets up a pool; openings succeed at once unless `manual`. */
 export function bench(
   settings: Partial<PoolSettings> = {},
-  options: { readonly manual?: boolean; readonly random?: Random } = {},
+  options: { readonly manual?: boolean; readonly returned?: boolean; readonly random?: Random } = {},
 ): Bench {
   const clock = virtualClock();
-  const factory = new FakeFactory(options.manual !== true);
+  const factory = new FakeFactory({
+    atOnce: options.manual !== true,
+    clock,
+    returned: options.returned === true,
+  });
   const random = options.random ?? fixedRandom(0);
   const pool = new Pool<Thing>({ ...ROOMY, ...settings }, factory, { clock, random });
   return {

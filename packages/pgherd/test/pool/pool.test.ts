@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { Redirected } from '../../src/pool/pool.ts';
+import { Redirected } from '../../src/pool/failures.ts';
 import { fixedRandom } from '../support/random.ts';
 import { bench, watched } from './fake-factory.ts';
 
