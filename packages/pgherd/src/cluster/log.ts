@@ -46,5 +46,9 @@ export function logEvents(events: Emitter<ClusterEvents>, logger: Logger): void 
     const why = error instanceof Error ? error.message : String(error);
     logger.warn(`pgherd: a call is run again after ${node}, attempt ${attempt}: ${why}`);
   });
+  events.on('statement:cancelled', ({ node, ended }) => {
+    if (ended) logger.debug(`pgherd: a statement was cancelled on ${node}`);
+    else logger.warn(`pgherd: a statement that was given up may go on on ${node}`);
+  });
   events.on('cluster:warned', ({ message }) => logger.warn(`pgherd: ${message}`));
 }

@@ -32,6 +32,13 @@ export class Session<C = unknown> {
   retired: string | undefined;
   /** Set when we ourselves end the connection: its end is no news then. */
   leaving = false;
+  /** Statements that were handed over and not answered. */
+  inHand = 0;
+  /** What was handed over last, with its text where it has one. */
+  answer: Promise<unknown> | undefined;
+  text: string | undefined;
+  /** Settles when it is known what became of it after its caller gave up what runs on it; `undefined` where nobody did. */
+  lettingGo: Promise<void> | undefined;
 
   constructor(node: string, generation: number, connection: DriverConnection<C>, access: Access) {
     this.node = node;
@@ -40,6 +47,20 @@ export class Session<C = unknown> {
     this.#pooled = connection instanceof PooledConnection ? connection : undefined;
     this.#initialAccess = access;
     this.access = access;
+  }
+
+  /** One of what was handed over was answered. */
+  landed(): void {
+    if (this.inHand > 0) this.inHand--;
+    // A result must not stay in memory for as long as the connection is idle.
+    if (this.inHand === 0) this.forgetHanded();
+  }
+
+  /** Nothing runs on it any more. */
+  forgetHanded(): void {
+    this.inHand = 0;
+    this.answer = undefined;
+    this.text = undefined;
   }
 
   /** Takes note of what the server says by itself. */

@@ -2,6 +2,7 @@ import type { DriverConnection } from '../driver/port.ts';
 import { OutcomeUnknownError, PgHerdError } from '../model/errors.ts';
 import type { QueryResult, Row, Statement } from '../model/statement.ts';
 import { classifyError, phaseOf } from '../retry/classify.ts';
+import { isPast } from '../time/deadline.ts';
 import type { Call, CallOptions } from './call.ts';
 import type { Engine } from './engine.ts';
 import { unacknowledged, withNode } from './failures.ts';
@@ -157,8 +158,13 @@ export class SessionTransaction<C> {
 
   async rollback(): Promise<void> {
     if (this.#state !== 'open') return;
+    // What was given up is rolled back when the session is cleaned up: nobody waits for it beyond the call's deadline.
+    if (this.#session.connection.closed || this.#isGivenUp()) {
+      this.#end('rolled-back');
+      return;
+    }
     try {
-      if (!this.#session.connection.closed) await this.#engine.send(this.#session, 'ROLLBACK', this.#call);
+      await this.#engine.send(this.#session, 'ROLLBACK', this.#call);
     } catch {
       // The connection is gone, and with it the transaction.
       this.#engine.discard(this.#session, 'ROLLBACK was not answered');
@@ -167,11 +173,17 @@ export class SessionTransaction<C> {
     }
   }
 
-  /** Ends it without a word to the server: the connection is destroyed. */
+  /** Ends it without waiting for the server: what runs is cancelled, and the session rolls back as soon as it can. */
   abandon(reason: string): void {
     if (this.#state !== 'open') return;
-    this.#engine.discard(this.#session, reason);
+    this.#engine.giveUp(this.#session, reason);
     this.#end('lost');
+  }
+
+  #isGivenUp(): boolean {
+    const { deadline, signal } = this.#call;
+    const late = isPast(deadline, this.#engine.herd.settings.clock.now());
+    return late || signal?.aborted === true || this.#session.lettingGo !== undefined;
   }
 
   /** Resolves where the transaction turns out to be committed all the same. */

@@ -1,5 +1,5 @@
 import type { PgHerdError } from '../model/errors.ts';
-import type { Clock } from '../time/port.ts';
+import type { Clock, Timer } from '../time/port.ts';
 import type { Call } from './call.ts';
 import { abortedError } from './failures.ts';
 
@@ -11,24 +11,31 @@ export interface GiveUp {
   letGo(error: PgHerdError): void;
 }
 
-/** `work`, unless the call's deadline or its signal comes first: then what it holds is let go, and the error says why. */
+/**
+ * `work`, unless the call's deadline or its signal comes first: then what it holds is let go, and the error says why. The answer
+ * may lie unread in the socket when the deadline comes: one more turn of the event loop reads it.
+ */
 export function withinCall<T>(work: Promise<T>, call: Call, clock: Clock, giveUp: GiveUp): Promise<T> {
   const { deadline, signal } = call;
   if (deadline === Number.POSITIVE_INFINITY && signal === undefined) return work;
   return new Promise<T>((resolve, reject) => {
+    let timer: Timer | undefined;
+    const settle = () => {
+      timer?.cancel();
+      signal?.removeEventListener('abort', onAbort);
+    };
     const end = (error: PgHerdError) => {
       settle();
       giveUp.letGo(error);
       reject(error);
     };
     const onAbort = () => end(abortedError(signal));
-    const timer = Number.isFinite(deadline)
-      ? clock.schedule(deadline - clock.now(), () => end(giveUp.late(clock.now())))
-      : undefined;
-    const settle = () => {
-      timer?.cancel();
-      signal?.removeEventListener('abort', onAbort);
-    };
+    const onLate = () => end(giveUp.late(clock.now()));
+    if (Number.isFinite(deadline)) {
+      timer = clock.schedule(deadline - clock.now(), () => {
+        timer = clock.schedule(0, onLate);
+      });
+    }
     signal?.addEventListener('abort', onAbort, { once: true });
     if (signal?.aborted) onAbort();
     work.then(resolve, reject).finally(settle);

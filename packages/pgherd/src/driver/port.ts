@@ -61,6 +61,8 @@ export interface ConnectRequest {
   readonly startup: Readonly<Record<string, string>>;
   /** First keepalive after this many milliseconds of silence; `undefined` turns keepalives off. */
   readonly keepAliveMs: number | undefined;
+  /** Whether a pooler stands in between: what a statement leaves in its session, a prepared one included, the next may not find. */
+  readonly pooled?: boolean | undefined;
 }
 
 /** A message that the server sent by itself: NOTICE, WARNING, or a FATAL outside a statement. */

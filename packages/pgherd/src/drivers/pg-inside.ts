@@ -43,6 +43,7 @@ export interface PgInside {
   query(config: object, callback: PgCallback): void;
   /** Of the server's BackendKeyData. */
   readonly processID?: number | null | undefined;
+  readonly secretKey?: number | null | undefined;
   /** `false` from the first error of the connection on. */
   readonly _queryable?: boolean;
 }

@@ -10,7 +10,8 @@ import type {
 } from '../driver/port.ts';
 import { PgHerdError } from '../model/errors.ts';
 import type { Statement } from '../model/statement.ts';
-import { guardAuthentication } from './pg-auth.ts';
+import { demandProof, guardAuthentication } from './pg-auth.ts';
+import { type CancelTarget, requestCancel } from './pg-cancel.ts';
 import { connectWithTls, learntAddresses } from './pg-connect.ts';
 import { isNotQueryable, isServerError, lostBefore, type PgInside, refused, toResult } from './pg-inside.ts';
 import type { PgLane } from './pg-lane.ts';
@@ -52,7 +53,7 @@ export function pgDriver(options: PgDriverOptions = {}): Driver<Client> {
   };
   return Object.freeze({
     name: 'pg',
-    capabilities: Object.freeze({ parameterStatus: true, transactionStatus: true, pipelining: true }),
+    capabilities: Object.freeze({ parameterStatus: true, transactionStatus: true, cancel: true, pipelining: true }),
     async connect(request: ConnectRequest, listener: ConnectionListener, signal: AbortSignal) {
       const module = await load();
       signal.throwIfAborted();
@@ -93,6 +94,8 @@ class PgConnection implements DriverConnection<Client> {
   #closed = false;
   #closeReason: unknown;
   #remoteAddress: string | undefined;
+  /** How it was opened, so that a request to cancel can go the same way. */
+  #way: Pick<CancelTarget, 'request' | 'attempt'> | undefined;
   /** Statements that share the connection; `undefined` where this copy of `pg` does not let them. */
   readonly #lane: PgLane | undefined;
   readonly pipeline: ((one: PipelinedStatement) => void) | undefined;
@@ -157,7 +160,9 @@ class PgConnection implements DriverConnection<Client> {
   guard(request: ConnectRequest, attempt: TlsAttempt, refuse: (error: PgHerdError) => void): void {
     // Nobody can listen in on a Unix socket.
     const safe = attempt === 'tls' || request.address.transport === 'unix';
+    this.#way = { request, attempt };
     guardAuthentication(this.#inside.connection, request, safe, refuse);
+    demandProof(this.#inside.connection, refuse);
   }
 
   /** From now on the end of the connection is news. */
@@ -181,6 +186,13 @@ class PgConnection implements DriverConnection<Client> {
   simple(text: string): Promise<DriverResult> {
     this.#own = true;
     return this.#submit({ text });
+  }
+
+  async cancel(signal: AbortSignal): Promise<void> {
+    const { processID, secretKey } = this.#inside;
+    if (this.#way === undefined || processID == null || secretKey == null) throw new Error('the server gave no key');
+    const target = { ...this.#way, remoteAddress: this.#remoteAddress, processId: processID, secretKey };
+    await requestCancel(target, signal);
   }
 
   async reset(): Promise<void> {

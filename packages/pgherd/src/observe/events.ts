@@ -39,6 +39,11 @@ export interface ClusterEvents {
   'connection:opened': { readonly node: string; readonly durationMs: number };
   'connection:failed': { readonly node: string; readonly error: unknown };
   'connection:closed': { readonly node: string; readonly reason: string };
+  /**
+   * A caller gave up, and its statement was to be cancelled on the server: `ended` says whether it ended; else its connection was
+   * destroyed and it may go on there.
+   */
+  'statement:cancelled': { readonly node: string; readonly ended: boolean; readonly durationMs: number };
   /** A call is run again. */
   'call:retried': { readonly node: string | undefined; readonly attempt: number; readonly error: unknown };
   /** Something that was accepted has no effect, or is worth knowing. */
