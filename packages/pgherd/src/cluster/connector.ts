@@ -236,6 +236,7 @@ export class Connector<C> {
       channelBinding: plan.channelBinding,
       applicationName: purpose === 'monitor' ? `${applicationName} monitor` : applicationName,
       startup: this.pooled ? {} : this.#startup(access),
+      pooled: this.pooled,
       keepAliveMs: plan.keepalive.enabled ? (plan.keepalive.idleMs ?? 10_000) : undefined,
     };
   }
