@@ -10,6 +10,7 @@ import {
   switchover,
 } from './referee.ts';
 import { notStreaming } from './streaming.ts';
+import type { ClusterTls } from './tls/server.ts';
 import { pause, waitUntil } from './wait.ts';
 
 /** When a failover begins. */
@@ -30,6 +31,7 @@ export class TestCluster implements AsyncDisposable {
   private readonly cleanUp: () => Promise<void>;
   private currentPrimary: TestNode;
   private closing: Promise<void> | undefined;
+  private ownTls: ClusterTls | undefined;
 
   /** @internal */
   constructor(parts: {
@@ -51,6 +53,21 @@ export class TestCluster implements AsyncDisposable {
   /** The primary as this kit knows it: the node it promoted last. */
   get primary(): TestNode {
     return this.currentPrimary;
+  }
+
+  /**
+   * What a client needs for TLS.
+   *
+   * @throws {@link TestClusterError} when the cluster was made without `tls`.
+   */
+  get tls(): ClusterTls {
+    if (this.ownTls) return this.ownTls;
+    throw new TestClusterError('The cluster has no TLS. Make it with createTestCluster({ tls: true }).');
+  }
+
+  /** @internal */
+  speaksTls(tls: ClusterTls): void {
+    this.ownTls = tls;
   }
 
   /** All other nodes. */

@@ -15,6 +15,7 @@ import { ServerProcess } from './server.ts';
 import { renderHba, renderSettings, synchronousSettings } from './settings.ts';
 import { theSupervisor } from './supervisor.ts';
 import { buildDataDirectory, copyStopped, ensureTemplate, giveTo } from './template.ts';
+import { placeTls, prepareTls, TLS_SETTINGS } from './tls/server.ts';
 
 /**
  * Starts a real primary and its streaming standbys on free ports of 127.0.0.1; resolves when all standbys stream. Use it with
@@ -130,11 +131,14 @@ async function startAll(cluster: TestCluster, site: Site): Promise<void> {
   await Promise.all(cluster.nodes.map((node) => copyStopped(template, node.dataDirectory, user)));
   const names = cluster.nodes.map((node) => node.name);
   const synchronous = synchronousSettings(options.synchronous, names);
-  const settings = renderSettings({ ...synchronous, ...options.settings });
+  const tls = options.tls === undefined ? undefined : await prepareTls(options.tls, site.directory);
+  if (tls !== undefined) cluster.speaksTls(tls);
+  const settings = renderSettings({ ...synchronous, ...(tls && TLS_SETTINGS), ...options.settings });
   await Promise.all(
     cluster.nodes.map(async (node) => {
       await writeFile(path.join(node.dataDirectory, 'postgresql.conf'), settings);
-      await writeFile(path.join(node.dataDirectory, 'pg_hba.conf'), renderHba(options.auth));
+      await writeFile(path.join(node.dataDirectory, 'pg_hba.conf'), renderHba(options.auth, options.tls));
+      if (tls !== undefined) await placeTls(node.dataDirectory, tls, (place) => giveTo(place, user));
       if (node === cluster.primary) return node.configure({});
       await node.markAsStandby(true);
       await node.follow(cluster.primary);

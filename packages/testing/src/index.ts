@@ -43,7 +43,14 @@ export {
 export type { PromotionResult, SwitchoverOptions, SwitchoverResult } from './referee.ts';
 export { inRollback, type RollbackClient, type RollbackPool } from './rollback.ts';
 export type { ServerState } from './server.ts';
-export type { ServerSettings, Synchronous } from './settings.ts';
+export type { Authentication, ServerSettings, Synchronous } from './settings.ts';
 export { sharedTestCluster } from './shared.ts';
+export {
+  createTestAuthority,
+  type IssueOptions,
+  type TestAuthority,
+  type TestCertificate,
+} from './tls/authority.ts';
+export type { ClusterTls, TestTlsOptions } from './tls/server.ts';
 export { createUndo, type Undo } from './undo.ts';
 export { type WaitOptions, waitUntil } from './wait.ts';

@@ -8,6 +8,8 @@ import type { PartitionOptions, TcpProxy } from './proxy/proxy.ts';
 import { READY_AS_PRIMARY, type ServerProcess, type ServerState } from './server.ts';
 import { renderLines, type ServerSettings } from './settings.ts';
 import { releaseSharedMemory } from './shared-memory.ts';
+import type { TestCertificate } from './tls/authority.ts';
+import { placeCertificate } from './tls/server.ts';
 import { createUndo, type Undo } from './undo.ts';
 import { waitUntil } from './wait.ts';
 
@@ -113,6 +115,19 @@ export class TestNode {
   async start(): Promise<LogLine> {
     this.admin.reset();
     return this.server.start();
+  }
+
+  /** Shows another certificate to whoever connects from now on. The cluster must have been made with `tls`. */
+  async useCertificate(certificate: TestCertificate): Promise<void> {
+    await placeCertificate(this.dataDirectory, certificate, (place) => this.surroundings.giveTo(place));
+    await this.reload();
+  }
+
+  /** Makes the server read its settings, `pg_hba.conf` and certificates again; who connects afterwards meets the new ones. */
+  async reload(): Promise<void> {
+    const since = this.log.mark();
+    this.server.reload();
+    await this.log.waitFor(/received SIGHUP/, { since });
   }
 
   /**

@@ -1,6 +1,7 @@
 import { TestClusterError } from './errors.ts';
 import type { PostgresChoice } from './postgres/ensure.ts';
-import type { ServerSettings, Synchronous } from './settings.ts';
+import type { Authentication, ServerSettings, Synchronous } from './settings.ts';
+import type { TestTlsOptions } from './tls/server.ts';
 
 /** What a test cluster is made of. */
 export interface TestClusterOptions extends PostgresChoice {
@@ -14,8 +15,10 @@ export interface TestClusterOptions extends PostgresChoice {
   readonly proxy?: boolean | undefined;
   /** Replication goes through the proxies too. Default false. */
   readonly replicationThroughProxy?: boolean | undefined;
-  /** How the role `app` proves who it is. Default `trust`. */
-  readonly auth?: 'trust' | 'scram-sha-256' | undefined;
+  /** How the role `app` and others but the superuser prove who they are; `cert` needs `tls`. Default `trust`. */
+  readonly auth?: Authentication | undefined;
+  /** Whether the servers speak TLS, and how. Default false. */
+  readonly tls?: boolean | TestTlsOptions | undefined;
   /** A system identifier of its own, by a new initdb (half a second). Default false: that of the template. */
   readonly freshIdentity?: boolean | undefined;
 }
@@ -28,7 +31,8 @@ export interface ClusterOptions {
   readonly settings: ServerSettings;
   readonly proxy: boolean;
   readonly replicationThroughProxy: boolean;
-  readonly auth: 'trust' | 'scram-sha-256';
+  readonly auth: Authentication;
+  readonly tls: TestTlsOptions | undefined;
   readonly freshIdentity: boolean;
 }
 
@@ -43,6 +47,7 @@ export function resolveOptions(given: TestClusterOptions): ClusterOptions {
     proxy: given.proxy ?? false,
     replicationThroughProxy: given.replicationThroughProxy ?? false,
     auth: given.auth ?? 'trust',
+    tls: given.tls === true ? {} : given.tls === false ? undefined : given.tls,
     freshIdentity: given.freshIdentity ?? false,
   };
   const violations = violationsOf(options);
@@ -60,6 +65,7 @@ function violationsOf(options: ClusterOptions): string[] {
   if (!Number.isInteger(any) || any < 1 || (synchronous !== 'none' && any > standbys)) {
     violations.push(`synchronous.any: ${any} is not a whole number from 1 to the ${standbys} standbys.`);
   }
+  if (options.auth === 'cert' && options.tls === undefined) violations.push("auth: 'cert' needs tls.");
   if (replicationThroughProxy && !proxy) violations.push('replicationThroughProxy needs proxy: true.');
   for (const name of ['port', 'primary_conninfo', 'log_line_prefix', 'log_timezone']) {
     if (name in settings) violations.push(`settings.${name} belongs to the kit; leave it out.`);

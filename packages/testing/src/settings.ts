@@ -1,3 +1,5 @@
+import type { TestTlsOptions } from './tls/server.ts';
+
 /** Server settings by name, as they would stand in `postgresql.conf`. */
 export type ServerSettings = Readonly<Record<string, string | number | boolean>>;
 
@@ -68,13 +70,19 @@ export function synchronousSettings(synchronous: Synchronous, names: readonly st
   };
 }
 
-/** The text of `pg_hba.conf`: superuser and replication are trusted on loopback, everybody else by `auth`. */
-export function renderHba(auth: 'trust' | 'scram-sha-256'): string {
+/** How ordinary roles prove who they are, in the words of `pg_hba.conf`. */
+export type Authentication = 'trust' | 'password' | 'md5' | 'scram-sha-256' | 'cert';
+
+/** The text of `pg_hba.conf`: superuser and replication are trusted on loopback, everybody else by `auth`, over TLS where required. */
+export function renderHba(auth: Authentication, tls?: TestTlsOptions): string {
+  const clientCertificates = tls?.clientCertificates ?? 'none';
+  const required = tls?.required === true || clientCertificates !== 'none' || auth === 'cert';
+  const demand = clientCertificates === 'none' ? '' : ` clientcert=${clientCertificates}`;
   return ['127.0.0.1/32', '::1/128']
     .flatMap((from) => [
       `host replication postgres ${from} trust`,
       `host all postgres ${from} trust`,
-      `host all all ${from} ${auth}`,
+      `${required ? 'hostssl' : 'host'} all all ${from} ${auth}${demand}`,
     ])
     .map((line) => `${line}\n`)
     .join('');
