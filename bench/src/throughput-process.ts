@@ -1,13 +1,14 @@
 /** The process of one contender: it does what its parent asks, until the parent goes. */
+import { argumentsOf } from './processes.ts';
 import { openContender } from './throughput-contenders.ts';
 import { Driver } from './throughput-load.ts';
-import { argumentsOf } from './throughput-worker.ts';
+import type { ContenderArguments } from './throughput-worker.ts';
 import type { SliceReply, SliceRequest } from './throughput-works.ts';
 
 const CHECKED_ROW = 4_711;
 
 async function main(): Promise<void> {
-  const { name, servers } = argumentsOf(process.argv);
+  const { name, servers } = argumentsOf<ContenderArguments>(process.argv);
   let arrangement = { lanes: 1, cork: false };
   const contender = await openContender(name, servers, () => arrangement);
   const found = await contender.check(CHECKED_ROW);

@@ -1,26 +1,17 @@
-import { type ChildProcess, fork } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { fileURLToPath } from 'node:url';
+import { messageFrom, type ProcessSettings, startProcess } from './processes.ts';
 import type { ContenderName, Servers } from './throughput-contenders.ts';
-import type { SliceReply, SliceRequest } from './throughput-works.ts';
-
-const PROGRAM = fileURLToPath(new URL('./throughput-process.ts', import.meta.url));
+import type { Sample, SliceReply, SliceRequest } from './throughput-works.ts';
 
 /** What a contender's process is told when it starts. */
-interface Arguments {
+export interface ContenderArguments {
   readonly name: ContenderName;
   readonly servers: Servers;
 }
 
-/** Reads what {@link startWorker} passed. */
-export function argumentsOf(argv: readonly string[]): Arguments {
-  return JSON.parse(argv[2] ?? '') as Arguments;
-}
-
 /** How contenders' processes are run. */
-export interface WorkerSettings {
-  /** Arguments of Node itself. Default: those of this process. */
-  readonly execArgv?: readonly string[] | undefined;
+export interface WorkerSettings extends ProcessSettings {
   /** Folder for the processor profiles that each process then writes. */
   readonly profile?: string | undefined;
 }
@@ -41,7 +32,7 @@ export class Worker {
    * One slice of load.
    * @throws Error when a statement failed or the process ended.
    */
-  async slice(request: SliceRequest) {
+  async slice(request: SliceRequest): Promise<Sample> {
     this.#child.send(request);
     const reply = await messageFrom<SliceReply>(this.#child, this.name);
     if (reply.kind === 'failed') throw new Error(`${this.name}: ${reply.message}`);
@@ -64,28 +55,12 @@ export class Worker {
 export async function startWorker(
   name: ContenderName,
   servers: Servers,
-  { execArgv = process.execArgv, profile }: WorkerSettings = {},
+  settings: WorkerSettings = {},
 ): Promise<Worker> {
-  const profiling = profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profile}`];
-  const child = fork(PROGRAM, [JSON.stringify({ name, servers } satisfies Arguments)], {
-    execArgv: [...execArgv, ...profiling],
-    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
-  });
+  const { profile } = settings;
+  const flags = profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profile}`];
+  const args: ContenderArguments = { name, servers };
+  const child = startProcess('./throughput-process.ts', args, settings, flags);
   await messageFrom(child, name);
   return new Worker(name, child);
-}
-
-function messageFrom<T>(child: ChildProcess, name: string): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const onMessage = (message: unknown) => {
-      child.off('exit', onExit);
-      resolve(message as T);
-    };
-    const onExit = (code: number | null, signal: string | null) => {
-      child.off('message', onMessage);
-      reject(new Error(`the process of ${name} ended (${signal ?? code})`));
-    };
-    child.once('message', onMessage);
-    child.once('exit', onExit);
-  });
 }

@@ -1,6 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { createTestCluster } from '@pgherd/testing';
+import { runBench, toJson } from './arguments.ts';
 import { parseThroughputOptions, THROUGHPUT_USAGE, type ThroughputOptions } from './throughput-options.ts';
 import { runThroughput } from './throughput-run.ts';
 import { renderPairs } from './throughput-summary.ts';
@@ -12,19 +13,7 @@ async function run(options: ThroughputOptions): Promise<string> {
   await using cluster = await createTestCluster({ standbys: options.standbys, settings: SERVER_SETTINGS });
   const progress = (line: string) => void process.stderr.write(`${line}\n`);
   const summaries = await runThroughput({ cluster, options, worker: { profile }, progress });
-  return options.json ? `${JSON.stringify(summaries, undefined, 2)}\n` : renderPairs(summaries);
+  return options.json ? toJson(summaries) : renderPairs(summaries);
 }
 
-async function main(): Promise<void> {
-  let options: ThroughputOptions | undefined;
-  try {
-    options = parseThroughputOptions(process.argv.slice(2));
-  } catch (error) {
-    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n\n${THROUGHPUT_USAGE}`);
-    process.exitCode = 2;
-    return;
-  }
-  process.stdout.write(options === undefined ? THROUGHPUT_USAGE : await run(options));
-}
-
-await main();
+await runBench(THROUGHPUT_USAGE, parseThroughputOptions, run);

@@ -198,4 +198,4 @@ test('a small run on a real server measures every pair, and the table holds ever
   }
   expect(found[1]?.arrangement).toMatch(/^[123] lanes?(, corked)?$/);
   expect(lines).toContain('select, 3 callers, 2/2');
-}, 60_000);
+}, 120_000);
