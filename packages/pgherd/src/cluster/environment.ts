@@ -14,13 +14,18 @@ export interface PlanSources {
   readonly portRule: 'last-serves-all' | 'libpq';
 }
 
+/** The variables of this process. */
+export function processEnvironment(): Readonly<Record<string, string | undefined>> {
+  return process.env;
+}
+
 /**
  * Makes the plan from the connection string and its surroundings: environment, service file, password file, name of the
  * user. Files are read only where libpq would read them.
  * @throws InvalidDsnError `PGHERD_INVALID_DSN`
  */
 export function planFromSurroundings(sources: PlanSources): ConnectionPlan {
-  const env = sources.env ?? process.env;
+  const env = sources.env ?? processEnvironment();
   const homeDirectory = homedir();
   const wanted = requiredFiles(sources.url, { env, homeDirectory });
   const service = wanted.service.flatMap((file) => readIfThere(file));

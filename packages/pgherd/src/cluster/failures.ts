@@ -1,4 +1,5 @@
 import { OutcomeUnknownError, PgHerdError } from '../model/errors.ts';
+import { classifyError, phaseOf } from '../retry/classify.ts';
 import type { Deadline } from '../time/deadline.ts';
 import type { Call } from './call.ts';
 
@@ -10,6 +11,15 @@ export function closedError(): PgHerdError {
 /** A call whose signal aborted. */
 export function abortedError(signal: AbortSignal | undefined): PgHerdError {
   return new PgHerdError('PGHERD_ABORTED', 'The call was aborted by its signal.', { cause: signal?.reason });
+}
+
+/** A connection that a stream or a COPY occupies takes nothing else: who waits for it inside would wait for ever. */
+export function busy(node: string): PgHerdError {
+  return new PgHerdError(
+    'PGHERD_CONNECTION_BUSY',
+    'A stream or a COPY is under way on this very connection: end it first, or use another connection.',
+    { details: { node } },
+  );
 }
 
 /** A statement that was sent and not answered by the call's deadline. */
@@ -34,6 +44,20 @@ export function unacknowledged(kind: 'commit' | 'statement', cause?: unknown): O
     kind,
     'The server stopped waiting for its synchronous standby: the work is committed there, and may be lost with it.',
     { cause },
+  );
+}
+
+/**
+ * A connection that ended under work which it does no harm to run again, as an error of ours: drivers have many, some without a
+ * code. Everything else stays as it is, the server's own word on why the connection ends as well.
+ */
+export function lostOf(error: unknown, node: string): unknown {
+  const { kind, severity } = classifyError(error);
+  if (kind !== 'connection-lost' || severity !== undefined || error instanceof PgHerdError) return error;
+  return new PgHerdError(
+    'PGHERD_CONNECTION_LOST',
+    `The connection to ${node} was lost before the answer came: ${error instanceof Error ? error.message : String(error)}`,
+    { cause: error, details: { node, phase: phaseOf(error) } },
   );
 }
 

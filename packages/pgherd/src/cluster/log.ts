@@ -46,6 +46,10 @@ export function logEvents(events: Emitter<ClusterEvents>, logger: Logger): void 
     const why = error instanceof Error ? error.message : String(error);
     logger.warn(`pgherd: a call is run again after ${node}, attempt ${attempt}: ${why}`);
   });
+  events.on('retry:exhausted', ({ node, error }) => {
+    const why = error instanceof Error ? error.message : String(error);
+    logger.warn(`pgherd: a call that failed on ${node} is not run again, retry.budget is used up: ${why}`);
+  });
   events.on('statement:cancelled', ({ node, ended }) => {
     if (ended) logger.debug(`pgherd: a statement was cancelled on ${node}`);
     else logger.warn(`pgherd: a statement that was given up may go on on ${node}`);

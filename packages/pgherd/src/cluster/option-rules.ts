@@ -14,6 +14,8 @@ export type OptionKind =
   | 'tags'
   | 'discovery'
   | 'nodes'
+  | 'node-pool'
+  | 'session'
   | 'object';
 
 /** One option: what it may be and what it is when nobody says. */
@@ -56,6 +58,13 @@ export const OPTION_RULES: readonly OptionRule[] = Object.freeze([
   { name: 'pool.maxUses', kind: 'count', min: 0, default: 0 },
   { name: 'pool.validate', kind: 'choice', choices: ['always', 'if-idle', 'never'], default: 'if-idle' },
   { name: 'pool.validateAfterMs', kind: 'duration', min: 0, default: 500 },
+  { name: 'pool.leakAfterMs', kind: 'duration', min: 0, default: 0 },
+  { name: 'session', kind: 'session' },
+  { name: 'hooks.beforeConnect', kind: 'function' },
+  { name: 'hooks.afterConnect', kind: 'function' },
+  { name: 'hooks.beforeAcquire', kind: 'function' },
+  { name: 'hooks.afterRelease', kind: 'function' },
+  { name: 'hooks.beforeClose', kind: 'function' },
   { name: 'probe.intervalMs', kind: 'duration', min: 10, default: 1_000 },
   { name: 'probe.timeoutMs', kind: 'duration', min: 10, default: 1_000 },
   { name: 'probe.longPoll', kind: 'boolean', default: true },
@@ -63,6 +72,10 @@ export const OPTION_RULES: readonly OptionRule[] = Object.freeze([
   { name: 'retry.baseMs', kind: 'duration', min: 0, default: 50 },
   { name: 'retry.factor', kind: 'number', min: 1, default: 2 },
   { name: 'retry.maxMs', kind: 'duration', min: 0, default: 2_000 },
+  { name: 'retry.budget', kind: 'number', min: 0, default: 100 },
+  { name: 'retry.budgetRatio', kind: 'number', min: 0, default: 0.2 },
+  { name: 'retry.budgetPerSecond', kind: 'number', min: 0, default: 10 },
+  { name: 'retry.isRetryable', kind: 'function' },
   { name: 'fencing', kind: 'choice', choices: ['strict', 'report'], default: 'strict' },
   { name: 'systemIdentifier', kind: 'text' },
   { name: 'onClusterReplaced', kind: 'choice', choices: ['refuse', 'adopt'], default: 'refuse' },
@@ -71,6 +84,9 @@ export const OPTION_RULES: readonly OptionRule[] = Object.freeze([
   { name: 'lag.maxMs', kind: 'duration', min: 0 },
   { name: 'lag.maxBytes', kind: 'number', min: 0 },
   { name: 'lag.allowStale', kind: 'boolean', default: false },
+  { name: 'causal.waitMs', kind: 'duration', min: 0, default: 100 },
+  { name: 'causal.tokenTtlMs', kind: 'duration', min: 1, default: 60_000 },
+  { name: 'causal.tokenSecret', kind: 'texts', secret: true },
   { name: 'zone', kind: 'texts' },
   { name: 'nodes', kind: 'nodes' },
   { name: 'discovery', kind: 'discovery' },

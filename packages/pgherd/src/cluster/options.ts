@@ -4,6 +4,9 @@ import type { Target } from '../model/names.ts';
 import type { Logger } from '../observe/logger.ts';
 import type { Policy, PolicyName } from '../routing/policies.ts';
 import type { Clock, Random } from '../time/port.ts';
+import type { Hooks } from './hooks.ts';
+import type { RetryVerdict } from './retry-wish.ts';
+import type { SessionOptions } from './session-settings.ts';
 
 /** The connection pool of each node. */
 export interface PoolOptions {
@@ -25,6 +28,8 @@ export interface PoolOptions {
   readonly validate?: 'always' | 'if-idle' | 'never' | undefined;
   /** How long a connection may be idle before `if-idle` validates it, ms. Default 500. */
   readonly validateAfterMs?: number | undefined;
+  /** A connection that is held for longer is told of by `lease:leaked`, with who took it, ms; 0 for never. Default 0. */
+  readonly leakAfterMs?: number | undefined;
 }
 
 /** The monitors. */
@@ -47,6 +52,20 @@ export interface RetryOptions {
   readonly factor?: number | undefined;
   /** Longest pause of all, ms. Default 2,000. */
   readonly maxMs?: number | undefined;
+  /**
+   * Most attempts beyond the first that the whole cluster may save up, so that repeating does not make an outage worse. Leaving a
+   * lost node for the first time, serialization failures and deadlocks take none. 0 allows no other. Default 100.
+   */
+  readonly budget?: number | undefined;
+  /** Attempts that each answered statement adds to the budget. Default 0.2. */
+  readonly budgetRatio?: number | undefined;
+  /** Attempts that each second adds to the budget. Default 10. */
+  readonly budgetPerSecond?: number | undefined;
+  /**
+   * Has the last word on whether work is run again: `true`, `false`, or `undefined` to leave it as `verdict.willRetry` says. It is
+   * not asked once the call's time is over. Default: none.
+   */
+  readonly isRetryable?: ((error: unknown, verdict: RetryVerdict) => boolean | undefined) | undefined;
 }
 
 /** What is said of one node, whatever discovery says of it. */
@@ -62,6 +81,8 @@ export interface NodeOptions {
   readonly promotable?: boolean | undefined;
   /** Whether the node gets reads as a standby. Default: what discovery says, else `true`. */
   readonly readable?: boolean | undefined;
+  /** Its connection pool, where it differs from the others'. `leakAfterMs` is for all nodes only. */
+  readonly pool?: Omit<PoolOptions, 'leakAfterMs'> | undefined;
 }
 
 /** How far behind a standby may be. */
@@ -72,6 +93,19 @@ export interface LagOptions {
   readonly maxBytes?: number | undefined;
   /** Whether a standby beyond the limits serves where no other node can. Default `false`: the call waits. */
   readonly allowStale?: boolean | undefined;
+}
+
+/** Reads that see the writes before them: `db.causal(fn)` and `after`. */
+export interface CausalOptions {
+  /** How long a read waits for a standby to replay what it has to see, before it goes to the primary, ms. Default 100. */
+  readonly waitMs?: number | undefined;
+  /** Age at which a token demands nothing any more, ms: longer than any standby is behind. Default 60,000. */
+  readonly tokenTtlMs?: number | undefined;
+  /**
+   * Signs tokens, so that clients can carry them but not make them up; 16 characters at least. Of several the first signs and all are
+   * accepted, so that it can be changed. Default: tokens are not signed.
+   */
+  readonly tokenSecret?: string | readonly string[] | undefined;
 }
 
 /** Options of `createCluster`. Every duration is in milliseconds. */
@@ -101,6 +135,10 @@ export interface ClusterOptions<C = unknown> {
   /** What `close()` waits for leased connections, ms. Default 5,000. */
   readonly drainMs?: number | undefined;
   readonly pool?: PoolOptions | undefined;
+  /** Settings that every session has, by name: `{ search_path: ['app', 'public'], role: 'app_rw' }`. Default: the URL's. */
+  readonly session?: SessionOptions | undefined;
+  /** Steps of a connection's life at which your program has a say. Default: none. */
+  readonly hooks?: Hooks<C> | undefined;
   readonly probe?: ProbeOptions | undefined;
   readonly retry?: RetryOptions | undefined;
   /** `strict` gives stale and ambiguous nodes no work; `report` only says so in events. Default `strict`. */
@@ -114,6 +152,7 @@ export interface ClusterOptions<C = unknown> {
   /** Age at which a role or a lag that nobody confirmed is forgotten, ms. Default 10,000. */
   readonly expireAfterMs?: number | undefined;
   readonly lag?: LagOptions | undefined;
+  readonly causal?: CausalOptions | undefined;
   /** Zones in order of preference, the client's own first: reads go to the nearest. Default: none preferred. */
   readonly zone?: string | readonly string[] | undefined;
   /** What is said of single nodes, by name (`host:port`). */

@@ -1,16 +1,25 @@
 import { OutcomeUnknownError, PgHerdError } from '../model/errors.ts';
 import type { Statement } from '../model/statement.ts';
 import { isAtomic } from '../retry/atomic.ts';
+import { type Budget, fullBudget, spend } from '../retry/budget.ts';
 import { classifyError } from '../retry/classify.ts';
-import { backoffMs, type Decision, decideStatement, type FailedAttempt } from '../retry/decide.ts';
+import {
+  backoffMs,
+  type Decision,
+  decideStatement,
+  type FailedAttempt,
+  overruled,
+  takesToken,
+} from '../retry/decide.ts';
 import type { Phase } from '../retry/rules.ts';
 import { isPast } from '../time/deadline.ts';
 import { findNode } from '../topology/topology.ts';
 import { isWritable } from '../topology/writable.ts';
 import type { Call } from './call.ts';
-import { withNode } from './failures.ts';
+import { lostOf, withNode } from './failures.ts';
 import type { Herd } from './herd.ts';
 import { type NodeRuntime, withLimit } from './node-runtime.ts';
+import { wishOf } from './retry-wish.ts';
 import type { Session } from './session.ts';
 
 /** How often a node is asked whether its configuration makes it read-only, before that is denied; every 50 ms at most. */
@@ -27,6 +36,7 @@ export interface Progress {
 /** Says what becomes of work that failed, and does what has to be done before it is run again. */
 export class Recovery<C> {
   readonly #herd: Herd<C>;
+  #budget: Budget | undefined;
 
   constructor(herd: Herd<C>) {
     this.#herd = herd;
@@ -44,26 +54,40 @@ export class Recovery<C> {
     call: Call,
     progress: Progress,
   ): Promise<boolean> {
-    const decision = decide(attempt);
     const { clock, random, retry } = this.#herd.settings;
-    switch (decision.kind) {
-      case 'move':
-        if (decision.free) progress.attempts--;
-        progress.movedBefore = true;
-        if (session !== undefined) progress.lostOn.add(session.node);
-        break;
-      case 'back-off':
-        await this.#pause(backoffMs(attempt.attempts, retry, random.next()), call);
-        break;
-      case 'unknown':
-      case 'fail':
-        return false;
-      default:
-        return decision satisfies never;
+    const advised = decide(attempt);
+    const work = decide === decideStatement ? 'statement' : 'transaction';
+    const wish = wishOf(this.#herd, error, attempt, advised, work, session?.node);
+    const decision = overruled(advised, wish, attempt);
+    if (decision.kind === 'unknown' || decision.kind === 'fail') return false;
+    if (takesToken(decision, attempt.classification) && !this.#spend()) {
+      this.#herd.events.emit('retry:exhausted', { node: session?.node, error });
+      return false;
     }
+    const free = decision.kind === 'move' && decision.free;
+    if (decision.kind === 'move') {
+      if (free) progress.attempts--;
+      progress.movedBefore = true;
+      if (session !== undefined) progress.lostOn.add(session.node);
+    }
+    const delayMs = free ? 0 : backoffMs(attempt.attempts, retry, random.next());
+    if (!free) await this.#pause(delayMs, call);
     if (isPast(call.deadline, clock.now()) || call.signal?.aborted === true) return false;
-    this.#herd.events.emit('call:retried', { node: session?.node, attempt: progress.attempts + 1, error });
+    const { kind } = attempt.classification;
+    const again = progress.attempts + 1;
+    this.#herd.events.emit('call:retried', { node: session?.node, attempt: again, error, kind, delayMs });
     return true;
+  }
+
+  #spend(): boolean {
+    const { nodes, settings } = this.#herd;
+    let answered = 0;
+    for (const node of nodes.values()) answered += node.answered;
+    const now = settings.clock.now();
+    this.#budget ??= fullBudget(settings.retry, now, answered);
+    const { allowed, budget } = spend(this.#budget, settings.retry, now, answered);
+    this.#budget = budget;
+    return allowed;
   }
 
   /**
@@ -126,7 +150,7 @@ export class Recovery<C> {
     const gaveUp = error instanceof PgHerdError && GAVE_UP.has(error.code);
     const answered = classification.severity !== undefined || (error instanceof PgHerdError && !gaveUp);
     const harmless = session.couldNotWrite || classification.safeToRetry(phase);
-    if (answered || harmless || call.idempotent) return withNode(error, session.node);
+    if (answered || harmless || call.idempotent) return withNode(lostOf(error, session.node), session.node);
     return new OutcomeUnknownError(
       'statement',
       `The statement was sent to ${session.node} and was not answered: nobody can tell whether it was executed.`,

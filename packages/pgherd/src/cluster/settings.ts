@@ -3,9 +3,10 @@ import type { Driver } from '../driver/port.ts';
 import type { ConnectionPlan } from '../dsn/index.ts';
 import { InvalidOptionsError } from '../model/errors.ts';
 import { TARGETS, type Target } from '../model/names.ts';
-import { Secret } from '../model/secret.ts';
+import { REDACTED, Secret } from '../model/secret.ts';
 import { type Logger, silentLogger } from '../observe/logger.ts';
 import type { PoolSettings } from '../pool/settings.ts';
+import type { BudgetSettings } from '../retry/budget.ts';
 import type { BackoffSettings } from '../retry/decide.ts';
 import { POLICY_NAMES, type Policy, policyNamed } from '../routing/policies.ts';
 import type { Clock, Random } from '../time/port.ts';
@@ -15,9 +16,13 @@ import { nodeName } from '../topology/node.ts';
 import type { ProbeSettings } from '../topology/probe-plan.ts';
 import { defaultDriver } from './default-driver.ts';
 import { planFromSurroundings } from './environment.ts';
-import type { ClusterOptions, NodeOptions } from './options.ts';
+import { assertHooksBehindPooler, type Hooks } from './hooks.ts';
+import type { ClusterOptions, NodeOptions, RetryOptions } from './options.ts';
+import { nodePools, poolSettings } from './pool-settings.ts';
 import { localSettings } from './pooler.ts';
-import { type OptionValues, validateOptions } from './validate.ts';
+import { retryAttemptsFrom } from './retry-environment.ts';
+import { withSession } from './session-settings.ts';
+import { validateOptions } from './validate.ts';
 
 /** Options after validation: every value is there, nothing changes any more. */
 export interface ClusterSettings<C> {
@@ -34,8 +39,15 @@ export interface ClusterSettings<C> {
   readonly firstWriteGraceMs: number;
   readonly drainMs: number;
   readonly pool: PoolSettings;
+  /** Pools of nodes that have settings of their own, by name. */
+  readonly nodePools: ReadonlyMap<string, PoolSettings>;
+  /** After this a held connection is taken for leaked, milliseconds; 0 for never. */
+  readonly leakAfterMs: number;
+  readonly hooks: Hooks<C>;
   readonly probe: ProbeSettings;
-  readonly retry: BackoffSettings & { readonly attempts: number };
+  readonly retry: BackoffSettings &
+    BudgetSettings &
+    Pick<RetryOptions, 'isRetryable'> & { readonly attempts: number };
   readonly fencing: 'strict' | 'report';
   readonly systemIdentifier: string | undefined;
   readonly onClusterReplaced: 'refuse' | 'adopt';
@@ -43,6 +55,8 @@ export interface ClusterSettings<C> {
   readonly expireAfterMs: number;
   /** Limits of a standby's lag; `undefined` for none. */
   readonly lag: LagLimits & { readonly allowStale: boolean };
+  /** Reads that see the writes before them; of the secrets the first signs. */
+  readonly causal: { readonly waitMs: number; readonly tokenTtlMs: number; readonly secrets: readonly Secret[] };
   /** Zones in order of preference. */
   readonly zones: readonly string[];
   /** What the user says of single nodes, by name. */
@@ -64,10 +78,16 @@ export function resolveSettings<C>(options: ClusterOptions<C>): ClusterSettings<
   const values = validateOptions(options);
   const random = options.random ?? systemRandom;
   const portRule = values.get('portRule') === 'libpq' ? 'libpq' : 'last-serves-all';
-  const plan = planFromSurroundings({ url: options.url ?? '', env: options.env, random, portRule });
+  const own = planFromSurroundings({ url: options.url ?? '', env: options.env, random, portRule });
+  const plan = withSession(own, options.session);
   const pooler = options.pooler ?? plan.pooler;
   // What a pooler cannot give is told at once where it is known that there is one.
-  if (pooler === true) localSettings(plan);
+  if (pooler === true) {
+    localSettings(plan);
+    assertHooksBehindPooler(options.hooks ?? {});
+  }
+  const pool = poolSettings(values, options, plan);
+  const nodes = nodeOptions(options, plan);
   const number = (name: string) => Number(values.get(name));
   return Object.freeze({
     plan,
@@ -82,17 +102,24 @@ export function resolveSettings<C>(options: ClusterOptions<C>): ClusterSettings<
     deadAfterMs: number('deadAfterMs'),
     firstWriteGraceMs: number('firstWriteGraceMs'),
     drainMs: number('drainMs'),
-    pool: poolSettings(values, options, plan),
+    pool,
+    nodePools: nodePools(pool, nodes, values),
+    leakAfterMs: number('pool.leakAfterMs'),
+    hooks: Object.freeze({ ...options.hooks }),
     probe: Object.freeze({
       intervalMs: number('probe.intervalMs'),
       timeoutMs: number('probe.timeoutMs'),
       longPoll: values.get('probe.longPoll') === true,
     }),
     retry: Object.freeze({
-      attempts: number('retry.attempts'),
+      attempts: options.retry?.attempts ?? retryAttemptsFrom(options.env) ?? number('retry.attempts'),
       baseMs: number('retry.baseMs'),
       factor: number('retry.factor'),
       maxMs: number('retry.maxMs'),
+      budget: number('retry.budget'),
+      budgetRatio: number('retry.budgetRatio'),
+      budgetPerSecond: number('retry.budgetPerSecond'),
+      isRetryable: options.retry?.isRetryable,
     }),
     fencing: options.fencing ?? 'strict',
     systemIdentifier: options.systemIdentifier,
@@ -104,8 +131,9 @@ export function resolveSettings<C>(options: ClusterOptions<C>): ClusterSettings<
       maxBytes: options.lag?.maxBytes,
       allowStale: options.lag?.allowStale ?? false,
     }),
+    causal: causalSettings(values),
     zones: Object.freeze(options.zone === undefined ? [] : [options.zone].flat()),
-    nodes: nodeOptions(options, plan),
+    nodes,
     discovery: options.discovery,
     pooler,
     logger: options.logger ?? silentLogger,
@@ -140,34 +168,19 @@ function policyOf(given: ClusterOptions['policy']): Policy {
   return policyNamed(POLICY_NAMES.find((name) => name === given) ?? 'p2c');
 }
 
-function poolSettings(values: OptionValues, options: ClusterOptions, plan: ConnectionPlan): PoolSettings {
-  const number = (name: string) => Number(values.get(name));
-  const max = options.pool?.max ?? plan.poolMax ?? number('pool.max');
-  const min = number('pool.min');
-  // A limit of the URL counts although pool.min asks for more: it may come from the operator, not from the program.
-  const limitedByUrl = options.pool?.max === undefined && plan.poolMax !== undefined;
-  if (max < min && !limitedByUrl) {
-    throw new InvalidOptionsError([`pool.max is ${max}, but must be at least pool.min, which is ${min}`]);
+/** A secret that can be guessed signs nothing. */
+const SHORTEST_SECRET = 16;
+
+function causalSettings(values: OptionValues): ClusterSettings<unknown>['causal'] {
+  const secrets = [values.get('causal.tokenSecret') ?? []].flat().map(String);
+  if (secrets.some((secret) => secret.length < SHORTEST_SECRET)) {
+    throw new InvalidOptionsError([
+      `causal.tokenSecret is ${REDACTED}, but must have ${SHORTEST_SECRET} characters at least`,
+    ]);
   }
   return Object.freeze({
-    max,
-    min: Math.min(max, min),
-    maxWaiting: number('pool.maxWaiting'),
-    maxConnecting: number('pool.maxConnecting'),
-    idleTimeoutMs: number('pool.idleTimeoutMs'),
-    maxLifetimeMs: number('pool.maxLifetimeMs'),
-    maxUses: number('pool.maxUses'),
-    validateAfterMs: validateAfter(values),
+    waitMs: Number(values.get('causal.waitMs')),
+    tokenTtlMs: Number(values.get('causal.tokenTtlMs')),
+    secrets: Object.freeze(secrets.map((secret) => new Secret(secret))),
   });
-}
-
-function validateAfter(values: OptionValues): number {
-  switch (values.get('pool.validate')) {
-    case 'always':
-      return 0;
-    case 'never':
-      return Number.POSITIVE_INFINITY;
-    default:
-      return Number(values.get('pool.validateAfterMs'));
-  }
 }

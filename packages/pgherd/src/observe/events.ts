@@ -1,5 +1,6 @@
 import type { Health, Role, Standing } from '../model/names.ts';
 import type { TopologyDescription } from '../model/topology.ts';
+import type { ErrorKind } from '../retry/rules.ts';
 
 /** Every event, by name, with what its listeners get. Names are `noun:verb`. */
 export interface ClusterEvents {
@@ -45,7 +46,19 @@ export interface ClusterEvents {
    */
   'statement:cancelled': { readonly node: string; readonly ended: boolean; readonly durationMs: number };
   /** A call is run again. */
-  'call:retried': { readonly node: string | undefined; readonly attempt: number; readonly error: unknown };
+  'call:retried': {
+    /** Where it failed. */
+    readonly node: string | undefined;
+    /** Number of the attempt that begins. */
+    readonly attempt: number;
+    readonly error: unknown;
+    /** What the error means. */
+    readonly kind: ErrorKind;
+    /** The pause before it, ms. */
+    readonly delayMs: number;
+  };
+  /** A call was not run again although it might have been: the cluster's `retry.budget` is used up. */
+  'retry:exhausted': { readonly node: string | undefined; readonly error: unknown };
   /** Something that was accepted has no effect, or is worth knowing. */
   'cluster:warned': { readonly message: string };
   'cluster:closed': { readonly terminated: boolean };

@@ -121,6 +121,26 @@ function again(attempt: FailedAttempt): Decision {
   return attempt.attempts < attempt.maxAttempts ? BACK_OFF : FAIL;
 }
 
+/**
+ * What the user has to say: `false` gives up, `true` runs it again as long as there are attempts left, also where nobody can tell
+ * what was executed; `undefined` leaves the decision as it is.
+ */
+export function overruled(decision: Decision, wish: boolean | undefined, attempt: FailedAttempt): Decision {
+  if (wish === undefined) return decision;
+  const runsAgain = decision.kind === 'move' || decision.kind === 'back-off';
+  if (wish) return runsAgain ? decision : again(attempt);
+  return runsAgain ? FAIL : decision;
+}
+
+/**
+ * Whether running it again takes a token of the budget. Leaving a lost node for the first time does not; nor does what the server
+ * asks for by itself, as it does of transactions that met: these fail one by one, however well the server is.
+ */
+export function takesToken(decision: Decision, { kind }: Classification): boolean {
+  if (decision.kind === 'move') return !decision.free;
+  return decision.kind === 'back-off' && kind !== 'serialization' && kind !== 'deadlock';
+}
+
 /** Settings of the pause between attempts. */
 export interface BackoffSettings {
   /** Longest pause before the second attempt, milliseconds. */
