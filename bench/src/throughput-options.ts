@@ -12,6 +12,7 @@ export interface ThroughputOptions {
   readonly seconds: number;
   readonly standbys: number;
   readonly json: boolean;
+  readonly markdown: boolean;
   /** Folder for processor profiles. */
   readonly profile: string | undefined;
 }
@@ -35,6 +36,7 @@ Statements per second of pgherd and its peers, in turn on the same server.
   --standbys N      beside the primary, 0 to ${MOST_STANDBYS} (default 0)
   --profile DIR     write a processor profile of each contender there
   --json            print an array for programs instead of a table
+  --markdown        print the tables of docs/performance.md
   --help            print this
 
 A NAMES or NUMBERS takes several with commas.
@@ -56,6 +58,7 @@ export function parseThroughputOptions(args: readonly string[]): ThroughputOptio
       seconds: { type: 'string', default: '1' },
       standbys: { type: 'string', default: '0' },
       profile: { type: 'string' },
+      markdown: { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
@@ -78,6 +81,7 @@ export function parseThroughputOptions(args: readonly string[]): ThroughputOptio
     seconds: seconds(values.seconds),
     standbys,
     json: values.json,
+    markdown: values.markdown,
     profile: values.profile,
   };
 }

@@ -2,6 +2,7 @@ import { mkdirSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { createTestCluster } from '@pgherd/testing';
 import { runBench, toJson } from './arguments.ts';
+import { renderMarkdown } from './throughput-markdown.ts';
 import { parseThroughputOptions, THROUGHPUT_USAGE, type ThroughputOptions } from './throughput-options.ts';
 import { runThroughput } from './throughput-run.ts';
 import { renderPairs } from './throughput-summary.ts';
@@ -13,7 +14,8 @@ async function run(options: ThroughputOptions): Promise<string> {
   await using cluster = await createTestCluster({ standbys: options.standbys, settings: SERVER_SETTINGS });
   const progress = (line: string) => void process.stderr.write(`${line}\n`);
   const summaries = await runThroughput({ cluster, options, worker: { profile }, progress });
-  return options.json ? toJson(summaries) : renderPairs(summaries);
+  if (options.json) return toJson(summaries);
+  return options.markdown ? renderMarkdown(summaries) : renderPairs(summaries);
 }
 
 await runBench(THROUGHPUT_USAGE, parseThroughputOptions, run);

@@ -2,6 +2,7 @@ import { createTestCluster } from '@pgherd/testing';
 import { describe, expect, test } from 'vitest';
 import { isPair, PEERS } from '../src/throughput-contenders.ts';
 import { type Contender, Driver, percentile } from '../src/throughput-load.ts';
+import { renderMarkdown } from '../src/throughput-markdown.ts';
 import { parseThroughputOptions } from '../src/throughput-options.ts';
 import { runThroughput } from '../src/throughput-run.ts';
 import { renderPairs, summarizePair } from '../src/throughput-summary.ts';
@@ -50,6 +51,20 @@ describe('the arithmetic', () => {
     expect(missed).toMatch(/! 2\.00 +2\.50 +! 1\.50/);
     expect(met).toMatch(/ 3\.00 +2\.50 +0\.50/);
     expect(met).not.toContain('!');
+  });
+
+  test('the documents show a row for each pair and a column for each number of callers', () => {
+    const rounds = [{ subject: sample(3_000, 1), peer: sample(1_000, 2) }];
+    const [first, other] = [summarizePair(LABELS, rounds), summarizePair({ ...LABELS, callers: 1 }, rounds)];
+    const lines = renderMarkdown([other, first]).split('\n');
+    expect(lines.slice(0, 5)).toEqual([
+      'ratio (target), by callers:',
+      '',
+      '| work | subject | against | 1 | 10 |',
+      '| --- | --- | --- | --- | --- |',
+      '| select | pgherd | pg.Pool | 3.00 (≥ 1.2) | 3.00 (≥ 2.5) |',
+    ]);
+    expect(lines).toContain('| select | pgherd | pg.Pool | 3.0k, 1.0k | 3.0k, 1.0k |');
   });
 
   test('the targets of a cell, and none between', () => {
