@@ -7,6 +7,7 @@ export {
 } from './cluster/cluster.ts';
 export type { Lease } from './cluster/lease.ts';
 export type {
+  CausalOptions,
   ClusterOptions,
   LagOptions,
   NodeOptions,
@@ -17,6 +18,14 @@ export type {
 export { type OutcomeOptions, type OutcomeTable, outcomeTableText } from './cluster/outcome-options.ts';
 export type { Querier, QueryConfig } from './cluster/querier.ts';
 export type { Ready } from './cluster/ready.ts';
+export {
+  type RetryAttempt,
+  type RetryNotice,
+  type RetryPolicy,
+  retry,
+  retryable,
+} from './cluster/retry.ts';
+export type { RetryVerdict } from './cluster/retry-wish.ts';
 export type { TransactionFunction } from './cluster/run-transaction.ts';
 export type { ClusterStats, NodeStats } from './cluster/stats.ts';
 export type { Transaction } from './cluster/transaction.ts';

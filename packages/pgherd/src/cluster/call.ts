@@ -3,6 +3,7 @@ import { TARGETS, type Target } from '../model/names.ts';
 import type { Demand } from '../routing/select.ts';
 import { type Deadline, deadlineAfter } from '../time/deadline.ts';
 import type { Random } from '../time/port.ts';
+import type { CausalScope } from './causal-scope.ts';
 import type { Access } from './session.ts';
 
 /** Where a call may go. */
@@ -31,6 +32,11 @@ export interface CallOptions extends RoutingOptions {
   readonly timeoutMs?: number | undefined;
   /** Gives up when it aborts. */
   readonly signal?: AbortSignal | undefined;
+  /**
+   * Token of `db.token()`: reads that may go to a standby see what was written before it. Default: in `db.causal(fn)` what was
+   * written there, else nothing.
+   */
+  readonly after?: string | undefined;
   /** Running it twice does no harm: it is run again even when its outcome is unknown. Default `false`. */
   readonly idempotent?: boolean | undefined;
 }
@@ -44,6 +50,12 @@ export interface Call {
   readonly signal: AbortSignal | undefined;
   readonly idempotent: boolean;
   readonly startedAt: number;
+  /** Token of what it has to see, as it was given. */
+  readonly after: string | undefined;
+  /** Whether it was narrowed to nodes that show what it has to see. */
+  readonly routed?: boolean | undefined;
+  /** Scope whose reads have to see what it writes. */
+  readonly scope?: CausalScope | undefined;
 }
 
 /** What a call learns while it looks for a session. */
@@ -82,6 +94,7 @@ export function startCall(options: CallOptions, defaults: CallDefaults, now: num
     signal,
     idempotent: options.idempotent ?? false,
     startedAt: now,
+    after: options.after,
   };
 }
 

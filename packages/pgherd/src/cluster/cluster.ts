@@ -71,6 +71,14 @@ export interface Cluster<C = unknown> extends ClusterQuerier<C>, AsyncDisposable
   acceptEpoch(epoch: AcceptedEpoch): void;
   /** Inside `transaction(fn)` the transaction of this asynchronous context, else the cluster itself. */
   current(): Querier;
+  /**
+   * Runs `fn` in a scope in which reads, wherever they go, see the writes before them. Inside another scope it is that one.
+   * `after` is a token of a scope elsewhere, whose writes are to be seen as well.
+   * @throws what `fn` throws; PgHerdError `PGHERD_INVALID_TOKEN`.
+   */
+  causal<T>(fn: () => Promise<T> | T, options?: { readonly after?: string | undefined }): Promise<T>;
+  /** Token of the scope's writes so far, for `after` in any process; `undefined` where there are none, or outside of `causal`. */
+  token(): Promise<string | undefined>;
   /** Refuses new work, waits for what runs, then closes everything. Final. */
   close(options?: { readonly timeoutMs?: number | undefined }): Promise<void>;
   /** Destroys everything at once. Final. */
@@ -128,6 +136,34 @@ class HerdCluster<C> implements Cluster<C> {
 
   get maybeOne(): Querier['maybeOne'] {
     return this.#querier.maybeOne;
+  }
+
+  get sql(): Querier['sql'] {
+    return this.#querier.sql;
+  }
+
+  get batch(): Querier['batch'] {
+    return this.#querier.batch;
+  }
+
+  get stream(): Querier['stream'] {
+    return this.#querier.stream;
+  }
+
+  get copyFrom(): Querier['copyFrom'] {
+    return this.#querier.copyFrom;
+  }
+
+  get copyTo(): Querier['copyTo'] {
+    return this.#querier.copyTo;
+  }
+
+  get notify(): Querier['notify'] {
+    return this.#querier.notify;
+  }
+
+  get script(): ClusterQuerier<C>['script'] {
+    return this.#querier.script;
   }
 
   nodes(): readonly NodeDescription[] {
@@ -206,6 +242,17 @@ class HerdCluster<C> implements Cluster<C> {
     return this.#engine.held.transaction ?? this;
   }
 
+  async causal<T>(
+    fn: () => Promise<T> | T,
+    options: { readonly after?: string | undefined } = {},
+  ): Promise<T> {
+    return this.#engine.causal.run(fn, options.after);
+  }
+
+  token(): Promise<string | undefined> {
+    return this.#engine.causal.token();
+  }
+
   close(options: { readonly timeoutMs?: number | undefined } = {}): Promise<void> {
     this.#closing ??= this.#close(options.timeoutMs ?? this.#herd.settings.drainMs);
     return this.#closing;
@@ -219,6 +266,7 @@ class HerdCluster<C> implements Cluster<C> {
       node.pool.terminate();
     }
     this.#engine.held.disable();
+    this.#engine.causal.disable();
     if (!wasClosed) this.#herd.events.emit('cluster:closed', { terminated: true });
     this.#closing ??= Promise.resolve();
   }
@@ -245,6 +293,7 @@ class HerdCluster<C> implements Cluster<C> {
     }
     // Else Node carries it along with every promise of the process, for good.
     this.#engine.held.disable();
+    this.#engine.causal.disable();
     this.#herd.events.emit('cluster:closed', { terminated: !drained });
   }
 

@@ -1,4 +1,6 @@
 import type { ConnectionListener, DriverConnection, ServerMessage } from '../driver/port.ts';
+import type { CausalScope } from './causal-scope.ts';
+import type { Trace } from './leaks.ts';
 import { PooledConnection } from './pooled-connection.ts';
 
 /** Whether a connection may write. A connection for reads refuses a mistaken write instead of running it twice. */
@@ -30,6 +32,14 @@ export class Session<C = unknown> {
   preparedAt: number | undefined;
   /** Why it is not used again, whatever state it is in; `undefined` while it may be. */
   retired: string | undefined;
+  /** Whether a stream or a COPY is under way on it, so that nothing else can be. */
+  occupied = false;
+  /** Scope whose reads have to see what is written on it; asked for its position when it is given back. */
+  scope: CausalScope | undefined;
+  /** Who holds it, where that is watched. */
+  trace: Trace | undefined;
+  /** Brings back after a reset what belongs to every session; `undefined` where the startup packet has it all. */
+  restore: (() => Promise<void>) | undefined;
   /** Set when we ourselves end the connection: its end is no news then. */
   leaving = false;
   /** Statements that were handed over and not answered. */
@@ -98,7 +108,7 @@ export class Session<C = unknown> {
   /** Whether the connection can be handed to the next caller as it is. */
   get isClean(): boolean {
     const { connection } = this;
-    return !connection.closed && connection.status === 'idle' && !connection.dirty;
+    return !connection.closed && connection.status === 'idle' && !connection.dirty && !this.occupied;
   }
 
   /** Rolls back what is open and resets what was changed. */
@@ -107,6 +117,7 @@ export class Session<C = unknown> {
     if (connection.status !== 'idle') await connection.simple('ROLLBACK');
     if (!connection.dirty) return;
     await connection.reset();
+    await this.restore?.();
     this.access = this.#initialAccess;
   }
 }

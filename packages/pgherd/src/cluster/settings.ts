@@ -22,7 +22,7 @@ import { nodePools, poolSettings } from './pool-settings.ts';
 import { localSettings } from './pooler.ts';
 import { retryAttemptsFrom } from './retry-environment.ts';
 import { withSession } from './session-settings.ts';
-import { validateOptions } from './validate.ts';
+import { type OptionValues, validateOptions } from './validate.ts';
 
 /** Options after validation: every value is there, nothing changes any more. */
 export interface ClusterSettings<C> {
@@ -56,7 +56,11 @@ export interface ClusterSettings<C> {
   /** Limits of a standby's lag; `undefined` for none. */
   readonly lag: LagLimits & { readonly allowStale: boolean };
   /** Reads that see the writes before them; of the secrets the first signs. */
-  readonly causal: { readonly waitMs: number; readonly tokenTtlMs: number; readonly secrets: readonly Secret[] };
+  readonly causal: {
+    readonly waitMs: number;
+    readonly tokenTtlMs: number;
+    readonly secrets: readonly Secret[];
+  };
   /** Zones in order of preference. */
   readonly zones: readonly string[];
   /** What the user says of single nodes, by name. */

@@ -17,6 +17,8 @@ export interface Demand {
   readonly maxLagBytes?: number | undefined;
   /** Whether a standby beyond the limits of lag serves where no other node can. Default: the cluster's. */
   readonly allowStale?: boolean | undefined;
+  /** Only these standbys: they show what the caller has to see. `undefined` for any. */
+  readonly caughtUp?: readonly string[] | undefined;
   /** Count the primary among the standbys, for this one choice. */
   readonly primaryReads?: boolean | undefined;
 }
@@ -199,7 +201,12 @@ function countsAsStandby(node: NodeDescription, demand: Demand): boolean {
 
 /** Whether a standby may be read. */
 function serves(node: NodeDescription, pass: Pass, demand: Demand, context: SelectionContext): boolean {
-  return isReadable(node, demand) && (pass.stale || isFresh(node, demand, context.lag));
+  if (!isReadable(node, demand) || !isCaughtUp(node, demand)) return false;
+  return pass.stale || isFresh(node, demand, context.lag);
+}
+
+function isCaughtUp(node: NodeDescription, demand: Demand): boolean {
+  return demand.caughtUp === undefined || demand.caughtUp.includes(node.name);
 }
 
 /** Who asks for the very node gets it. */
@@ -220,6 +227,7 @@ function unsuitableBecause(
   }
   if (node.role === 'standby' && passes.some(({ asks }) => READS_STANDBYS.has(asks))) {
     if (!isReadable(node, demand)) return 'a standby that is set not to be read (readable: false)';
+    if (!isCaughtUp(node, demand)) return 'a standby that is not known to have replayed what has to be seen';
     return staleBecause(node, demand, context.lag);
   }
   return `its role is ${node.role}`;

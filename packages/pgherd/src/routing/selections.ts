@@ -53,8 +53,14 @@ function isSame(one: Demand, other: Demand): boolean {
     one.node === other.node &&
     one.maxLagMs === other.maxLagMs &&
     one.maxLagBytes === other.maxLagBytes &&
+    isSameList(one.caughtUp, other.caughtUp) &&
     (one.tags === undefined ? other.tags === undefined : hasSameTags(one.tags, other.tags))
   );
+}
+
+function isSameList(one: readonly string[] | undefined, other: readonly string[] | undefined): boolean {
+  if (one === undefined || other === undefined) return one === other;
+  return one.length === other.length && one.every((name, index) => name === other[index]);
 }
 
 function hasSameTags(one: NonNullable<Demand['tags']>, other: Demand['tags']): boolean {

@@ -12,7 +12,7 @@ import { POLICY_NAMES, p2c, policyNamed } from '../../src/routing/policies.ts';
 import { systemClock, systemRandom } from '../../src/time/system.ts';
 
 /** Groups of options; a new one that is not named here leaves its own name in {@link OptionName}. */
-type Group = 'pool' | 'probe' | 'retry' | 'lag';
+type Group = 'pool' | 'probe' | 'retry' | 'lag' | 'causal';
 type Inside<G extends Group> = `${G}.${keyof NonNullable<ClusterOptions[G]> & string}`;
 type OptionName = Exclude<keyof ClusterOptions, Group> | { [G in Group]: Inside<G> }[Group];
 
@@ -39,6 +39,13 @@ const DEFAULTS: Readonly<Record<OptionName, unknown>> = {
   'pool.maxUses': 0,
   'pool.validate': 'if-idle',
   'pool.validateAfterMs': 500,
+  'pool.leakAfterMs': 0,
+  session: undefined,
+  'hooks.beforeConnect': undefined,
+  'hooks.afterConnect': undefined,
+  'hooks.beforeAcquire': undefined,
+  'hooks.afterRelease': undefined,
+  'hooks.beforeClose': undefined,
   'probe.intervalMs': 1_000,
   'probe.timeoutMs': 1_000,
   'probe.longPoll': true,
@@ -54,6 +61,9 @@ const DEFAULTS: Readonly<Record<OptionName, unknown>> = {
   'lag.maxMs': undefined,
   'lag.maxBytes': undefined,
   'lag.allowStale': false,
+  'causal.waitMs': 100,
+  'causal.tokenTtlMs': 60_000,
+  'causal.tokenSecret': undefined,
   zone: undefined,
   nodes: undefined,
   discovery: undefined,
