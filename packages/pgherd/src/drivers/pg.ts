@@ -4,6 +4,9 @@ import type {
   ConnectRequest,
   Driver,
   DriverConnection,
+  DriverCopyIn,
+  DriverCopyOut,
+  DriverCursor,
   DriverResult,
   PipelinedStatement,
   TransactionStatus,
@@ -11,11 +14,15 @@ import type {
 import { PgHerdError } from '../model/errors.ts';
 import type { Statement } from '../model/statement.ts';
 import { demandProof, guardAuthentication } from './pg-auth.ts';
+import { runBatch } from './pg-batch.ts';
 import { type CancelTarget, requestCancel } from './pg-cancel.ts';
 import { connectWithTls, learntAddresses } from './pg-connect.ts';
+import { startCopyIn, startCopyOut } from './pg-copy.ts';
+import { PgCursor } from './pg-cursor.ts';
 import { isNotQueryable, isServerError, lostBefore, type PgInside, refused, toResult } from './pg-inside.ts';
 import type { PgLane } from './pg-lane.ts';
 import { type LaneParts, laneOf } from './pg-lane-inside.ts';
+import { gateOf, type PgGate } from './pg-task.ts';
 import type { TlsAttempt } from './pg-tls.ts';
 import { sessionWords, tagChangesSession } from './session-effects.ts';
 
@@ -53,7 +60,16 @@ export function pgDriver(options: PgDriverOptions = {}): Driver<Client> {
   };
   return Object.freeze({
     name: 'pg',
-    capabilities: Object.freeze({ parameterStatus: true, transactionStatus: true, cancel: true, pipelining: true }),
+    capabilities: Object.freeze({
+      parameterStatus: true,
+      transactionStatus: true,
+      cancel: true,
+      pipelining: true,
+      batch: true,
+      cursor: true,
+      copy: true,
+      notifications: true,
+    }),
     async connect(request: ConnectRequest, listener: ConnectionListener, signal: AbortSignal) {
       const module = await load();
       signal.throwIfAborted();
@@ -128,6 +144,9 @@ class PgConnection implements DriverConnection<Client> {
         routine,
       });
     });
+    client.on('notification', ({ channel, payload = '', processId }) =>
+      this.#listener.notification?.({ channel, payload, processId }),
+    );
     client.on('error', (error) => this.#onError(error));
     client.on('end', () => this.#onEnd(undefined));
   }
@@ -190,15 +209,36 @@ class PgConnection implements DriverConnection<Client> {
 
   async cancel(signal: AbortSignal): Promise<void> {
     const { processID, secretKey } = this.#inside;
-    if (this.#way === undefined || processID == null || secretKey == null) throw new Error('the server gave no key');
+    if (this.#way === undefined || processID == null || secretKey == null)
+      throw new Error('the server gave no key');
     const target = { ...this.#way, remoteAddress: this.#remoteAddress, processId: processID, secretKey };
     await requestCancel(target, signal);
+  }
+
+  batch(statements: readonly Statement[]): Promise<DriverResult[]> {
+    return runBatch(this.#gate(), statements);
+  }
+
+  cursor(statement: Statement): DriverCursor {
+    return new PgCursor(this.#gate(), statement);
+  }
+
+  copyIn(text: string): Promise<DriverCopyIn> {
+    return startCopyIn(this.#gate(), text);
+  }
+
+  copyOut(text: string): Promise<DriverCopyOut> {
+    return startCopyOut(this.#gate(), text);
   }
 
   async reset(): Promise<void> {
     await this.simple('DISCARD ALL');
     this.#inside.connection.parsedStatements = {};
     this.#lane?.forgetNames();
+    this.#dirty = false;
+  }
+
+  markClean(): void {
     this.#dirty = false;
   }
 
@@ -223,6 +263,19 @@ class PgConnection implements DriverConnection<Client> {
   #board(lane: PgLane, one: PipelinedStatement): void {
     if (this.#closed) one.failed(lostBefore(this.#closeReason));
     else lane.send(one);
+  }
+
+  /** What stands in the queue of `pg` in a statement's place works through this. */
+  #gate(): PgGate {
+    return gateOf(this.client, {
+      inTransaction: () => this.#status === 'in-transaction' || this.#status === 'failed',
+      closed: () => (this.#closed ? lostBefore(this.#closeReason) : undefined),
+      begins: (text) => {
+        this.#own = false;
+        if (mayChangeSession(text)) this.#dirty = true;
+      },
+      fail: (error, reject) => this.#fail(error, reject),
+    });
   }
 
   #submit(config: object): Promise<DriverResult> {
