@@ -1,10 +1,13 @@
 import { PgHerdError } from '../model/errors.ts';
+import type { QueryResult, Row } from '../model/statement.ts';
 import { classifyError } from '../retry/classify.ts';
-import type { Call } from './call.ts';
+import type { Call, CallOptions } from './call.ts';
 import type { Engine } from './engine.ts';
 import { unacknowledged, withNode } from './failures.ts';
 import { type Querier, querierOver } from './querier.ts';
+import { runScript } from './script.ts';
 import type { Session } from './session.ts';
+import { type Place, startOnSession } from './started.ts';
 
 /** Exclusive use of one connection until it is released. */
 export interface Lease<C = unknown> extends Querier, AsyncDisposable {
@@ -13,6 +16,12 @@ export interface Lease<C = unknown> extends Querier, AsyncDisposable {
   readonly node: string;
   /** Whether the connection is still its own. */
   readonly isHeld: boolean;
+  /**
+   * Runs many statements, one text, by the simple protocol. What it changes of the session stays for as long as the lease: the
+   * connection is not used again afterwards. Gives the result of the last statement.
+   * @throws PgHerdError as of {@link Querier.query}.
+   */
+  script(text: string, options?: CallOptions): Promise<QueryResult<Row>>;
   /** Gives the connection back; harmless when called again. `destroy` closes it instead. */
   release(options?: { readonly destroy?: boolean | undefined }): void;
 }
@@ -44,24 +53,50 @@ export function leaseOf<C>(engine: Engine<C>, session: Session<C>, call: Call): 
     else engine.release(session);
   };
   const { node } = session;
+  const narrowed = ({ timeoutMs, signal }: CallOptions): Call => {
+    const now = engine.herd.settings.clock.now();
+    const deadline = timeoutMs === undefined ? Number.POSITIVE_INFINITY : now + timeoutMs;
+    return { ...call, deadline, signal, startedAt: now };
+  };
+  const told = (error: unknown) => {
+    if (call.access === 'read-write') noteRefusal(engine, session, error);
+    return withNode(error, node);
+  };
   return Object.freeze({
-    ...querierOver(async (statement, options) => {
-      assertHeld();
-      const { clock } = engine.herd.settings;
-      const deadline =
-        options.timeoutMs === undefined ? Number.POSITIVE_INFINITY : clock.now() + options.timeoutMs;
-      try {
-        const result = await engine.send(session, statement, { ...call, deadline, signal: options.signal });
-        if (session.committedLocallyOnly && call.access === 'read-write') {
-          session.committedLocallyOnly = false;
-          throw unacknowledged('statement');
+    ...querierOver({
+      driver: engine.herd.settings.driver.name,
+      run: async (statement, options) => {
+        assertHeld();
+        try {
+          const result = await engine.send(session, statement, narrowed(options));
+          if (session.committedLocallyOnly && call.access === 'read-write') {
+            session.committedLocallyOnly = false;
+            throw unacknowledged('statement');
+          }
+          return { ...result, node };
+        } catch (error) {
+          throw told(error);
         }
-        return { ...result, node };
-      } catch (error) {
-        if (call.access === 'read-write') noteRefusal(engine, session, error);
-        throw withNode(error, node);
-      }
+      },
+      start: async (work, options) => {
+        const own = narrowed(options);
+        const place: Place = {
+          session,
+          call: own,
+          clock: engine.herd.settings.clock,
+          perform: (answer, text) => engine.perform(session, answer, own, text),
+          told,
+          assertHeld,
+          release: () => undefined,
+          abandon: (reason) => engine.discard(session, reason),
+        };
+        return startOnSession(place, work);
+      },
     }),
+    script: async (text: string, options: CallOptions = {}) => {
+      assertHeld();
+      return runScript({ engine, session, call: narrowed(options), told }, text);
+    },
     get client() {
       assertHeld();
       return session.connection.client;

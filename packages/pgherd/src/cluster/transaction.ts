@@ -5,11 +5,12 @@ import { classifyError, phaseOf } from '../retry/classify.ts';
 import { isPast } from '../time/deadline.ts';
 import type { Call, CallOptions } from './call.ts';
 import type { Engine } from './engine.ts';
-import { unacknowledged, withNode } from './failures.ts';
+import { busy, unacknowledged, withNode } from './failures.ts';
 import { findOutcome, readWitness, survivorOf, type Witness, witnessText } from './outcome.ts';
 import { PooledConnection } from './pooled-connection.ts';
 import { type Querier, querierOver } from './querier.ts';
 import type { Session } from './session.ts';
+import { type Place, type Started, startOnSession, type Work } from './started.ts';
 import { beginText, type TransactionOptions } from './transaction-options.ts';
 
 /** A transaction that is open. */
@@ -115,7 +116,11 @@ export class SessionTransaction<C> {
     const attempt = this.#attempt;
     const isOpen = () => this.#state === 'open';
     return Object.freeze({
-      ...querierOver((statement, options) => this.#run(statement, options)),
+      ...querierOver({
+        driver: this.#engine.herd.settings.driver.name,
+        run: (statement, options) => this.#run(statement, options),
+        start: (work, options) => this.#start(work, options),
+      }),
       attempt,
       node,
       get isOpen() {
@@ -138,6 +143,7 @@ export class SessionTransaction<C> {
   async commit(): Promise<void> {
     this.#assertOpen();
     const session = this.#session;
+    if (session.occupied) throw busy(session.node);
     const survivor = survivorOf(this.#engine, session.node);
     this.#commitSent = true;
     this.#mayHaveCommitted = true;
@@ -237,6 +243,27 @@ export class SessionTransaction<C> {
       this.#firstError ??= error;
       throw withNode(error, this.#session.node);
     }
+  }
+
+  async #start<T>(work: Work<T>, options: CallOptions): Promise<Started<T>> {
+    const session = this.#session;
+    const engine = this.#engine;
+    const { clock } = engine.herd.settings;
+    const call = narrowed(this.#call, options, clock.now());
+    const place: Place = {
+      session,
+      call,
+      clock,
+      perform: (answer, text) => engine.perform(session, answer, call, text),
+      told: (error) => {
+        this.#firstError ??= error;
+        return withNode(error, session.node);
+      },
+      assertHeld: () => this.#assertOpen(),
+      release: () => undefined,
+      abandon: (reason) => engine.discard(session, reason),
+    };
+    return startOnSession(place, work);
   }
 
   async #savepoint<T>(fn: (tx: Transaction) => Promise<T> | T): Promise<T> {

@@ -1,8 +1,11 @@
+import type { QueryResult, Row } from '../model/statement.ts';
 import type { Call, CallOptions } from './call.ts';
 import type { Engine } from './engine.ts';
 import { type Lease, leaseOf } from './lease.ts';
 import { type Querier, querierOver } from './querier.ts';
 import { runTransaction, type TransactionFunction } from './run-transaction.ts';
+import { runScriptOnCluster } from './script.ts';
+import { startOnCluster } from './started.ts';
 import { SessionTransaction, type Transaction } from './transaction.ts';
 import { assertTransactionOptions, type TransactionOptions } from './transaction-options.ts';
 
@@ -20,6 +23,13 @@ export interface ClusterQuerier<C = unknown> extends Querier {
   acquire(options?: CallOptions): Promise<Lease<C>>;
   /** Runs `fn` with a connection for exclusive use, and gives it back however `fn` ends. */
   use<T>(fn: (lease: Lease<C>) => Promise<T> | T, options?: CallOptions): Promise<T>;
+  /**
+   * Runs many statements, one text, by the simple protocol, on a connection of its own that is closed afterwards. Without BEGIN and
+   * COMMIT in it the text is one transaction. Gives the result of the last statement.
+   * @throws PgHerdError `PGHERD_UNSUPPORTED` behind a pooler, `PGHERD_INVALID_ARGUMENT` for a script that leaves a transaction
+   * open; else as of {@link Querier.query}. It is run again only where it was not sent.
+   */
+  script(text: string, options?: CallOptions): Promise<QueryResult<Row>>;
   /** The same verbs with other defaults. */
   with(options: CallOptions): ClusterQuerier<C>;
 }
@@ -42,7 +52,12 @@ export function clusterQuerier<C>(
     }
   };
   return Object.freeze({
-    ...querierOver((statement, options) => engine.execute(statement, call(options))),
+    ...querierOver({
+      driver: engine.herd.settings.driver.name,
+      run: (statement, options) => engine.execute(statement, call(options)),
+      start: async (work, options) => startOnCluster(engine, call(options), work),
+    }),
+    script: async (text: string, options?: CallOptions) => runScriptOnCluster(engine, call(options), text),
     transaction: async <T>(fn: TransactionFunction<T>, options: TransactionOptions = {}) =>
       runTransaction(engine, call(withReadTarget(options, defaults)), options, fn),
     begin: async (options: TransactionOptions = {}) => {

@@ -1,0 +1,154 @@
+import { PgHerdError } from '../model/errors.ts';
+import { quoteIdentifier } from './quote.ts';
+
+/** A piece of SQL with its values: `{ text, values }`, which every verb takes. */
+export interface SqlFragment {
+  /** The text, with `$1`, `$2` … in place of the values. */
+  readonly text: string;
+  readonly values: readonly unknown[];
+}
+
+/** Builds fragments: what stands in `${}` becomes a parameter, unless it is a fragment itself. */
+export interface SqlTag {
+  /**
+   * @throws PgHerdError `PGHERD_INVALID_ARGUMENT` for `undefined`, a function or a symbol in `${}`, and for a call that is
+   * not one of a template.
+   */
+  (strings: TemplateStringsArray, ...values: readonly unknown[]): SqlFragment;
+  /** A name, quoted; several are a qualified one: `sql.identifier('shop', 'orders')` is `"shop"."orders"`. */
+  identifier(...names: readonly string[]): SqlFragment;
+  /** The same as {@link SqlTag.identifier}. */
+  id(...names: readonly string[]): SqlFragment;
+  /** Fragments or values in a row, by default with commas between them. */
+  join(items: readonly unknown[], separator?: SqlFragment): SqlFragment;
+}
+
+type Part =
+  | { readonly kind: 'text'; readonly text: string }
+  | { readonly kind: 'value'; readonly value: unknown }
+  | { readonly kind: 'fragment'; readonly fragment: Fragment };
+
+/** Most parameters of a statement: their number has two bytes in the protocol. */
+export const MAX_PARAMETERS = 65_535;
+
+/** A fragment of ours; what only looks like one is a value. */
+export class Fragment implements SqlFragment {
+  readonly #parts: readonly Part[];
+  #made: SqlFragment | undefined;
+
+  constructor(parts: readonly Part[]) {
+    this.#parts = parts;
+  }
+
+  get text(): string {
+    return this.#make().text;
+  }
+
+  get values(): readonly unknown[] {
+    return this.#make().values;
+  }
+
+  #make(): SqlFragment {
+    this.#made ??= this.#compile();
+    return this.#made;
+  }
+
+  #compile(): SqlFragment {
+    const texts: string[] = [];
+    const values: unknown[] = [];
+    // A stack instead of recursion: a long list may be joined step by step.
+    const stack: (readonly [readonly Part[], number])[] = [[this.#parts, 0]];
+    for (let top = stack.pop(); top !== undefined; top = stack.pop()) {
+      const [parts, at] = top;
+      const part = parts[at];
+      if (part === undefined) continue;
+      stack.push([parts, at + 1]);
+      if (part.kind === 'text') texts.push(part.text);
+      else if (part.kind === 'value') texts.push(`$${values.push(part.value)}`);
+      else stack.push([part.fragment.#parts, 0]);
+    }
+    return Object.freeze({ text: texts.join(''), values: Object.freeze(values) });
+  }
+}
+
+/** The parts of a template. */
+export function partsOf(strings: TemplateStringsArray, values: readonly unknown[]): readonly Part[] {
+  if (!Array.isArray(strings) || !('raw' in strings) || strings.length !== values.length + 1) {
+    throw invalid(
+      'sql is a tag: write sql`select …`, not sql("select …"). A text of its own goes to query(text, values).',
+    );
+  }
+  const parts: Part[] = [];
+  for (const [index, text] of (strings as readonly (string | undefined)[]).entries()) {
+    if (text === undefined)
+      throw invalid('The template has an escape sequence that JavaScript does not know.');
+    if (text !== '') parts.push({ kind: 'text', text });
+    if (index < values.length) parts.push(partOf(values[index]));
+  }
+  return parts;
+}
+
+function partOf(value: unknown): Part {
+  if (value instanceof Fragment) return { kind: 'fragment', fragment: value };
+  if (value === undefined || typeof value === 'function' || typeof value === 'symbol') {
+    const what = value === undefined ? 'undefined' : `a ${typeof value}`;
+    throw invalid(`A value of the template is ${what}, which no parameter can be. For NULL write null.`);
+  }
+  return { kind: 'value', value };
+}
+
+function identifier(...names: readonly string[]): SqlFragment {
+  const quoted = names.map((name) => {
+    if (typeof name !== 'string' || name === '' || name.includes('\0')) {
+      throw invalid('An identifier must be a text that is not empty and has no NUL in it.');
+    }
+    return quoteIdentifier(name);
+  });
+  if (quoted.length === 0) throw invalid('sql.identifier needs a name.');
+  return new Fragment([{ kind: 'text', text: quoted.join('.') }]);
+}
+
+const COMMA = new Fragment([{ kind: 'text', text: ', ' }]);
+
+function join(items: readonly unknown[], separator: SqlFragment = COMMA): SqlFragment {
+  if (!Array.isArray(items) || items.length === 0) {
+    throw invalid('sql.join needs an array that is not empty: an empty list has no form in SQL.');
+  }
+  if (!(separator instanceof Fragment)) {
+    throw invalid('The separator of sql.join must be a fragment: sql` and `.');
+  }
+  const parts: Part[] = [];
+  for (const [index, item] of items.entries()) {
+    if (index > 0) parts.push({ kind: 'fragment', fragment: separator });
+    parts.push(partOf(item));
+  }
+  return new Fragment(parts);
+}
+
+/** What every tag has beside being one. */
+export const TAG_PARTS: Pick<SqlTag, 'identifier' | 'id' | 'join'> = Object.freeze({
+  identifier,
+  id: identifier,
+  join,
+});
+
+/**
+ * Builds fragments without a connection in mind, to be nested or given to any verb.
+ *
+ * @example
+ * ```ts
+ * const open = sql`state = ${'open'}`;
+ * const found = await db.rows(sql`select * from ${sql.id('orders')} where ${open} and id in (${sql.join([1, 2, 3])})`);
+ * ```
+ */
+export const sql: SqlTag = Object.freeze(
+  Object.assign(
+    (strings: TemplateStringsArray, ...values: readonly unknown[]): SqlFragment =>
+      new Fragment(partsOf(strings, values)),
+    TAG_PARTS,
+  ),
+);
+
+function invalid(sentence: string): PgHerdError {
+  return new PgHerdError('PGHERD_INVALID_ARGUMENT', sentence);
+}
