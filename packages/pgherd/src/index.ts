@@ -5,6 +5,13 @@ export {
   type NodeExplanation,
   type TargetExplanation,
 } from './cluster/cluster.ts';
+export type {
+  CopyFromOptions,
+  CopyPiece,
+  CopyResult,
+  CopySource,
+  CopyStream,
+} from './cluster/copy.ts';
 export type { Lease } from './cluster/lease.ts';
 export type {
   CausalOptions,
@@ -27,7 +34,18 @@ export {
 } from './cluster/retry.ts';
 export type { RetryVerdict } from './cluster/retry-wish.ts';
 export type { TransactionFunction } from './cluster/run-transaction.ts';
+export type {
+  RowIssue,
+  SchemaIssue,
+  SchemaOutput,
+  SchemaResult,
+  StandardSchema,
+  WithSchema,
+} from './cluster/schema.ts';
+export type { SqlQuery, SqlQueryTag } from './cluster/sql-query.ts';
+export { type SqlFragment, type SqlTag, sql } from './cluster/sql-tag.ts';
 export type { ClusterStats, NodeStats } from './cluster/stats.ts';
+export type { RowStream, StreamOptions } from './cluster/stream.ts';
 export type { Transaction } from './cluster/transaction.ts';
 export {
   ISOLATION_LEVELS,
@@ -43,7 +61,11 @@ export type {
   Driver,
   DriverCapabilities,
   DriverConnection,
+  DriverCopyIn,
+  DriverCopyOut,
+  DriverCursor,
   DriverResult,
+  Notification,
   ServerMessage,
   TlsRequest,
   TransactionStatus,
