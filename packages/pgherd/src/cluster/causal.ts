@@ -97,7 +97,7 @@ export class Causal<C> {
     if (scope === undefined) return undefined;
     session.scope = undefined;
     const lost = this.#tokenOf(session.node, {});
-    if (session.connection.closed) {
+    if (session.connection.closed || session.occupied) {
       scope.noteLost(lost);
       return undefined;
     }

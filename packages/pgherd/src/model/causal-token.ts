@@ -36,7 +36,7 @@ export function formatToken(token: CausalToken): string {
 }
 
 const PARTS =
-  /^([0-9]{1,20}|-)\.([0-9]{1,10}|-)\.([0-9A-F]{1,8}-[0-9A-F]{1,8}|-)\.([0-9a-z]{1,10})\.([^.]{0,300})$/;
+  /^([0-9]{1,20}|-)\.([0-9]{1,10}|-)\.([0-9A-F]{1,8}-[0-9A-F]{1,8}|-)\.([0-9a-z]{1,10})\.([A-Za-z0-9_%~!*'()-]{0,300})$/;
 
 /** Reads what {@link formatToken} wrote. */
 export function readToken(text: string): ReadToken {
