@@ -30,7 +30,8 @@ export interface TlsRequest {
   /** Path of the file with trusted authorities, or `system`. */
   readonly rootCert?: string | undefined;
   readonly cert?: string | undefined;
-  readonly key?: string | undefined;
+  /** Path of the private key's file, or the key itself in PEM form. */
+  readonly key?: string | Secret | undefined;
   readonly keyPassword?: Secret | undefined;
   /** Path of the file with revoked certificates. */
   readonly crl?: string | undefined;
@@ -195,6 +196,8 @@ export interface DriverConnection<C = unknown> {
   cancel?(signal: AbortSignal): Promise<void>;
   /** Makes the session as new (`DISCARD ALL`). */
   reset(): Promise<void>;
+  /** What the session is now counts as new: it is not {@link dirty}. Absent where the driver cannot tell what changes a session. */
+  markClean?(): void;
   /** Whether this connection keeps the process alive. */
   setRef(ref: boolean): void;
   /** Says goodbye and closes. Never rejects. */

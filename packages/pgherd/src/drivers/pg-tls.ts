@@ -3,6 +3,7 @@ import { isIP } from 'node:net';
 import * as tls from 'node:tls';
 import type { TlsRequest } from '../driver/port.ts';
 import { PgHerdError } from '../model/errors.ts';
+import { Secret } from '../model/secret.ts';
 import type { NodeAddress } from '../model/topology.ts';
 
 /** In which order a connection is tried: libpq's `allow` starts in the clear, `prefer` with TLS. */
@@ -71,6 +72,7 @@ async function authorities(rootCert: string | undefined): Promise<string | strin
 }
 
 async function keyOf({ cert, key }: TlsRequest): Promise<string> {
+  if (key instanceof Secret) return key.reveal();
   if (key !== undefined) return (await pemOf('sslkey', key, checkPrivate)) ?? '';
   throw failure(
     `A client certificate is given (sslcert ${shown(cert)}), but no private key. Add sslkey with the file of its key.`,

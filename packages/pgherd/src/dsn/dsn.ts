@@ -118,6 +118,20 @@ export function withDatabase(dsn: Dsn | string, name: string): Dsn {
 }
 
 /**
+ * The same connection with other values of some parameters, by libpq's names.
+ *
+ * @throws {@link InvalidDsnError} `PGHERD_INVALID_DSN` for a value with NUL, or a text that cannot be parsed.
+ */
+export function withParameters(dsn: Dsn | string, parameters: ReadonlyMap<string, string>): Dsn {
+  const values = clearValuesOf(toDsn(dsn));
+  for (const [name, value] of parameters) {
+    assertText(value, `The value of "${name}"`);
+    values.set(name, value);
+  }
+  return dsnOf(values);
+}
+
+/**
  * The same connection with another `target_session_attrs`.
  *
  * @throws {@link InvalidDsnError} `PGHERD_INVALID_DSN` for an unknown target, or a text that cannot be parsed.

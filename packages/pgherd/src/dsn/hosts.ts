@@ -1,7 +1,7 @@
 import { InvalidDsnError } from '../model/errors.ts';
 import { Secret } from '../model/secret.ts';
 import { listOf } from './dsn.ts';
-import { findPassword, type PasswordFile } from './passfile.ts';
+import { findPassword, type PasswordFile, type PasswordKey, parsePassfile } from './passfile.ts';
 import type { PlannedHost } from './plan-types.ts';
 import type { Settings } from './settings.ts';
 import { parseInteger, shown } from './text.ts';
@@ -93,6 +93,16 @@ export function withPasswords(
     const password = findPassword(file, { host, port: one.port, database: whose.database, user: whose.user });
     return password === undefined ? one : { ...one, password: new Secret(password) };
   });
+}
+
+/** The password that the content of a password file has for a host, also one that no connection string names. */
+export function passwordFor(
+  content: string,
+  whose: PasswordKey & { readonly defaultHost: string },
+): Secret | undefined {
+  const { host, port } = whose;
+  const transport = isSocketDirectory(host) ? 'unix' : 'tcp';
+  return withPasswords([{ host, port, transport }], parsePassfile(content), whose)[0]?.password;
 }
 
 /**

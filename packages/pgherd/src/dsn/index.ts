@@ -6,6 +6,7 @@ export {
   type ParseDsnOptions,
   parseDsn,
   withDatabase,
+  withParameters,
   withTarget,
 } from './dsn.ts';
 export {
@@ -16,7 +17,7 @@ export {
   requiredFiles,
 } from './files.ts';
 export { DSN_STYLES, type DsnStyle, type FormatDsnOptions, formatDsn } from './format.ts';
-export { DEFAULT_HOST, DEFAULT_PORT, shuffled } from './hosts.ts';
+export { DEFAULT_HOST, DEFAULT_PORT, passwordFor, shuffled } from './hosts.ts';
 export { KNOWN_NAMES, PARAMETERS, type Parameter, type ParameterFate } from './parameters.ts';
 export { type PlanOptions, planConnection } from './plan.ts';
 export type { ConnectionPlan, KeepalivePlan, PlannedHost, TlsPlan } from './plan-types.ts';
@@ -39,4 +40,5 @@ export {
   type Transport,
 } from './sets.ts';
 export type { Environment } from './settings.ts';
+export { verification } from './tls.ts';
 export { PORT_RULES, type PortRule } from './uri.ts';

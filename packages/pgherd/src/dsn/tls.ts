@@ -39,7 +39,7 @@ export function planTls(settings: Settings): TlsPlan {
   const keyPassword = chooseText(settings, 'sslpassword');
   return {
     mode,
-    verify: checked(mode, rootCert),
+    verify: verification(mode, rootCert),
     rootCert,
     cert: chooseText(settings, 'sslcert'),
     key: chooseText(settings, 'sslkey'),
@@ -64,7 +64,8 @@ function planMode(settings: Settings, rootCert: string | undefined): TlsMode {
   return mode;
 }
 
-function checked(mode: TlsMode, rootCert: string | undefined): TlsPlan['verify'] {
+/** What of the server's certificate a mode checks. A root certificate makes even the weak modes check who signed it. */
+export function verification(mode: TlsMode, rootCert: string | undefined): TlsPlan['verify'] {
   switch (mode) {
     case 'verify-full':
       return 'full';

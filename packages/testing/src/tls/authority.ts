@@ -81,24 +81,24 @@ export async function createTestAuthority(commonName = 'pgherd testing'): Promis
   return Object.freeze(authority);
 }
 
-const crypto = webcrypto as Crypto;
+const crypto = webcrypto;
 
 interface Keys {
-  readonly pair: CryptoKeyPair;
-  readonly signingKey: CryptoKey;
+  readonly pair: webcrypto.CryptoKeyPair;
+  readonly signingKey: webcrypto.CryptoKey;
   /** The private key as PEM text. */
   readonly text: string;
 }
 
 async function newKeys(): Promise<Keys> {
   const pair = await crypto.subtle.generateKey(ALGORITHM, true, ['sign', 'verify']);
-  const key = KeyObject.from(pair.privateKey as webcrypto.CryptoKey);
+  const key = KeyObject.from(pair.privateKey);
   return { pair, signingKey: pair.privateKey, text: String(key.export({ type: 'pkcs8', format: 'pem' })) };
 }
 
 async function issue(
   issuer: X509Certificate,
-  signingKey: CryptoKey,
+  signingKey: webcrypto.CryptoKey,
   options: IssueOptions,
 ): Promise<TestCertificate> {
   const usage = options.usage ?? 'server';
@@ -134,7 +134,7 @@ function alternativeName(name: string): { type: 'ip' | 'dns'; value: string } {
 
 async function listOf(
   issuer: X509Certificate,
-  signingKey: CryptoKey,
+  signingKey: webcrypto.CryptoKey,
   revoked: ReadonlyMap<string, Date>,
 ): Promise<string> {
   const { notBefore, notAfter } = validity(undefined, undefined);
