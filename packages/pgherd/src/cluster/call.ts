@@ -65,6 +65,8 @@ export interface Search {
   readonly avoid: Set<string>;
   /** Why a node gave no connection, by its name. */
   readonly refusals: Map<string, string>;
+  /** Set once a node was met all of whose connections the caller holds itself. */
+  deadlock?: PgHerdError | undefined;
 }
 
 /** Defaults that a call inherits from its cluster. */

@@ -4,6 +4,7 @@ import type { ClusterEventName, ClusterEvents } from '../observe/events.ts';
 import type { Rejection, Selection } from '../routing/select.ts';
 import { type Call, type CallOptions, type RoutingOptions, startCall } from './call.ts';
 import { Engine } from './engine.ts';
+import { strangeNode } from './failures.ts';
 import { Herd } from './herd.ts';
 import type { Lease } from './lease.ts';
 import { logEvents } from './log.ts';
@@ -79,6 +80,12 @@ export interface Cluster<C = unknown> extends ClusterQuerier<C>, AsyncDisposable
   causal<T>(fn: () => Promise<T> | T, options?: { readonly after?: string | undefined }): Promise<T>;
   /** Token of the scope's writes so far, for `after` in any process; `undefined` where there are none, or outside of `causal`. */
   token(): Promise<string | undefined>;
+  /**
+   * Replaces connections without haste, of one node or of all: those that are open now are closed as soon as they are free, calls
+   * that come meanwhile get new ones. Resolves when the last of the old ones is closed.
+   * @throws PgHerdError `PGHERD_INVALID_ARGUMENT` for a name that is no node's, `PGHERD_CLOSED`.
+   */
+  drain(node?: string): Promise<void>;
   /** Refuses new work, waits for what runs, then closes everything. Final. */
   close(options?: { readonly timeoutMs?: number | undefined }): Promise<void>;
   /** Destroys everything at once. Final. */
@@ -210,9 +217,17 @@ class HerdCluster<C> implements Cluster<C> {
 
   async warmUp(): Promise<void> {
     await this.ready({ primaries: this.#herd.settings.target === 'read-write' ? 1 : 0 });
-    const count = Math.max(1, this.#herd.settings.pool.min);
     const usable = this.topology.nodes.filter((node) => node.health === 'ok' && node.standing === 'current');
-    await Promise.all(usable.map((node) => this.#herd.nodes.get(node.name)?.pool.warmUp(count)));
+    await Promise.all(usable.map((node) => this.#herd.nodes.get(node.name)?.warmUp()));
+  }
+
+  async drain(node?: string): Promise<void> {
+    this.#assertOpen();
+    const { nodes, runtimes } = this.#herd;
+    const named = node === undefined ? undefined : nodes.get(node);
+    if (node !== undefined && named === undefined) throw strangeNode(node, [...nodes.keys()]);
+    const drained = named === undefined ? runtimes : [named];
+    await Promise.all(drained.map(({ pool }) => pool.drain('db.drain() was called')));
   }
 
   explainTarget(target: RoutingOptions['target'], options: RoutingOptions = {}): TargetExplanation {
@@ -266,6 +281,7 @@ class HerdCluster<C> implements Cluster<C> {
       node.pool.terminate();
     }
     this.#engine.held.disable();
+    this.#engine.leaks.stop();
     this.#engine.causal.disable();
     if (!wasClosed) this.#herd.events.emit('cluster:closed', { terminated: true });
     this.#closing ??= Promise.resolve();
@@ -293,6 +309,7 @@ class HerdCluster<C> implements Cluster<C> {
     }
     // Else Node carries it along with every promise of the process, for good.
     this.#engine.held.disable();
+    this.#engine.leaks.stop();
     this.#engine.causal.disable();
     this.#herd.events.emit('cluster:closed', { terminated: !drained });
   }

@@ -9,9 +9,15 @@ import type { Demand } from '../routing/select.ts';
 import { earliest, isPast } from '../time/deadline.ts';
 import type { Call, Search } from './call.ts';
 import { LettingGo } from './cancel.ts';
-import { abortedError, timedOut, unacknowledged, waitedInVain } from './failures.ts';
+import { Causal } from './causal.ts';
+import { abortedError, busy, timedOut, unacknowledged, waitedInVain } from './failures.ts';
 import { HeldLeases } from './held-leases.ts';
 import type { Herd } from './herd.ts';
+import { Boarded } from './lanes/node-lanes.ts';
+import { namingScript, notForQuery } from './lanes/not-for-query.ts';
+import { type Queued, Rides } from './lanes/rides.ts';
+import { FactsByText } from './lanes/statement-facts.ts';
+import { LeakWatch } from './leaks.ts';
 import { type NodeRuntime, withLimit } from './node-runtime.ts';
 import { type Progress, Recovery } from './recovery.ts';
 import type { Session } from './session.ts';
@@ -28,15 +34,35 @@ export class Engine<C> {
   readonly recovery: Recovery<C>;
   /** What each asynchronous context holds. */
   readonly held = new HeldLeases<C>();
+  /** Who holds connections for too long. */
+  readonly leaks: LeakWatch<Session<C>>;
+  /** Reads that see the writes before them. */
+  readonly causal: Causal<C>;
   readonly #herd: Herd<C>;
   readonly #policyContext: PolicyContext;
   readonly #letting: LettingGo<C>;
+  readonly #facts = new FactsByText();
+  readonly #rides: Rides<C>;
   #picks = 0;
 
   constructor(herd: Herd<C>) {
     this.#herd = herd;
     this.recovery = new Recovery<C>(herd);
+    const { clock, leakAfterMs } = herd.settings;
+    this.leaks = new LeakWatch(clock, leakAfterMs, (leak) => herd.leaked(leak));
+    this.causal = new Causal<C>(herd);
     this.#letting = new LettingGo<C>(herd, (session, reason) => this.discard(session, reason));
+    this.#rides = new Rides<C>({
+      herd,
+      recovery: this.recovery,
+      pickAtOnce: (call, lostOn) => this.#pickAtOnce(call, lostOn),
+      acquireAtOnce: (node, call) => this.#acquireAtOnce(node, call),
+      search: (call, look, picked, lostOn) => this.search(call, look, picked, lostOn),
+      lease: (node, call, search, queued) => this.#lease(node, call, search, queued),
+      release: (session) => this.release(session),
+      discard: (session, reason) => this.discard(session, reason),
+      letGo: (session, reason) => this.#letting.letGo(session, reason),
+    });
     this.#policyContext = Object.freeze({
       load: (name: string) => herd.nodes.get(name)?.load ?? NO_LOAD,
       random: () => herd.settings.random.next(),
@@ -47,8 +73,22 @@ export class Engine<C> {
     return this.#herd;
   }
 
-  /** Runs one statement outside a transaction, on whichever node suits, again where nothing was executed. */
-  async execute(statement: Statement, call: Call): Promise<QueryResult<Row>> {
+  /**
+   * Runs one statement outside a transaction, on whichever node suits, again where nothing was executed. It shares a connection
+   * where it may: not where the context of the call holds what others on that connection may wait for.
+   */
+  execute(statement: Statement, call: Call): Promise<QueryResult<Row>> {
+    const facts = this.#facts.of(statement.text);
+    if (facts.otherVerb !== undefined) return Promise.reject(notForQuery(facts));
+    const { lanes, prepare } = this.#herd.settings;
+    const rides = lanes !== undefined && facts.rides && (prepare || statement.name === undefined);
+    if (!rides || this.held.holdsAny || this.causal.concerns(call)) return this.executeAlone(statement, call);
+    return this.#rides.run(statement, call, facts);
+  }
+
+  /** As {@link execute}, on a connection that it has for itself. */
+  async executeAlone(statement: Statement, given: Call): Promise<QueryResult<Row>> {
+    const call = this.causal.concerns(given) ? await this.causal.route(given) : given;
     const progress: Progress = { attempts: 0, movedBefore: false, lostOn: new Set() };
     for (;;) {
       const node = this.#pickAtOnce(call, progress.lostOn);
@@ -64,13 +104,24 @@ export class Engine<C> {
         this.release(session);
         const phase = phaseOf(error);
         const again = await this.recovery.recover(error, phase, statement, session, call, progress);
-        if (!again) throw this.recovery.failure(error, phase, session, call);
+        if (!again) throw namingScript(this.recovery.failure(error, phase, session, call));
       }
     }
   }
 
   /** A session on a node that suits, as soon as there is one; `picked` is tried first, `lostOn` after a pause. */
-  async acquire(call: Call, picked?: NodeRuntime<C>, lostOn = NOBODY): Promise<Session<C>> {
+  async acquire(given: Call, picked?: NodeRuntime<C>, lostOn = NOBODY): Promise<Session<C>> {
+    const call = this.causal.concerns(given) ? await this.causal.route(given) : given;
+    return this.search(call, (node, search) => this.#lease(node, call, search), picked, lostOn);
+  }
+
+  /** What `look` finds on one of the nodes that suit, as soon as there is one; `picked` and `lostOn` as of {@link acquire}. */
+  async search<T>(
+    call: Call,
+    look: (node: NodeRuntime<C>, search: Search) => Promise<T | undefined>,
+    picked: NodeRuntime<C> | undefined,
+    lostOn: ReadonlySet<string>,
+  ): Promise<T> {
     const { settings } = this.#herd;
     const { clock } = settings;
     const startedAt = clock.now();
@@ -83,9 +134,11 @@ export class Engine<C> {
       if (call.signal?.aborted) throw abortedError(call.signal);
       const node = first ?? this.pick(call.demand, search.avoid);
       first = undefined;
-      const session = node === undefined ? undefined : await this.#lease(node, call, search);
-      if (session !== undefined) return session;
+      const found = node === undefined ? undefined : await look(node, search);
+      if (found !== undefined) return found;
       if (node !== undefined) continue;
+      // Waiting for a connection that the caller holds itself would end at the deadline only.
+      if (search.deadlock !== undefined) throw search.deadlock;
       const { avoid, refusals } = search;
       const until = avoid.size === 0 ? deadline : earliest(deadline, clock.now() + RECONNECT_PAUSE_MS);
       await this.#herd.changed(until, call.signal, call.demand);
@@ -102,6 +155,7 @@ export class Engine<C> {
     // A request to cancel that is on its way must not hit what comes next.
     if (session.lettingGo !== undefined)
       return this.#sendAfterwards(session.lettingGo, session, statement, call);
+    if (session.occupied) return Promise.reject(busy(session.node));
     const { connection } = session;
     const answer = typeof statement === 'string' ? connection.simple(statement) : connection.query(statement);
     return this.perform(session, answer, call, typeof statement === 'string' ? statement : statement.text);
@@ -156,11 +210,21 @@ export class Engine<C> {
       void session.lettingGo.then(() => this.release(session));
       return;
     }
+    const position = this.causal.positionBehind(session);
+    if (position !== undefined) {
+      void position.then(() => this.release(session));
+      return;
+    }
     const pool = this.#herd.runtimeOf(session)?.pool;
     session.committedLocallyOnly = false;
     session.movable = false;
+    session.trace = undefined;
     if (session.connection.closed) {
       pool?.forget(session);
+      return;
+    }
+    if (session.occupied) {
+      this.discard(session, 'was left in the middle of a stream or a COPY');
       return;
     }
     if (session.retired !== undefined) {
@@ -212,7 +276,10 @@ export class Engine<C> {
     session.useFor(call.access);
     session.handedAt = this.#herd.settings.clock.now();
     session.connection.setRef(true);
-    if (call.access === 'read-write') this.#herd.noteWriter(session.node);
+    if (call.access === 'read-write') {
+      session.scope = call.scope;
+      this.#herd.noteWriter(session.node);
+    }
   }
 
   /** The node that the policy picks of those that suit `demand` best, without those to avoid. */
@@ -227,15 +294,27 @@ export class Engine<C> {
   }
 
   /** A session of this very node, ready for the call; `undefined` where another node must be looked for. */
-  async #lease(node: NodeRuntime<C>, call: Call, search: Search): Promise<Session<C> | undefined> {
+  async #lease(
+    node: NodeRuntime<C>,
+    call: Call,
+    search: Search,
+    queued?: Queued,
+  ): Promise<Session<C> | undefined> {
     const { deadline } = search;
     const prefer = (session: Session<C>) => session.suits(call.access);
     let session: Session<C>;
     try {
       session =
-        node.pool.tryAcquire(prefer) ?? (await node.pool.acquire({ deadline, signal: call.signal, prefer }));
+        node.pool.tryAcquire(prefer) ??
+        (await node.pool.acquire({
+          deadline,
+          signal: call.signal,
+          prefer,
+          queued,
+          held: this.#heldOf(node),
+        }));
     } catch (error) {
-      if (error instanceof Redirected) return undefined;
+      if (error instanceof Redirected || error instanceof Boarded) return undefined;
       const code = error instanceof PgHerdError ? error.code : '';
       const now = this.#herd.settings.clock.now();
       // Who waited in vain for a node that refuses connections is told why it does.
@@ -243,6 +322,7 @@ export class Engine<C> {
       if (error instanceof PgHerdError && PASSED_ON.has(code) && !refused) {
         throw code === 'PGHERD_WAIT_TIMEOUT' ? waitedInVain(error, call, deadline, now) : error;
       }
+      if (error instanceof PgHerdError && code === 'PGHERD_POOL_SELF_DEADLOCK') search.deadlock = error;
       search.avoid.add(node.name);
       if (!refused) search.refusals.set(node.name, error instanceof Error ? error.message : String(error));
       return undefined;
@@ -253,6 +333,11 @@ export class Engine<C> {
       return undefined;
     }
     return this.#prepare(session, call);
+  }
+
+  /** How many of the node's connections the functions hold in which this call was made. */
+  #heldOf(node: NodeRuntime<C>): number {
+    return this.held.count((session) => node.pool.isLeased(session));
   }
 
   async #prepare(session: Session<C>, call: Call): Promise<Session<C> | undefined> {

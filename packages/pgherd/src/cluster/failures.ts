@@ -73,3 +73,9 @@ export function withNode(error: unknown, node: string): unknown {
   }
   return error;
 }
+
+/** A name that is no node's. */
+export function strangeNode(name: string, known: readonly string[]): PgHerdError {
+  const sentence = `node is ${JSON.stringify(name)}, but must name one of ${known.join(', ')}.`;
+  return new PgHerdError('PGHERD_INVALID_ARGUMENT', sentence, { details: { argument: 'node' } });
+}

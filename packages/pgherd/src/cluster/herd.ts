@@ -26,6 +26,7 @@ import { assertAcceptable } from './accepted-epoch.ts';
 import { announce } from './announce.ts';
 import { DiscoveryLoop } from './discovery-loop.ts';
 import { closedError } from './failures.ts';
+import type { Leak } from './leaks.ts';
 import { LeavingNodes } from './leaving-nodes.ts';
 import { hopelessError, noNodeError } from './no-node.ts';
 import { configuredNodes, readNodeList } from './node-list.ts';
@@ -195,6 +196,12 @@ export class Herd<C> {
       ...refused.filter(({ node }) => !unsuitable.some((one) => one.node === node)),
     ];
     return noNodeError(this.#topology, { demand, waitedMs, rejections, cause: this.#causes() });
+  }
+
+  /** A connection is held for longer than it should be. */
+  leaked({ session, verb, heldMs, stack }: Leak<Session<C>>): void {
+    if (session.connection.closed || this.isClosed) return;
+    this.events.emit('lease:leaked', { node: session.node, verb, heldMs, stack });
   }
 
   /** Ends everything but the pools: no more evidence, no more waiting. */

@@ -25,6 +25,15 @@ interface Flight {
   lookAt: number;
 }
 
+/** Statements that share a connection, of which only the first is worked at. */
+export interface LaneGauge {
+  readonly depth: number;
+  /** Since when the first of them is the first. */
+  readonly headSince: number;
+  /** Age of the first at which it is the next reason to look; kept here by {@link InFlight}. */
+  lookAt: number;
+}
+
 /** Ends the tracking of one statement. `answered` says whether its duration tells how fast the node is. */
 export type Landed = (answered: boolean) => void;
 
@@ -36,6 +45,7 @@ export class InFlight {
   readonly #clock: Clock;
   readonly #onSlow: () => void;
   readonly #flights = new Set<Flight>();
+  readonly #gauges = new Set<LaneGauge>();
   #timer: Timer | undefined;
   #ewmaMs: number | undefined;
   #measuredAt: number | undefined;
@@ -46,7 +56,9 @@ export class InFlight {
   }
 
   get count(): number {
-    return this.#flights.size;
+    let count = this.#flights.size;
+    for (const gauge of this.#gauges) count += gauge.depth;
+    return count;
   }
 
   /** When a statement was last answered, by the clock; `undefined` before the first. */
@@ -69,23 +81,47 @@ export class InFlight {
     this.#timer ??= this.#schedule();
     return (answered) => {
       if (!this.#flights.delete(flight) || !answered) return;
-      // What has faded stays faded: else one measurement brings a bad memory back nearly whole.
-      const remembered = this.ewmaMs;
-      const answeredAt = this.#clock.now();
-      this.#measuredAt = answeredAt;
-      const tookMs = answeredAt - now;
-      this.#ewmaMs = remembered === undefined ? tookMs : remembered + (tookMs - remembered) * EWMA_WEIGHT;
+      this.measured(this.#clock.now() - now);
     };
+  }
+
+  /** Takes in how long an answer took that came just now, milliseconds. */
+  measured(tookMs: number): void {
+    // What has faded stays faded: else one measurement brings a bad memory back nearly whole.
+    const remembered = this.ewmaMs;
+    this.#measuredAt = this.#clock.now();
+    this.#ewmaMs = remembered === undefined ? tookMs : remembered + (tookMs - remembered) * EWMA_WEIGHT;
+  }
+
+  /** Counts the statements of a lane as well, until {@link detach}. */
+  attach(gauge: LaneGauge): void {
+    this.#gauges.add(gauge);
+    this.#timer ??= this.#schedule();
+  }
+
+  detach(gauge: LaneGauge): void {
+    this.#gauges.delete(gauge);
   }
 
   stop(): void {
     this.#timer?.cancel();
     this.#timer = undefined;
     this.#flights.clear();
+    this.#gauges.clear();
   }
 
   #schedule(): Timer {
     return this.#clock.schedule(FIRST_LOOK_MS, () => this.#look(), { ref: false });
+  }
+
+  #isSlow(gauge: LaneGauge, now: number): boolean {
+    if (gauge.depth === 0) return false;
+    const patienceMs = Math.max(FIRST_LOOK_MS, UNUSUAL_FACTOR * (this.#ewmaMs ?? 0));
+    // Of one that has become the first since then, nothing was noted yet.
+    if (gauge.lookAt < gauge.headSince + patienceMs) gauge.lookAt = gauge.headSince + patienceMs;
+    if (now < gauge.lookAt) return false;
+    gauge.lookAt = now + (now - gauge.headSince) * (NEXT_LOOK_FACTOR - 1);
+    return true;
   }
 
   #look(): void {
@@ -96,7 +132,8 @@ export class InFlight {
       slow = true;
       flight.lookAt = now + (now - flight.startedAt) * (NEXT_LOOK_FACTOR - 1);
     }
-    this.#timer = this.#flights.size > 0 ? this.#schedule() : undefined;
+    for (const gauge of this.#gauges) if (this.#isSlow(gauge, now)) slow = true;
+    this.#timer = this.#flights.size + this.#gauges.size > 0 ? this.#schedule() : undefined;
     if (slow) this.#onSlow();
   }
 }

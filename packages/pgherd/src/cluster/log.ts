@@ -54,5 +54,10 @@ export function logEvents(events: Emitter<ClusterEvents>, logger: Logger): void 
     if (ended) logger.debug(`pgherd: a statement was cancelled on ${node}`);
     else logger.warn(`pgherd: a statement that was given up may go on on ${node}`);
   });
+  events.on('lease:leaked', ({ node, verb, heldMs, stack }) => {
+    logger.warn(
+      `pgherd: a connection to ${node} was not given back for ${heldMs} ms; ${verb} was called here:\n${stack}`,
+    );
+  });
   events.on('cluster:warned', ({ message }) => logger.warn(`pgherd: ${message}`));
 }

@@ -3,14 +3,19 @@ import { PgHerdError } from '../model/errors.ts';
 import type { NodeDescription } from '../model/topology.ts';
 import { type MonitorPorts, NodeMonitor } from '../monitor/monitor.ts';
 import { Pool } from '../pool/pool.ts';
+import type { PoolFactory, PoolSettings } from '../pool/settings.ts';
 import type { NodeLoad } from '../routing/policies.ts';
 import { watchdog } from '../time/watchdog.ts';
 import { type ProbeSettings, WATCH_MS } from '../topology/probe-plan.ts';
 import type { Treatment } from '../topology/treatment.ts';
 import { Connector } from './connector.ts';
 import { InFlight } from './in-flight.ts';
+import { withLimit } from './limit.ts';
 import { type Access, Session, sessionListener } from './session.ts';
+import { SessionHooks } from './session-hooks.ts';
 import type { ClusterSettings } from './settings.ts';
+
+export { withLimit } from './limit.ts';
 
 /** What a node's runtime reports to the herd. */
 export interface RuntimePorts<C> {
@@ -41,14 +46,15 @@ export class NodeRuntime<C> {
   readonly load: NodeLoad;
   readonly #ports: RuntimePorts<C>;
   readonly #connector: Connector<C>;
+  readonly #hooks: SessionHooks<C>;
+  readonly #minConnections: number;
   /** Sequence number of the last choice that fell on this node. */
   lastPick = 0;
   answered = 0;
   failures = 0;
   /** When its connections were last given up because of what became of the node. */
   treatedAt = Number.NEGATIVE_INFINITY;
-  /** Whether the picture of now says that the node is ok. */
-  isOk = false;
+  #isOk = false;
 
   constructor(name: string, ports: RuntimePorts<C>) {
     this.name = name;
@@ -61,23 +67,57 @@ export class NodeRuntime<C> {
       outdated: (reason) => this.pool.evict(reason),
       warned: (message) => ports.warned(message),
     });
+    this.#hooks = new SessionHooks<C>({
+      node: name,
+      settings,
+      isPooled: () => this.#connector.pooled,
+      warned: (message) => ports.warned(message),
+    });
     this.monitor = new NodeMonitor(name, probeSettings(settings, this.#connector), ports.monitor);
     this.inFlight = new InFlight(settings.clock, () => this.monitor.hint());
     this.load = loadOf(this);
-    this.pool = new Pool<Session<C>>(
-      settings.pool,
-      {
-        open: (signal) => this.#open(signal),
-        close: (session, reason) => this.#close(session, reason),
-        destroy: (session, reason) => this.#destroy(session, reason),
-        validate: async (session) => {
-          if (this.#isReadyForPromotion(session)) return true;
-          await withLimit(settings.clock, settings.probe.timeoutMs, session.connection.simple('SELECT 1'));
-          return session.connection.status === 'idle';
-        },
-      },
-      settings,
-    );
+    const pool = settings.nodePools.get(name) ?? settings.pool;
+    this.#minConnections = pool.min;
+    this.pool = new Pool<Session<C>>(this.#poolSettings(pool), this.#factory(pool), settings);
+  }
+
+  /** Whether the picture of now says that the node is ok. */
+  get isOk(): boolean {
+    return this.#isOk;
+  }
+
+  set isOk(isOk: boolean) {
+    const revives = isOk && !this.#isOk;
+    this.#isOk = isOk;
+    if (revives) this.pool.revive();
+  }
+
+  /** Opens connections: as many as the node keeps open, at least one. */
+  async warmUp(): Promise<void> {
+    await this.pool.warmUp(Math.max(1, this.#minConnections));
+  }
+
+  /** A hook has its say before each use, so that each is a validation; whether the server is asked as well depends on time. */
+  #poolSettings(pool: PoolSettings): PoolSettings {
+    return this.#ports.settings.hooks.beforeAcquire === undefined ? pool : { ...pool, validateAfterMs: 0 };
+  }
+
+  #factory({ validateAfterMs }: PoolSettings): PoolFactory<Session<C>> {
+    return {
+      open: (signal) => this.#open(signal),
+      close: (session, reason) => void this.#close(session, reason),
+      destroy: (session, reason) => this.#destroy(session, reason),
+      validate: async (session, idleMs) =>
+        (idleMs < validateAfterMs || (await this.#isAlive(session))) && this.#hooks.mayBeUsed(session),
+      returned: this.#hooks.mayStay,
+    };
+  }
+
+  async #isAlive(session: Session<C>): Promise<boolean> {
+    if (this.#isReadyForPromotion(session)) return true;
+    const { clock, probe } = this.#ports.settings;
+    await withLimit(clock, probe.timeoutMs, session.connection.simple('SELECT 1'));
+    return session.connection.status === 'idle';
   }
 
   /** When the node last answered a statement whose reply would have told of a change of its role. */
@@ -168,9 +208,12 @@ export class NodeRuntime<C> {
       },
     });
     try {
+      await this.#hooks.beforeConnect(access, controller.signal);
       const connection = await this.#connector.connect(access, listener, controller.signal);
       connection.setRef(false);
-      session = new Session<C>(this.name, node.generation, connection, access);
+      const opened = new Session<C>(this.name, node.generation, connection, access);
+      await this.#hooks.prepare(opened, controller.signal);
+      session = opened;
       this.#ports.opened(this.name, clock.now() - startedAt);
       return session;
     } catch (error) {
@@ -192,13 +235,15 @@ export class NodeRuntime<C> {
     this.monitor.hint();
   }
 
-  #close(session: Session<C>, reason: string): void {
-    if (session.connection.closed) return;
+  async #close(session: Session<C>, reason: string): Promise<void> {
+    const { connection } = session;
+    if (connection.closed) return;
     session.leaving = true;
     this.#ports.closed(this.name, reason);
+    await this.#hooks.beforeClose(session, reason);
     const { clock } = this.#ports.settings;
-    const timer = clock.schedule(GOODBYE_MS, () => session.connection.destroy());
-    void session.connection.end().finally(() => timer.cancel());
+    const timer = clock.schedule(GOODBYE_MS, () => connection.destroy());
+    await connection.end().finally(() => timer.cancel());
   }
 
   #destroy(session: Session<C>, reason: string): void {
@@ -243,24 +288,4 @@ function connectTimeout(node: string, waitedMs: number): PgHerdError {
     `${node} gave no connection within ${Math.round(waitedMs)} ms (connectTimeoutMs).`,
     { details: { node } },
   );
-}
-
-/** `work`, or a rejection once it took `ms` milliseconds. */
-export async function withLimit<T>(
-  clock: ClusterSettings<unknown>['clock'],
-  ms: number,
-  work: Promise<T>,
-): Promise<T> {
-  let expire: (error: unknown) => void = () => undefined;
-  const expired = new Promise<never>((_resolve, reject) => {
-    expire = reject;
-  });
-  const timer = watchdog(clock, ms, () =>
-    expire(new PgHerdError('PGHERD_TIMEOUT', `no answer within ${ms} ms`)),
-  );
-  try {
-    return await Promise.race([work, expired]);
-  } finally {
-    timer.cancel();
-  }
 }

@@ -32,6 +32,16 @@ export interface PoolOptions {
   readonly leakAfterMs?: number | undefined;
 }
 
+/** Lanes: connections that single statements share. */
+export interface LaneOptions {
+  /** Most statements in flight on one connection. Default 200. */
+  readonly maxDepth?: number | undefined;
+  /** Most writes among them: of so many the outcome is unknown when the connection is lost. Default 16. */
+  readonly maxWrites?: number | undefined;
+  /** Statements in flight are joined by others as long as they are expected to take no longer than this, ms. Default 2. */
+  readonly maxQueueMs?: number | undefined;
+}
+
 /** The monitors. */
 export interface ProbeOptions {
   /** Time between two probes of a healthy node, ms, shortened by up to a quarter at random. Default 1,000. */
@@ -135,6 +145,10 @@ export interface ClusterOptions<C = unknown> {
   /** What `close()` waits for leased connections, ms. Default 5,000. */
   readonly drainMs?: number | undefined;
   readonly pool?: PoolOptions | undefined;
+  /** How single statements share connections; `false` gives each one a connection of its own. Default: they share. */
+  readonly lanes?: LaneOptions | false | undefined;
+  /** Whether statements that come again are prepared under names of our own. `false` where a pooler forbids it. Default `true`. */
+  readonly prepare?: boolean | undefined;
   /** Settings that every session has, by name: `{ search_path: ['app', 'public'], role: 'app_rw' }`. Default: the URL's. */
   readonly session?: SessionOptions | undefined;
   /** Steps of a connection's life at which your program has a say. Default: none. */

@@ -4,6 +4,7 @@ import { decideTransaction, type FailedAttempt } from '../retry/decide.ts';
 import type { Phase } from '../retry/rules.ts';
 import type { Call } from './call.ts';
 import type { Engine } from './engine.ts';
+import type { Trace } from './leaks.ts';
 import type { Progress } from './recovery.ts';
 import type { Session } from './session.ts';
 import { SessionTransaction, type Transaction } from './transaction.ts';
@@ -22,10 +23,12 @@ export async function runTransaction<C, T>(
   call: Call,
   options: TransactionOptions,
   fn: TransactionFunction<T>,
+  trace?: Trace,
 ): Promise<T> {
   const progress: Progress = { attempts: 0, movedBefore: false, lostOn: new Set() };
   for (let run = 1; ; run++) {
     const session = await engine.acquire(call, undefined, progress.lostOn);
+    engine.leaks.watch(session, trace);
     progress.attempts++;
     session.movable = options.retry !== false;
     const outcome = await attemptOnce(engine, call, options, fn, session, run);

@@ -17,6 +17,7 @@ import type { ProbeSettings } from '../topology/probe-plan.ts';
 import { defaultDriver } from './default-driver.ts';
 import { planFromSurroundings } from './environment.ts';
 import { assertHooksBehindPooler, type Hooks } from './hooks.ts';
+import type { LaneLimits } from './lanes/admission.ts';
 import type { ClusterOptions, NodeOptions, RetryOptions } from './options.ts';
 import { nodePools, poolSettings } from './pool-settings.ts';
 import { localSettings } from './pooler.ts';
@@ -44,6 +45,10 @@ export interface ClusterSettings<C> {
   /** After this a held connection is taken for leaked, milliseconds; 0 for never. */
   readonly leakAfterMs: number;
   readonly hooks: Hooks<C>;
+  /** Limits of each lane; `undefined` where statements do not share connections. */
+  readonly lanes: LaneLimits | undefined;
+  /** Whether statements that come again are prepared. */
+  readonly prepare: boolean;
   readonly probe: ProbeSettings;
   readonly retry: BackoffSettings &
     BudgetSettings &
@@ -110,6 +115,8 @@ export function resolveSettings<C>(options: ClusterOptions<C>): ClusterSettings<
     nodePools: nodePools(pool, nodes, values),
     leakAfterMs: number('pool.leakAfterMs'),
     hooks: Object.freeze({ ...options.hooks }),
+    lanes: options.lanes === false ? undefined : laneLimits(number),
+    prepare: values.get('prepare') === true,
     probe: Object.freeze({
       intervalMs: number('probe.intervalMs'),
       timeoutMs: number('probe.timeoutMs'),
@@ -170,6 +177,14 @@ function targetOf(given: Target | undefined, plan: ConnectionPlan): Target {
 function policyOf(given: ClusterOptions['policy']): Policy {
   if (typeof given === 'function') return given;
   return policyNamed(POLICY_NAMES.find((name) => name === given) ?? 'p2c');
+}
+
+function laneLimits(number: (name: string) => number): LaneLimits {
+  return Object.freeze({
+    maxDepth: number('lanes.maxDepth'),
+    maxWrites: number('lanes.maxWrites'),
+    maxQueueMs: number('lanes.maxQueueMs'),
+  });
 }
 
 /** A secret that can be guessed signs nothing. */

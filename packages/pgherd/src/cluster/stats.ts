@@ -29,7 +29,21 @@ export interface ClusterStats {
   };
 }
 
-const COUNTS = ['size', 'idle', 'leased', 'opening', 'waiting', 'max', 'opened', 'closed'] as const;
+const COUNTS = [
+  'size',
+  'idle',
+  'leased',
+  'checking',
+  'opening',
+  'waiting',
+  'max',
+  'opened',
+  'closed',
+  'failed',
+  'acquired',
+  'waited',
+  'waitedMs',
+] as const;
 
 /** The numbers of all nodes and their sums. */
 export function statsOf<C>(herd: Herd<C>): ClusterStats {
@@ -55,6 +69,7 @@ export function statsOf<C>(herd: Herd<C>): ClusterStats {
   const pools = Object.fromEntries(COUNTS.map((name) => [name, sum((node) => node.pool[name])]));
   const total = {
     ...(pools as unknown as PoolStats),
+    oldestWaitMs: Math.max(0, ...nodes.map((node) => node.pool.oldestWaitMs)),
     inFlight: sum((node) => node.inFlight),
     answered: sum((node) => node.answered),
     failures: sum((node) => node.failures),

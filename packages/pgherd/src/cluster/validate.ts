@@ -2,6 +2,7 @@ import { InvalidOptionsError } from '../model/errors.ts';
 import { nearest } from '../model/nearest.ts';
 import { REDACTED } from '../model/secret.ts';
 import { OPTION_RULES, type OptionRule } from './option-rules.ts';
+import { sessionViolations } from './session-settings.ts';
 
 /** Values by dotted option name, defaults filled in. */
 export type OptionValues = ReadonlyMap<string, unknown>;
@@ -41,7 +42,7 @@ function flatten(options: object, violations: string[]): Map<string, unknown> {
       add(flat, name, value, TOP_NAMES, violations);
       continue;
     }
-    if (value === undefined) continue;
+    if (value === undefined || (name === 'lanes' && value === false)) continue;
     if (!isRecord(value)) {
       violations.push(`${name} is ${show(value)}, but must be an object of options`);
       continue;
@@ -77,7 +78,16 @@ function violationsOf(rule: OptionRule, value: unknown): string[] {
   if (must !== undefined) {
     return [`${rule.name} is ${rule.secret === true ? REDACTED : show(value)}, but must be ${must}`];
   }
-  return rule.kind === 'nodes' ? nodeViolations(rule.name, value as object) : [];
+  switch (rule.kind) {
+    case 'nodes':
+      return nodeViolations(rule.name, value as object);
+    case 'node-pool':
+      return nodePoolViolations(rule.name, value as object);
+    case 'session':
+      return sessionViolations(rule.name, value as object);
+    default:
+      return [];
+  }
 }
 
 /** What may be said of one node. */
@@ -86,8 +96,8 @@ const NODE_RULES: readonly OptionRule[] = Object.freeze([
   { name: 'tags', kind: 'tags' },
   { name: 'promotable', kind: 'boolean' },
   { name: 'readable', kind: 'boolean' },
+  { name: 'pool', kind: 'node-pool' },
 ]);
-const NODE_NAMES = NODE_RULES.map((rule) => rule.name);
 
 function nodeViolations(name: string, nodes: object): string[] {
   const violations: string[] = [];
@@ -97,12 +107,28 @@ function nodeViolations(name: string, nodes: object): string[] {
       violations.push(`${where} is ${show(options)}, but must be an object of options`);
       continue;
     }
-    for (const [option, value] of Object.entries(options)) {
-      const rule = NODE_RULES.find((one) => one.name === option);
-      if (rule === undefined) violations.push(unknownOption(`${where}.${option}`, option, NODE_NAMES));
-      else if (value !== undefined)
-        violations.push(...violationsOf({ ...rule, name: `${where}.${option}` }, value));
-    }
+    violations.push(...violationsByRule(where, options, NODE_RULES));
+  }
+  return violations;
+}
+
+/** What may be said of one node's pool: the same as of all of them, but for what concerns the whole cluster. */
+const NODE_POOL_RULES: readonly OptionRule[] = OPTION_RULES.filter(
+  ({ name }) => name.startsWith('pool.') && name !== 'pool.leakAfterMs',
+).map((rule) => ({ ...rule, name: rule.name.slice('pool.'.length) }));
+
+function nodePoolViolations(where: string, pool: object): string[] {
+  return violationsByRule(where, pool, NODE_POOL_RULES);
+}
+
+function violationsByRule(where: string, options: object, rules: readonly OptionRule[]): string[] {
+  const violations: string[] = [];
+  const names = rules.map((rule) => rule.name);
+  for (const [option, value] of Object.entries(options)) {
+    const rule = rules.find((one) => one.name === option);
+    if (rule === undefined) violations.push(unknownOption(`${where}.${option}`, option, names));
+    else if (value !== undefined)
+      violations.push(...violationsOf({ ...rule, name: `${where}.${option}` }, value));
   }
   return violations;
 }
@@ -140,6 +166,10 @@ function requirement(rule: OptionRule, value: unknown): string | undefined {
         : 'an object whose values are texts';
     case 'nodes':
       return isRecord(value) ? undefined : 'an object of options by node name (host:port)';
+    case 'node-pool':
+      return isRecord(value) ? undefined : 'an object of options, as pool is';
+    case 'session':
+      return isRecord(value) ? undefined : 'an object of settings by name';
     case 'discovery':
       return isRecord(value) && typeof value['watch'] === 'function' && isText(value['name'])
         ? undefined

@@ -43,7 +43,9 @@ export function clusterQuerier<C>(
   const call = (options: CallOptions = {}) => start(merged(defaults, options));
   const use = async <T>(fn: (lease: Lease<C>) => Promise<T> | T, options?: CallOptions): Promise<T> => {
     const made = call(options);
+    const trace = engine.leaks.trace('use');
     const session = await engine.acquire(made);
+    engine.leaks.watch(session, trace);
     const lease = leaseOf(engine, session, made);
     try {
       return await engine.held.run({ session, isHeld: () => lease.isHeld }, async () => fn(lease));
@@ -59,15 +61,26 @@ export function clusterQuerier<C>(
     }),
     script: async (text: string, options?: CallOptions) => runScriptOnCluster(engine, call(options), text),
     transaction: async <T>(fn: TransactionFunction<T>, options: TransactionOptions = {}) =>
-      runTransaction(engine, call(withReadTarget(options, defaults)), options, fn),
+      runTransaction(
+        engine,
+        call(withReadTarget(options, defaults)),
+        options,
+        fn,
+        engine.leaks.trace('transaction'),
+      ),
     begin: async (options: TransactionOptions = {}) => {
       const made = call(withReadTarget(options, defaults));
+      const trace = engine.leaks.trace('begin');
       const session = await engine.acquire(made);
+      engine.leaks.watch(session, trace);
       return (await SessionTransaction.begin(engine, session, made, options, 1)).face();
     },
     acquire: async (options?: CallOptions) => {
       const made = call(options);
-      return leaseOf(engine, await engine.acquire(made), made);
+      const trace = engine.leaks.trace('acquire');
+      const session = await engine.acquire(made);
+      engine.leaks.watch(session, trace);
+      return leaseOf(engine, session, made);
     },
     use,
     with: (options: CallOptions) => clusterQuerier(engine, start, merged(defaults, options)),

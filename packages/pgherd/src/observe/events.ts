@@ -45,6 +45,14 @@ export interface ClusterEvents {
    * destroyed and it may go on there.
    */
   'statement:cancelled': { readonly node: string; readonly ended: boolean; readonly durationMs: number };
+  /** A connection is held for longer than `pool.leakAfterMs`; `stack` is where in your program it was taken. */
+  'lease:leaked': {
+    readonly node: string;
+    /** The verb that gave it: `acquire`, `use`, `begin` or `transaction`. */
+    readonly verb: string;
+    readonly heldMs: number;
+    readonly stack: string;
+  };
   /** A call is run again. */
   'call:retried': {
     /** Where it failed. */

@@ -96,6 +96,11 @@ export class Pool<R extends object> {
     return this.#idle.length;
   }
 
+  /** Callers that wait and for whom no resource can be opened. */
+  get starving(): number {
+    return Math.max(0, this.#waiters.length - (this.#settings.max - this.#entries.size));
+  }
+
   /**
    * An idle resource that needs no validation, at once, or `undefined`. Never overtakes a waiter. `now` is the moment of the
    * pool's clock, where the caller has just read it.

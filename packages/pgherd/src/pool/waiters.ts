@@ -13,6 +13,8 @@ export interface AcquireRequest<R> {
   readonly prefer?: ((resource: R) => boolean) | undefined;
   /** How many of the pool's resources the caller itself holds, so that it would wait for itself. Default 0. */
   readonly held?: number | undefined;
+  /** Told, where the caller has to wait, how to take it out of the queue with an error; harmless when it is not there any more. */
+  readonly queued?: ((leave: (why: unknown) => void) => void) | undefined;
 }
 
 /** Told when a caller leaves the queue without a resource. */
@@ -29,6 +31,8 @@ class Waiter<R> implements Due {
   readonly signal: AbortSignal | undefined;
   readonly #home: Waiters<R>;
   place = -1;
+  /** Whether it is in the queue. */
+  waits = true;
   previous: Waiter<R> | undefined;
   next: Waiter<R> | undefined;
   resolve: (resource: R) => void = nobody;
@@ -104,6 +108,9 @@ export class Waiters<R> {
     this.#length++;
     this.#deadlines.add(waiter, now);
     waiter.signal?.addEventListener('abort', waiter, ONCE);
+    request.queued?.((why) => {
+      if (waiter.waits) this.dismiss(waiter, why);
+    });
     return promise;
   }
 
@@ -131,6 +138,7 @@ export class Waiters<R> {
   }
 
   #take(waiter: Waiter<R>): void {
+    waiter.waits = false;
     const { previous, next } = waiter;
     if (previous === undefined) this.#first = next;
     else previous.next = next;

@@ -12,7 +12,7 @@ import { POLICY_NAMES, p2c, policyNamed } from '../../src/routing/policies.ts';
 import { systemClock, systemRandom } from '../../src/time/system.ts';
 
 /** Groups of options; a new one that is not named here leaves its own name in {@link OptionName}. */
-type Group = 'pool' | 'probe' | 'retry' | 'lag' | 'causal';
+type Group = 'hooks' | 'pool' | 'probe' | 'retry' | 'lag' | 'causal';
 type Inside<G extends Group> = `${G}.${keyof NonNullable<ClusterOptions[G]> & string}`;
 type OptionName = Exclude<keyof ClusterOptions, Group> | { [G in Group]: Inside<G> }[Group];
 

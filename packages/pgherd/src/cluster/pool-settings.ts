@@ -1,0 +1,92 @@
+import type { ConnectionPlan } from '../dsn/index.ts';
+import { InvalidOptionsError } from '../model/errors.ts';
+import type { PoolSettings } from '../pool/settings.ts';
+import type { ClusterOptions, NodeOptions } from './options.ts';
+import type { OptionValues } from './validate.ts';
+
+type NodePool = NonNullable<NodeOptions['pool']>;
+
+/** Options that bear the name of the setting they become. */
+const SAME = ['maxWaiting', 'maxConnecting', 'idleTimeoutMs', 'maxLifetimeMs', 'maxUses'] as const;
+
+/**
+ * The pool of every node that says nothing of its own.
+ * @throws InvalidOptionsError `PGHERD_INVALID_OPTIONS` where `pool.min` is above `pool.max`.
+ */
+export function poolSettings(
+  values: OptionValues,
+  options: Pick<ClusterOptions, 'pool'>,
+  plan: ConnectionPlan,
+): PoolSettings {
+  const number = (name: string) => Number(values.get(name));
+  const max = options.pool?.max ?? plan.poolMax ?? number('pool.max');
+  const min = number('pool.min');
+  // A limit of the URL counts although pool.min asks for more: it may come from the operator, not from the program.
+  const limitedByUrl = options.pool?.max === undefined && plan.poolMax !== undefined;
+  if (max < min && !limitedByUrl) {
+    throw new InvalidOptionsError([`pool.max is ${max}, but must be at least pool.min, which is ${min}`]);
+  }
+  return Object.freeze({
+    max,
+    min: Math.min(max, min),
+    maxWaiting: number('pool.maxWaiting'),
+    maxConnecting: number('pool.maxConnecting'),
+    idleTimeoutMs: number('pool.idleTimeoutMs'),
+    maxLifetimeMs: number('pool.maxLifetimeMs'),
+    maxUses: number('pool.maxUses'),
+    validateAfterMs: validateAfter(values.get('pool.validate'), number('pool.validateAfterMs')),
+  });
+}
+
+/**
+ * The pools of nodes that have settings of their own, by name.
+ * @throws InvalidOptionsError `PGHERD_INVALID_OPTIONS` where a node's `min` is above its `max`.
+ */
+export function nodePools(
+  common: PoolSettings,
+  nodes: Readonly<Record<string, NodeOptions>>,
+  values: OptionValues,
+): ReadonlyMap<string, PoolSettings> {
+  const violations: string[] = [];
+  const pools = new Map<string, PoolSettings>();
+  for (const [name, { pool }] of Object.entries(nodes)) {
+    if (pool === undefined) continue;
+    const own = { ...common, ...given(pool) };
+    own.validateAfterMs = ownValidation(common, pool, values);
+    // What is said of all nodes gives way to what is said of this one.
+    if (pool.min === undefined) own.min = Math.min(own.min, own.max);
+    if (own.max < own.min) {
+      const where = `nodes[${JSON.stringify(name)}].pool`;
+      violations.push(`${where}.max is ${own.max}, but must be at least its min, which is ${own.min}`);
+    }
+    pools.set(name, Object.freeze(own));
+  }
+  if (violations.length > 0) throw new InvalidOptionsError(violations);
+  return pools;
+}
+
+function given(pool: NodePool): Partial<PoolSettings> {
+  const own: { -readonly [N in keyof PoolSettings]?: number } = {};
+  for (const name of ['max', 'min', ...SAME] as const) {
+    const value = pool[name];
+    if (value !== undefined) own[name] = value;
+  }
+  return own;
+}
+
+function ownValidation(common: PoolSettings, pool: NodePool, values: OptionValues): number {
+  if (pool.validate === undefined && pool.validateAfterMs === undefined) return common.validateAfterMs;
+  const afterMs = pool.validateAfterMs ?? Number(values.get('pool.validateAfterMs'));
+  return validateAfter(pool.validate ?? values.get('pool.validate'), afterMs);
+}
+
+function validateAfter(mode: unknown, afterMs: number): number {
+  switch (mode) {
+    case 'always':
+      return 0;
+    case 'never':
+      return Number.POSITIVE_INFINITY;
+    default:
+      return afterMs;
+  }
+}
