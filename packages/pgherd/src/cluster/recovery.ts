@@ -148,7 +148,7 @@ export class Recovery<C> {
   failure(error: unknown, phase: Phase, session: Session<C>, call: Call): unknown {
     const classification = classifyError(error);
     const gaveUp = error instanceof PgHerdError && GAVE_UP.has(error.code);
-    const answered = classification.severity !== undefined || (error instanceof PgHerdError && !gaveUp);
+    const answered = classification.severity === 'ERROR' || (error instanceof PgHerdError && !gaveUp);
     const harmless = session.couldNotWrite || classification.safeToRetry(phase);
     if (answered || harmless || call.idempotent) return withNode(lostOf(error, session.node), session.node);
     return new OutcomeUnknownError(

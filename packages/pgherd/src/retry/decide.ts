@@ -42,6 +42,7 @@ export function decideStatement(attempt: FailedAttempt): Decision {
   const unread = phase === 'not-handed' || phase === 'behind-fatal';
   const certain = classification.safeToRetry(phase) && (attempt.atomic || unread);
   const harmless = attempt.readOnlyConnection || attempt.idempotent || certain;
+  const given = harmless || classification.severity === 'ERROR' ? FAIL : UNKNOWN;
   switch (classification.kind) {
     case 'connection-lost':
     case 'connect-failed':
@@ -63,14 +64,15 @@ export function decideStatement(attempt: FailedAttempt): Decision {
     case 'authentication':
     case 'database-missing':
       // Fresh connections of one node are refused: another node may serve.
-      return phase === 'not-handed' ? move(attempt) : FAIL;
+      return phase === 'not-handed' ? move(attempt) : given;
     case 'constraint':
     case 'unavailable':
     case 'lock-not-available':
     case 'cancelled':
     case 'statement':
     case 'other':
-      return FAIL;
+      // Who gave up, or was left by a session that ended, does not know what became of a write.
+      return given;
     default:
       return classification.kind satisfies never;
   }

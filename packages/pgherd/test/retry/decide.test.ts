@@ -30,6 +30,7 @@ const ERRORS = {
   lockNotAvailable: server('55P03'),
   unavailable: new PgHerdError('PGHERD_NO_SUITABLE_NODE', 'nobody'),
   syntax: server('42601'),
+  panic: server('XX000', 'PANIC'),
   unexpected: new Error('something else'),
 };
 
@@ -95,9 +96,10 @@ describe('a statement that failed', () => {
     ['serialization', { readOnlyConnection: true }, 'move, free'],
     ['deadlock', {}, 'back-off'],
     ['authentication', { phase: 'not-handed' }, 'move, free'],
-    ['authentication', {}, 'fail'],
+    ['authentication', {}, 'unknown'],
+    ['authentication', { readOnlyConnection: true }, 'fail'],
     ['databaseMissing', { phase: 'not-handed' }, 'move, free'],
-    ['databaseMissing', {}, 'fail'],
+    ['databaseMissing', { phase: 'behind-fatal' }, 'fail'],
     ['outcomeUnknown', {}, 'unknown'],
     ['outcomeUnknown', { idempotent: true }, 'move, free'],
     ['outcomeUnknown', { readOnlyConnection: true }, 'move, free'],
@@ -108,7 +110,11 @@ describe('a statement that failed', () => {
     ['unavailable', { phase: 'not-handed' }, 'fail'],
     ['syntax', {}, 'fail'],
     ['syntax', { readOnlyConnection: true }, 'fail'],
-    ['unexpected', {}, 'fail'],
+    ['unexpected', {}, 'unknown'],
+    ['unexpected', { phase: 'not-handed' }, 'fail'],
+    ['unexpected', { readOnlyConnection: true }, 'fail'],
+    ['panic', {}, 'unknown'],
+    ['panic', { readOnlyConnection: true }, 'fail'],
   ];
 
   it.each(TABLE)('by %s, %o: %s', (name, change, expected) => {

@@ -1,0 +1,127 @@
+import { PgHerdError } from '../../src/model/errors.ts';
+import { type Classification, classifyError } from '../../src/retry/classify.ts';
+import {
+  type Decision,
+  decideStatement,
+  decideTransaction,
+  type FailedAttempt,
+} from '../../src/retry/decide.ts';
+import type { Phase } from '../../src/retry/rules.ts';
+
+/** One line of the table: how it is called there, and an error of the kind. */
+export interface Case {
+  readonly name: string;
+  readonly error: unknown;
+}
+
+function server(code: string, severity: string, what: string): Case {
+  return {
+    name: `\`${code}\` ${severity}: ${what}`,
+    error: Object.assign(new Error(what), { code, severity }),
+  };
+}
+
+function system(codes: string, what: string): Case {
+  const [code = ''] = codes.split(', ');
+  const shown = codes.replace(/[A-Z_]+/g, '`$&`');
+  return { name: `${shown}: ${what}`, error: Object.assign(new Error(what), { code }) };
+}
+
+/** The errors in the order of the page; a test sees to it that every kind is among them. */
+export const CASES: readonly Case[] = [
+  server('40001', 'ERROR', 'serialization failure; on a standby a conflict with replay'),
+  server('40P01', 'ERROR', 'deadlock'),
+  server('57P01', 'FATAL', 'the server is shut down, or the session terminated'),
+  server('57P01', 'WARNING', 'terminated while waiting for a synchronous standby'),
+  server('57P02', 'FATAL', 'another process of the server crashed'),
+  server('57P03', 'FATAL', 'the server starts or ends'),
+  server('57P05', 'FATAL', 'idle for longer than `idle_session_timeout`'),
+  server('25P03', 'FATAL', 'idle in a transaction for too long'),
+  server('25P04', 'FATAL', 'longer than `transaction_timeout`'),
+  server('53300', 'FATAL', 'too many connections'),
+  server('25006', 'ERROR', 'read-only, and the node confirms that it takes no writes'),
+  server('55P03', 'ERROR', 'a lock was not to be had in time'),
+  server('57014', 'ERROR', 'cancelled, or longer than `statement_timeout`'),
+  server('23505', 'ERROR', 'a constraint; so all of class 23'),
+  server('42601', 'ERROR', 'any other error of a statement; so all other classes'),
+  server('XX000', 'FATAL', 'any other end of a session'),
+  server('08006', 'FATAL', 'the connection failed; so all of class 08 but the two below'),
+  server('08006', 'ERROR', "a foreign server's connection failed"),
+  server('08P01', 'FATAL', 'a violation of the protocol'),
+  server('08007', 'ERROR', 'outcome unknown; so `40002`, `40003`'),
+  server('28P01', 'FATAL', 'password refused; so all of class 28'),
+  server('3D000', 'FATAL', 'no such database'),
+  { name: 'a bare close of the connection', error: new Error('Connection terminated unexpectedly') },
+  system('ECONNRESET, EPIPE, ETIMEDOUT, ECONNABORTED, ENOTCONN', 'the socket failed'),
+  system(
+    'ECONNREFUSED, EHOSTUNREACH, ENETUNREACH, EHOSTDOWN, ENOTFOUND, EAI_AGAIN',
+    'no connection came about',
+  ),
+  { name: '`PGHERD_TIMEOUT`, `PGHERD_ABORTED`', error: new PgHerdError('PGHERD_TIMEOUT', '') },
+  {
+    name: '`PGHERD_NO_SUITABLE_NODE`, `PGHERD_WAIT_TIMEOUT`, `PGHERD_POOL_FULL`',
+    error: new PgHerdError('PGHERD_NO_SUITABLE_NODE', ''),
+  },
+  { name: 'anything else', error: new Error('something else') },
+];
+
+const FIRST: Omit<FailedAttempt, 'phase' | 'classification'> = {
+  readOnlyConnection: false,
+  idempotent: false,
+  atomic: true,
+  attempts: 1,
+  maxAttempts: 3,
+  movedBefore: false,
+  refusalConfirmed: true,
+};
+
+interface Column {
+  readonly title: string;
+  decide(classification: Classification): Decision;
+}
+
+function statement(title: string, phase: Phase, change: Partial<FailedAttempt> = {}): Column {
+  return {
+    title,
+    decide: (classification) => decideStatement({ ...FIRST, phase, classification, ...change }),
+  };
+}
+
+function transaction(title: string, phase: Phase): Column {
+  return { title, decide: (classification) => decideTransaction({ ...FIRST, phase, classification }) };
+}
+
+const COLUMNS: readonly Column[] = [
+  statement('not sent', 'not-handed'),
+  statement('behind a FATAL', 'behind-fatal'),
+  statement('read, sent', 'sent', { readOnlyConnection: true }),
+  statement('write, sent', 'sent'),
+  transaction('in a transaction', 'in-transaction'),
+  transaction('COMMIT sent', 'commit-sent'),
+];
+
+function word(decision: Decision): string {
+  switch (decision.kind) {
+    case 'move':
+      return 'elsewhere';
+    case 'back-off':
+      return 'again';
+    case 'unknown':
+      return '**unknown**';
+    case 'fail':
+      return 'error';
+    default:
+      return decision satisfies never;
+  }
+}
+
+/** The table of `docs/retries.md`, line by line, as the code decides. */
+export function retryTable(): string[] {
+  const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
+  const head = ['error', 'kind', ...COLUMNS.map(({ title }) => title)];
+  const rows = CASES.map(({ name, error }) => {
+    const classification = classifyError(error);
+    return line([name, classification.kind, ...COLUMNS.map(({ decide }) => word(decide(classification)))]);
+  });
+  return [line(head), line(head.map(() => '---')), ...rows];
+}
