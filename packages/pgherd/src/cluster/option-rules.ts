@@ -1,3 +1,4 @@
+import { TLS_MODES, TLS_NEGOTIATIONS, TLS_VERSIONS } from '../dsn/index.ts';
 import { TARGETS } from '../model/names.ts';
 import { POLICY_NAMES } from '../routing/policies.ts';
 
@@ -15,6 +16,7 @@ export type OptionKind =
   | 'discovery'
   | 'nodes'
   | 'node-pool'
+  | 'node-tls'
   | 'session'
   | 'object';
 
@@ -39,7 +41,20 @@ export interface OptionRule {
 export const OPTION_RULES: readonly OptionRule[] = Object.freeze([
   { name: 'url', kind: 'text', secret: true },
   { name: 'driver', kind: 'object' },
-  { name: 'password', kind: 'text', secret: true },
+  { name: 'password', kind: 'text', orFunction: true, secret: true },
+  { name: 'tls.mode', kind: 'choice', choices: TLS_MODES },
+  { name: 'tls.rootCert', kind: 'text' },
+  { name: 'tls.cert', kind: 'text' },
+  { name: 'tls.key', kind: 'text', secret: true },
+  { name: 'tls.keyPassword', kind: 'text', secret: true },
+  { name: 'tls.crl', kind: 'text' },
+  { name: 'tls.sni', kind: 'boolean' },
+  { name: 'tls.negotiation', kind: 'choice', choices: TLS_NEGOTIATIONS },
+  { name: 'tls.minVersion', kind: 'choice', choices: TLS_VERSIONS },
+  { name: 'tls.maxVersion', kind: 'choice', choices: TLS_VERSIONS },
+  { name: 'statementTimeoutMs', kind: 'duration', min: 0 },
+  { name: 'lockTimeoutMs', kind: 'duration', min: 0 },
+  { name: 'idleInTransactionTimeoutMs', kind: 'duration', min: 0 },
   { name: 'applicationName', kind: 'text' },
   { name: 'target', kind: 'choice', choices: TARGETS },
   { name: 'policy', kind: 'choice', choices: POLICY_NAMES, orFunction: true, default: 'p2c' },

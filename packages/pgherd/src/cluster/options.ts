@@ -4,9 +4,13 @@ import type { Target } from '../model/names.ts';
 import type { Logger } from '../observe/logger.ts';
 import type { Policy, PolicyName } from '../routing/policies.ts';
 import type { Clock, Random } from '../time/port.ts';
+import type { PasswordFunction } from './credentials.ts';
 import type { Hooks } from './hooks.ts';
+import type { NodeLoginOptions } from './login.ts';
 import type { RetryVerdict } from './retry-wish.ts';
+import type { SessionLimits } from './session-limits.ts';
 import type { SessionOptions } from './session-settings.ts';
+import type { TlsOptions } from './tls-options.ts';
 
 /** The connection pool of each node. */
 export interface PoolOptions {
@@ -79,7 +83,7 @@ export interface RetryOptions {
 }
 
 /** What is said of one node, whatever discovery says of it. */
-export interface NodeOptions {
+export interface NodeOptions extends NodeLoginOptions {
   /** Where the node stands. Default: what discovery says, else unknown. */
   readonly zone?: string | undefined;
   /** Free labels that calls can ask for with `tags`. Default: what discovery says, else none. */
@@ -119,13 +123,15 @@ export interface CausalOptions {
 }
 
 /** Options of `createCluster`. Every duration is in milliseconds. */
-export interface ClusterOptions<C = unknown> {
+export interface ClusterOptions<C = unknown> extends SessionLimits {
   /** Connection string: URL or libpq keywords, several hosts allowed. Default: what the `PG*` variables say. */
   readonly url?: string | undefined;
   /** Driver that opens connections. Default: `pg`, which must be installed. */
   readonly driver?: Driver<C> | undefined;
-  /** Password, instead of one in the URL. */
-  readonly password?: string | undefined;
+  /** Password, or a function that gives it (a token, say), instead of one in the URL. */
+  readonly password?: string | PasswordFunction | undefined;
+  /** TLS, over what the URL says. Default: the URL's. */
+  readonly tls?: TlsOptions | undefined;
   /** Shown in `pg_stat_activity`. Default: the URL's, else `pgherd`. */
   readonly applicationName?: string | undefined;
   /** What a call asks for unless it says otherwise. Default: the URL's `target_session_attrs`, else `read-write`. */

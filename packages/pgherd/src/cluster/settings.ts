@@ -15,13 +15,14 @@ import type { LagLimits } from '../topology/lag.ts';
 import { nodeName } from '../topology/node.ts';
 import type { ProbeSettings } from '../topology/probe-plan.ts';
 import { defaultDriver } from './default-driver.ts';
-import { planFromSurroundings } from './environment.ts';
 import { assertHooksBehindPooler, type Hooks } from './hooks.ts';
 import type { LaneLimits } from './lanes/admission.ts';
+import { generalPlan, type Logins, resolveLogins } from './login.ts';
 import type { ClusterOptions, NodeOptions, RetryOptions } from './options.ts';
 import { nodePools, poolSettings } from './pool-settings.ts';
 import { localSettings } from './pooler.ts';
 import { retryAttemptsFrom } from './retry-environment.ts';
+import { limitSettings } from './session-limits.ts';
 import { withSession } from './session-settings.ts';
 import { type OptionValues, validateOptions } from './validate.ts';
 
@@ -29,7 +30,10 @@ import { type OptionValues, validateOptions } from './validate.ts';
 export interface ClusterSettings<C> {
   readonly plan: ConnectionPlan;
   readonly driver: Driver<C>;
-  readonly password: Secret | undefined;
+  /** As whom, and by what proof, each node is connected to. */
+  readonly logins: Logins;
+  /** Limits of sessions by the server's names. */
+  readonly limits: Readonly<Record<string, string>>;
   readonly applicationName: string;
   readonly target: Target;
   readonly policy: Policy;
@@ -87,7 +91,8 @@ export function resolveSettings<C>(options: ClusterOptions<C>): ClusterSettings<
   const values = validateOptions(options);
   const random = options.random ?? systemRandom;
   const portRule = values.get('portRule') === 'libpq' ? 'libpq' : 'last-serves-all';
-  const own = planFromSurroundings({ url: options.url ?? '', env: options.env, random, portRule });
+  const sources = { url: options.url ?? '', env: options.env, random, portRule } as const;
+  const own = generalPlan(options, sources);
   const plan = withSession(own, options.session);
   const pooler = options.pooler ?? plan.pooler;
   // What a pooler cannot give is told at once where it is known that there is one.
@@ -101,7 +106,8 @@ export function resolveSettings<C>(options: ClusterOptions<C>): ClusterSettings<
   return Object.freeze({
     plan,
     driver: options.driver ?? (defaultDriver() as Driver<C>),
-    password: options.password === undefined ? plan.password : new Secret(options.password),
+    logins: resolveLogins(options, sources),
+    limits: limitSettings(options),
     applicationName: options.applicationName ?? plan.applicationName ?? 'pgherd',
     target: targetOf(options.target, plan),
     policy: policyOf(options.policy),

@@ -83,6 +83,8 @@ function violationsOf(rule: OptionRule, value: unknown): string[] {
       return nodeViolations(rule.name, value as object);
     case 'node-pool':
       return nodePoolViolations(rule.name, value as object);
+    case 'node-tls':
+      return violationsByRule(rule.name, value as object, NODE_TLS_RULES);
     case 'session':
       return sessionViolations(rule.name, value as object);
     default:
@@ -97,6 +99,9 @@ const NODE_RULES: readonly OptionRule[] = Object.freeze([
   { name: 'promotable', kind: 'boolean' },
   { name: 'readable', kind: 'boolean' },
   { name: 'pool', kind: 'node-pool' },
+  { name: 'user', kind: 'text' },
+  { name: 'password', kind: 'text', orFunction: true, secret: true },
+  { name: 'tls', kind: 'node-tls' },
 ]);
 
 function nodeViolations(name: string, nodes: object): string[] {
@@ -116,6 +121,14 @@ function nodeViolations(name: string, nodes: object): string[] {
 const NODE_POOL_RULES: readonly OptionRule[] = OPTION_RULES.filter(
   ({ name }) => name.startsWith('pool.') && name !== 'pool.leakAfterMs',
 ).map((rule) => ({ ...rule, name: rule.name.slice('pool.'.length) }));
+
+/** TLS to one node: the same as to all of them. */
+const NODE_TLS_RULES: readonly OptionRule[] = OPTION_RULES.filter(({ name }) => name.startsWith('tls.')).map(
+  (rule) => ({
+    ...rule,
+    name: rule.name.slice('tls.'.length),
+  }),
+);
 
 function nodePoolViolations(where: string, pool: object): string[] {
   return violationsByRule(where, pool, NODE_POOL_RULES);
@@ -155,7 +168,8 @@ function requirement(rule: OptionRule, value: unknown): string | undefined {
     case 'boolean':
       return typeof value === 'boolean' ? undefined : 'true or false';
     case 'text':
-      return isText(value) ? undefined : 'a text that is not empty';
+      if (isText(value)) return undefined;
+      return `a text that is not empty${rule.orFunction === true ? ', or a function' : ''}`;
     case 'texts':
       return isText(value) || (Array.isArray(value) && value.every(isText))
         ? undefined
@@ -168,6 +182,8 @@ function requirement(rule: OptionRule, value: unknown): string | undefined {
       return isRecord(value) ? undefined : 'an object of options by node name (host:port)';
     case 'node-pool':
       return isRecord(value) ? undefined : 'an object of options, as pool is';
+    case 'node-tls':
+      return isRecord(value) ? undefined : 'an object of options, as tls is';
     case 'session':
       return isRecord(value) ? undefined : 'an object of settings by name';
     case 'discovery':

@@ -1,0 +1,37 @@
+/** Limits of each lane. */
+export interface LaneLimits {
+  /** Most statements in flight on one connection. */
+  readonly maxDepth: number;
+  /** Most writes among them: so many outcomes are unknown when the connection is lost. */
+  readonly maxWrites: number;
+  /** Longest time that those in flight may be expected to take before another one joins them, milliseconds. */
+  readonly maxQueueMs: number;
+}
+
+/** A lane as it is now. */
+export interface LaneState {
+  /** Statements in flight. */
+  readonly depth: number;
+  readonly writes: number;
+  /** What those in flight are expected to take together, milliseconds. */
+  readonly queueMs: number;
+  /** Since when the first of them is the one the server works at. */
+  readonly headSince: number;
+  /** What the first of them usually takes, milliseconds. */
+  readonly headMs: number;
+  /** Takes nobody any more: it is to be given back once it is empty. */
+  readonly leaving: boolean;
+}
+
+/** How much longer than usual the head may take before nobody queues behind it any more. */
+const HEAD_FACTOR = 4;
+
+/** Whether a statement may join a lane now. Pure. */
+export function hasRoom(lane: LaneState, writes: boolean, now: number, limits: LaneLimits): boolean {
+  if (lane.leaving) return false;
+  if (lane.depth === 0) return true;
+  if (lane.depth >= limits.maxDepth) return false;
+  if (writes && lane.writes >= limits.maxWrites) return false;
+  if (lane.queueMs > limits.maxQueueMs) return false;
+  return now - lane.headSince <= Math.max(limits.maxQueueMs, HEAD_FACTOR * lane.headMs);
+}

@@ -1,0 +1,212 @@
+import type { QueryResult, Row, Statement } from '../../model/statement.ts';
+import { Redirected } from '../../pool/failures.ts';
+import { phaseOf } from '../../retry/classify.ts';
+import type { Call, Search } from '../call.ts';
+import { timedOut, unacknowledged } from '../failures.ts';
+import type { Herd } from '../herd.ts';
+import type { NodeRuntime } from '../node-runtime.ts';
+import type { Recovery } from '../recovery.ts';
+import type { Access, Session } from '../session.ts';
+import { withinCall } from '../within.ts';
+import { NodeLanes } from './node-lanes.ts';
+import { namingScript } from './not-for-query.ts';
+import type { StatementFacts } from './statement-facts.ts';
+import { type Flight, Ticket, type TicketOwner } from './ticket.ts';
+import { TurnClock } from './turn-clock.ts';
+
+/** Takes a caller out of a pool's queue. */
+export type Queued = (leave: (why: unknown) => void) => void;
+
+/** What the engine does for statements that share connections. */
+export interface RidePorts<C> {
+  readonly herd: Herd<C>;
+  readonly recovery: Recovery<C>;
+  pickAtOnce(call: Call, lostOn: ReadonlySet<string>): NodeRuntime<C> | undefined;
+  acquireAtOnce(node: NodeRuntime<C>, call: Call): Session<C> | undefined;
+  search<T>(
+    call: Call,
+    look: (node: NodeRuntime<C>, search: Search) => Promise<T | undefined>,
+    picked: NodeRuntime<C> | undefined,
+    lostOn: ReadonlySet<string>,
+  ): Promise<T>;
+  lease(node: NodeRuntime<C>, call: Call, search: Search, queued: Queued): Promise<Session<C> | undefined>;
+  release(session: Session<C>): void;
+  discard(session: Session<C>, reason: string): void;
+  letGo(session: Session<C>, reason: string): void;
+}
+
+/** From the second time on a text is worth a prepared statement. */
+const PREPARED_FROM = 2;
+
+/** Runs statements over lanes: each boards one as soon as there is room, and another one where nothing was executed. */
+export class Rides<C> implements TicketOwner<C> {
+  readonly #ports: RidePorts<C>;
+  readonly #clock: TurnClock;
+  readonly #lanes = new WeakMap<NodeRuntime<C>, Readonly<Record<Access, NodeLanes<C>>>>();
+
+  constructor(ports: RidePorts<C>) {
+    this.#ports = ports;
+    this.#clock = new TurnClock(ports.herd.settings.clock);
+  }
+
+  /** Runs a statement that may share a connection. */
+  run(statement: Statement, call: Call, facts: StatementFacts): Promise<QueryResult<Row>> {
+    const { prepare } = this.#ports.herd.settings;
+    const repeated = ++facts.seen >= PREPARED_FROM || statement.name !== undefined;
+    return new Promise((resolve, reject) => {
+      this.#start(new Ticket<C>(this, statement, call, facts, prepare && repeated, resolve, reject), NOBODY);
+    });
+  }
+
+  failed(ticket: Ticket<C>, session: Session<C>, error: unknown): void {
+    void this.#recover(ticket, session, error);
+  }
+
+  unacknowledged(): unknown {
+    return unacknowledged('statement');
+  }
+
+  fly(ticket: Ticket<C>, session: Session<C>): Flight {
+    const { call } = ticket;
+    let flight: Flight | undefined;
+    const work = new Promise<QueryResult<Row>>((resolve, reject) => {
+      flight = { resolve, reject };
+    });
+    withinCall(work, call, this.#ports.herd.settings.clock, {
+      late: (now) => timedOut(session.node, call, now),
+      letGo: (error) => this.#abandon(ticket, error.message),
+    }).then(ticket.resolve, (error: unknown) => this.failed(ticket, session, error));
+    return flight ?? NO_FLIGHT;
+  }
+
+  #start(ticket: Ticket<C>, lostOn: ReadonlySet<string>): void {
+    const node = this.#ports.pickAtOnce(ticket.call, lostOn);
+    if (node !== undefined && this.#boardAtOnce(node, ticket)) return;
+    const look = (one: NodeRuntime<C>, search: Search) => this.#boardOn(one, ticket, search);
+    this.#ports.search(ticket.call, look, node, lostOn).catch(ticket.reject);
+  }
+
+  #boardAtOnce(node: NodeRuntime<C>, ticket: Ticket<C>): boolean {
+    const lanes = this.#lanesOf(node, ticket.call.access);
+    if (lanes.admit(ticket)) {
+      if (ticket.call.access === 'read-write') this.#ports.herd.noteWriter(node.name);
+      return true;
+    }
+    const session = this.#ports.acquireAtOnce(node, ticket.call);
+    if (session === undefined) return false;
+    this.#open(lanes, session, ticket);
+    return true;
+  }
+
+  /** Waits for a connection of this node or for room on one; `undefined` where another node must be looked for. */
+  async #boardOn(node: NodeRuntime<C>, ticket: Ticket<C>, search: Search): Promise<true | undefined> {
+    if (this.#boardAtOnce(node, ticket)) return true;
+    const lanes = this.#lanesOf(node, ticket.call.access);
+    const waiting = lanes.queue(ticket);
+    let session: Session<C> | undefined;
+    try {
+      session = await this.#ports.lease(node, ticket.call, search, (leave) => {
+        waiting.leave = leave;
+      });
+    } finally {
+      lanes.unqueue(waiting);
+    }
+    if (waiting.boarded) {
+      if (session !== undefined) this.#ports.release(session);
+      return true;
+    }
+    if (session === undefined) return undefined;
+    this.#settle(lanes, session, ticket);
+    return true;
+  }
+
+  /** A connection is there: it is needed only where there is still no room on those in use. */
+  #settle(lanes: NodeLanes<C>, session: Session<C>, ticket: Ticket<C>): void {
+    let boarded: boolean;
+    try {
+      boarded = lanes.admit(ticket);
+    } catch (error) {
+      this.#ports.release(session);
+      throw error;
+    }
+    if (boarded) this.#ports.release(session);
+    else this.#open(lanes, session, ticket);
+  }
+
+  #open(lanes: NodeLanes<C>, session: Session<C>, ticket: Ticket<C>): void {
+    session.movable = true;
+    lanes.open(session, ticket);
+  }
+
+  async #recover(ticket: Ticket<C>, session: Session<C>, error: unknown): Promise<void> {
+    const { statement, call } = ticket;
+    const { recovery } = this.#ports;
+    ticket.progress ??= { attempts: 0, movedBefore: false, lostOn: new Set() };
+    const { progress } = ticket;
+    progress.attempts++;
+    try {
+      const phase = phaseOf(error);
+      const again = await recovery.recover(error, phase, statement, session, call, progress);
+      if (again) this.#start(ticket, progress.lostOn);
+      else ticket.reject(namingScript(recovery.failure(error, phase, session, call)));
+    } catch (unexpected) {
+      ticket.reject(unexpected);
+    }
+  }
+
+  /** Its neighbours go on; where it has none, what runs there is let go of. */
+  #abandon(ticket: Ticket<C>, reason: string): void {
+    const { lane } = ticket;
+    if (lane === undefined) return;
+    lane.abandon(ticket);
+    if (lane.awaited > 0) return;
+    lane.leaving = true;
+    const { session } = lane;
+    if (lane.depth > 1) {
+      this.#ports.discard(session, reason);
+      return;
+    }
+    session.answer = lane.untilEmpty();
+    session.text = ticket.statement.text;
+    session.inHand = 1;
+    this.#ports.letGo(session, reason);
+  }
+
+  #lanesOf(node: NodeRuntime<C>, access: Access): NodeLanes<C> {
+    let lanes = this.#lanes.get(node);
+    if (lanes === undefined) {
+      lanes = { 'read-write': this.#lanesFor(node), 'read-only': this.#lanesFor(node) };
+      this.#lanes.set(node, lanes);
+    }
+    return lanes[access];
+  }
+
+  #lanesFor(node: NodeRuntime<C>): NodeLanes<C> {
+    const { herd, release } = this.#ports;
+    const limits = herd.settings.lanes;
+    if (limits === undefined) throw new Error('lanes are off');
+    return new NodeLanes<C>({
+      limits,
+      now: () => this.#clock.now(),
+      inFlight: node.inFlight,
+      starving: () => node.pool.starving,
+      outworn: (session) => node.pool.outworn(session),
+      release: (session) => {
+        session.inHand = 0;
+        release(session);
+      },
+      suits: (ticket) => herd.stillSuits(node.name, ticket.call.demand),
+      elsewhere: () => new Redirected('the node does not suit any more'),
+      answered: ({ session }) => {
+        node.answered++;
+        if (!node.isOk) herd.noteAnswer(node.name, session.generation);
+      },
+      failed: () => {
+        node.failures++;
+      },
+    });
+  }
+}
+
+const NOBODY: ReadonlySet<string> = new Set();
+const NO_FLIGHT: Flight = Object.freeze({ resolve: () => undefined, reject: () => undefined });

@@ -1,0 +1,60 @@
+/** How long the server works at a statement, learnt. */
+export interface ServiceTime {
+  /** Smoothed, as of answers that came one behind the other; `undefined` before the first. */
+  meanMs: number | undefined;
+  /** Smoothed, as of answers to statements that were alone: the way there and back is part of it. */
+  aloneMs: number | undefined;
+}
+
+/** Taken for a statement whose service time is not known, milliseconds: a few of them may share a lane, many may not. */
+const UNKNOWN_MS = 0.5;
+/** A statement that takes so long when it is alone is not tried together with others, milliseconds. */
+const LONG_MS = 20;
+/** Weight of a measurement below what was learnt, and of one above: a busy machine makes many look longer, none shorter. */
+const WEIGHT_BELOW = 0.3;
+const WEIGHT_ABOVE = 0.05;
+/** A single measurement counts at most as so many times what was learnt: one wait for a lock says little of the next. */
+const OUTLIER_FACTOR = 10;
+/** No measurement is finer than this, milliseconds. */
+const RESOLUTION_MS = 0.002;
+/** So much longer than the quickest way there and back, and at least so long, has to do with the statement. */
+const CLEARLY_LONGER_FACTOR = 5;
+const CLEARLY_LONGER_MS = 5;
+
+/** What the server is expected to work at the next run. */
+export function predictedMs({ meanMs, aloneMs }: ServiceTime): number {
+  if (meanMs !== undefined) return meanMs;
+  return aloneMs === undefined || aloneMs < LONG_MS ? UNKNOWN_MS : aloneMs;
+}
+
+/**
+ * Takes in that `times`, answered one after the other without a pause, took `elapsedMs` together. Each gets its share by
+ * what it is expected to take: so a slow statement among quick ones does not make these look slow. With `atMost` the way there and
+ * back is in it: then it only shows that they take less than was thought.
+ */
+export function learn(times: readonly ServiceTime[], elapsedMs: number, atMost: boolean): void {
+  let expected = 0;
+  for (const time of times) expected += predictedMs(time);
+  const ratio = elapsedMs / Math.max(RESOLUTION_MS, expected);
+  if (atMost && ratio > 1) return;
+  for (const time of times) time.meanMs = smoothed(time.meanMs, predictedMs(time) * ratio);
+}
+
+/**
+ * Takes in how long the answer to a statement took that was alone. The server cannot have worked longer; that it worked nearly as
+ * long is believed only where the quickest answer on this way, `floorMs`, was much quicker.
+ */
+export function learnAlone(time: ServiceTime, tookMs: number, floorMs: number): void {
+  time.aloneMs = smoothed(time.aloneMs, tookMs);
+  const { meanMs } = time;
+  if (meanMs === undefined) return;
+  const longer = tookMs > Math.max(CLEARLY_LONGER_MS, CLEARLY_LONGER_FACTOR * floorMs);
+  if (tookMs < meanMs || longer) time.meanMs = smoothed(meanMs, tookMs);
+}
+
+function smoothed(before: number | undefined, measuredMs: number): number {
+  const tookMs = Math.max(RESOLUTION_MS, measuredMs);
+  if (before === undefined) return tookMs;
+  const off = Math.min(tookMs, before * OUTLIER_FACTOR) - before;
+  return before + off * (off < 0 ? WEIGHT_BELOW : WEIGHT_ABOVE);
+}
