@@ -1,8 +1,11 @@
 import { isIP } from 'node:net';
-import type { ConnectionListener, ConnectRequest, DriverConnection } from '../driver/port.ts';
+import type { ConnectionListener, ConnectRequest, Driver, DriverConnection } from '../driver/port.ts';
 import { PgHerdError } from '../model/errors.ts';
+import type { Secret } from '../model/secret.ts';
 import type { NodeDescription } from '../model/topology.ts';
+import { Credentials, refusesPassword } from './credentials.ts';
 import { HeldListener } from './held-listener.ts';
+import type { Login } from './login.ts';
 import { PooledConnection } from './pooled-connection.ts';
 import {
   fromPooler,
@@ -49,6 +52,8 @@ interface MonitorLink {
  */
 export class Connector<C> {
   readonly #ports: ConnectorPorts<C>;
+  readonly #login: Login;
+  readonly #credentials: Credentials;
   #pooled: boolean | undefined;
   #monitorLinks: MonitorLink[] = [];
   #lastAddress: string | undefined;
@@ -56,6 +61,16 @@ export class Connector<C> {
   constructor(ports: ConnectorPorts<C>) {
     this.#ports = ports;
     this.#pooled = ports.settings.pooler;
+    const { logins, clock } = ports.settings;
+    this.#login = logins.byNode.get(ports.name) ?? logins.general;
+    this.#credentials = new Credentials({
+      origin: this.#login.password,
+      clock,
+      about: () => {
+        const { host, port } = ports.describe().address;
+        return { node: ports.name, host, port, user: this.#login.user, database: this.#login.database };
+      },
+    });
   }
 
   /** Whether connections lead to a pooler in transaction mode, as far as is known. */
@@ -126,7 +141,8 @@ export class Connector<C> {
   }
 
   #localSettings(): LocalSettings {
-    return localSettings(this.#ports.settings.plan);
+    const { plan, limits } = this.#ports.settings;
+    return new Map([...localSettings(plan), ...Object.entries(limits)]);
   }
 
   #foundPooler(sign: string): void {
@@ -200,12 +216,30 @@ export class Connector<C> {
   async #dial(way: Way, listener: ConnectionListener, signal: AbortSignal): Promise<DriverConnection<C>> {
     const { driver, pooler } = this.#ports.settings;
     try {
-      return this.#newEnough(await driver.connect(this.#request(way), listener, signal));
+      return this.#newEnough(await this.#logIn(driver, way, listener, signal));
     } catch (error) {
       if (this.pooled || pooler !== undefined || !refusesStartupParameters(error)) throw fromPooler(error);
       this.#foundPooler(error instanceof Error ? error.message : String(error));
     }
     return this.#dial(way, listener, signal);
+  }
+
+  /** A password that was asked for is asked for once more where the server refuses it. */
+  async #logIn(
+    driver: Driver<C>,
+    way: Way,
+    listener: ConnectionListener,
+    signal: AbortSignal,
+  ): Promise<DriverConnection<C>> {
+    const password = await this.#credentials.current(signal);
+    try {
+      return await driver.connect(this.#request(way, password), listener, signal);
+    } catch (error) {
+      if (signal.aborted || !refusesPassword(error)) throw error;
+      const other = await this.#credentials.instead(password, signal);
+      if (other === undefined) throw error;
+      return driver.connect(this.#request(way, other), listener, signal);
+    }
   }
 
   #newEnough(connection: DriverConnection<C>): DriverConnection<C> {
@@ -220,32 +254,32 @@ export class Connector<C> {
     );
   }
 
-  #request({ access, purpose, hostaddr }: Way): ConnectRequest {
+  #request({ access, purpose, hostaddr }: Way, password: Secret | undefined): ConnectRequest {
     const { settings } = this.#ports;
     const { plan, applicationName } = settings;
     const { address, origin } = this.#ports.describe();
-    const host = plan.hosts.find((one) => one.host === address.host && one.port === address.port);
     return {
       address: hostaddr === undefined ? address : { ...address, hostaddr },
-      user: plan.user,
+      user: this.#login.user,
       database: plan.database,
-      password: settings.password ?? host?.password,
-      tls: plan.tls,
+      password,
+      tls: this.#login.tls,
       requireAuth: plan.requireAuth,
       requireAuthInClear: origin === 'discovered' ? discreet(plan.requireAuth ?? AUTH_METHODS) : undefined,
       channelBinding: plan.channelBinding,
       applicationName: purpose === 'monitor' ? `${applicationName} monitor` : applicationName,
-      startup: this.pooled ? {} : this.#startup(access),
+      startup: this.pooled ? {} : this.#startup(access, purpose),
       pooled: this.pooled,
       keepAliveMs: plan.keepalive.enabled ? (plan.keepalive.idleMs ?? 10_000) : undefined,
     };
   }
 
-  #startup(access: Access): Record<string, string> {
-    const { plan } = this.#ports.settings;
+  #startup(access: Access, purpose: Way['purpose']): Record<string, string> {
+    const { plan, limits } = this.#ports.settings;
     const startup: Record<string, string> = { ...plan.settings };
     if (plan.options !== undefined) startup['options'] = plan.options;
     if (plan.searchPath !== undefined) startup['search_path'] = plan.searchPath;
+    if (purpose === 'pool') Object.assign(startup, limits);
     if (access === 'read-only') startup['default_transaction_read_only'] = 'on';
     return startup;
   }

@@ -12,8 +12,8 @@ import { POLICY_NAMES, p2c, policyNamed } from '../../src/routing/policies.ts';
 import { systemClock, systemRandom } from '../../src/time/system.ts';
 
 /** Groups of options; a new one that is not named here leaves its own name in {@link OptionName}. */
-type Group = 'hooks' | 'pool' | 'probe' | 'retry' | 'lag' | 'causal';
-type Inside<G extends Group> = `${G}.${keyof NonNullable<ClusterOptions[G]> & string}`;
+type Group = 'hooks' | 'tls' | 'lanes' | 'pool' | 'probe' | 'retry' | 'lag' | 'causal';
+type Inside<G extends Group> = `${G}.${keyof Exclude<ClusterOptions[G], false | undefined> & string}`;
 type OptionName = Exclude<keyof ClusterOptions, Group> | { [G in Group]: Inside<G> }[Group];
 
 /** The default of every option. A new option without a line here does not compile. */
@@ -21,6 +21,19 @@ const DEFAULTS: Readonly<Record<OptionName, unknown>> = {
   url: undefined,
   driver: undefined,
   password: undefined,
+  'tls.mode': undefined,
+  'tls.rootCert': undefined,
+  'tls.cert': undefined,
+  'tls.key': undefined,
+  'tls.keyPassword': undefined,
+  'tls.crl': undefined,
+  'tls.sni': undefined,
+  'tls.negotiation': undefined,
+  'tls.minVersion': undefined,
+  'tls.maxVersion': undefined,
+  statementTimeoutMs: undefined,
+  lockTimeoutMs: undefined,
+  idleInTransactionTimeoutMs: undefined,
   applicationName: undefined,
   target: undefined,
   policy: 'p2c',
@@ -40,6 +53,10 @@ const DEFAULTS: Readonly<Record<OptionName, unknown>> = {
   'pool.validate': 'if-idle',
   'pool.validateAfterMs': 500,
   'pool.leakAfterMs': 0,
+  'lanes.maxDepth': 200,
+  'lanes.maxWrites': 16,
+  'lanes.maxQueueMs': 2,
+  prepare: true,
   session: undefined,
   'hooks.beforeConnect': undefined,
   'hooks.afterConnect': undefined,
@@ -287,7 +304,8 @@ describe('settings', () => {
 
   it('never show a password', () => {
     for (const settings of [resolved(), resolved({ password: 'wonderland' })]) {
-      expect(settings.password?.reveal()).toBe('wonderland');
+      const { password } = settings.logins.general;
+      expect(password.kind === 'known' && password.password?.reveal()).toBe('wonderland');
       expect(inspect(settings, { depth: 20, showHidden: true })).not.toContain('wonderland');
       expect(JSON.stringify(settings)).not.toContain('wonderland');
     }
