@@ -20,7 +20,7 @@ const anyToken: fc.Arbitrary<CausalToken> = fc.record({
     fc.webAuthority(),
     fc.constant('[::1]:5432'),
     fc.constant('/run/my.sock et:5432'),
-    fc.string({ maxLength: 20 }).filter((text) => text.isWellFormed()),
+    fc.string({ maxLength: 20 }),
   ),
 });
 
