@@ -14,6 +14,13 @@ export type {
 } from './cluster/copy.ts';
 export type { Lease } from './cluster/lease.ts';
 export type {
+  ListenGap,
+  NotificationListener,
+  ReceivedNotification,
+  SubscribeOptions,
+  Subscription,
+} from './cluster/listen.ts';
+export type {
   CausalOptions,
   ClusterOptions,
   LagOptions,

@@ -7,6 +7,8 @@ import { Engine } from './engine.ts';
 import { strangeNode } from './failures.ts';
 import { Herd } from './herd.ts';
 import type { Lease } from './lease.ts';
+import type { NotificationListener, SubscribeOptions, Subscription } from './listen.ts';
+import { ListenHub } from './listen-hub.ts';
 import { logEvents } from './log.ts';
 import type { ClusterOptions } from './options.ts';
 import type { Querier } from './querier.ts';
@@ -70,6 +72,13 @@ export interface Cluster<C = unknown> extends ClusterQuerier<C>, AsyncDisposable
    * known, and while a node above it is reachable; `PGHERD_CLOSED`.
    */
   acceptEpoch(epoch: AcceptedEpoch): void;
+  /**
+   * Calls `fn` for each notification of a channel, over failovers, until `unlisten`; resolves once the server listens. All
+   * subscriptions share one connection to the primary, outside the pool, which keeps the process alive.
+   * @throws PgHerdError `PGHERD_UNSUPPORTED` behind a pooler or where the driver cannot, `PGHERD_INVALID_ARGUMENT`,
+   * `PGHERD_TIMEOUT`, `PGHERD_ABORTED`, `PGHERD_CLOSED`; NoSuitableNodeError `PGHERD_NO_SUITABLE_NODE` after `waitTimeoutMs`.
+   */
+  listen(channel: string, fn: NotificationListener, options?: SubscribeOptions): Promise<Subscription>;
   /** Inside `transaction(fn)` the transaction of this asynchronous context, else the cluster itself. */
   current(): Querier;
   /**
@@ -113,6 +122,7 @@ export function createCluster<C = unknown>(options: string | ClusterOptions<C> =
 class HerdCluster<C> implements Cluster<C> {
   readonly #herd: Herd<C>;
   readonly #engine: Engine<C>;
+  readonly #listening: ListenHub<C>;
   readonly #querier: ClusterQuerier<C>;
   readonly read: ClusterQuerier<C>;
   #closing: Promise<void> | undefined;
@@ -120,6 +130,7 @@ class HerdCluster<C> implements Cluster<C> {
   constructor(options: ClusterOptions<C>) {
     this.#herd = new Herd<C>(resolveSettings(options));
     this.#engine = new Engine<C>(this.#herd);
+    this.#listening = new ListenHub<C>(this.#herd);
     logEvents(this.#herd.events, this.#herd.settings.logger);
     this.#querier = clusterQuerier(this.#engine, (options) => this.#call(options));
     this.read = this.with({ target: 'prefer-standby' });
@@ -171,6 +182,10 @@ class HerdCluster<C> implements Cluster<C> {
 
   get script(): ClusterQuerier<C>['script'] {
     return this.#querier.script;
+  }
+
+  listen(channel: string, fn: NotificationListener, options?: SubscribeOptions): Promise<Subscription> {
+    return this.#listening.listen(channel, fn, options);
   }
 
   nodes(): readonly NodeDescription[] {
@@ -275,6 +290,7 @@ class HerdCluster<C> implements Cluster<C> {
 
   terminate(): void {
     const wasClosed = this.#herd.isClosed;
+    this.#listening.close();
     this.#herd.stop();
     for (const node of this.#herd.runtimes) {
       node.stop();
@@ -292,6 +308,7 @@ class HerdCluster<C> implements Cluster<C> {
   }
 
   async #close(timeoutMs: number): Promise<void> {
+    this.#listening.close();
     this.#herd.stop();
     const { runtimes } = this.#herd;
     const pools = runtimes.map((node) => node.pool.close());

@@ -1,4 +1,4 @@
-import type { ConnectionListener, ServerMessage } from '../driver/port.ts';
+import type { ConnectionListener, Notification, ServerMessage } from '../driver/port.ts';
 
 /**
  * Stands between a connection and its listener while it is not yet known what the connection is worth: a pooler repeats the
@@ -28,6 +28,10 @@ export class HeldListener implements ConnectionListener {
 
   message(message: ServerMessage): void {
     if (this.#state !== 'held') this.#listener.message(message);
+  }
+
+  notification(notification: Notification): void {
+    if (this.#state !== 'held') this.#listener.notification?.(notification);
   }
 
   /** A connection that nobody has taken yet ends unheard: whoever opens it is told by its error. */

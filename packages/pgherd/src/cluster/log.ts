@@ -59,5 +59,14 @@ export function logEvents(events: Emitter<ClusterEvents>, logger: Logger): void 
       `pgherd: a connection to ${node} was not given back for ${heldMs} ms; ${verb} was called here:\n${stack}`,
     );
   });
+  events.on('listen:lost', ({ node, reason }) =>
+    logger.warn(`pgherd: ${node} is listened to no more: ${reason}`),
+  );
+  events.on('listen:gap', ({ channel, from, to, node }) => {
+    const gap = `${from.toISOString()} to ${to.toISOString()}`;
+    logger.warn(
+      `pgherd: notifications of "${channel}" may be missing from ${gap}; ${node} is listened to now`,
+    );
+  });
   events.on('cluster:warned', ({ message }) => logger.warn(`pgherd: ${message}`));
 }

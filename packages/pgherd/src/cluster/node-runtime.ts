@@ -175,6 +175,11 @@ export class NodeRuntime<C> {
     return this.#connector.connectMonitor(listener, signal);
   }
 
+  /** Opens a connection for notifications, outside the pool. */
+  connectListener(listener: ConnectionListener, signal: AbortSignal): Promise<DriverConnection> {
+    return this.#connector.connect('read-write', listener, signal);
+  }
+
   stop(): void {
     this.monitor.stop();
     this.inFlight.stop();

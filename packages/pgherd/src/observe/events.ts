@@ -67,6 +67,16 @@ export interface ClusterEvents {
   };
   /** A call was not run again although it might have been: the cluster's `retry.budget` is used up. */
   'retry:exhausted': { readonly node: string | undefined; readonly error: unknown };
+  /** The connection that listens for notifications is lost; another one is looked for. */
+  'listen:lost': { readonly node: string; readonly reason: string };
+  /** A channel is listened to again; what was sent to it in between is lost. Once for each channel. */
+  'listen:gap': {
+    readonly channel: string;
+    readonly from: Date;
+    readonly to: Date;
+    readonly reason: string;
+    readonly node: string;
+  };
   /** Something that was accepted has no effect, or is worth knowing. */
   'cluster:warned': { readonly message: string };
   'cluster:closed': { readonly terminated: boolean };
