@@ -49,18 +49,25 @@ function isText(value: unknown): value is string {
  * brings them back; behind a pooler each transaction makes them for itself.
  */
 export function withSession(plan: ConnectionPlan, session: SessionOptions | undefined): ConnectionPlan {
-  if (session === undefined) return plan;
-  const settings: Record<string, string> = { ...plan.settings };
-  let { searchPath } = plan;
-  for (const [name, value] of Object.entries(session)) {
-    if (value === undefined) continue;
-    for (const other of Object.keys(settings)) {
-      if (other.toLowerCase() === name.toLowerCase()) delete settings[other];
-    }
-    settings[name] = valueText(value);
-    if (name.toLowerCase() === 'search_path') searchPath = undefined;
+  const given = Object.entries(session ?? {}).flatMap(([name, value]) =>
+    value === undefined ? [] : [[name, valueText(value)] as const],
+  );
+  if (given.length === 0) return plan;
+  const names = new Set(given.map(([name]) => name.toLowerCase()));
+  const kept = Object.entries(plan.settings).filter(([name]) => !names.has(name.toLowerCase()));
+  const searchPath = names.has('search_path') ? undefined : plan.searchPath;
+  if (plan.options === undefined) {
+    const settings = Object.freeze(Object.fromEntries([...kept, ...given]));
+    return Object.freeze({ ...plan, settings, searchPath });
   }
-  return Object.freeze({ ...plan, settings: Object.freeze(settings), searchPath });
+  // What stands last in the options counts, so that there is only one place where these can stand.
+  const options = [plan.options, ...given.map(([name, value]) => `-c ${name}=${escaped(value)}`)].join(' ');
+  return Object.freeze({ ...plan, settings: Object.freeze(Object.fromEntries(kept)), searchPath, options });
+}
+
+/** The server splits options at white space that no backslash precedes. */
+function escaped(value: string): string {
+  return value.replace(/[\\\s]/g, '\\$&');
 }
 
 function valueText(value: string | number | boolean | readonly string[]): string {
@@ -69,6 +76,7 @@ function valueText(value: string | number | boolean | readonly string[]): string
 }
 
 /** Whether a reset of the session has to bring the role back: `DISCARD ALL` leaves it with the user who logged in. */
-export function setsRole(plan: ConnectionPlan): boolean {
-  return Object.keys(plan.settings).some((name) => name.toLowerCase() === 'role');
+export function setsRole({ settings, options }: ConnectionPlan): boolean {
+  if (Object.keys(settings).some((name) => name.toLowerCase() === 'role')) return true;
+  return options !== undefined && /(?:^|\s)(?:-c\s*|--)role=/i.test(options);
 }
