@@ -8,7 +8,16 @@ export function defaultDriver(): Driver {
   let loaded: Promise<Driver> | undefined;
   return Object.freeze({
     name: 'pg',
-    capabilities: Object.freeze({ parameterStatus: true, transactionStatus: true }),
+    capabilities: Object.freeze({
+      parameterStatus: true,
+      transactionStatus: true,
+      cancel: true,
+      pipelining: true,
+      batch: true,
+      cursor: true,
+      copy: true,
+      notifications: true,
+    }),
     async connect(...args: Parameters<Driver['connect']>) {
       loaded ??= import('../drivers/pg.ts').then((module) => module.pgDriver());
       return (await loaded).connect(...args);
