@@ -21,7 +21,7 @@ import { LeakWatch } from './leaks.ts';
 import { type NodeRuntime, withLimit } from './node-runtime.ts';
 import { type Progress, Recovery } from './recovery.ts';
 import type { Session } from './session.ts';
-import { withinCall } from './within.ts';
+import { untilLetGo, withinCall } from './within.ts';
 
 /** Time a session may take to become clean again, milliseconds. */
 const CLEAN_UP_MS = 1_000;
@@ -153,8 +153,7 @@ export class Engine<C> {
   /** Hands a statement to the session's connection and waits for its answer, as of {@link perform}. */
   send(session: Session<C>, statement: Statement | string, call: Call): Promise<DriverResult> {
     // A request to cancel that is on its way must not hit what comes next.
-    if (session.lettingGo !== undefined)
-      return this.#sendAfterwards(session.lettingGo, session, statement, call);
+    if (session.lettingGo !== undefined) return this.#sendAfterwards(session, statement, call);
     if (session.occupied) return Promise.reject(busy(session.node));
     const { connection } = session;
     const answer = typeof statement === 'string' ? connection.simple(statement) : connection.query(statement);
@@ -188,12 +187,11 @@ export class Engine<C> {
   }
 
   async #sendAfterwards(
-    settled: Promise<void>,
     session: Session<C>,
     statement: Statement | string,
     call: Call,
   ): Promise<DriverResult> {
-    await this.#within(settled, session, call, () => undefined);
+    await untilLetGo(session, call, this.#herd.settings.clock);
     return this.send(session, statement, call);
   }
 

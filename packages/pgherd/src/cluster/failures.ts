@@ -51,7 +51,7 @@ export function unacknowledged(kind: 'commit' | 'statement', cause?: unknown): O
  * A connection that ended under work which it does no harm to run again, as an error of ours: drivers have many, some without a
  * code. Everything else stays as it is, the server's own word on why the connection ends as well.
  */
-export function lostOf(error: unknown, node: string): unknown {
+function lostOf(error: unknown, node: string): unknown {
   const { kind, severity } = classifyError(error);
   if (kind !== 'connection-lost' || severity !== undefined || error instanceof PgHerdError) return error;
   return new PgHerdError(
@@ -61,8 +61,9 @@ export function lostOf(error: unknown, node: string): unknown {
   );
 }
 
-/** The server's error as it is, with the node that it came from. */
-export function withNode(error: unknown, node: string): unknown {
+/** The server's error as it is, with the node that it came from; the end of the connection as an error of ours. */
+export function withNode(thrown: unknown, node: string): unknown {
+  const error = lostOf(thrown, node);
   if (typeof error === 'object' && error !== null && Object.isExtensible(error) && !('node' in error)) {
     Object.defineProperty(error, 'node', {
       value: node,

@@ -1,6 +1,7 @@
 import { PgHerdError } from '../model/errors.ts';
 import type { QueryResult, Row } from '../model/statement.ts';
-import { classifyError } from '../retry/classify.ts';
+import { mayCancel } from '../retry/cancellable.ts';
+import { classifyError, phaseOf } from '../retry/classify.ts';
 import type { Call, CallOptions } from './call.ts';
 import type { Engine } from './engine.ts';
 import { unacknowledged, withNode } from './failures.ts';
@@ -58,15 +59,22 @@ export function leaseOf<C>(engine: Engine<C>, session: Session<C>, call: Call): 
     const deadline = timeoutMs === undefined ? Number.POSITIVE_INFINITY : now + timeoutMs;
     return { ...call, deadline, signal, startedAt: now };
   };
+  /** Whether what was handed over last is undone when the connection ends: it is inside a transaction and does not end it. */
+  let undone = false;
+  const handing = (text: string) => {
+    const inTransaction = session.connection.status !== 'idle';
+    undone = inTransaction && mayCancel({ text, inTransaction, couldNotWrite: false }) === 'cancel';
+  };
   const told = (error: unknown) => {
     if (call.access === 'read-write') noteRefusal(engine, session, error);
-    return withNode(error, node);
+    return undone ? withNode(error, node) : engine.recovery.failure(error, phaseOf(error), session, call);
   };
   return Object.freeze({
     ...querierOver({
       driver: engine.herd.settings.driver.name,
       run: async (statement, options) => {
         assertHeld();
+        handing(statement.text);
         try {
           const result = await engine.send(session, statement, narrowed(options));
           if (session.committedLocallyOnly && call.access === 'read-write') {
@@ -80,6 +88,7 @@ export function leaseOf<C>(engine: Engine<C>, session: Session<C>, call: Call): 
       },
       start: async (work, options) => {
         const own = narrowed(options);
+        handing(work.statement.text);
         const place: Place = {
           session,
           call: own,
@@ -95,6 +104,7 @@ export function leaseOf<C>(engine: Engine<C>, session: Session<C>, call: Call): 
     }),
     script: async (text: string, options: CallOptions = {}) => {
       assertHeld();
+      handing(text);
       return runScript({ engine, session, call: narrowed(options), told }, text);
     },
     get client() {

@@ -16,7 +16,7 @@ import { isPast } from '../time/deadline.ts';
 import { findNode } from '../topology/topology.ts';
 import { isWritable } from '../topology/writable.ts';
 import type { Call } from './call.ts';
-import { lostOf, withNode } from './failures.ts';
+import { withNode } from './failures.ts';
 import type { Herd } from './herd.ts';
 import { type NodeRuntime, withLimit } from './node-runtime.ts';
 import { wishOf } from './retry-wish.ts';
@@ -150,7 +150,7 @@ export class Recovery<C> {
     const gaveUp = error instanceof PgHerdError && GAVE_UP.has(error.code);
     const answered = classification.severity === 'ERROR' || (error instanceof PgHerdError && !gaveUp);
     const harmless = session.couldNotWrite || classification.safeToRetry(phase);
-    if (answered || harmless || call.idempotent) return withNode(lostOf(error, session.node), session.node);
+    if (answered || harmless || call.idempotent) return withNode(error, session.node);
     return new OutcomeUnknownError(
       'statement',
       `The statement was sent to ${session.node} and was not answered: nobody can tell whether it was executed.`,

@@ -7,6 +7,7 @@ import { busy, unacknowledged } from './failures.ts';
 import { PooledConnection } from './pooled-connection.ts';
 import type { Progress } from './recovery.ts';
 import type { Session } from './session.ts';
+import { untilLetGo } from './within.ts';
 
 /** Where a script runs. */
 interface ScriptPlace<C> {
@@ -57,6 +58,7 @@ export async function runScript<C>(place: ScriptPlace<C>, text: string): Promise
   const { connection, node } = session;
   if (session.occupied) throw busy(node);
   if (connection instanceof PooledConnection) throw noScripts(node);
+  await untilLetGo(session, call, engine.herd.settings.clock);
   session.retired = 'ran a script';
   try {
     const result = await engine.perform(session, connection.simple(text), call, text);

@@ -9,6 +9,7 @@ import { abortedError, busy, timedOut, unacknowledged } from './failures.ts';
 import { withLimit } from './node-runtime.ts';
 import type { Progress } from './recovery.ts';
 import type { Session } from './session.ts';
+import { untilLetGo } from './within.ts';
 
 /** How long the end of what was left early may take before its connection is destroyed, milliseconds. */
 const STOP_MS = 1_000;
@@ -173,6 +174,7 @@ export class Started<T> {
 
 async function begin<T>(place: Place, work: Work<T>): Promise<Started<T>> {
   const { session } = place;
+  await untilLetGo(session, place.call, place.clock);
   session.occupied = work.occupies(session.connection);
   try {
     const value = await place.perform(work.begin(session.connection), work.statement.text);

@@ -1,7 +1,24 @@
 import type { PgHerdError } from '../model/errors.ts';
 import type { Clock, Timer } from '../time/port.ts';
 import type { Call } from './call.ts';
-import { abortedError } from './failures.ts';
+import { abortedError, timedOut } from './failures.ts';
+import type { Session } from './session.ts';
+
+/**
+ * Waits until a request to cancel that is on its way to the session's server can hit nothing that comes next.
+ * @throws PgHerdError `PGHERD_TIMEOUT`, `PGHERD_ABORTED` where the call ends before.
+ */
+export async function untilLetGo(
+  session: Pick<Session, 'node' | 'lettingGo'>,
+  call: Call,
+  clock: Clock,
+): Promise<void> {
+  if (session.lettingGo === undefined) return;
+  await withinCall(session.lettingGo, call, clock, {
+    late: (now) => timedOut(session.node, call, now),
+    letGo: () => undefined,
+  });
+}
 
 /** What to do when a call's limit comes before its work is done. */
 export interface GiveUp {

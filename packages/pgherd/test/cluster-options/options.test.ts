@@ -70,6 +70,10 @@ const DEFAULTS: Readonly<Record<OptionName, unknown>> = {
   'retry.baseMs': 50,
   'retry.factor': 2,
   'retry.maxMs': 2_000,
+  'retry.budget': 100,
+  'retry.budgetRatio': 0.2,
+  'retry.budgetPerSecond': 10,
+  'retry.isRetryable': () => undefined,
   fencing: 'strict',
   systemIdentifier: undefined,
   onClusterReplaced: 'refuse',
@@ -184,7 +188,7 @@ describe('a value that cannot be', () => {
   it('of a secret is not shown', () => {
     const text = violations({ url: 4711, password: ['wonderland'] }).join('\n');
     expect(text).toBe(
-      'url is ***, but must be a text that is not empty\npassword is ***, but must be a text that is not empty',
+      'url is ***, but must be a text that is not empty\npassword is ***, but must be a text that is not empty, or a function',
     );
   });
 });
@@ -279,7 +283,15 @@ describe('settings', () => {
         validateAfterMs: 500,
       },
       probe: { intervalMs: 1_000, timeoutMs: 1_000, longPoll: true },
-      retry: { attempts: 3, baseMs: 50, factor: 2, maxMs: 2_000 },
+      retry: {
+        attempts: 3,
+        baseMs: 50,
+        factor: 2,
+        maxMs: 2_000,
+        budget: 100,
+        budgetRatio: 0.2,
+        budgetPerSecond: 10,
+      },
       fencing: 'strict',
       systemIdentifier: undefined,
       clock: systemClock,
