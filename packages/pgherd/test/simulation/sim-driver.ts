@@ -4,6 +4,7 @@ import type {
   Driver,
   DriverConnection,
   DriverResult,
+  PipelinedStatement,
   TransactionStatus,
 } from '../../src/driver/port.ts';
 import { PgHerdError } from '../../src/model/errors.ts';
@@ -62,6 +63,8 @@ export class SimConnection implements DriverConnection<SimConnection> {
   #backend: Backend | undefined;
   #active: Job | undefined;
   #queue: Job[] = [];
+  /** Statements that were sent without waiting for those before. */
+  #pipelined: Job[] = [];
   #opened: { readonly done: () => void; readonly failed: (error: unknown) => void } | undefined;
   #wasOpen = false;
   #onEnd: (() => void)[] = [];
@@ -170,7 +173,7 @@ export class SimConnection implements DriverConnection<SimConnection> {
   }
 
   #onReply(says: Extract<ServerSays, { kind: 'reply' }>): void {
-    const job = this.#active;
+    const job = this.#active ?? this.#pipelined.shift();
     this.#active = undefined;
     this.#tell(says.parameters);
     this.status = says.status;
@@ -193,7 +196,7 @@ export class SimConnection implements DriverConnection<SimConnection> {
       opened.failed(error ?? new Error('Connection terminated unexpectedly'));
       return;
     }
-    const idle = this.#active === undefined;
+    const idle = this.#active === undefined && this.#pipelined.length === 0;
     if (idle && error instanceof SimServerError) {
       const { severity, code, message } = error;
       this.#listener.message({ severity, sqlState: code, message, routine: undefined });
@@ -209,6 +212,9 @@ export class SimConnection implements DriverConnection<SimConnection> {
     this.#watcher.gone(this);
     this.#active?.reject(reason);
     this.#active = undefined;
+    const fatal = reason instanceof SimServerError;
+    for (const [index, job] of this.#pipelined.splice(0).entries())
+      job.reject(fatal && index > 0 ? behindFatal(reason) : reason);
     for (const job of this.#queue.splice(0)) job.reject(lostBefore(reason));
     for (const ended of this.#onEnd.splice(0)) ended();
     if (this.#wasOpen) this.#listener.closed(reason);
@@ -218,6 +224,24 @@ export class SimConnection implements DriverConnection<SimConnection> {
     if (STATEMENT_CHANGES_SESSION.test(statement.text)) this.dirty = true;
     return this.#submit(statement.text, statement.values ?? []);
   }
+
+  readonly pipeline = (one: PipelinedStatement): void => {
+    const { text, values } = one.statement;
+    if (this.closed || !this.wire.clientOpen) {
+      one.failed(lostBefore(undefined));
+      return;
+    }
+    const job: Job = {
+      text,
+      values: values ?? [],
+      askedAt: this.#now(),
+      resolve: ({ rows, rowCount, fields, command }) => one.answered(rows, rowCount, fields, command),
+      reject: (error) => one.failed(error),
+    };
+    if (this.#pipelined.length === 0) this.askedAt = job.askedAt;
+    this.#pipelined.push(job);
+    this.#hand(job);
+  };
 
   simple(text: string): Promise<DriverResult> {
     return this.#submit(text, []);
@@ -271,6 +295,10 @@ export class SimConnection implements DriverConnection<SimConnection> {
     if (job === undefined) return;
     this.#active = job;
     this.askedAt = this.#now();
+    this.#hand(job);
+  }
+
+  #hand(job: Job): void {
     this.#watcher.sending(this, job);
     const backend = this.#backend;
     this.server.link.toServer(this.wire, () => backend?.receive(job));
@@ -287,6 +315,13 @@ function lostBefore(cause: unknown): PgHerdError {
   );
 }
 
+function behindFatal(cause: unknown): PgHerdError {
+  return new PgHerdError('PGHERD_CONNECTION_LOST', 'the server ended before it came to the statement', {
+    cause,
+    details: { phase: 'behind-fatal' },
+  });
+}
+
 /** The driver over the simulated network: it opens connections to the servers by host name. */
 export function simDriver(
   serverOf: (host: string) => Server,
@@ -295,7 +330,7 @@ export function simDriver(
 ): Driver<SimConnection> {
   return {
     name: 'simulated',
-    capabilities: { parameterStatus: true, transactionStatus: true },
+    capabilities: { parameterStatus: true, transactionStatus: true, pipelining: true },
     connect(request, listener, signal) {
       const server = serverOf(request.address.host);
       const connection = new SimConnection(server, request, listener, watcher, now);
