@@ -12,6 +12,7 @@ export type {
   CopySource,
   CopyStream,
 } from './cluster/copy.ts';
+export type { ExpiringPassword, PasswordFunction, PasswordRequest } from './cluster/credentials.ts';
 export type { Lease } from './cluster/lease.ts';
 export type {
   ListenGap,
@@ -20,6 +21,7 @@ export type {
   SubscribeOptions,
   Subscription,
 } from './cluster/listen.ts';
+export type { NodeLoginOptions } from './cluster/login.ts';
 export type {
   CausalOptions,
   ClusterOptions,
@@ -49,10 +51,12 @@ export type {
   StandardSchema,
   WithSchema,
 } from './cluster/schema.ts';
+export type { SessionLimits } from './cluster/session-limits.ts';
 export type { SqlQuery, SqlQueryTag } from './cluster/sql-query.ts';
 export { type SqlFragment, type SqlTag, sql } from './cluster/sql-tag.ts';
 export type { ClusterStats, NodeStats } from './cluster/stats.ts';
 export type { RowStream, StreamOptions } from './cluster/stream.ts';
+export type { TlsOptions } from './cluster/tls-options.ts';
 export type { Transaction } from './cluster/transaction.ts';
 export {
   ISOLATION_LEVELS,
