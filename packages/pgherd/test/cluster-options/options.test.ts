@@ -73,7 +73,7 @@ const DEFAULTS: Readonly<Record<OptionName, unknown>> = {
   'retry.budget': 100,
   'retry.budgetRatio': 0.2,
   'retry.budgetPerSecond': 10,
-  'retry.isRetryable': () => undefined,
+  'retry.isRetryable': undefined,
   fencing: 'strict',
   systemIdentifier: undefined,
   onClusterReplaced: 'refuse',
