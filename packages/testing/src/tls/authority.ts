@@ -1,4 +1,4 @@
-import { KeyObject, webcrypto } from 'node:crypto';
+import { KeyObject, randomBytes, webcrypto } from 'node:crypto';
 import { isIP } from 'node:net';
 import {
   BasicConstraintsExtension,
@@ -107,6 +107,8 @@ async function issue(
   const purpose = usage === 'server' ? ExtendedKeyUsage.serverAuth : ExtendedKeyUsage.clientAuth;
   const certificate = await X509CertificateGenerator.create(
     {
+      // Positive whatever the rest: certificate and list must write it alike.
+      serialNumber: `01${randomBytes(15).toString('hex')}`,
       issuer: issuer.subject,
       subject: [{ CN: [options.commonName ?? 'localhost'] }],
       publicKey: keys.pair.publicKey,
@@ -149,7 +151,8 @@ async function listOf(
     },
     crypto,
   );
-  return `${list.toString('pem')}\n`;
+  // The library's label is not the one that OpenSSL looks for.
+  return `${list.toString('pem').replaceAll(/(BEGIN|END) CRL/g, '$1 X509 CRL')}\n`;
 }
 
 function validity(from: Date | undefined, until: Date | undefined): { notBefore: Date; notAfter: Date } {
