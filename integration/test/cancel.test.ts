@@ -6,6 +6,8 @@ import { codeOf, createTable, nameOf, open, quiet, rejection } from '../src/supp
 const NAME = 'gives up';
 /** Longer than any test: whatever ends earlier was ended. */
 const LONG = 'select pg_sleep(600)';
+/** What stands in the place of a protocol version in a request to cancel. */
+const CANCEL_REQUEST = 80_877_102;
 
 /** What goes on at a node under the name of the test's client, monitors left out. */
 async function activity(node: TestNode): Promise<Record<string, unknown>[]> {
@@ -180,7 +182,7 @@ describe('what a caller gives up', () => {
     if (standby === undefined) throw new Error('no standby');
     const arrivals: Buffer[] = [];
     await using watching = standby.proxy.watch(({ chunk, direction }) => {
-      if (direction === 'to-server' && chunk.length === 16 && chunk.readUInt32BE(4) === 80_877_102)
+      if (direction === 'to-server' && chunk.length === 16 && chunk.readUInt32BE(4) === CANCEL_REQUEST)
         arrivals.push(chunk);
     });
     const pid = await pidOf('standby');
@@ -205,6 +207,30 @@ describe('what a caller gives up', () => {
     await db.ready({ standbys: 1 });
     expect(await pidOf('standby')).not.toBe(pid);
     await standby.sql('select pg_terminate_backend($1)', [pid]);
+  });
+});
+
+describe('over TLS', () => {
+  it('the request to cancel is encrypted, as the session is', async () => {
+    await using cluster = await createTestCluster({ standbys: 0, proxy: true, tls: true });
+    const seen: number[] = [];
+    await using watching = cluster.primary.proxy.watch(({ chunk, direction }) => {
+      if (direction === 'to-server' && chunk.length >= 8) seen.push(chunk.readUInt32BE(4));
+    });
+    const db = open(cluster, { url: `${cluster.url}?sslmode=require`, applicationName: NAME });
+    try {
+      await db.ready({ primaries: 1 });
+      const before = await db.one('select pg_backend_pid() as pid');
+      const told = new Promise((resolve) => db.on('statement:cancelled', resolve, { once: true }));
+      expect(codeOf(await rejection(db.query(LONG, [], { timeoutMs: 100 })))).toBe('PGHERD_OUTCOME_UNKNOWN');
+      expect(await told).toMatchObject({ ended: true });
+      await quiet(db);
+      expect(await db.one('select pg_backend_pid() as pid')).toEqual(before);
+    } finally {
+      await db.close();
+      await watching.undo();
+    }
+    expect(seen).not.toContain(CANCEL_REQUEST);
   });
 });
 
