@@ -13,6 +13,8 @@ export type {
   CopyStream,
 } from './cluster/copy.ts';
 export type { ExpiringPassword, PasswordFunction, PasswordRequest } from './cluster/credentials.ts';
+export { type EnvironmentVariables, optionsFromEnv } from './cluster/env-options.ts';
+export type { ConnectionTarget, HookConnection, Hooks, HookVerdict } from './cluster/hooks.ts';
 export type { Lease } from './cluster/lease.ts';
 export type {
   ListenGap,
@@ -52,6 +54,14 @@ export type {
   WithSchema,
 } from './cluster/schema.ts';
 export type { SessionLimits } from './cluster/session-limits.ts';
+export type { SessionOptions } from './cluster/session-settings.ts';
+export { closeSharedClusters, sharedCluster } from './cluster/shared.ts';
+export {
+  onShutdown,
+  SHUTDOWN_SIGNALS,
+  type ShutdownOptions,
+  type ShutdownSignal,
+} from './cluster/shutdown.ts';
 export type { SqlQuery, SqlQueryTag } from './cluster/sql-query.ts';
 export { type SqlFragment, type SqlTag, sql } from './cluster/sql-tag.ts';
 export type { ClusterStats, NodeStats } from './cluster/stats.ts';
@@ -77,6 +87,7 @@ export type {
   DriverCursor,
   DriverResult,
   Notification,
+  PipelinedStatement,
   ServerMessage,
   TlsRequest,
   TransactionStatus,
