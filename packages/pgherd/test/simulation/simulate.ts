@@ -82,6 +82,8 @@ class Run {
       nodes: last?.promotable === false ? { [last.node]: { promotable: false } } : {},
       discovery: this.#scenario.discovery ? discoveryOf(this.#world, this.#referee) : undefined,
       env: {},
+      // Else a password file would be looked for at each connection: real I/O, which a virtual clock does not wait for.
+      password: 'simulated',
       driver: simDriver(serverOf, this.#observer, () => this.#loop.now),
       clock: this.#loop.clock,
       random: new Dice(seed, 'client'),
