@@ -22,6 +22,8 @@ export class Worker {
   readonly #child: ChildProcess;
   /** Updates that the contender saw acknowledged, ever. */
   updates = 0;
+  /** Statements that counted in slices, ever. */
+  statements = 0;
 
   constructor(name: ContenderName, child: ChildProcess) {
     this.name = name;
@@ -37,6 +39,7 @@ export class Worker {
     const reply = await messageFrom<SliceReply>(this.#child, this.name);
     if (reply.kind === 'failed') throw new Error(`${this.name}: ${reply.message}`);
     this.updates = reply.updates;
+    this.statements += reply.sample.perSecond * request.seconds;
     return reply.sample;
   }
 
