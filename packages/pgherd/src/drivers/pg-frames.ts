@@ -25,6 +25,9 @@ const MAX_BYTES = 0x3fff_ffff;
 const HEAD_BYTES = 5;
 const ERROR = 0x45;
 const NOTICE = 0x4e;
+/** Letters of the severity: in the server's language, and in English (PostgreSQL 9.6 and newer). */
+const LOCAL_SEVERITY = 0x53;
+const SEVERITY = 0x56;
 
 /**
  * Keeps from the parser of `pg` what would make it throw, wait for gigabytes, or never return: what it throws
@@ -170,19 +173,49 @@ export class Frames {
     this.#report = undefined;
   }
 
+  /**
+   * `pg` gives the severity in the language of the server's `lc_messages` and drops the one that is always English, by which one
+   * tells errors apart. A report that came in more than two pieces may keep the other: the parser has a copy of the first then.
+   */
+  #exchange(local: number, english: number): void {
+    exchangeIn(this.#report ?? [], local, english);
+  }
+
   /** Fields of a letter and a text each, up to a NUL in a letter's place. */
   #isReportWhole(): boolean {
     if (this.#report === undefined) return true;
     const [only] = this.#report;
     const body = this.#report.length === 1 && only !== undefined ? only : Buffer.concat(this.#report);
+    let local: number | undefined;
+    let english: number | undefined;
     for (let at = 0; at < body.length && at >= 0; ) {
-      if (body[at] === 0) return true;
+      const letter = body[at];
+      if (letter === 0) {
+        if (local !== undefined && english !== undefined) this.#exchange(local, english);
+        return true;
+      }
+      if (letter === LOCAL_SEVERITY) local = at;
+      else if (letter === SEVERITY) english = at;
       const end = body.indexOf(0, at + 1);
       if (end === -1) break;
       at = end + 1;
     }
     this.complaint = 'an error or a notice does not end where it should';
     return false;
+  }
+}
+
+/** The letters of two fields change places, in the very bytes that the parser of `pg` gets or has got. */
+function exchangeIn(parts: readonly Buffer[], first: number, second: number): void {
+  let begin = 0;
+  for (const part of parts) {
+    for (const [at, letter] of [
+      [first, SEVERITY],
+      [second, LOCAL_SEVERITY],
+    ] as const) {
+      if (at >= begin && at < begin + part.length) part[at - begin] = letter;
+    }
+    begin += part.length;
   }
 }
 

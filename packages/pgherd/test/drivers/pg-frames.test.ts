@@ -75,4 +75,15 @@ describe('frames of a stream', () => {
       ),
     );
   });
+
+  it('tell the severity in English where the server tells it in its own language', () => {
+    fc.assert(
+      fc.property(fc.constantFrom('E', 'N'), cuts, (type, sizes) => {
+        const local = message(type, Buffer.from('SFEHLER\0VERROR\0C57P01\0MVerbindung S beendet V\0\0'));
+        const bytes = Buffer.concat([report('N', 'before'), local, message('Z', Buffer.from('I'))]);
+        expect(fed(bytes, sizes)).toEqual({ taken: bytes.length, complaint: '' });
+        expect(bytes.toString()).toContain('VFEHLER\0SERROR\0C57P01\0MVerbindung S beendet V\0\0');
+      }),
+    );
+  });
 });
