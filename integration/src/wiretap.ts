@@ -1,4 +1,11 @@
-import type { ConnectRequest, Driver, DriverConnection, DriverResult, Statement } from 'pgherd';
+import type {
+  ConnectRequest,
+  Driver,
+  DriverConnection,
+  DriverResult,
+  PipelinedStatement,
+  Statement,
+} from 'pgherd';
 import { pgDriver } from 'pgherd/pg';
 import { codeOf } from './support.ts';
 
@@ -111,6 +118,7 @@ export class Wiretap {
       },
       query: (statement: Statement) =>
         watch(statement.text, statement.values ?? [], () => inner.query(statement)),
+      pipeline: inner.pipeline === undefined ? undefined : (one) => this.#ride(inner, one, watch),
       simple: (text) => watch(text, [], () => inner.simple(text)),
       reset: () => inner.reset(),
       setRef: (ref) => inner.setRef(ref),
@@ -122,4 +130,35 @@ export class Wiretap {
       },
     };
   }
+
+  #ride(inner: DriverConnection, one: PipelinedStatement, watch: Watch): void {
+    const { text, values } = one.statement;
+    const run = () =>
+      new Promise<DriverResult>((resolve, reject) => {
+        const failed = (error: unknown) => {
+          one.failed(error);
+          reject(error);
+        };
+        try {
+          inner.pipeline?.({
+            statement: one.statement,
+            prepare: one.prepare,
+            answered: (rows, rowCount, fields, command) => {
+              one.answered(rows, rowCount, fields, command);
+              resolve({ rows, rowCount, fields, command });
+            },
+            failed,
+          });
+        } catch (error) {
+          failed(error);
+        }
+      });
+    watch(text, values ?? [], run).catch(() => undefined);
+  }
 }
+
+type Watch = (
+  text: string,
+  values: readonly unknown[],
+  run: () => Promise<DriverResult>,
+) => Promise<DriverResult>;

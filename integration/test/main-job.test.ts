@@ -206,10 +206,12 @@ describe('statements', () => {
 
   it('settles also when the driver refuses a statement before it sends it', async () => {
     await using own = open(cluster, { pool: { max: 1 } });
-    await own.query({ name: 'same', text: 'select 1' });
-    expect(String(await rejection(own.query({ name: 'same', text: 'select 2' })))).toContain(
-      'must be unique',
-    );
+    await own.use(async (lease) => {
+      await lease.query({ name: 'same', text: 'select 1' });
+      expect(String(await rejection(lease.query({ name: 'same', text: 'select 2' })))).toContain(
+        'must be unique',
+      );
+    });
     const circular: Record<string, unknown> = {};
     circular['self'] = circular;
     expect(String(await rejection(own.query('select $1::json', [circular])))).toContain('circular');

@@ -237,8 +237,8 @@ export class PgLane {
         this.#rows.push(readArray(bytes, start, this.#parsers) as unknown as Row);
       } else this.#rows.push(readRow(bytes, start, columns, this.#parsers));
     } catch (error) {
-      // A parser of the user's; the rest of the answer must be read all the same.
-      this.#error = error ?? new Error('a type parser threw nothing');
+      // The rest of the answer must be read all the same.
+      this.#error = unreadable(error);
     }
   }
 
@@ -365,6 +365,15 @@ function unsendable(cause: unknown): PgHerdError {
   return new PgHerdError('PGHERD_INVALID_ARGUMENT', `A value of the statement cannot be sent: ${why}`, {
     cause,
   });
+}
+
+function unreadable(cause: unknown): PgHerdError {
+  const why = cause instanceof Error ? cause.message : String(cause);
+  return new PgHerdError(
+    'PGHERD_INVALID_ARGUMENT',
+    `The statement was executed, but a type parser could not read its result: ${why}`,
+    { cause },
+  );
 }
 
 function neverExecuted(cause: unknown): PgHerdError {

@@ -2,6 +2,8 @@ import type { InFlight } from '../in-flight.ts';
 import type { Session } from '../session.ts';
 import { hasRoom, type LaneLimits } from './admission.ts';
 import { Lane } from './lane.ts';
+import { LONG_MS } from './service-time.ts';
+import { isTried } from './statement-facts.ts';
 import type { Ticket } from './ticket.ts';
 
 /** Told to a statement that waits for a connection when it went by another one: nothing is to be done any more. */
@@ -123,7 +125,11 @@ export class NodeLanes<C> {
   #fits(lane: Lane<C>, ticket: Ticket<C>, now: number): boolean {
     const { session } = lane;
     if (session.leaving || session.connection.closed || !lane.shares) return false;
-    return hasRoom(lane, ticket.facts.writes, now, this.#ports.limits);
+    const { limits } = this.#ports;
+    if (hasRoom(lane, ticket.facts.writes, now, limits)) return true;
+    return (
+      isTried(ticket.facts) && hasRoom(lane, ticket.facts.writes, now, { ...limits, maxQueueMs: LONG_MS })
+    );
   }
 
   /** Callers of other kinds who wait for what the lanes hold. */

@@ -9,7 +9,7 @@ export interface ServiceTime {
 /** Taken for a statement whose service time is not known, milliseconds: a few of them may share a lane, many may not. */
 const UNKNOWN_MS = 0.5;
 /** A statement that takes so long when it is alone is not tried together with others, milliseconds. */
-const LONG_MS = 20;
+export const LONG_MS = 20;
 /** Weight of a measurement below what was learnt, and of one above: a busy machine makes many look longer, none shorter. */
 const WEIGHT_BELOW = 0.3;
 const WEIGHT_ABOVE = 0.05;
