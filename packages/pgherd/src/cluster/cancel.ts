@@ -1,4 +1,4 @@
-import type { DriverConnection } from '../driver/port.ts';
+import type { Ask } from '../monitor/link.ts';
 import { mayCancel } from '../retry/cancellable.ts';
 import { watchdog } from '../time/watchdog.ts';
 import type { Herd } from './herd.ts';
@@ -68,14 +68,13 @@ export class LettingGo<C> {
 
   /** Whether no COMMIT on the session's server waits for a standby; `false` where nobody answers in time. */
   async #isAsynchronous(session: Session<C>, signal: AbortSignal): Promise<boolean> {
-    const monitor = this.#herd.nodes.get(session.node)?.monitor.connection;
-    if (monitor === undefined || monitor.closed) return false;
-    return (await untilAborted(namesOf(monitor), signal)) === '';
+    const ask = this.#herd.nodes.get(session.node)?.monitor.ask;
+    return ask !== undefined && (await untilAborted(namesOf(ask), signal)) === '';
   }
 }
 
-async function namesOf(connection: DriverConnection): Promise<unknown> {
-  const { rows } = await connection.simple(SYNCHRONOUS);
+async function namesOf(ask: Ask): Promise<unknown> {
+  const { rows } = await ask(SYNCHRONOUS);
   return rows[0]?.['names'];
 }
 

@@ -1,5 +1,5 @@
-import type { DriverConnection } from '../driver/port.ts';
 import type { Row } from '../model/statement.ts';
+import type { Ask } from '../monitor/link.ts';
 import { classifyError } from '../retry/classify.ts';
 import { type CommitReport, decideCommit } from '../retry/commit-outcome.ts';
 import type { ErrorKind } from '../retry/rules.ts';
@@ -69,8 +69,8 @@ function digits(value: unknown): string | undefined {
  * A session of the same server that was open before COMMIT was sent: the monitor's. As long as it answers, the server has not
  * been restarted; what it says of a transaction's number is then about that very transaction.
  */
-export function survivorOf<C>(engine: Engine<C>, node: string): DriverConnection | undefined {
-  return engine.herd.nodes.get(node)?.monitor.connection;
+export function survivorOf<C>(engine: Engine<C>, node: string): Ask | undefined {
+  return engine.herd.nodes.get(node)?.monitor.ask;
 }
 
 /** Finds out what became of a transaction whose COMMIT was sent and not answered, until the call's deadline. */
@@ -78,7 +78,7 @@ export async function findOutcome<C>(
   engine: Engine<C>,
   call: Call,
   witness: Witness,
-  survivor: DriverConnection | undefined,
+  survivor: Ask | undefined,
 ): Promise<Verdict> {
   const { clock, waitTimeoutMs } = engine.herd.settings;
   const until = earliest(call.deadline, clock.now() + waitTimeoutMs);
@@ -111,7 +111,7 @@ class Inquiry<C> {
   }
 
   /** Asks the session that was there before, until what it says is final. */
-  async askSurvivor(survivor: DriverConnection | undefined): Promise<Verdict> {
+  async askSurvivor(survivor: Ask | undefined): Promise<Verdict> {
     if (survivor === undefined)
       return unknown('no other session of that server was open when COMMIT was sent');
     let terminated = false;
@@ -147,7 +147,7 @@ class Inquiry<C> {
     return unknown('the transaction was still in progress when there was no more time to ask');
   }
 
-  async #report(survivor: DriverConnection): Promise<CommitReport> {
+  async #report(survivor: Ask): Promise<CommitReport> {
     const row = await this.#ask(survivor, reportText(this.#witness));
     const node = findNode(this.#engine.herd.topology, this.#witness.node);
     const status = row?.['status'];
@@ -160,9 +160,9 @@ class Inquiry<C> {
     };
   }
 
-  async #ask(survivor: DriverConnection, text: string): Promise<Row | undefined> {
+  async #ask(survivor: Ask, text: string): Promise<Row | undefined> {
     const { clock } = this.#engine.herd.settings;
-    const { rows } = await withLimit(clock, Math.max(1, this.#deadline - clock.now()), survivor.simple(text));
+    const { rows } = await withLimit(clock, Math.max(1, this.#deadline - clock.now()), survivor(text));
     return rows[0];
   }
 

@@ -80,11 +80,10 @@ export class ReplayWatch<C> {
     const { clock, probe } = this.#herd.settings;
     await this.#pause((this.#askedAt.get(name) ?? Number.NEGATIVE_INFINITY) + PAUSE_MS - clock.now());
     this.#askedAt.set(name, clock.now());
-    const connection = this.#herd.nodes.get(name)?.monitor.connection;
+    const question = this.#herd.nodes.get(name)?.monitor.ask;
     const generation = findNode(this.#herd.topology, name)?.generation;
-    if (connection === undefined || generation === undefined) return;
-    const ask = async (text: string) =>
-      (await withLimit(clock, probe.timeoutMs, connection.simple(text))).rows[0];
+    if (question === undefined || generation === undefined) return;
+    const ask = async (text: string) => (await withLimit(clock, probe.timeoutMs, question(text))).rows[0];
     let row: Row | undefined;
     try {
       row = await ask(withTimeline ? QUESTION_WITH_TIMELINE : QUESTION);

@@ -1,6 +1,6 @@
-import type { DriverConnection } from '../driver/port.ts';
 import { OutcomeUnknownError, PgHerdError } from '../model/errors.ts';
 import type { QueryResult, Row, Statement } from '../model/statement.ts';
+import type { Ask } from '../monitor/link.ts';
 import { classifyError, phaseOf } from '../retry/classify.ts';
 import { isPast } from '../time/deadline.ts';
 import type { Call, CallOptions } from './call.ts';
@@ -193,7 +193,7 @@ export class SessionTransaction<C> {
   }
 
   /** Resolves where the transaction turns out to be committed all the same. */
-  async #commitUnanswered(error: unknown, survivor: DriverConnection | undefined): Promise<void> {
+  async #commitUnanswered(error: unknown, survivor: Ask | undefined): Promise<void> {
     const { node, committedLocallyOnly } = this.#session;
     this.#commitSent = phaseOf(error) === 'sent';
     this.#mayHaveCommitted = this.#commitSent && !classifyError(error).safeToRetry('commit-sent');

@@ -14,6 +14,7 @@ import {
 } from '../topology/probe-plan.ts';
 import { findNode } from '../topology/topology.ts';
 import { FailureRow } from './failure-row.ts';
+import { type Ask, asked, type Link, linkOver } from './link.ts';
 import { longPollText, PROBES, parseFacts, SOURCE_MISSING } from './probe.ts';
 import { connectTimeout, reasonOf } from './reason.ts';
 
@@ -35,12 +36,6 @@ export interface MonitorPorts {
   parameter(node: string, generation: number, name: string, value: string): void;
   /** Told about every probe that ended. */
   probed(node: string, durationMs: number, error: unknown): void;
-}
-
-interface Link {
-  readonly connection: DriverConnection;
-  /** Generation of the node that this connection speaks for. */
-  generation: number;
 }
 
 interface ProbeWaiter {
@@ -78,9 +73,13 @@ export class NodeMonitor {
     this.#ports = ports;
   }
 
-  /** Its connection, while there is one: whoever is answered by it is answered by the same session of the server. */
-  get connection(): DriverConnection | undefined {
-    return this.#link?.connection;
+  /**
+   * Asks over its connection, between its own questions, while there is one. What a function of this kind answers is always
+   * from the same session of the server: once that is gone it rejects.
+   */
+  get ask(): Ask | undefined {
+    const link = this.#link;
+    return link === undefined ? undefined : (text) => asked(link, text);
   }
 
   /** Begins, after a pause. */
@@ -222,7 +221,7 @@ export class NodeMonitor {
       if (connection.closed) throw new PgHerdError('PGHERD_CONNECTION_LOST', 'closed as soon as it was open');
       connection.setRef(false);
       if (this.#isStopped()) connection.destroy();
-      link = { connection, generation };
+      link = linkOver(connection, generation);
       return link;
     } finally {
       timer.cancel();
@@ -324,7 +323,7 @@ export class NodeMonitor {
    */
   async #answered(link: Link, text: string, timeoutMs: number): Promise<DriverResult> {
     const askedAt = this.#ports.clock.now();
-    const answer = link.connection.simple(text);
+    const answer = asked(link, text);
     const late = new Promise<'late'>((resolve) => {
       const expired = (waitedMs: number) => {
         const { node, at } = { node: this.#node, at: this.#ports.clock.now() };
