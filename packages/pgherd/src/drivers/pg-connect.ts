@@ -121,6 +121,8 @@ async function connectOnce<C extends OpeningConnection>(
   signal.addEventListener('abort', onAbort, { once: true });
   try {
     await connection.client.connect();
+    // What came in one packet with the refused answer is read to its end, and may say that all is ready.
+    if (refusal !== undefined) throw refusal;
     connection.opened();
     return connection;
   } catch (error) {
