@@ -42,6 +42,8 @@ export interface NodeExplanation {
 export interface Cluster<C = unknown> extends ClusterQuerier<C>, AsyncDisposable {
   /** `with({ target: 'prefer-standby' })`: reads go to standbys, to the primary where there is none. */
   readonly read: ClusterQuerier<C>;
+  /** Whether it takes calls: `false` from `close()` or `terminate()` on. */
+  readonly isOpen: boolean;
   /** The picture of now; immutable. */
   readonly topology: TopologyDescription;
   /** The nodes of the picture of now. */
@@ -134,6 +136,10 @@ class HerdCluster<C> implements Cluster<C> {
     logEvents(this.#herd.events, this.#herd.settings.logger);
     this.#querier = clusterQuerier(this.#engine, (options) => this.#call(options));
     this.read = this.with({ target: 'prefer-standby' });
+  }
+
+  get isOpen(): boolean {
+    return !this.#herd.isClosed;
   }
 
   get topology(): TopologyDescription {

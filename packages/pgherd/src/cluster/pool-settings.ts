@@ -9,11 +9,32 @@ type NodePool = NonNullable<NodeOptions['pool']>;
 /** Options that bear the name of the setting they become. */
 const SAME = ['maxWaiting', 'maxConnecting', 'idleTimeoutMs', 'maxLifetimeMs', 'maxUses'] as const;
 
+/** The pools of all nodes. */
+export interface Pools {
+  /** The pool of every node that says nothing of its own. */
+  readonly pool: PoolSettings;
+  /** Pools of nodes that have settings of their own, by name. */
+  readonly nodePools: ReadonlyMap<string, PoolSettings>;
+  /** After this a held connection is taken for leaked, milliseconds; 0 for never. */
+  readonly leakAfterMs: number;
+}
+
 /**
- * The pool of every node that says nothing of its own.
- * @throws InvalidOptionsError `PGHERD_INVALID_OPTIONS` where `pool.min` is above `pool.max`.
+ * What the options say of pools.
+ * @throws InvalidOptionsError `PGHERD_INVALID_OPTIONS` where a `min` is above its `max`.
  */
-export function poolSettings(
+export function pools(
+  values: OptionValues,
+  options: Pick<ClusterOptions, 'pool'>,
+  plan: ConnectionPlan,
+  nodes: Readonly<Record<string, NodeOptions>>,
+): Pools {
+  const pool = poolSettings(values, options, plan);
+  const leakAfterMs = Number(values.get('pool.leakAfterMs'));
+  return { pool, nodePools: nodePools(pool, nodes, values), leakAfterMs };
+}
+
+function poolSettings(
   values: OptionValues,
   options: Pick<ClusterOptions, 'pool'>,
   plan: ConnectionPlan,
@@ -38,11 +59,7 @@ export function poolSettings(
   });
 }
 
-/**
- * The pools of nodes that have settings of their own, by name.
- * @throws InvalidOptionsError `PGHERD_INVALID_OPTIONS` where a node's `min` is above its `max`.
- */
-export function nodePools(
+function nodePools(
   common: PoolSettings,
   nodes: Readonly<Record<string, NodeOptions>>,
   values: OptionValues,

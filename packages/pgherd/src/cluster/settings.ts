@@ -5,7 +5,6 @@ import { InvalidOptionsError } from '../model/errors.ts';
 import { TARGETS, type Target } from '../model/names.ts';
 import { REDACTED, Secret } from '../model/secret.ts';
 import { type Logger, silentLogger } from '../observe/logger.ts';
-import type { PoolSettings } from '../pool/settings.ts';
 import type { BudgetSettings } from '../retry/budget.ts';
 import type { BackoffSettings } from '../retry/decide.ts';
 import { POLICY_NAMES, type Policy, policyNamed } from '../routing/policies.ts';
@@ -19,7 +18,7 @@ import { assertHooksBehindPooler, type Hooks } from './hooks.ts';
 import type { LaneLimits } from './lanes/admission.ts';
 import { generalPlan, type Logins, resolveLogins } from './login.ts';
 import type { ClusterOptions, NodeOptions, RetryOptions } from './options.ts';
-import { nodePools, poolSettings } from './pool-settings.ts';
+import { type Pools, pools } from './pool-settings.ts';
 import { localSettings } from './pooler.ts';
 import { retryAttemptsFrom } from './retry-environment.ts';
 import { limitSettings } from './session-limits.ts';
@@ -27,7 +26,7 @@ import { withSession } from './session-settings.ts';
 import { type OptionValues, validateOptions } from './validate.ts';
 
 /** Options after validation: every value is there, nothing changes any more. */
-export interface ClusterSettings<C> {
+export interface ClusterSettings<C> extends Pools {
   readonly plan: ConnectionPlan;
   readonly driver: Driver<C>;
   /** As whom, and by what proof, each node is connected to. */
@@ -43,11 +42,6 @@ export interface ClusterSettings<C> {
   readonly deadAfterMs: number;
   readonly firstWriteGraceMs: number;
   readonly drainMs: number;
-  readonly pool: PoolSettings;
-  /** Pools of nodes that have settings of their own, by name. */
-  readonly nodePools: ReadonlyMap<string, PoolSettings>;
-  /** After this a held connection is taken for leaked, milliseconds; 0 for never. */
-  readonly leakAfterMs: number;
   readonly hooks: Hooks<C>;
   /** Limits of each lane; `undefined` where statements do not share connections. */
   readonly lanes: LaneLimits | undefined;
@@ -100,7 +94,6 @@ export function resolveSettings<C>(options: ClusterOptions<C>): ClusterSettings<
     localSettings(plan);
     assertHooksBehindPooler(options.hooks ?? {});
   }
-  const pool = poolSettings(values, options, plan);
   const nodes = nodeOptions(options, plan);
   const number = (name: string) => Number(values.get(name));
   return Object.freeze({
@@ -117,9 +110,7 @@ export function resolveSettings<C>(options: ClusterOptions<C>): ClusterSettings<
     deadAfterMs: number('deadAfterMs'),
     firstWriteGraceMs: number('firstWriteGraceMs'),
     drainMs: number('drainMs'),
-    pool,
-    nodePools: nodePools(pool, nodes, values),
-    leakAfterMs: number('pool.leakAfterMs'),
+    ...pools(values, options, plan, nodes),
     hooks: Object.freeze({ ...options.hooks }),
     lanes: options.lanes === false ? undefined : laneLimits(number),
     prepare: values.get('prepare') === true,

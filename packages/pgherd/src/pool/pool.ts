@@ -1,5 +1,6 @@
 import { PgHerdError } from '../model/errors.ts';
 import type { Clock, Random } from '../time/port.ts';
+import { Drains } from './drains.ts';
 import { closedError, fullError, lateError, Redirected, selfDeadlock, throwIfAborted } from './failures.ts';
 import { Alarm, type Entry, IdleStack } from './idle.ts';
 import { Openings } from './openings.ts';
@@ -10,13 +11,6 @@ import { type AcquireRequest, Waiters } from './waiters.ts';
 export interface PoolPorts {
   readonly clock: Clock;
   readonly random: Random;
-}
-
-/** Somebody who wants to know when the last of some generations is gone. */
-interface Drain {
-  /** Entries of lower generations count. */
-  readonly before: number;
-  readonly resolve: () => void;
 }
 
 /**
@@ -37,6 +31,7 @@ export class Pool<R extends object> {
   readonly #waiters: Waiters<R>;
   readonly #checked = new Set<Entry<R>>();
   readonly #openings: Openings<R>;
+  readonly #drains = new Drains();
   /** Comes when something idle may be too old. */
   readonly #reaper: Alarm;
   #generation = 0;
@@ -45,7 +40,6 @@ export class Pool<R extends object> {
   #failed = 0;
   #acquired = 0;
   #closing = false;
-  #drains: Drain[] = [];
 
   constructor(settings: PoolSettings, factory: PoolFactory<R>, ports: PoolPorts) {
     this.#settings = settings;
@@ -183,7 +177,7 @@ export class Pool<R extends object> {
   /** As {@link evict}; resolves when the last resource that is open now is closed. */
   async drain(reason: string): Promise<void> {
     this.evict(reason);
-    await this.#drained(this.#generation);
+    await this.#drains.wait(this.#generation, this.#entries.values());
   }
 
   /** Sends everybody who waits to look elsewhere. */
@@ -224,7 +218,7 @@ export class Pool<R extends object> {
     this.#waiters.rejectAll(closedError);
     this.#openings.end(closedError);
     this.#discardFree('the pool is closing');
-    await this.#drained(Number.POSITIVE_INFINITY);
+    await this.#drains.wait(Number.POSITIVE_INFINITY, this.#entries.values());
   }
 
   /** Destroys everything at once. */
@@ -361,22 +355,7 @@ export class Pool<R extends object> {
     if (entry.state === 'idle') this.#idle.remove(entry);
     else this.#checked.delete(entry);
     this.#closed++;
-    if (this.#drains.length > 0) this.#endDrains();
-  }
-
-  #endDrains(): void {
-    const generations = [...this.#entries.values()].map((entry) => entry.generation);
-    const oldest = Math.min(...generations);
-    const over = this.#drains.filter(({ before }) => oldest >= before);
-    this.#drains = this.#drains.filter(({ before }) => oldest < before);
-    for (const { resolve } of over) resolve();
-  }
-
-  #drained(before: number): Promise<void> {
-    return new Promise((resolve) => {
-      this.#drains.push({ before, resolve });
-      this.#endDrains();
-    });
+    this.#drains.end(this.#entries.values());
   }
 
   /** When the bottom of the stack, which has been idle for longest, has been so for too long. */

@@ -1,0 +1,89 @@
+import { InvalidOptionsError, PgHerdError } from '../model/errors.ts';
+import { type Cluster, createCluster } from './cluster.ts';
+import type { ClusterOptions } from './options.ts';
+
+/**
+ * Where shared clusters are kept: one place in the process, however often this module is loaded. The number goes up when a
+ * cluster of one version can no longer stand for that of another.
+ */
+const PLACE = Symbol.for('pgherd.shared-clusters.1');
+
+interface Shared {
+  readonly cluster: Cluster;
+  readonly options: ClusterOptions;
+}
+
+type Registry = Map<string, Shared>;
+
+function registry(): Registry {
+  const place = globalThis as { [PLACE]?: Registry };
+  place[PLACE] ??= new Map();
+  return place[PLACE];
+}
+
+/**
+ * The cluster of this name, made at the first call. One process has one of each name, also where a development server loads
+ * its modules again and again. After it was closed the next call makes a new one.
+ *
+ * Without options it is the one that is there, else one that the environment says.
+ *
+ * @throws InvalidOptionsError `PGHERD_INVALID_OPTIONS` where it is there with other options, or where they cannot be used; functions
+ * and objects with methods (driver, logger, hooks) are taken for equal.
+ * @throws InvalidDsnError `PGHERD_INVALID_DSN`; PgHerdError `PGHERD_INVALID_ARGUMENT` for a name that is no text.
+ * @example
+ * ```ts
+ * export const db = sharedCluster('shop', { url: process.env.DATABASE_URL });
+ * ```
+ */
+export function sharedCluster(name: string, options?: ClusterOptions): Cluster {
+  if (typeof name !== 'string' || name === '') {
+    throw new PgHerdError(
+      'PGHERD_INVALID_ARGUMENT',
+      `name is ${String(name)}, but must be a text that is not empty.`,
+    );
+  }
+  const shared = registry();
+  const known = shared.get(name);
+  if (known?.cluster.isOpen === true) {
+    const differences = options === undefined ? [] : differing(known.options, options);
+    if (differences.length > 0) throw conflict(name, differences);
+    return known.cluster;
+  }
+  const cluster = createCluster(options ?? {});
+  shared.set(name, { cluster, options: { ...options } });
+  return cluster;
+}
+
+/** Closes every shared cluster of the process; those that are made afterwards are new ones. */
+export async function closeSharedClusters(options?: {
+  readonly timeoutMs?: number | undefined;
+}): Promise<void> {
+  const shared = registry();
+  const clusters = [...shared.values()].map(({ cluster }) => cluster);
+  shared.clear();
+  await Promise.all(clusters.map((cluster) => cluster.close(options)));
+}
+
+/** Names of options that differ. Their values may be secrets, and are not told. */
+function differing(before: object, after: object, prefix = ''): string[] {
+  const names = new Set([...Object.keys(before), ...Object.keys(after)]);
+  return [...names].sort().flatMap((name) => {
+    const one: unknown = Reflect.get(before, name);
+    const other: unknown = Reflect.get(after, name);
+    if (Object.is(one, other)) return [];
+    if (typeof one === 'function' && typeof other === 'function') return [];
+    if (isObject(one) && isObject(other)) return differing(one, other, `${prefix}${name}.`);
+    return [`${prefix}${name}`];
+  });
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null;
+}
+
+function conflict(name: string, differences: readonly string[]): InvalidOptionsError {
+  return new InvalidOptionsError([
+    `sharedCluster(${JSON.stringify(name)}) is open with other options (${differences.join(', ')}); give it the same ones, ` +
+      'another name, or close it first',
+  ]);
+}
