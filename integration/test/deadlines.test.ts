@@ -140,7 +140,9 @@ describe('no call outlives its limit', () => {
       { timeoutMs: LIMIT_MS },
     );
     const error = await endOf(met);
-    expect([codeOf(error), runs > 1]).toEqual(['40001', true]);
+    // The last error where the time ended in a pause; else the statement that ran was not answered in time.
+    expect(codeOf(error)).toMatch(/^(40001|PGHERD_TIMEOUT)$/);
+    expect(runs).toBeGreaterThan(1);
   });
 });
 
