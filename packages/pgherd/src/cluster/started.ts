@@ -1,5 +1,5 @@
 import type { DriverConnection } from '../driver/port.ts';
-import type { PgHerdError } from '../model/errors.ts';
+import { PgHerdError } from '../model/errors.ts';
 import type { Statement } from '../model/statement.ts';
 import { phaseOf } from '../retry/classify.ts';
 import type { Clock, Timer } from '../time/port.ts';
@@ -75,8 +75,9 @@ export class Started<T> {
     } catch (error) {
       const told = this.#place.told(error);
       this.#failure ??= { error: told };
-      // The caller does not wait for it: its time may be over.
-      void this.stop();
+      const stopped = this.stop();
+      // A caller whose time is over does not wait for it.
+      if (!gaveUp(error)) await stopped;
       throw told;
     } finally {
       this.#answersAwaited--;
@@ -183,6 +184,10 @@ async function begin<T>(place: Place, work: Work<T>): Promise<Started<T>> {
     session.occupied = false;
     throw error;
   }
+}
+
+function gaveUp(error: unknown): boolean {
+  return error instanceof PgHerdError && (error.code === 'PGHERD_TIMEOUT' || error.code === 'PGHERD_ABORTED');
 }
 
 /** Starts work outside a transaction, on whichever node suits, again where nothing was executed. */

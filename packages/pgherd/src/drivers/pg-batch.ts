@@ -9,6 +9,7 @@ import {
   pgTask,
   queryObject,
   sendAll,
+  unreadable,
 } from './pg-task.ts';
 
 /**
@@ -98,7 +99,7 @@ class PgBatch {
     try {
       result.rows.push(result.parseRow(fields));
     } catch (error) {
-      this.#refusal = { error };
+      this.#refusal = { error: unreadable(error) };
     }
   }
 

@@ -9,6 +9,7 @@ import {
   pgTask,
   queryObject,
   sendAll,
+  unreadable,
 } from './pg-task.ts';
 
 interface Reading {
@@ -160,7 +161,7 @@ export class PgCursor implements DriverCursor {
     try {
       this.#rows.push(result.parseRow(fields));
     } catch (error) {
-      this.#failure = { error };
+      this.#failure = { error: unreadable(error) };
     }
   }
 

@@ -1,3 +1,4 @@
+import { PgHerdError } from '../model/errors.ts';
 import type { QueryResult, Row, Statement } from '../model/statement.ts';
 
 /** The messages of the frontend that a task sends by itself; `connection` of a client of `pg`. */
@@ -151,6 +152,13 @@ export function queryObject(
   const query = new gate.Query(config, undefined, onError);
   query._result._types ??= gate.types;
   return query;
+}
+
+/** The error for a row that a parser of the caller's could not read: the statement itself was answered. */
+export function unreadable(cause: unknown): PgHerdError {
+  const why = cause instanceof Error ? cause.message : String(cause);
+  const sentence = `The statement was executed, but a type parser could not read a row of its result: ${why}`;
+  return new PgHerdError('PGHERD_INVALID_ARGUMENT', sentence, { cause });
 }
 
 /** The messages that `write` sends, held back: what cannot be written must leave nothing half written behind. */
