@@ -1,33 +1,11 @@
-import { createTestCluster, type TestCluster, waitUntil } from '@pgherd/testing';
-import {
-  type ConnectionListener,
-  type ConnectRequest,
-  type Driver,
-  type DriverConnection,
-  Secret,
-  type ServerMessage,
-} from 'pgherd';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { waitUntil } from '@pgherd/testing';
+import { type Driver, Secret } from 'pgherd';
+import { describe, expect, it } from 'vitest';
+import { conformanceBench, NEVER, Recorder } from './conformance/bench.ts';
+import { hostileServers } from './conformance/hostile.ts';
+import { sessionConformance } from './conformance/session.ts';
+import { valueConformance } from './conformance/values.ts';
 import { rejection } from './support.ts';
-
-/** What a connection told its listener. */
-class Recorder implements ConnectionListener {
-  readonly parameters: [string, string][] = [];
-  readonly messages: ServerMessage[] = [];
-  readonly closures: unknown[] = [];
-
-  parameter(name: string, value: string): void {
-    this.parameters.push([name, value]);
-  }
-
-  message(message: ServerMessage): void {
-    this.messages.push(message);
-  }
-
-  closed(error: unknown): void {
-    this.closures.push(error);
-  }
-}
 
 /** Which server the suite runs on. */
 export interface ConformanceOptions {
@@ -42,57 +20,13 @@ export function driverConformance(
   options: ConformanceOptions = {},
 ): void {
   describe(`driver ${name} on PostgreSQL ${options.version ?? 'as installed'}`, () => {
-    let cluster: TestCluster;
     const driver = makeDriver();
-    const opened: DriverConnection[] = [];
-    const never = new AbortController().signal;
+    const bench = conformanceBench(driver, { version: options.version, tls: true });
+    const { request, connect, terminate, sessions } = bench;
 
-    beforeAll(async () => {
-      const { version } = options;
-      cluster = await createTestCluster({ standbys: 0, proxy: true, auth: 'scram-sha-256', version });
-    });
-
-    afterEach(async () => {
-      await cluster.primary.heal();
-      await Promise.all(opened.splice(0).map((connection) => connection.end()));
-      // A session whose client is gone finishes its statement first.
-      await cluster.primary.sql(
-        "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'conformance'",
-      );
-    });
-
-    afterAll(() => cluster?.close());
-
-    const request = (changes: Partial<ConnectRequest> = {}): ConnectRequest => ({
-      address: { host: cluster.primary.host, port: cluster.primary.port, transport: 'tcp' },
-      user: 'app',
-      database: 'app',
-      password: new Secret('app'),
-      tls: { mode: 'disable', verify: 'none', sni: true, negotiation: 'postgres', certMode: 'allow' },
-      applicationName: 'conformance',
-      startup: {},
-      keepAliveMs: 10_000,
-      ...changes,
-    });
-
-    const connect = async (
-      changes: Partial<ConnectRequest> = {},
-    ): Promise<{ connection: DriverConnection; told: Recorder }> => {
-      const told = new Recorder();
-      const connection = await driver.connect(request(changes), told, never);
-      opened.push(connection);
-      return { connection, told };
-    };
-
-    const terminate = async (connection: DriverConnection): Promise<void> => {
-      const { rows } = await connection.query({ text: 'select pg_backend_pid() as pid' });
-      await cluster.primary.sql('select pg_terminate_backend($1)', [rows[0]?.['pid']]);
-    };
-
-    const sessions = async (): Promise<number> => {
-      const text = "select count(*)::int as n from pg_stat_activity where application_name = 'conformance'";
-      return Number((await cluster.primary.sql(text))[0]?.['n']);
-    };
+    sessionConformance(bench);
+    valueConformance(bench);
+    hostileServers(bench);
 
     describe('connect', () => {
       it('opens a session with the name, startup parameters and role asked for', async () => {
@@ -111,9 +45,11 @@ export function driverConformance(
 
       it('tells the parameters of the server, to the listener and in the map', async () => {
         const { connection, told } = await connect();
-        expect(connection.parameters.get('server_version')).toMatch(new RegExp(`^${cluster.version}\\b`));
+        expect(connection.parameters.get('server_version')).toMatch(
+          new RegExp(`^${bench.cluster.version}\\b`),
+        );
         expect(Object.fromEntries(told.parameters)).toEqual(Object.fromEntries(connection.parameters));
-        if (cluster.version >= 14) {
+        if (bench.cluster.version >= 14) {
           expect(connection.parameters.get('in_hot_standby')).toBe('off');
           expect(connection.parameters.get('default_transaction_read_only')).toBe('off');
         }
@@ -128,7 +64,7 @@ export function driverConformance(
         ['a missing database', { database: 'nowhere' }, '3D000'],
       ])('rejects %s with the error of the server, and tells the listener nothing', async (_what, changes, code) => {
         const told = new Recorder();
-        const error = await rejection(driver.connect(request(changes), told, never));
+        const error = await rejection(driver.connect(request(changes), told, NEVER));
         expect(error).toMatchObject({ code, severity: 'FATAL' });
         expect(JSON.stringify([error, String(error)])).not.toContain('wrong');
         expect(told.closures).toEqual([]);
@@ -136,13 +72,13 @@ export function driverConformance(
 
       it('rejects where no password is configured and one is asked for', async () => {
         const told = new Recorder();
-        const error = await rejection(driver.connect(request({ password: undefined }), told, never));
+        const error = await rejection(driver.connect(request({ password: undefined }), told, NEVER));
         expect(error).toMatchObject({ code: 'PGHERD_AUTHENTICATION_FAILED' });
       });
 
       it('rejects with the error of the system where nobody listens', async () => {
-        await cluster.primary.partition({ mode: 'refuse' });
-        const error = await rejection(driver.connect(request(), new Recorder(), never));
+        await bench.cluster.primary.partition({ mode: 'refuse' });
+        const error = await rejection(driver.connect(request(), new Recorder(), NEVER));
         expect(error).toMatchObject({ code: 'ECONNREFUSED' });
       });
 
@@ -151,12 +87,12 @@ export function driverConformance(
         const before = AbortSignal.abort(reason);
         expect(await rejection(driver.connect(request(), new Recorder(), before))).toBe(reason);
         // Accepted by the kernel, never answered: a frozen server.
-        await cluster.primary.partition({ mode: 'blackhole' });
+        await bench.cluster.primary.partition({ mode: 'blackhole' });
         const held = sockets();
         const controller = new AbortController();
         const told = new Recorder();
         const pending = rejection(driver.connect(request(), told, controller.signal));
-        await waitUntil(() => cluster.primary.proxy.connections > 0);
+        await waitUntil(() => bench.cluster.primary.proxy.connections > 0);
         controller.abort(reason);
         expect(await pending).toBe(reason);
         expect(told.closures).toEqual([]);
@@ -166,7 +102,7 @@ export function driverConformance(
       it('an abort after the connection was made does nothing', async () => {
         const controller = new AbortController();
         const connection = await driver.connect(request(), new Recorder(), controller.signal);
-        opened.push(connection);
+        bench.keep(connection);
         controller.abort();
         expect((await connection.simple('select 1 as n')).rows).toHaveLength(1);
       });
@@ -309,7 +245,7 @@ export function driverConformance(
         await waitUntil(async () => {
           const text =
             "select pg_terminate_backend(pid) as ok from pg_stat_activity where query like 'select pg_sleep(3%'";
-          return (await cluster.primary.sql(text)).length > 0;
+          return (await bench.cluster.primary.sql(text)).length > 0;
         });
         expect(await running).toMatchObject({ code: '57P01', severity: 'FATAL' });
         await waitUntil(() => told.closures.length === 1);
@@ -322,7 +258,7 @@ export function driverConformance(
         const { connection, told } = await connect();
         const running = rejection(connection.query({ text: 'select pg_sleep(30)' }));
         await waitUntil(async () => (await sessions()) === 1);
-        cluster.primary.proxy.reset();
+        bench.cluster.primary.proxy.reset();
         expect(await running).toBeInstanceOf(Error);
         await waitUntil(() => told.closures.length === 1);
         expect(connection.closed).toBe(true);

@@ -1,7 +1,5 @@
 import { pgDriver } from 'pgherd/pg';
+import { conformanceVersions } from '../src/conformance/bench.ts';
 import { driverConformance } from '../src/driver-conformance.ts';
 
-/** Further major versions: `PGHERD_TEST_VERSIONS=13,14`. */
-const further = (process.env['PGHERD_TEST_VERSIONS'] ?? '').split(',').map(Number).filter(Boolean);
-
-for (const version of [undefined, ...further]) driverConformance('pg', pgDriver, { version });
+for (const version of conformanceVersions()) driverConformance('pg', pgDriver, { version });

@@ -1,12 +1,5 @@
-import {
-  createFakePostmaster,
-  FAKE_PHASES,
-  type FakeAction,
-  type FakePostmaster,
-  waitUntil,
-} from '@pgherd/testing';
-import { type Cluster, type ConnectRequest, type DriverConnection, PgHerdError, Secret } from 'pgherd';
-import { pgDriver } from 'pgherd/pg';
+import { FAKE_PHASES, type FakeAction, type FakePostmaster, waitUntil } from '@pgherd/testing';
+import type { Cluster } from 'pgherd';
 import { describe, expect, it } from 'vitest';
 import { FAULTS, fakeCluster, isCoded, openFakes } from '../src/fakes.ts';
 import { codeOf, rejection } from '../src/support.ts';
@@ -60,54 +53,6 @@ async function readUntil(db: Cluster, struck: () => boolean): Promise<string[]> 
   );
   return ends;
 }
-
-const NO_LISTENER = { parameter: () => {}, message: () => {}, closed: () => {} };
-
-/** Connects and asks once, as the cluster lets the driver do it; gives up when told. */
-async function askOnce(fake: FakePostmaster, signal: AbortSignal): Promise<void> {
-  const request: ConnectRequest = {
-    address: { host: fake.host, port: fake.port, transport: 'tcp' },
-    user: 'app',
-    database: 'app',
-    password: new Secret('secret'),
-    tls: { mode: 'prefer', verify: 'none', sni: true, negotiation: 'postgres', certMode: 'allow' },
-    startup: {},
-    keepAliveMs: undefined,
-  };
-  const connection: DriverConnection = await pgDriver().connect(request, NO_LISTENER, signal);
-  signal.addEventListener('abort', () => connection.destroy());
-  try {
-    await connection.simple('select 1');
-    await connection.query({ text: READ, values: [1] });
-  } finally {
-    connection.destroy();
-  }
-}
-
-describe('the driver of pg', () => {
-  it.each(
-    FAKE_PHASES,
-  )('a fault at %s, of every kind, ends in an answer or in an error that is understood', async (at) => {
-    const wrong = await withEach(Object.keys(FAULTS), async (action) => {
-      await using fake = await createFakePostmaster({ authentication: AUTHENTICATION });
-      const fault = fake.fault({ at, do: action });
-      const limit = new AbortController();
-      const end = askOnce(fake, limit.signal).then(
-        () => 'ok',
-        (error: unknown) => (isCoded(error) ? 'error' : `WRONG: not understood: ${String(error)}`),
-      );
-      await fake.waitFor(() => fault.hits > 0, { what: 'the fault to strike' });
-      // Some faults are answered by nothing but a limit.
-      const timer = setTimeout(() => limit.abort(new PgHerdError('PGHERD_TIMEOUT', 'the limit')), 300);
-      try {
-        return [await end];
-      } finally {
-        clearTimeout(timer);
-      }
-    });
-    expect(wrong).toEqual([]);
-  });
-});
 
 /** One of each family, for whole clusters. */
 const FAMILIES = [

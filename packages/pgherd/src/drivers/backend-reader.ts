@@ -22,13 +22,15 @@ export interface BackendObserver {
   complete(tag: string): void;
   error(report: Report): void;
   notice(report: Report): void;
+  /** The server begins a COPY; `false` refuses it, and nothing more is read. */
+  copy(): boolean;
   notification(channel: string, payload: string, pid: number): void;
   /** ReadyForQuery with its status letter. */
   ready(status: string): void;
 }
 
 /** Messages that are looked into, by their letter. */
-const READ: ReadonlySet<number> = new Set([...'RKSTCENAZ'].map((letter) => letter.charCodeAt(0)));
+const READ: ReadonlySet<number> = new Set([...'RKSTCENAZGHW'].map((letter) => letter.charCodeAt(0)));
 const HEAD_BYTES = 5;
 
 /**
@@ -158,6 +160,10 @@ export class BackendReader {
         return true;
       case 'A':
         return this.#notification(body);
+      case 'G':
+      case 'H':
+      case 'W':
+        return this.#observer.copy();
       default:
         if (body.length < 1) return undefined;
         this.#observer.ready(String.fromCharCode(body[0] ?? 0));

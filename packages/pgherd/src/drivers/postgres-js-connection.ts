@@ -11,6 +11,7 @@ import type {
 import { PgHerdError } from '../model/errors.ts';
 import type { Statement } from '../model/statement.ts';
 import type { Report } from './backend-reader.ts';
+import { type CancelTarget, requestCancel } from './pg-cancel.ts';
 import { isServerError, lostBefore } from './pg-inside.ts';
 import { openSocket } from './pg-socket.ts';
 import type { TlsAttempt } from './pg-tls.ts';
@@ -73,11 +74,13 @@ export class PostgresJsConnection implements DriverConnection<Sql> {
   #status: TransactionStatus = 'unknown';
   #dirty = false;
   #opened = false;
+  #writtenWhenReady = 0;
   #reason: unknown;
   /** By which the server ended the connection. */
   #fatal: Error | undefined;
   #remoteAddress: string | undefined;
   #backendPid: number | undefined;
+  #secretKey = 0;
   #onEnd: (reason: unknown) => void = () => undefined;
   readonly #ended: Promise<unknown>;
 
@@ -154,9 +157,26 @@ export class PostgresJsConnection implements DriverConnection<Sql> {
     return this.#run(() => this.#inside.unsafe(text, [], { prepare: false, simple: true }), true);
   }
 
+  async cancel(signal: AbortSignal): Promise<void> {
+    if (this.closed) throw lostBefore(this.#reason);
+    if (this.#backendPid === undefined) throw new Error('the server gave no key');
+    const target: CancelTarget = {
+      request: this.#request,
+      attempt: this.#attempt,
+      remoteAddress: this.#remoteAddress,
+      processId: this.#backendPid,
+      secretKey: this.#secretKey,
+    };
+    await requestCancel(target, signal);
+  }
+
   async reset(): Promise<void> {
     await this.simple(RESET);
     this.#prepared.forgetNames();
+    this.#dirty = false;
+  }
+
+  markClean(): void {
     this.#dirty = false;
   }
 
@@ -203,8 +223,8 @@ export class PostgresJsConnection implements DriverConnection<Sql> {
       const flight = this.#flights.begin(own, reject);
       make().then(
         (given) => {
-          if (!Array.isArray(given)) this.#gate.destroy(copyInQuery());
-          else if (this.#flights.succeed(flight)) resolve(driverResult(given as PostgresJsResult, flight));
+          if (Array.isArray(given) && this.#flights.succeed(flight))
+            resolve(driverResult(given as PostgresJsResult, flight));
         },
         (error: unknown) => this.#onFailure(flight, error),
       );
@@ -238,8 +258,9 @@ export class PostgresJsConnection implements DriverConnection<Sql> {
   #observer(): GateObserver {
     return {
       authentication: (kind, body) => this.#authenticate(kind, body),
-      key: (pid) => {
+      key: (pid, secret) => {
         this.#backendPid = pid;
+        this.#secretKey = secret.readUInt32BE(0);
       },
       parameter: (name, value) => {
         this.parameters.set(name, value);
@@ -252,15 +273,27 @@ export class PostgresJsConnection implements DriverConnection<Sql> {
       },
       ready: (letter) => {
         this.#status = statusOf(letter);
+        this.#writtenWhenReady = this.#gate.bytesWritten;
         this.#flights.ready();
       },
       error: (report) => this.#onError(report),
       notice: ({ severity, sqlState, message, routine }) =>
         this.#listener.message({ severity, sqlState, message, routine }),
+      copy: () => this.#mayCopy(),
       notification: (channel, payload, processId) =>
         this.#listener.notification?.({ channel, payload, processId }),
       closed: (reason) => this.#onClosed(reason),
     };
+  }
+
+  /** A COPY that nobody takes the stream of would end the process with its first error: only tags of the client may begin one. */
+  #mayCopy(): boolean {
+    if (this.#opened && !this.#flights.waiting && this.#gate.bytesWritten > this.#writtenWhenReady)
+      return true;
+    this.#gate.destroy(
+      this.#flights.waiting ? copyInQuery() : protocolBroken('a COPY that nobody asked for'),
+    );
+    return false;
   }
 
   /** A FATAL ends the connection, as does any error before the session is open. */

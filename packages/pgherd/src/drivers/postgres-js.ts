@@ -50,6 +50,7 @@ export function postgresJsDriver(options: PostgresJsDriverOptions = {}): Driver<
     capabilities: Object.freeze({
       parameterStatus: true,
       transactionStatus: true,
+      cancel: true,
       pipelining: true,
       notifications: true,
     }),
