@@ -1,8 +1,9 @@
 import { waitUntil } from '@pgherd/testing';
 import type { Cluster } from 'pgherd';
 import { describe, expect, it } from 'vitest';
+import { fates, ONE_LANE, times } from '../src/lanes.ts';
 import { oneClient } from '../src/one-client.ts';
-import { codeOf, open, rejection } from '../src/support.ts';
+import { open, rejection } from '../src/support.ts';
 
 const setUp = oneClient(
   [
@@ -12,18 +13,6 @@ const setUp = oneClient(
   ],
   { cluster: { proxy: true } },
 );
-
-/** Lanes on which hundreds of statements stand one behind the other, whatever they are expected to take. */
-const ONE_LANE = { pool: { max: 1 }, lanes: { maxDepth: 1_000, maxWrites: 1_000, maxQueueMs: 60_000 } };
-
-/** Settles all; gives the codes of those that failed, `ok` for those that did not. */
-async function fates(calls: readonly Promise<unknown>[]): Promise<unknown[]> {
-  const settled = await Promise.allSettled(calls);
-  return settled.map((one) => (one.status === 'fulfilled' ? 'ok' : codeOf(one.reason)));
-}
-
-const times = <T>(count: number, fn: (index: number) => T): T[] =>
-  Array.from({ length: count }, (_, i) => fn(i));
 
 /** Until a session of the client waits for a lock. */
 async function aSessionWaitsForALock(): Promise<number> {

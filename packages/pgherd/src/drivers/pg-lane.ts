@@ -161,9 +161,9 @@ export class PgLane {
       this.#writer.executeAndSync();
       return { one, prepared: known, named: true, again };
     }
-    for (const name of this.#names.takeObsolete()) this.#writer.closeStatement(name);
     // While the name is being parsed nobody else may rely on it: should that fail, theirs would fail for a wrong reason.
     const prepared = one.prepare && known === undefined ? this.#names.add(text) : undefined;
+    for (const name of this.#names.takeObsolete()) this.#writer.closeStatement(name);
     this.#writer.parse(prepared?.name ?? '', text);
     if (prepared !== undefined) this.#writer.describeStatement(prepared.name);
     this.#writer.bind(prepared?.name ?? '', values);
