@@ -80,10 +80,18 @@ export class Engine<C> {
   execute(statement: Statement, call: Call): Promise<QueryResult<Row>> {
     const facts = this.#facts.of(statement.text);
     if (facts.otherVerb !== undefined) return Promise.reject(notForQuery(facts));
+    if (this.causal.concerns(call)) return this.#executeCausally(statement, call);
     const { lanes, prepare } = this.#herd.settings;
     const rides = lanes !== undefined && facts.rides && (prepare || statement.name === undefined);
-    if (!rides || this.held.holdsAny || this.causal.concerns(call)) return this.executeAlone(statement, call);
+    if (!rides || this.held.holdsAny) return this.executeAlone(statement, call);
     return this.#rides.run(statement, call, facts);
+  }
+
+  /** What writes has its connection for itself, which is asked for its position afterwards. */
+  async #executeCausally(statement: Statement, given: Call): Promise<QueryResult<Row>> {
+    const call = await this.causal.route(given);
+    const writes = call.scope !== undefined && call.access === 'read-write';
+    return writes ? this.executeAlone(statement, call) : this.execute(statement, call);
   }
 
   /** As {@link execute}, on a connection that it has for itself. */
