@@ -35,7 +35,7 @@ const TRY_SHARE = 0.3;
 const WARM_UP_SHARE = 0.5;
 /** Statements after which the compiler has seen enough of a contender, and how many slices they may take on a slow machine. */
 const WARM_STATEMENTS = 20_000;
-const WARM_UP_SLICES = 8;
+const WARM_UP_SLICES = 4;
 
 /**
  * Every cell; in it, round by round, every pair, subject and peer one after the other, and in the next round the other way
