@@ -41,11 +41,6 @@ export class LaneWriter {
     return taken;
   }
 
-  /** Forgets what was written since `length` was this: a message that could not be completed. */
-  cutBackTo(length: number): void {
-    this.#end = this.#start + length;
-  }
-
   parse(name: string, text: string): void {
     const head = this.#begin(PARSE);
     this.#cstring(name);
@@ -103,10 +98,11 @@ export class LaneWriter {
       return;
     }
     this.#int32(0);
-    const at = this.#end;
+    // Counted from the start as well: making room may move all of it.
+    const begun = this.length;
     if (typeof value === 'string') this.#text(value);
     else this.#bytes(value);
-    this.#setInt32(at - 4, this.#end - at);
+    this.#setInt32(this.#start + begun - 4, this.length - begun);
   }
 
   #named(type: number, kind: number, name: string): void {

@@ -1,0 +1,85 @@
+import { describe, expect, it } from 'vitest';
+import { hasRoom, type LaneLimits, type LaneState } from '../../src/cluster/lanes/admission.ts';
+import { learn, learnAlone, predictedMs, type ServiceTime } from '../../src/cluster/lanes/service-time.ts';
+
+const LIMITS: LaneLimits = { maxDepth: 200, maxWrites: 16, maxQueueMs: 2 };
+const NOW = 1_000;
+
+function lane(state: Partial<LaneState>): LaneState {
+  return { depth: 1, writes: 0, queueMs: 0.1, headSince: NOW, headMs: 0.1, leaving: false, ...state };
+}
+
+describe('hasRoom', () => {
+  it.each<[string, Partial<LaneState>, boolean, boolean]>([
+    ['an empty lane takes anything', { depth: 0, queueMs: 0, headSince: 0 }, true, true],
+    ['one that is leaving takes nothing', { depth: 0, leaving: true }, false, false],
+    ['a short queue is joined', { depth: 20, queueMs: 2 }, false, true],
+    ['a long queue is not', { depth: 20, queueMs: 2.1 }, false, false],
+    ['nor one that is deep', { depth: 200, queueMs: 0.5 }, false, false],
+    ['a write joins fifteen writes', { depth: 15, writes: 15 }, true, true],
+    ['but not sixteen', { depth: 16, writes: 16 }, true, false],
+    ['which a read does', { depth: 16, writes: 16 }, false, true],
+    ['behind a head of 2 ms there is room', { headSince: NOW - 2 }, false, true],
+    ['behind an older one there is none', { headSince: NOW - 2.1 }, false, false],
+    ['unless it usually takes long', { headSince: NOW - 3.9, headMs: 1 }, false, true],
+    ['and four times that is enough', { headSince: NOW - 4.1, headMs: 1 }, false, false],
+  ])('%s', (_name, state, writes, expected) => {
+    expect(hasRoom(lane(state), writes, NOW, LIMITS)).toBe(expected);
+  });
+});
+
+const unknown = (): ServiceTime => ({ meanMs: undefined, aloneMs: undefined });
+const known = (meanMs: number): ServiceTime => ({ meanMs, aloneMs: undefined });
+
+/** After `count` times the same measurement. */
+function after(count: number, time: ServiceTime, measure: (time: ServiceTime) => void): number {
+  for (let done = 0; done < count; done++) measure(time);
+  return predictedMs(time);
+}
+
+describe('service times', () => {
+  it('nothing known is half a millisecond, so that a few are tried together', () => {
+    expect(predictedMs(unknown())).toBe(0.5);
+  });
+
+  it('what is alone and quick is still tried together, what takes long is not', () => {
+    const quick = unknown();
+    learnAlone(quick, 0.3, 0.2);
+    expect(predictedMs(quick)).toBe(0.5);
+    const slow = unknown();
+    learnAlone(slow, 50, 0.2);
+    expect(predictedMs(slow)).toBe(50);
+  });
+
+  it('what was answered in a row shares the time that it took', () => {
+    const times = [unknown(), unknown(), unknown(), unknown()];
+    learn(times, 0.4, false);
+    expect(times.map(predictedMs)).toEqual([0.1, 0.1, 0.1, 0.1]);
+  });
+
+  it('a slow statement among quick ones takes the blame', () => {
+    const slow = known(50);
+    const quick = known(0.05);
+    learn([quick, quick, slow, quick], 60, false);
+    expect(predictedMs(slow)).toBeGreaterThan(50);
+    expect(predictedMs(quick)).toBeLessThan(0.06);
+  });
+
+  it('learns quickly that a statement takes less, slowly that it takes more, and hardly anything from one wait', () => {
+    expect(after(10, known(1), (time) => learn([time], 0.1, false))).toBeLessThan(0.15);
+    expect(after(10, known(0.1), (time) => learn([time], 1, false))).toBeLessThan(0.6);
+    expect(after(100, known(0.1), (time) => learn([time], 1, false))).toBeGreaterThan(0.9);
+    expect(after(1, known(0.1), (time) => learn([time], 5_000, false))).toBeLessThan(0.2);
+  });
+
+  it('with the way there and back in it a time only shows that less is needed', () => {
+    expect(after(5, known(0.1), (time) => learn([time, time], 10, true))).toBe(0.1);
+    expect(after(20, known(1), (time) => learn([time, time], 0.4, true))).toBeLessThan(0.25);
+  });
+
+  it('a distant server does not make a statement long; being long compared with the quickest answer does', () => {
+    expect(after(50, known(0.1), (time) => learnAlone(time, 30, 29))).toBe(0.1);
+    expect(after(50, known(0.1), (time) => learnAlone(time, 30, 0.5))).toBeGreaterThan(5);
+    expect(after(20, known(10), (time) => learnAlone(time, 0.5, 0.5))).toBeLessThan(0.6);
+  });
+});
