@@ -1,9 +1,7 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { fileURLToPath } from 'node:url';
 import { createTestCluster, type TestCluster, waitUntil } from '@pgherd/testing';
 import { createCluster } from 'pgherd';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type Ended, Program } from '../src/child.ts';
 import { open, rejection } from '../src/support.ts';
 
 let cluster: TestCluster;
@@ -157,34 +155,8 @@ describe('close', () => {
   });
 });
 
-interface Ended {
-  readonly code: number | null;
-  readonly output: string;
-  readonly tookMs: number;
-}
-
 /** Runs a program that uses pgherd in a process of its own, until it ends by itself. */
-async function child(body: string): Promise<Ended> {
-  const index = new URL('../../packages/pgherd/src/index.ts', import.meta.url).href;
-  const program = `
-    import { createCluster } from ${JSON.stringify(index)};
-    const url = ${JSON.stringify(cluster.url)};
-    ${body}`;
-  const startedAt = performance.now();
-  const node = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '--eval', program], {
-    cwd: fileURLToPath(new URL('../..', import.meta.url)),
-    stdio: ['ignore', 'pipe', 'pipe'],
-    timeout: 30_000,
-  });
-  let output = '';
-  for (const stream of [node.stdout, node.stderr]) {
-    stream.setEncoding('utf8').on('data', (text: string) => {
-      output += text;
-    });
-  }
-  const [code] = (await once(node, 'close')) as [number | null];
-  return { code, output: output.trim(), tookMs: performance.now() - startedAt };
-}
+const child = (body: string): Promise<Ended> => new Program(cluster.url, body).ended;
 
 describe('a process', () => {
   it('ends by itself although it forgot to close', async () => {
