@@ -148,25 +148,28 @@ describe('in a scope', () => {
       },
     ],
     ['a lease', (db, id) => db.use((lease) => lease.query('insert into note values ($1)', [id]))],
+    ['a batch', (db, id) => db.batch([{ text: 'insert into note values ($1)', values: [id] }])],
+    ['a script', (db, id) => db.script(`insert into note values (${id}); select 1`)],
+    ['a COPY', (db, id) => db.copyFrom('copy note from stdin', [Buffer.from(`${id}\n`)])],
     ['a statement of its own', (db, id) => db.query('insert into note values ($1)', [id])],
-  ])(
-    'what %s wrote is seen by statements, leases and transactions that read',
-    async (_what, act) => {
-      const db = await ready();
-      await standStill();
-      await db.causal(async () => {
-        await act(db, ++lastId);
-        expect(await look(db.read, lastId)).toEqual({ node: primaryName(), seen: true });
-        expect(await db.read.use((lease) => look(lease, lastId))).toEqual({
-          node: primaryName(),
-          seen: true,
-        });
-        const reading = db.transaction((tx) => look(tx, lastId), { readOnly: true });
-        expect(await reading).toEqual({ node: primaryName(), seen: true });
+  ])('what %s wrote is seen by statements, leases, streams and transactions that read', async (_what, act) => {
+    const db = await ready();
+    await standStill();
+    await db.causal(async () => {
+      await act(db, ++lastId);
+      expect(await look(db.read, lastId)).toEqual({ node: primaryName(), seen: true });
+      expect(await db.read.use((lease) => look(lease, lastId))).toEqual({
+        node: primaryName(),
+        seen: true,
       });
-    },
-    30_000,
-  );
+      const reading = db.transaction((tx) => look(tx, lastId), { readOnly: true });
+      expect(await reading).toEqual({ node: primaryName(), seen: true });
+      const streamed: unknown[] = [];
+      for await (const row of db.read.stream('select id from note where id = $1', [lastId]))
+        streamed.push(row);
+      expect(streamed).toEqual([{ id: lastId }]);
+    });
+  });
 
   it('inside another scope it is that one; beside it another', async () => {
     const db = await ready();
