@@ -19,6 +19,8 @@ export interface LaneState {
   readonly headSince: number;
   /** What the first of them usually takes, milliseconds. */
   readonly headMs: number;
+  /** Time that passes although the server is quick: the way there and back, and what we are busy with, milliseconds. */
+  readonly slackMs: number;
   /** Takes nobody any more: it is to be given back once it is empty. */
   readonly leaving: boolean;
 }
@@ -33,5 +35,5 @@ export function hasRoom(lane: LaneState, writes: boolean, now: number, limits: L
   if (lane.depth >= limits.maxDepth) return false;
   if (writes && lane.writes >= limits.maxWrites) return false;
   if (lane.queueMs > limits.maxQueueMs) return false;
-  return now - lane.headSince <= Math.max(limits.maxQueueMs, HEAD_FACTOR * lane.headMs);
+  return now - lane.headSince <= Math.max(limits.maxQueueMs, HEAD_FACTOR * lane.headMs) + lane.slackMs;
 }

@@ -15,6 +15,8 @@ export interface LanePorts<C> {
   measured(lane: Lane<C>, perStatementMs: number): void;
   /** The quickest answer that a statement on its own got of late, milliseconds; takes in another one. */
   floorMs(aloneMs: number): number;
+  /** See {@link LaneState.slackMs}. */
+  slackMs(): number;
 }
 
 /** Statements done with before the list is shortened. */
@@ -50,6 +52,10 @@ export class Lane<C> implements LaneState, LaneGauge {
   /** Whether its driver lets statements share the connection; else there is room for one. */
   get shares(): boolean {
     return this.session.connection.pipeline !== undefined;
+  }
+
+  get slackMs(): number {
+    return this.#ports.slackMs();
   }
 
   /** The statement that the server works at. */

@@ -21,6 +21,8 @@ export interface Waiting<C> {
 export interface NodeLanesPorts<C> {
   readonly limits: LaneLimits;
   now(): number;
+  /** About how long a turn of our event loop takes now, milliseconds. */
+  turnMs(): number;
   readonly inFlight: InFlight;
   /** Callers that wait for a connection of the node's pool and for whom none can be opened. */
   starving(): number;
@@ -95,6 +97,8 @@ export class NodeLanes<C> {
         this.#floorMs = Math.min(aloneMs, this.#floorMs * FLOOR_GROWTH);
         return this.#floorMs;
       },
+      slackMs: () =>
+        (this.#floorMs === Number.POSITIVE_INFINITY ? 0 : 2 * this.#floorMs) + this.#ports.turnMs(),
       measured: (one, perStatementMs) => {
         inFlight.measured(perStatementMs);
         this.#check(one);

@@ -188,6 +188,7 @@ export class Rides<C> implements TicketOwner<C> {
     return new NodeLanes<C>({
       limits,
       now: () => this.#clock.now(),
+      turnMs: () => this.#clock.turnMs,
       inFlight: node.inFlight,
       starving: () => node.pool.starving,
       outworn: (session) => node.pool.outworn(session),

@@ -11,8 +11,8 @@ const UNKNOWN_MS = 0.5;
 /** A statement that takes so long when it is alone is not tried together with others, milliseconds. */
 export const LONG_MS = 20;
 /** Weight of a measurement below what was learnt, and of one above: a busy machine makes many look longer, none shorter. */
-const WEIGHT_BELOW = 0.3;
-const WEIGHT_ABOVE = 0.05;
+const WEIGHT_BELOW = 0.4;
+const WEIGHT_ABOVE = 0.03;
 /** A single measurement counts at most as so many times what was learnt: one wait for a lock says little of the next. */
 const OUTLIER_FACTOR = 10;
 /** No measurement is finer than this, milliseconds. */
