@@ -5,7 +5,7 @@ import type { Herd } from './herd.ts';
 import type { Session } from './session.ts';
 
 /** How long a session may take to be let go of by the server, milliseconds: then its connection is destroyed. */
-const LETTING_GO_MS = 1_000;
+const LETTING_GO_MS = 2_000;
 /** Empty where no COMMIT waits for a standby. */
 const SYNCHRONOUS = "SELECT pg_catalog.current_setting('synchronous_standby_names') AS names";
 
