@@ -1,6 +1,7 @@
 import { createTestCluster, type TestCluster, waitUntil } from '@pgherd/testing';
-import { type Cluster, type ClusterOptions, createCluster } from 'pgherd';
+import { type Cluster, type ClusterOptions, createCluster, outcomeTableText } from 'pgherd';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { CommitTap } from '../src/commit-tap.ts';
 import { Load } from '../src/load.ts';
 import { type PgBouncer, pgbouncerPath, startPgBouncer } from '../src/pgbouncer.ts';
 import { createTable, nameOf, quiet, rejection, restore } from '../src/support.ts';
@@ -96,6 +97,42 @@ suite('behind PgBouncer in transaction mode', () => {
     expect((await db.transaction((tx) => tx.query('select 1'), { readOnly: true })).node).not.toBe(
       primaryName(),
     );
+  });
+
+  it('settings go with BEGIN, and the outcome of a lost COMMIT is told by a table; by xid it is refused', async () => {
+    const tap = new CommitTap();
+    const db = open({ pooler: true, driver: tap.driver });
+    await db.query(outcomeTableText('outcome'));
+    tap.next = async ({ sever }) => {
+      throw sever();
+    };
+    const told: unknown[] = [];
+    const work = db.transaction(
+      async (tx) => {
+        told.push((await tx.one(`select current_setting('app.note') as note`))['note']);
+        await tx.query('insert into journal values (-3)');
+      },
+      { outcomeTable: 'outcome', settings: { 'app.note': "it's" } },
+    );
+    await work;
+    tap.close();
+    expect(told).toEqual(["it's", "it's"]);
+    expect(await db.rows('select id from journal where id = -3')).toEqual([{ id: -3 }]);
+    const byXid = db.transaction(() => 1, { outcome: 'xid' });
+    expect(await rejection(byXid)).toMatchObject({ code: 'PGHERD_UNSUPPORTED' });
+    await quiet(db);
+  });
+
+  it('reads of a causal scope see its writes', async () => {
+    const db = open({ pooler: true });
+    await db.ready({ primaries: 1, standbys: 2 });
+    await db.causal(async () => {
+      for (let id = 1; id <= 20; id++) {
+        await db.query('insert into journal values ($1)', [-1000 - id]);
+        const seen = await db.read.rows('select id from journal where id = $1', [-1000 - id]);
+        expect(seen).toEqual([{ id: -1000 - id }]);
+      }
+    });
   });
 
   it('named statements lose their name: none is left on a session that others share', async () => {
