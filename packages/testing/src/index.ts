@@ -51,6 +51,7 @@ export {
   type TestAuthority,
   type TestCertificate,
 } from './tls/authority.ts';
-export type { ClusterTls, TestTlsOptions } from './tls/server.ts';
+export type { TestTlsOptions } from './tls/options.ts';
+export type { ClusterTls } from './tls/server.ts';
 export { createUndo, type Undo } from './undo.ts';
 export { type WaitOptions, waitUntil } from './wait.ts';

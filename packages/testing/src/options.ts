@@ -1,7 +1,7 @@
 import { TestClusterError } from './errors.ts';
 import type { PostgresChoice } from './postgres/ensure.ts';
 import type { Authentication, ServerSettings, Synchronous } from './settings.ts';
-import type { TestTlsOptions } from './tls/server.ts';
+import type { TestTlsOptions } from './tls/options.ts';
 
 /** What a test cluster is made of. */
 export interface TestClusterOptions extends PostgresChoice {

@@ -1,4 +1,4 @@
-import type { TestTlsOptions } from './tls/server.ts';
+import type { TestTlsOptions } from './tls/options.ts';
 
 /** Server settings by name, as they would stand in `postgresql.conf`. */
 export type ServerSettings = Readonly<Record<string, string | number | boolean>>;

@@ -2,18 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { ServerSettings } from '../settings.ts';
 import { createTestAuthority, type TestAuthority, type TestCertificate } from './authority.ts';
-
-/** How the servers of a test cluster speak TLS. */
-export interface TestTlsOptions {
-  /** Who signs the servers' certificate, and those of clients that the servers believe. Default: a new one, `cluster.tls.authority`. */
-  readonly authority?: TestAuthority | undefined;
-  /** The servers' certificate. Default: one for `localhost`, `127.0.0.1` and `::1`. */
-  readonly certificate?: TestCertificate | undefined;
-  /** Whether the role `app` and others but the superuser need TLS (`hostssl`). Default false. */
-  readonly required?: boolean | undefined;
-  /** What `clientcert` demands of clients in `pg_hba.conf`; anything but `none` makes TLS required. Default `none`. */
-  readonly clientCertificates?: 'none' | 'verify-ca' | 'verify-full' | undefined;
-}
+import type { TestTlsOptions } from './options.ts';
 
 /** TLS of a test cluster, as a client needs it. */
 export interface ClusterTls {
