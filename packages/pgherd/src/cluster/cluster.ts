@@ -275,7 +275,8 @@ class HerdCluster<C> implements Cluster<C> {
   }
 
   current(): Querier {
-    return this.#engine.held.transaction ?? this;
+    // Only transaction(fn) puts anything there, and what it puts there is a transaction.
+    return (this.#engine.held.transaction as Transaction | undefined) ?? this;
   }
 
   async causal<T>(

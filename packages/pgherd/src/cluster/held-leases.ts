@@ -1,5 +1,4 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import type { Querier } from './querier.ts';
 import type { Session } from './session.ts';
 
 /** A connection that an asynchronous context holds. */
@@ -7,8 +6,8 @@ export interface Holding<C> {
   readonly session: Session<C>;
   /** Whether it is held still; a function may give it back before it ends. */
   isHeld(): boolean;
-  /** The transaction that runs on it, where it is one. */
-  readonly transaction?: Querier | undefined;
+  /** The transaction that runs on it, where it is one: its public face, which is nobody's business here. */
+  readonly transaction?: object | undefined;
 }
 
 interface Link<C> extends Holding<C> {
@@ -47,7 +46,7 @@ export class HeldLeases<C> {
   }
 
   /** The innermost transaction of this context, also when it is over: work that was not awaited must not go elsewhere. */
-  get transaction(): Querier | undefined {
+  get transaction(): object | undefined {
     for (let link = this.#storage.getStore(); link !== undefined; link = link.outer) {
       if (link.transaction !== undefined) return link.transaction;
     }

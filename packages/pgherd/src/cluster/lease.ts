@@ -1,5 +1,5 @@
 import { PgHerdError } from '../model/errors.ts';
-import type { QueryResult, Row } from '../model/statement.ts';
+import type { QueryResult, Row, Statement } from '../model/statement.ts';
 import { mayCancel } from '../retry/cancellable.ts';
 import { classifyError, phaseOf } from '../retry/classify.ts';
 import type { Call, CallOptions } from './call.ts';
@@ -39,83 +39,128 @@ function noteRefusal<C>(engine: Engine<C>, session: Session<C>, error: unknown):
 
 /** A lease on a session that was acquired for `call`. */
 export function leaseOf<C>(engine: Engine<C>, session: Session<C>, call: Call): Lease<C> {
-  let released = false;
-  const assertHeld = () => {
-    if (!released) return;
+  return new SessionLease(engine, session, call).face();
+}
+
+/** A session while one caller has it: `held` until it is released, once; from then on every verb fails. */
+class SessionLease<C> {
+  readonly #engine: Engine<C>;
+  readonly #session: Session<C>;
+  readonly #call: Call;
+  #released = false;
+  /** Whether what was handed over last is undone when the connection ends: it is inside a transaction and does not end it. */
+  #undone = false;
+
+  constructor(engine: Engine<C>, session: Session<C>, call: Call) {
+    this.#engine = engine;
+    this.#session = session;
+    this.#call = call;
+  }
+
+  face(): Lease<C> {
+    const isHeld = () => !this.#released;
+    const client = () => this.#client();
+    const release = (options?: { readonly destroy?: boolean | undefined }) => this.#release(options?.destroy);
+    return Object.freeze({
+      ...querierOver({
+        driver: this.#engine.herd.settings.driver.name,
+        run: (statement, options) => this.#run(statement, options),
+        start: async (work, options) => startOnSession(this.#place(work.statement.text, options), work),
+      }),
+      script: async (text: string, options: CallOptions = {}) => this.#script(text, options),
+      get client() {
+        return client();
+      },
+      node: this.#session.node,
+      get isHeld() {
+        return isHeld();
+      },
+      release,
+      [Symbol.asyncDispose]: async () => release(),
+    });
+  }
+
+  async #run(statement: Statement, options: CallOptions): Promise<QueryResult<Row>> {
+    this.#assertHeld();
+    const session = this.#session;
+    this.#handing(statement.text);
+    try {
+      const result = await this.#engine.send(session, statement, this.#narrowed(options));
+      if (session.committedLocallyOnly && this.#call.access === 'read-write') {
+        session.committedLocallyOnly = false;
+        throw unacknowledged('statement');
+      }
+      return { ...result, node: session.node };
+    } catch (error) {
+      throw this.#told(error);
+    }
+  }
+
+  #place(text: string, options: CallOptions): Place {
+    const engine = this.#engine;
+    const session = this.#session;
+    const own = this.#narrowed(options);
+    this.#handing(text);
+    return {
+      session,
+      call: own,
+      clock: engine.herd.settings.clock,
+      perform: (answer, text) => engine.perform(session, answer, own, text),
+      told: (error) => this.#told(error),
+      assertHeld: () => this.#assertHeld(),
+      isReplaceable: false,
+      release: () => undefined,
+      abandon: (reason) => engine.discard(session, reason),
+    };
+  }
+
+  #script(text: string, options: CallOptions): Promise<QueryResult<Row>> {
+    this.#assertHeld();
+    this.#handing(text);
+    const told = (error: unknown) => this.#told(error);
+    return runScript(
+      { engine: this.#engine, session: this.#session, call: this.#narrowed(options), told },
+      text,
+    );
+  }
+
+  #client(): C {
+    this.#assertHeld();
+    return this.#session.connection.client;
+  }
+
+  #release(destroy = false): void {
+    if (this.#released) return;
+    this.#released = true;
+    if (destroy) this.#engine.discard(this.#session, 'its lease asked for it');
+    else this.#engine.release(this.#session);
+  }
+
+  /** What is handed over now, remembered for the case that its answer is lost. */
+  #handing(text: string): void {
+    const inTransaction = this.#session.connection.status !== 'idle';
+    this.#undone = inTransaction && mayCancel({ text, inTransaction, couldNotWrite: false }) === 'cancel';
+  }
+
+  #told(error: unknown): unknown {
+    const call = this.#call;
+    if (call.access === 'read-write') noteRefusal(this.#engine, this.#session, error);
+    if (this.#undone) return withNode(error, this.#session.node);
+    return this.#engine.recovery.failure(error, phaseOf(error), this.#session, call);
+  }
+
+  /** Each call on a lease has limits of its own; those of `acquire` were for getting it. */
+  #narrowed({ timeoutMs, signal }: CallOptions): Call {
+    const now = this.#engine.herd.settings.clock.now();
+    const deadline = timeoutMs === undefined ? Number.POSITIVE_INFINITY : now + timeoutMs;
+    return { ...this.#call, deadline, signal, startedAt: now };
+  }
+
+  #assertHeld(): void {
+    if (!this.#released) return;
     throw new PgHerdError(
       'PGHERD_LEASE_RELEASED',
       'The lease was released: its connection belongs to others now.',
     );
-  };
-  const release = (options?: { readonly destroy?: boolean | undefined }) => {
-    if (released) return;
-    released = true;
-    if (options?.destroy === true) engine.discard(session, 'its lease asked for it');
-    else engine.release(session);
-  };
-  const { node } = session;
-  const narrowed = ({ timeoutMs, signal }: CallOptions): Call => {
-    const now = engine.herd.settings.clock.now();
-    const deadline = timeoutMs === undefined ? Number.POSITIVE_INFINITY : now + timeoutMs;
-    return { ...call, deadline, signal, startedAt: now };
-  };
-  /** Whether what was handed over last is undone when the connection ends: it is inside a transaction and does not end it. */
-  let undone = false;
-  const handing = (text: string) => {
-    const inTransaction = session.connection.status !== 'idle';
-    undone = inTransaction && mayCancel({ text, inTransaction, couldNotWrite: false }) === 'cancel';
-  };
-  const told = (error: unknown) => {
-    if (call.access === 'read-write') noteRefusal(engine, session, error);
-    return undone ? withNode(error, node) : engine.recovery.failure(error, phaseOf(error), session, call);
-  };
-  return Object.freeze({
-    ...querierOver({
-      driver: engine.herd.settings.driver.name,
-      run: async (statement, options) => {
-        assertHeld();
-        handing(statement.text);
-        try {
-          const result = await engine.send(session, statement, narrowed(options));
-          if (session.committedLocallyOnly && call.access === 'read-write') {
-            session.committedLocallyOnly = false;
-            throw unacknowledged('statement');
-          }
-          return { ...result, node };
-        } catch (error) {
-          throw told(error);
-        }
-      },
-      start: async (work, options) => {
-        const own = narrowed(options);
-        handing(work.statement.text);
-        const place: Place = {
-          session,
-          call: own,
-          clock: engine.herd.settings.clock,
-          perform: (answer, text) => engine.perform(session, answer, own, text),
-          told,
-          assertHeld,
-          release: () => undefined,
-          abandon: (reason) => engine.discard(session, reason),
-        };
-        return startOnSession(place, work);
-      },
-    }),
-    script: async (text: string, options: CallOptions = {}) => {
-      assertHeld();
-      handing(text);
-      return runScript({ engine, session, call: narrowed(options), told }, text);
-    },
-    get client() {
-      assertHeld();
-      return session.connection.client;
-    },
-    node,
-    get isHeld() {
-      return !released;
-    },
-    release,
-    [Symbol.asyncDispose]: async () => release(),
-  });
+  }
 }
