@@ -43,7 +43,6 @@ export {
   retry,
   retryable,
 } from './cluster/retry.ts';
-export type { RetryVerdict } from './cluster/retry-wish.ts';
 export type { TransactionFunction } from './cluster/run-transaction.ts';
 export type {
   RowIssue,
@@ -162,6 +161,7 @@ export {
   PHASES,
   type Phase,
 } from './retry/rules.ts';
+export type { RetryVerdict } from './retry/verdict.ts';
 export {
   type NodeLoad,
   POLICY_NAMES,
