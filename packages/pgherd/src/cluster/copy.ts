@@ -97,7 +97,11 @@ function iteratorOf(source: unknown): AsyncIterator<unknown> | Iterator<unknown>
     const { [Symbol.asyncIterator]: asynchronous, [Symbol.iterator]: synchronous } = source as Partial<
       AsyncIterable<unknown> & Iterable<unknown>
     >;
-    if (asynchronous !== undefined) return asynchronous.call(source);
+    if (asynchronous !== undefined) {
+      // A stream that fails before it is read would end the process; reading it tells the error all the same.
+      if ('on' in source && typeof source.on === 'function') source.on('error', () => undefined);
+      return asynchronous.call(source);
+    }
     // A Buffer would give its bytes one by one.
     if (synchronous !== undefined && !(source instanceof Uint8Array)) return synchronous.call(source);
   }
@@ -203,6 +207,7 @@ export class CopyOutStream implements CopyStream {
         occupies: () => true,
         begin: (connection) => supported(this.#runner, connection, 'copyOut').copyOut(this.#text),
         stop: (copy) => copy.drain(),
+        endsSlowly: true,
       },
       this.#options,
     );

@@ -6,7 +6,6 @@ import type { Clock, Timer } from '../time/port.ts';
 import type { Call } from './call.ts';
 import type { Engine } from './engine.ts';
 import { abortedError, busy, timedOut, unacknowledged } from './failures.ts';
-import { withLimit } from './node-runtime.ts';
 import type { Progress } from './recovery.ts';
 import type { Session } from './session.ts';
 import { untilLetGo } from './within.ts';
@@ -22,8 +21,10 @@ export interface Work<T> {
   begin(connection: DriverConnection): Promise<T>;
   /** Whether nothing else can run on the connection until it ends. */
   occupies(connection: DriverConnection): boolean;
-  /** Ends it early, so that the connection is ready for other work; `undefined` where that cannot be. Never rejects. */
-  stop?(value: T): Promise<void> | undefined;
+  /** Ends it early, so that the connection is ready for other work. Never rejects. Absent where there is nothing to end. */
+  stop?(value: T): Promise<void>;
+  /** Whether ending it may take longer than opening another connection. Default `false`. */
+  readonly endsSlowly?: boolean | undefined;
 }
 
 /** Where something was started, and how its end and its errors are told. */
@@ -37,6 +38,8 @@ export interface Place {
   told(error: unknown): unknown;
   /** Throws where the connection is the caller's no more: its transaction is over, its lease released. */
   assertHeld(): void;
+  /** Whether nobody but this work needs the very connection. */
+  readonly isReplaceable: boolean;
   /** Gives the connection back, where it is given back. */
   release(): void;
   /** The connection is in the middle of something and nobody will end it. */
@@ -75,9 +78,9 @@ export class Started<T> {
     } catch (error) {
       const told = this.#place.told(error);
       this.#failure ??= { error: told };
-      const stopped = this.stop();
-      // A caller whose time is over does not wait for it.
-      if (!gaveUp(error)) await stopped;
+      // What the server ended with an error is as good as over; a caller whose time is over waits for nothing.
+      if (gaveUp(error)) void this.stop();
+      else await this.#endBy(true);
       throw told;
     } finally {
       this.#answersAwaited--;
@@ -114,18 +117,33 @@ export class Started<T> {
   }
 
   /** Ends it early; the connection is destroyed where it does not become ready soon. */
-  async stop(): Promise<void> {
+  stop(): Promise<void> {
+    return this.#endBy(this.#work.endsSlowly !== true || !this.#place.isReplaceable);
+  }
+
+  async #endBy(waiting: boolean): Promise<void> {
     if (!this.#ends() || !this.#isHeld()) return;
-    const stopped = this.#work.stop?.(this.value);
-    try {
-      if (stopped === undefined) throw new Error('it cannot be ended early');
-      await withLimit(this.#place.clock, STOP_MS, stopped);
+    if (waiting && (await this.#stopped())) {
       this.#release();
-    } catch {
-      // What occupies the connection stays there: nobody may use it again.
-      this.#place.abandon('was left in the middle of something');
-      this.#place.release();
+      return;
     }
+    // What occupies the connection stays there: nobody may use it again.
+    this.#place.abandon('was left in the middle of something');
+    this.#place.release();
+  }
+
+  /** Whether it came to an end in time. */
+  async #stopped(): Promise<boolean> {
+    const stopped = this.#work.stop?.(this.value);
+    if (stopped === undefined) return true;
+    // No watchdog: what is to be thrown away may keep the event loop busy for as long as it comes.
+    return new Promise((resolve) => {
+      const timer = this.#place.clock.schedule(STOP_MS, () => resolve(false));
+      void stopped.finally(() => {
+        timer.cancel();
+        resolve(true);
+      });
+    });
   }
 
   /** Whether it ends now, and had not before. */
@@ -221,6 +239,7 @@ function placeOnCluster<C>(engine: Engine<C>, session: Session<C>, call: Call): 
     perform: (answer, text) => engine.perform(session, answer, call, text),
     told: (error) => engine.recovery.failure(error, phaseOf(error), session, call),
     assertHeld: () => undefined,
+    isReplaceable: true,
     release: () => engine.release(session),
     abandon: (reason) => engine.discard(session, reason),
   };

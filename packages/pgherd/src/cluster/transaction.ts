@@ -260,6 +260,7 @@ export class SessionTransaction<C> {
         return withNode(error, session.node);
       },
       assertHeld: () => this.#assertOpen(),
+      isReplaceable: false,
       release: () => undefined,
       abandon: (reason) => engine.discard(session, reason),
     };
