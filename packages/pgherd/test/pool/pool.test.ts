@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Redirected } from '../../src/pool/failures.ts';
 import { fixedRandom } from '../support/random.ts';
-import { bench, watched } from './fake-factory.ts';
+import { type Bench, bench, watched } from './fake-factory.ts';
 
 describe('acquiring and releasing', () => {
   it('opens what is asked for and no more', async () => {
@@ -263,6 +263,126 @@ describe('openings that fail', () => {
     factory.openings[0]?.refuse(new Error('refused'));
     await settle();
     expect(pool.stats()).toMatchObject({ opened: 0, closed: 0, size: 0, opening: 0, waiting: 0 });
+  });
+});
+
+describe('a factory that fails', () => {
+  /** Lets the only opening fail, after letting `ms` pass. */
+  async function failAfter(ms: number, { factory, clock, settle }: Bench): Promise<number> {
+    await clock.advance(ms);
+    const begun = factory.openings.length;
+    factory.openings[0]?.refuse(new Error('refused'));
+    await settle();
+    return begun;
+  }
+
+  it('is asked after a pause that doubles, and not by those who come meanwhile', async () => {
+    const real = bench({ max: 4 }, { manual: true });
+    const first = watched(real.acquire());
+    expect(await failAfter(0, real)).toBe(1);
+    expect(first.error).toMatchObject({ message: 'refused' });
+    for (const pauseMs of [50, 100, 200, 400, 800, 1_000, 1_000]) {
+      await real.clock.advance(pauseMs - 1);
+      const early = watched(real.acquire());
+      await real.settle();
+      expect(early.error).toMatchObject({ message: 'refused' });
+      expect(real.factory.openings).toHaveLength(0);
+      await real.clock.advance(1);
+      const callers = [watched(real.acquire()), watched(real.acquire())];
+      expect(await failAfter(0, real)).toBe(1);
+      for (const { error } of callers) expect(error).toMatchObject({ message: 'refused' });
+    }
+    expect(real.pool.stats().failed).toBe(8);
+  });
+
+  it('is asked at once when there is reason to believe in it', async () => {
+    const real = bench({ max: 4 }, { manual: true });
+    watched(real.acquire());
+    await failAfter(0, real);
+    real.pool.revive();
+    const callers = [watched(real.acquire()), watched(real.acquire())];
+    await real.settle();
+    expect(real.factory.openings).toHaveLength(2);
+    for (const opening of [...real.factory.openings]) opening.grant();
+    await real.settle();
+    expect(callers.every(({ value }) => value !== undefined)).toBe(true);
+  });
+
+  it('is asked for min again by itself, ever more seldom', async () => {
+    const real = bench({ min: 1, max: 4 }, { manual: true });
+    void real.pool.warmUp(1);
+    await real.settle();
+    let waitedMs = 0;
+    for (let turn = 0; turn < 12; turn++) {
+      expect(await failAfter(0, real)).toBe(1);
+      while (real.factory.openings.length === 0) {
+        await real.clock.advance(50);
+        waitedMs += 50;
+      }
+    }
+    // 50 ms doubled ten times, then 30 s each.
+    expect(waitedMs).toBe(50 * (2 ** 10 - 1) + 30_000 + 30_000);
+    real.factory.openings[0]?.grant();
+    await real.settle();
+    expect(real.pool.stats()).toMatchObject({ size: 1, idle: 1, failed: 12 });
+  });
+});
+
+describe('a caller who holds resources himself', () => {
+  it('does not wait for himself', async () => {
+    const { pool, acquire, settle } = bench({ max: 2 });
+    await Promise.all([acquire(), acquire()]);
+    const deadline = Number.POSITIVE_INFINITY;
+    const own = watched(pool.acquire({ deadline, held: 2 }));
+    const others = watched(pool.acquire({ deadline, held: 1 }));
+    await settle();
+    expect(own.error).toMatchObject({ code: 'PGHERD_POOL_SELF_DEADLOCK', details: { held: 2, max: 2 } });
+    expect(others.settled).toBe(false);
+    expect(pool.stats().waiting).toBe(1);
+  });
+});
+
+describe('draining', () => {
+  it('ends when the last of those that were open is closed, whatever was opened since', async () => {
+    const { pool, acquire, settle } = bench({ max: 3 });
+    const [idle, leased] = [await acquire(), await acquire()];
+    pool.release(idle);
+    const drained = watched(pool.drain('rotated'));
+    await settle();
+    expect(idle).toMatchObject({ ended: 'closed', reason: 'rotated' });
+    const fresh = await acquire();
+    expect(fresh.id).toBe(3);
+    pool.release(fresh);
+    expect(pool.outworn(leased)).toBe('evicted');
+    expect(pool.outworn(fresh)).toBeUndefined();
+    await settle();
+    expect(drained.settled).toBe(false);
+    pool.release(leased);
+    await settle();
+    expect(drained.settled).toBe(true);
+    expect(fresh.ended).toBeUndefined();
+    const again = watched(pool.drain('again'));
+    await settle();
+    expect([again.settled, pool.stats().size]).toEqual([true, 0]);
+  });
+});
+
+describe('a say about what comes back', () => {
+  it('keeps it from all until it is said, and closes it on a refusal', async () => {
+    const { pool, factory, acquire, settle } = bench({ max: 1 }, { returned: true });
+    const thing = await acquire();
+    const next = watched(acquire());
+    pool.release(thing);
+    await settle();
+    expect(next.settled).toBe(false);
+    expect(pool.stats()).toMatchObject({ checking: 1, leased: 0, idle: 0 });
+    factory.validations[0]?.grant(true);
+    await settle();
+    expect(next.value).toBe(thing);
+    pool.release(thing);
+    factory.validations[0]?.refuse(new Error('broken'));
+    await settle();
+    expect(thing).toMatchObject({ ended: 'closed', reason: 'refused by hooks.afterRelease' });
   });
 });
 
