@@ -8,7 +8,7 @@ export interface MemoryRequest {
   readonly count: number;
 }
 
-/** Bytes, or why there is no number. */
+/** Bytes for each of those that are held, or why there is no number. */
 export type MemoryReply = number | { readonly failed: string };
 
 /** An element of what `--json` prints. */
@@ -32,8 +32,6 @@ export interface MemoryPlan {
 /** Numbers of the targets. */
 const CONNECTION_LIMIT = 4_096;
 const CALLER_LIMIT = 1_024;
-/** What a client needs whether it has many connections or few is taken off: measured with so few. */
-const FEW = 10;
 
 /**
  * Each measurement in a process of its own; the medians count.
@@ -53,11 +51,9 @@ export async function measureMemory(
     if (typeof reply === 'number') return reply;
     throw new Error(`${what}: ${reply.failed}`);
   };
-  const perConnection = async (what: 'pg.Client' | 'pgherd idle') =>
-    ((await held(what, FEW + connections)) - (await held(what, FEW))) / connections;
   const beyond = async () => {
-    const driver = await perConnection('pg.Client');
-    return (await perConnection('pgherd idle')) - driver;
+    const driver = await held('pg.Client', connections);
+    return (await held('pgherd idle', connections)) - driver;
   };
   const middle = async (measure: () => Promise<number>) => {
     const found: number[] = [];
@@ -74,14 +70,14 @@ export async function measureMemory(
     },
     {
       what: 'queued caller',
-      bytes: await middle(async () => (await held('pgherd queued', callers)) / callers),
+      bytes: await middle(() => held('pgherd queued', callers)),
       limit: CALLER_LIMIT,
       count: callers,
       runs,
     },
     {
       what: 'queued caller of pg.Pool',
-      bytes: await middle(async () => (await held('pg.Pool queued', callers)) / callers),
+      bytes: await middle(() => held('pg.Pool queued', callers)),
       count: callers,
       runs,
     },

@@ -7,7 +7,7 @@ import { argumentsOf } from './processes.ts';
 
 const SELECT = 'select id, n, label from bench where id = $1';
 
-/** Runs the work and tells how many bytes are in use when it stands still. */
+/** Runs the work and tells how many bytes each of what it holds needs. */
 type Measured = (request: MemoryRequest) => Promise<number>;
 
 const WORKS: Readonly<Record<MemoryRequest['what'], Measured>> = {
@@ -29,30 +29,62 @@ async function used(): Promise<number> {
   return heapUsed + external;
 }
 
-/** Connected, having run a statement, idle. */
-async function idleClients({ url, count }: MemoryRequest): Promise<number> {
-  const open = async () => {
-    const client = new pg.Client({ connectionString: url });
-    client.on('error', () => undefined);
-    await client.connect();
-    await client.query(SELECT, [1]);
-    return client;
-  };
-  const clients = await Promise.all(Array.from({ length: count }, open));
-  const bytes = await used();
-  await Promise.all(clients.map((client) => client.end()));
-  return bytes;
+/** What a client needs whether it has many connections or few is taken off: there are so many before anything counts. */
+const FEW = 10;
+
+interface Connections {
+  /** Opens so many more, which then are idle, having run a statement. */
+  more(count: number): Promise<void>;
+  close(): Promise<unknown>;
 }
 
-async function idleConnections({ url, count }: MemoryRequest): Promise<number> {
-  const db = createCluster({ url, pool: { max: count, maxConnecting: count } });
-  const leases = await Promise.all(Array.from({ length: count }, () => db.acquire()));
-  await Promise.all(leases.map((lease) => lease.query(SELECT, [1])));
-  for (const lease of leases.splice(0)) lease.release();
-  const bytes = await used();
-  if (db.stats().total.idle !== count) throw new Error(`${db.stats().total.idle} of ${count} are idle`);
-  await db.close();
-  return bytes;
+/** Bytes for each of the last `count` connections. All has been opened once before, so that the compiler's memory is no part. */
+async function perConnection(open: (most: number) => Connections, count: number): Promise<number> {
+  const first = open(FEW + count);
+  await first.more(FEW + count);
+  await first.close();
+  const connections = open(FEW + count);
+  await connections.more(FEW);
+  const before = await used();
+  await connections.more(count);
+  const bytes = (await used()) - before;
+  await connections.close();
+  return bytes / count;
+}
+
+function idleClients({ url, count }: MemoryRequest): Promise<number> {
+  const open = () => {
+    const clients: pg.Client[] = [];
+    const one = async () => {
+      const client = new pg.Client({ connectionString: url });
+      client.on('error', () => undefined);
+      clients.push(client);
+      await client.connect();
+      await client.query(SELECT, [1]);
+    };
+    return {
+      more: async (many: number) => void (await Promise.all(Array.from({ length: many }, one))),
+      close: () => Promise.all(clients.map((client) => client.end())),
+    };
+  };
+  return perConnection(open, count);
+}
+
+function idleConnections({ url, count }: MemoryRequest): Promise<number> {
+  const open = (most: number) => {
+    const db = createCluster({ url, pool: { max: most, maxConnecting: most } });
+    const more = async (many: number) => {
+      // Those that are idle are leased first.
+      const wanted = db.stats().total.idle + many;
+      const leases = await Promise.all(Array.from({ length: wanted }, () => db.acquire()));
+      await Promise.all(leases.map((lease) => lease.query(SELECT, [1])));
+      for (const lease of leases) lease.release();
+      const { idle } = db.stats().total;
+      if (idle !== wanted) throw new Error(`${idle} of ${wanted} are idle`);
+    };
+    return { more, close: () => db.close() };
+  };
+  return perConnection(open, count);
 }
 
 /** Calls that wait because others hold every connection; in the end each is answered. */
@@ -72,12 +104,12 @@ async function queuedInPool({ url, count }: MemoryRequest): Promise<number> {
   return bytes.after(() => pool.end());
 }
 
-/** Bytes for all calls, what they were given and the promises that the callers hold included. */
+/** Bytes for each call, what they were given and the promises that the callers hold included. */
 async function queued(count: number, call: (id: number) => Promise<{ rows: unknown[] }>) {
   const calls: Promise<{ rows: unknown[] }>[] = new Array(count);
   const before = await used();
   for (let index = 0; index < count; index++) calls[index] = call(1);
-  const bytes = (await used()) - before;
+  const bytes = ((await used()) - before) / count;
   const after = async (close: () => Promise<void>) => {
     for (const answer of await Promise.all(calls.splice(0))) {
       if (answer.rows.length !== 1) throw new Error('a call that had waited found no row');
