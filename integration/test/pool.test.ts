@@ -78,8 +78,12 @@ describe('settings of the session', () => {
   });
 
   it('that the server refuses are told of', async () => {
-    const db = cut({ session: { role: 'nobody_of_that_name' } });
-    expect(await refusal(db)).toContain('nobody_of_that_name');
+    // The monitor's connection has them as well: no node can be reached until they are right.
+    const db = cut({ session: { role: 'nobody_of_that_name' }, waitTimeoutMs: 200 });
+    const told = async () => String(await rejection(db.query('select 1')));
+    await waitUntil(async () => (await told()).includes('role "nobody_of_that_name" does not exist'), {
+      what: 'the reason to be told',
+    });
   });
 });
 

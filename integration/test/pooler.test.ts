@@ -79,6 +79,22 @@ suite('behind PgBouncer in transaction mode', () => {
     });
   });
 
+  it('the settings of the session hold in each statement and transaction, and leave nothing behind', async () => {
+    await cluster.primary.sql('create role tenant nologin');
+    await cluster.primary.sql('grant tenant to app');
+    const db = open({
+      pooler: true,
+      session: { role: 'tenant', search_path: ['Odd, name'], 'app.tenant': "o'hara" },
+    });
+    const text =
+      "select current_user::text as who, current_setting('search_path') as path, current_setting('app.tenant', true) as tenant";
+    const wanted = { who: 'tenant', path: '"Odd, name"', tenant: "o'hara" };
+    expect(await db.one(text)).toEqual(wanted);
+    expect(await db.transaction((tx) => tx.one(text))).toEqual(wanted);
+    const other = open({ pooler: true });
+    expect(await other.one(text)).toMatchObject({ who: 'app', path: '"$user", public' });
+  });
+
   it('transactions commit, roll back, and keep their session', async () => {
     const db = open({ pooler: true });
     const pids = await db.transaction(async (tx) => {
