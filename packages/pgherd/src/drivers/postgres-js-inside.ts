@@ -1,13 +1,12 @@
-import type { Sql } from 'postgres';
 import { PgHerdError } from '../model/errors.ts';
 import type { Report } from './backend-reader.ts';
 
 /** The module `postgres`, as far as the adapter needs it. */
 export interface PostgresJsModule {
-  (options: Record<string, unknown>): Sql;
+  (options: never): unknown;
   /** The class of the errors that a server answers. */
   readonly PostgresError: new (
-    fields: Record<string, string>,
+    ...fields: never[]
   ) => Error;
 }
 
@@ -121,5 +120,6 @@ const FIELDS: Readonly<Record<string, string>> = Object.freeze({
 /** An error of the server as postgres.js would throw it; it keeps to itself those behind which no ReadyForQuery comes. */
 export function serverError(module: PostgresJsModule, report: Report): Error {
   const fields = [...report.all].map(([letter, value]) => [FIELDS[letter] ?? letter, value] as const);
-  return new module.PostgresError({ severity: report.severity, ...Object.fromEntries(fields) });
+  const ErrorClass = module.PostgresError as unknown as new (fields: Record<string, string>) => Error;
+  return new ErrorClass({ severity: report.severity, ...Object.fromEntries(fields) });
 }

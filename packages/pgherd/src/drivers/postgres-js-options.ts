@@ -49,8 +49,9 @@ export function makeClient(
   socket: () => SocketLike,
 ): PostgresJsInside {
   // What `options` of a first client are has been worked out: given back, they are taken as they are, without the environment.
-  const { options } = module(writtenOptions(request, prepare, types)) as unknown as PostgresJsInside;
-  const sql = module({
+  const make = module as unknown as (options: object) => PostgresJsInside;
+  const { options } = make(writtenOptions(request, prepare, types));
+  const sql = make({
     ...options,
     // Of the environment, where `any` would be an error and `read-write` would refuse a standby.
     target_session_attrs: undefined,
@@ -63,7 +64,7 @@ export function makeClient(
     onnotice: () => undefined,
   });
   const refuse = () => Promise.reject(secondConnection());
-  return Object.assign(sql, { listen: refuse, subscribe: refuse }) as unknown as PostgresJsInside;
+  return Object.assign(sql, { listen: refuse, subscribe: refuse });
 }
 
 function writtenOptions(
