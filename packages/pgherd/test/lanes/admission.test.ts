@@ -38,8 +38,8 @@ describe('hasRoom', () => {
   });
 });
 
-const unknown = (): ServiceTime => ({ meanMs: undefined, aloneMs: undefined });
-const known = (meanMs: number): ServiceTime => ({ meanMs, aloneMs: undefined });
+const unknown = (): ServiceTime => ({ meanMs: undefined, longMs: undefined });
+const known = (meanMs: number): ServiceTime => ({ meanMs, longMs: undefined });
 
 /** After `count` times the same measurement. */
 function after(count: number, time: ServiceTime, measure: (time: ServiceTime) => void): number {
@@ -88,8 +88,12 @@ describe('service times', () => {
   });
 
   it('a distant server does not make a statement long; being long compared with the quickest answer does', () => {
-    expect(after(50, known(0.1), (time) => learnAlone(time, 30, 29))).toBe(0.1);
-    expect(after(50, known(0.1), (time) => learnAlone(time, 30, 0.5))).toBeGreaterThan(5);
+    expect(after(50, unknown(), (time) => learnAlone(time, 30, 29))).toBe(0.5);
+    expect(after(50, unknown(), (time) => learnAlone(time, 30, 0.5))).toBe(30);
+  });
+
+  it('of what is known, an answer to it alone only shows that it takes less', () => {
+    expect(after(50, known(0.1), (time) => learnAlone(time, 30, 0.5))).toBe(0.1);
     expect(after(20, known(10), (time) => learnAlone(time, 0.5, 0.5))).toBeLessThan(0.6);
   });
 });

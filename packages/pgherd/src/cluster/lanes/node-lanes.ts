@@ -21,6 +21,8 @@ export interface Waiting<C> {
 export interface NodeLanesPorts<C> {
   readonly limits: LaneLimits;
   now(): number;
+  /** How long a probe takes there and back, milliseconds; `undefined` where not known. */
+  rttMs(): number | undefined;
   /** About how long a turn of our event loop takes now, milliseconds. */
   turnMs(): number;
   readonly inFlight: InFlight;
@@ -42,6 +44,8 @@ export interface NodeLanesPorts<C> {
 const CHECK_MS = 100;
 /** What the quickest answer is taken to be grows by this with each answer that is not, so that it may become slower for good. */
 const FLOOR_GROWTH = 1.005;
+/** Where no connection is to be had, a queue on a lane may be so many times longer: the alternative is to wait as well. */
+const WAITING_FACTOR = 5;
 /** How many that wait are looked at for one that fits. */
 const LOOKED_AT = 8;
 
@@ -56,9 +60,15 @@ export class NodeLanes<C> {
   readonly #waiting = new Set<Waiting<C>>();
   #checkedAt = 0;
   #floorMs = Number.POSITIVE_INFINITY;
+  /** Limits for a statement that is tried behind others, and for those that would wait anyway. */
+  readonly #onTrial: LaneLimits;
+  readonly #forWaiting: LaneLimits;
 
   constructor(ports: NodeLanesPorts<C>) {
     this.#ports = ports;
+    const { limits } = ports;
+    this.#onTrial = Object.freeze({ ...limits, maxQueueMs: LONG_MS });
+    this.#forWaiting = Object.freeze({ ...limits, maxQueueMs: WAITING_FACTOR * limits.maxQueueMs });
   }
 
   /**
@@ -95,7 +105,7 @@ export class NodeLanes<C> {
       emptied: (one) => this.#close(one),
       floorMs: (aloneMs) => {
         this.#floorMs = Math.min(aloneMs, this.#floorMs * FLOOR_GROWTH);
-        return this.#floorMs;
+        return Math.min(this.#floorMs, this.#ports.rttMs() ?? this.#floorMs);
       },
       slackMs: () =>
         (this.#floorMs === Number.POSITIVE_INFINITY ? 0 : 2 * this.#floorMs) + this.#ports.turnMs(),
@@ -127,13 +137,14 @@ export class NodeLanes<C> {
   }
 
   #fits(lane: Lane<C>, ticket: Ticket<C>, now: number): boolean {
-    const { session } = lane;
-    if (session.leaving || session.connection.closed || !lane.shares) return false;
-    const { limits } = this.#ports;
-    if (hasRoom(lane, ticket.facts.writes, now, limits)) return true;
-    return (
-      isTried(ticket.facts) && hasRoom(lane, ticket.facts.writes, now, { ...limits, maxQueueMs: LONG_MS })
-    );
+    if (!this.#isOpen(lane)) return false;
+    const { writes } = ticket.facts;
+    if (hasRoom(lane, writes, now, this.#ports.limits)) return true;
+    return hasRoom(lane, writes, now, this.#onTrial) && isTried(ticket.facts);
+  }
+
+  #isOpen({ session, shares }: Lane<C>): boolean {
+    return shares && !session.leaving && !session.connection.closed;
   }
 
   /** Callers of other kinds who wait for what the lanes hold. */
@@ -144,12 +155,13 @@ export class NodeLanes<C> {
   /** Lets those who wait board a lane that has room again, in their order. */
   #fill(lane: Lane<C>): void {
     if (this.#lanes.indexOf(lane) >= this.#lanes.length - this.#foreign()) return;
+    if (!this.#isOpen(lane)) return;
     const now = this.#ports.now();
     let looked = 0;
     for (const waiting of this.#waiting) {
       if (looked++ === LOOKED_AT) return;
       const { ticket, leave } = waiting;
-      if (leave === undefined || !this.#fits(lane, ticket, now)) continue;
+      if (leave === undefined || !hasRoom(lane, ticket.facts.writes, now, this.#forWaiting)) continue;
       this.#waiting.delete(waiting);
       if (!this.#ports.suits(ticket)) {
         leave(this.#ports.elsewhere());

@@ -1,6 +1,7 @@
 import type { QueryResult, Row, Statement } from '../../model/statement.ts';
 import { Redirected } from '../../pool/failures.ts';
 import { phaseOf } from '../../retry/classify.ts';
+import { findNode } from '../../topology/topology.ts';
 import type { Call, Search } from '../call.ts';
 import { timedOut, unacknowledged } from '../failures.ts';
 import type { Herd } from '../herd.ts';
@@ -189,6 +190,7 @@ export class Rides<C> implements TicketOwner<C> {
       limits,
       now: () => this.#clock.now(),
       turnMs: () => this.#clock.turnMs,
+      rttMs: () => findNode(herd.topology, node.name)?.rttMs,
       inFlight: node.inFlight,
       starving: () => node.pool.starving,
       outworn: (session) => node.pool.outworn(session),

@@ -2,13 +2,13 @@
 export interface ServiceTime {
   /** Smoothed, as of answers that came one behind the other; `undefined` before the first. */
   meanMs: number | undefined;
-  /** Smoothed, as of answers to statements that were alone: the way there and back is part of it. */
-  aloneMs: number | undefined;
+  /** The same of answers to statements that were alone, where that was clearly longer than the way there and back; else `undefined`. */
+  longMs: number | undefined;
 }
 
 /** Taken for a statement whose service time is not known, milliseconds: a few of them may share a lane, many may not. */
 const UNKNOWN_MS = 0.5;
-/** A statement that takes so long when it is alone is not tried together with others, milliseconds. */
+/** A statement that takes so long is not tried together with others, milliseconds. */
 export const LONG_MS = 20;
 /** Weight of a measurement below what was learnt, and of one above: a busy machine makes many look longer, none shorter. */
 const WEIGHT_BELOW = 0.4;
@@ -17,14 +17,12 @@ const WEIGHT_ABOVE = 0.03;
 const OUTLIER_FACTOR = 10;
 /** No measurement is finer than this, milliseconds. */
 const RESOLUTION_MS = 0.002;
-/** So much longer than the quickest way there and back, and at least so long, has to do with the statement. */
+/** So much longer than the quickest way there and back has to do with the statement. */
 const CLEARLY_LONGER_FACTOR = 5;
-const CLEARLY_LONGER_MS = 5;
 
 /** What the server is expected to work at the next run. */
-export function predictedMs({ meanMs, aloneMs }: ServiceTime): number {
-  if (meanMs !== undefined) return meanMs;
-  return aloneMs === undefined || aloneMs < LONG_MS ? UNKNOWN_MS : aloneMs;
+export function predictedMs({ meanMs, longMs }: ServiceTime): number {
+  return meanMs ?? longMs ?? UNKNOWN_MS;
 }
 
 /**
@@ -41,15 +39,15 @@ export function learn(times: readonly ServiceTime[], elapsedMs: number, atMost: 
 }
 
 /**
- * Takes in how long the answer to a statement took that was alone. The server cannot have worked longer; that it worked nearly as
- * long is believed only where the quickest answer on this way, `floorMs`, was much quicker.
+ * Takes in how long the answer to a statement took that was alone. The server cannot have worked longer. That it worked nearly as
+ * long is believed only of a statement of which nothing better is known, and only where the quickest answer on this way,
+ * `floorMs`, was much quicker: on a busy machine everything takes long that is alone.
  */
 export function learnAlone(time: ServiceTime, tookMs: number, floorMs: number): void {
-  time.aloneMs = smoothed(time.aloneMs, tookMs);
   const { meanMs } = time;
-  if (meanMs === undefined) return;
-  const longer = tookMs > Math.max(CLEARLY_LONGER_MS, CLEARLY_LONGER_FACTOR * floorMs);
-  if (tookMs < meanMs || longer) time.meanMs = smoothed(meanMs, tookMs);
+  const long = tookMs > Math.max(LONG_MS, CLEARLY_LONGER_FACTOR * floorMs);
+  if (meanMs === undefined) time.longMs = long ? smoothed(time.longMs, tookMs) : undefined;
+  else if (tookMs < meanMs) time.meanMs = smoothed(meanMs, tookMs);
 }
 
 function smoothed(before: number | undefined, measuredMs: number): number {

@@ -16,6 +16,9 @@ export interface StatementFacts {
   readonly time: ServiceTime;
   /** How often it was seen; a text that comes once is not worth a prepared statement. */
   seen: number;
+  /** From this run on it may be tried again behind another one. */
+  tryAt: number;
+  tries: number;
 }
 
 const RIDES: ReadonlySet<string> = new Set([
@@ -60,8 +63,10 @@ export function factsOf(text: string): StatementFacts {
     writes: WRITES.has(keyword) || inside || LOCKS.test(statement),
     otherVerb: otherVerbOf(keyword, statement),
     keyword,
-    time: { meanMs: undefined, aloneMs: undefined },
+    time: { meanMs: undefined, longMs: undefined },
     seen: 0,
+    tryAt: 0,
+    tries: 0,
   };
 }
 
@@ -73,15 +78,18 @@ function otherVerbOf(keyword: string, statement: string): OtherVerb | undefined 
   return VERBS.get(keyword);
 }
 
-/** One run in so many of a statement that seems to take long is tried behind another one. */
-const TRIED_EVERY = 128;
+/** Runs before a statement that seems to take long is tried behind another one; each try doubles it, up to a limit. */
+const FIRST_TRY_AFTER = 8;
+const MOST_DOUBLINGS = 6;
 
 /**
  * Whether this run is to find out how long the statement takes when it need not wait for its turn: on a busy machine everything
- * seems to take long that is alone. So few are tried that nobody is slowed who matters for the 99th percentile.
+ * seems to take long that is alone. The tries become rarer, so that they are too few for the 99th percentile.
  */
-export function isTried({ seen, time }: StatementFacts): boolean {
-  return seen % TRIED_EVERY === 0 && predictedMs(time) < LONG_MS;
+export function isTried(facts: StatementFacts): boolean {
+  if (facts.seen < facts.tryAt || predictedMs(facts.time) >= LONG_MS) return false;
+  facts.tryAt = facts.seen + FIRST_TRY_AFTER * 2 ** Math.min(MOST_DOUBLINGS, facts.tries++);
+  return true;
 }
 
 /** Texts that are remembered, at least; at most twice as many. */
