@@ -94,6 +94,16 @@ describe('in a scope', () => {
     expect(await look(db.read, id)).toMatchObject({ seen: false });
   });
 
+  it('who does not want to wait gets the primary, also before the first position is there', async () => {
+    const db = await ready({ causal: { waitMs: 0 } });
+    await standStill();
+    for (let round = 0; round < 20; round++) {
+      await db.causal(async () => {
+        expect(await look(db.read, await write(db))).toEqual({ node: primaryName(), seen: true });
+      });
+    }
+  });
+
   it('the one standby that has replayed the write serves, not the one that stands still', async () => {
     const db = await ready();
     const [still, moving] = cluster.standbys;
@@ -168,6 +178,22 @@ describe('in a scope', () => {
       for await (const row of db.read.stream('select id from note where id = $1', [lastId]))
         streamed.push(row);
       expect(streamed).toEqual([{ id: lastId }]);
+    });
+  });
+
+  it('what a lease wrote is seen while it is held still, and what an open transaction wrote is not waited for', async () => {
+    const db = await ready();
+    await standStill();
+    await db.causal(async () => {
+      await using lease = await db.acquire();
+      const id = await write(lease);
+      expect(await look(db.read, id)).toEqual({ node: primaryName(), seen: true });
+      expect((await look(db.read.with({ after: (await db.token()) ?? '' }), id)).node).toBe(primaryName());
+    });
+    await db.causal(async () => {
+      await using tx = await db.begin();
+      const id = await write(tx);
+      expect(standbyNames(cluster)).toContain((await look(db.read, id)).node);
     });
   });
 

@@ -10,7 +10,10 @@ export class CausalScope {
   #lostAt = 0;
   #asked = 0;
   #lost: CausalToken | undefined;
+  #unpositioned: CausalToken | undefined;
   readonly #pending = new Set<Promise<void>>();
+  /** Who holds a connection on which something was written that is not followed by a position yet: leases. */
+  readonly #holders = new Set<object>();
 
   constructor(token: CausalToken | undefined) {
     this.#token = token;
@@ -18,7 +21,7 @@ export class CausalScope {
 
   /** What reads have to see now; `undefined` before the first write. */
   get token(): CausalToken | undefined {
-    return this.#lost ?? this.#token;
+    return this.#holders.size > 0 ? this.#unpositioned : (this.#lost ?? this.#token);
   }
 
   /** Whether positions are on their way. */
@@ -26,9 +29,20 @@ export class CausalScope {
     return this.#pending.size > 0;
   }
 
-  /** Resolves when every position that is on its way has come, or is known not to come. */
+  /** Resolves when every position that is on its way now has come, or is known not to come. */
   async settled(): Promise<void> {
-    while (this.#pending.size > 0) await Promise.all(this.#pending);
+    await Promise.all(this.#pending);
+  }
+
+  /** `holder` has written and goes on holding its connection; `lost` stands for the position until it gives it back. */
+  hold(holder: object, lost: CausalToken): void {
+    this.#holders.add(holder);
+    this.#unpositioned = lost;
+  }
+
+  /** `holder` gives its connection back: the position that is asked for next counts. */
+  letGo(holder: object): void {
+    this.#holders.delete(holder);
   }
 
   /** Takes in a position that is being asked for; `lost` stands for it where it does not come. Never rejects. */

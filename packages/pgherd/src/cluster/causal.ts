@@ -8,8 +8,9 @@ import { earliest } from '../time/deadline.ts';
 import type { Call } from './call.ts';
 import { CausalScope } from './causal-scope.ts';
 import { openToken, sealToken } from './causal-seal.ts';
+import { waitedInVain } from './failures.ts';
 import type { Herd } from './herd.ts';
-import { withLimit } from './node-runtime.ts';
+import { withLimit } from './limit.ts';
 import { ReplayWatch } from './replay-watch.ts';
 import type { Session } from './session.ts';
 
@@ -72,20 +73,33 @@ export class Causal<C> {
     this.#herd.start();
     const { scope } = this;
     const given = call.after === undefined ? undefined : this.#opened(call.after);
-    const { clock, causal } = this.#herd.settings;
-    const until = earliest(call.deadline, clock.now() + causal.waitMs);
-    if (scope?.isPending === true && call.access === 'read-only') await this.#before(until, scope.settled());
+    const { clock, causal, waitTimeoutMs } = this.#herd.settings;
+    // Who is not content with the primary has nowhere else to go.
+    const patienceMs = isStrict(call.demand) ? waitTimeoutMs : causal.waitMs;
+    const until = earliest(call.deadline, clock.now() + patienceMs);
+    const waits = scope?.isPending === true && call.access === 'read-only';
+    const isTold = !waits || (await this.#before(until, scope.settled()));
     const tokens = [given, scope?.token].filter((token) => token !== undefined);
     const route = await this.#decide(tokens, until);
     const routed: Call = { ...call, routed: true, scope };
-    if (call.access !== 'read-only' || route.kind === 'anywhere') return routed;
-    const isLost = scope?.isPending === true;
-    const position = route.kind === 'replayed' && !isLost ? route.position : undefined;
+    if (call.access !== 'read-only' || (isTold && route.kind === 'anywhere')) return routed;
+    const position = route.kind === 'replayed' && isTold ? route.position : undefined;
     const names = position === undefined ? [] : await this.#caughtUp(call, position, until);
     const demand: Demand = { ...call.demand, caughtUp: names };
-    if (names.length === 0 && isStrict(demand))
-      throw this.#herd.noNodeError(demand, clock.now() - call.startedAt);
+    if (names.length === 0 && isStrict(demand)) {
+      const error = this.#herd.noNodeError(demand, clock.now() - call.startedAt);
+      throw waitedInVain(error, call, until, clock.now());
+    }
     return { ...routed, demand };
+  }
+
+  /**
+   * Something was answered on a session that its caller may go on holding: what is committed there already has to be seen, too.
+   * Of an open transaction there is nothing to see.
+   */
+  noteAnswered(session: Session<C>): void {
+    if (session.scope === undefined || session.connection.status === 'in-transaction') return;
+    session.scope.hold(session, this.#tokenOf(session.node, {}));
   }
 
   /**
@@ -96,6 +110,7 @@ export class Causal<C> {
     const { scope } = session;
     if (scope === undefined) return undefined;
     session.scope = undefined;
+    scope.letGo(session);
     const lost = this.#tokenOf(session.node, {});
     if (session.connection.closed || session.occupied) {
       scope.noteLost(lost);
@@ -159,9 +174,7 @@ export class Causal<C> {
     const wanted = first.filter((node) => node.role === 'standby');
     const isServed = (names: readonly string[]) => first.some((node) => names.includes(node.name));
     if (wanted.length < first.length || wanted.length === 0 || isServed(known())) return known();
-    const { clock, waitTimeoutMs } = this.#herd.settings;
-    const deadline = isStrict(call.demand) ? earliest(call.deadline, call.startedAt + waitTimeoutMs) : until;
-    await this.#firstOf(wanted, position, Math.max(deadline, clock.now()), call);
+    await this.#firstOf(wanted, position, until, call);
     return known();
   }
 
@@ -191,9 +204,11 @@ export class Causal<C> {
     return nodes.map((node) => node.name).filter((name) => this.#replay.has(name, position));
   }
 
-  async #before(until: number, work: Promise<unknown>): Promise<void> {
+  /** Whether `work` was done in time. */
+  async #before(until: number, work: Promise<unknown>): Promise<boolean> {
     const { clock } = this.#herd.settings;
-    await withLimit(clock, Math.max(1, until - clock.now()), work).catch(() => undefined);
+    const done = work.then(() => true);
+    return withLimit(clock, Math.max(1, until - clock.now()), done).catch(() => false);
   }
 }
 

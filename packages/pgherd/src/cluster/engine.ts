@@ -18,7 +18,8 @@ import { namingScript, notForQuery } from './lanes/not-for-query.ts';
 import { type Queued, Rides } from './lanes/rides.ts';
 import { FactsByText } from './lanes/statement-facts.ts';
 import { LeakWatch } from './leaks.ts';
-import { type NodeRuntime, withLimit } from './node-runtime.ts';
+import { withLimit } from './limit.ts';
+import type { NodeRuntime } from './node-runtime.ts';
 import { type Progress, Recovery } from './recovery.ts';
 import type { Session } from './session.ts';
 import { untilLetGo, withinCall } from './within.ts';
@@ -184,6 +185,7 @@ export class Engine<C> {
       );
       landed?.(true);
       if (node !== undefined) this.#noteAnswer(node, session);
+      this.causal.noteAnswered(session);
       return result;
     } catch (error) {
       landed?.(classifyError(error).severity !== undefined);

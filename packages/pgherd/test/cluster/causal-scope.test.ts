@@ -56,3 +56,13 @@ it('a position that was lost is made good only by one that was asked for afterwa
   await scope.note(Promise.resolve(at(6n)), LOST);
   expect(scope.token).toEqual(at(6n));
 });
+
+it('who goes on holding the connection that wrote has no position; it counts once the connection was given back', async () => {
+  const scope = new CausalScope(at(3n));
+  const lease = {};
+  scope.hold(lease, LOST);
+  await scope.note(Promise.resolve(at(9n)), LOST);
+  expect(scope.token).toEqual(LOST);
+  scope.letGo(lease);
+  expect(scope.token).toEqual(at(9n));
+});
