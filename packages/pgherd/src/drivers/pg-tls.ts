@@ -148,12 +148,19 @@ const NETWORK_CODES: ReadonlySet<string> = new Set([
 export function handshakeFailure(error: unknown, request: TlsRequest): unknown {
   if (error instanceof PgHerdError || !(error instanceof Error)) return error;
   const { code } = error as { code?: unknown };
-  if (typeof code !== 'string' || NETWORK_CODES.has(code)) return error;
+  if (typeof code !== 'string') return error;
+  if (NETWORK_CODES.has(code)) return request.negotiation === 'direct' ? endedDirect(error, code) : error;
   const how = `sslmode=${request.mode}`;
   return new PgHerdError('PGHERD_TLS_FAILED', `TLS failed (${how}): ${error.message}${remedyFor(code)}`, {
     cause: error,
     details: { tlsCode: code },
   });
+}
+
+/** An older server does not know what it is told, and hangs up; but so does any server that is just being stopped. */
+function endedDirect(cause: Error, code: string): Error {
+  const sentence = `${cause.message} (sslnegotiation=direct needs PostgreSQL 17 or later, and nothing in between that is older)`;
+  return Object.assign(new Error(sentence, { cause }), { code });
 }
 
 /** Servers say what they do not like of a client's certificate by an alert of TLS, which may come after the handshake. */
