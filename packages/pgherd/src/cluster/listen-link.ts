@@ -4,8 +4,8 @@ import type { TopologyDescription } from '../model/topology.ts';
 import type { Clock, Timer } from '../time/port.ts';
 import { findNode } from '../topology/topology.ts';
 import { writableNode } from '../topology/writable.ts';
+import { withLimit } from './limit.ts';
 import type { ReceivedNotification } from './listen.ts';
-import { withLimit } from './node-runtime.ts';
 import { PooledConnection } from './pooled-connection.ts';
 import { quoteIdentifier } from './quote.ts';
 

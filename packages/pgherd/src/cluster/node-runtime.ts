@@ -15,8 +15,6 @@ import { type Access, Session, sessionListener } from './session.ts';
 import { SessionHooks } from './session-hooks.ts';
 import type { ClusterSettings } from './settings.ts';
 
-export { withLimit } from './limit.ts';
-
 /** What a node's runtime reports to the herd. */
 export interface RuntimePorts<C> {
   readonly settings: ClusterSettings<C>;

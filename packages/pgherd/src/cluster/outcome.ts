@@ -7,7 +7,7 @@ import { type Deadline, earliest } from '../time/deadline.ts';
 import { findNode } from '../topology/topology.ts';
 import type { Call } from './call.ts';
 import type { Engine } from './engine.ts';
-import { withLimit } from './node-runtime.ts';
+import { withLimit } from './limit.ts';
 import { type OutcomeOptions, outcomeTableName } from './outcome-options.ts';
 import { quoteLiteral } from './quote.ts';
 import type { Session } from './session.ts';

@@ -18,7 +18,8 @@ import { isWritable } from '../topology/writable.ts';
 import type { Call } from './call.ts';
 import { withNode } from './failures.ts';
 import type { Herd } from './herd.ts';
-import { type NodeRuntime, withLimit } from './node-runtime.ts';
+import { withLimit } from './limit.ts';
+import type { NodeRuntime } from './node-runtime.ts';
 import { wishOf } from './retry-wish.ts';
 import type { Session } from './session.ts';
 
@@ -151,11 +152,9 @@ export class Recovery<C> {
     const answered = classification.severity === 'ERROR' || (error instanceof PgHerdError && !gaveUp);
     const harmless = session.couldNotWrite || classification.safeToRetry(phase);
     if (answered || harmless || call.idempotent) return withNode(error, session.node);
-    return new OutcomeUnknownError(
-      'statement',
-      `The statement was sent to ${session.node} and was not answered: nobody can tell whether it was executed.`,
-      { cause: error, details: { node: session.node } },
-    );
+    const { node } = session;
+    const sentence = `The statement was sent to ${node} and was not answered: nobody can tell whether it was executed.`;
+    return withNode(new OutcomeUnknownError('statement', sentence, { cause: error, details: { node } }), node);
   }
 
   async #pause(ms: number, call: Call): Promise<void> {

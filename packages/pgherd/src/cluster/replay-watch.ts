@@ -4,7 +4,7 @@ import { hasReplayed, type Replayed, type ReplayFacts } from '../routing/causal.
 import type { Deadline } from '../time/deadline.ts';
 import { findNode } from '../topology/topology.ts';
 import type { Herd } from './herd.ts';
-import { withLimit } from './node-runtime.ts';
+import { withLimit } from './limit.ts';
 
 /** Shortest time between two questions to one standby, however many calls wait for the answer, milliseconds. */
 const PAUSE_MS = 3;
