@@ -61,6 +61,7 @@ const WRONG: readonly (Statement | undefined)[] = Object.freeze([
   { text: '-- nothing but a comment' },
   { text: 'select pg_terminate_backend(pg_backend_pid())' },
   { text: "select set_config('work_mem', 'lots', false)" },
+  { text: 'select 1', name: 'x'.repeat(64) },
   { text: 'select 1', values: 7 as unknown as readonly unknown[] },
   { text: 42 as unknown as string },
   undefined,

@@ -217,6 +217,8 @@ export function assertChannel(channel: unknown): asserts channel is string {
 }
 
 const MAX_CHANNEL_BYTES = 63;
+/** Longest name of a prepared statement that pg and the server tell from others. */
+const MAX_NAME_BYTES = 63;
 
 async function checked(
   run: Runner['run'],
@@ -227,6 +229,12 @@ async function checked(
   assertSchema(schema);
   const result = await run(statement, options);
   return { ...result, rows: (await checkedRows(result.rows, schema)) as Row[] };
+}
+
+/** The server cuts longer names off, and two statements would be one. */
+function assertName(name: unknown): void {
+  if (typeof name === 'string' && Buffer.byteLength(name) <= MAX_NAME_BYTES) return;
+  throw invalid(`The name of a statement must be a text of ${MAX_NAME_BYTES} bytes at most.`);
 }
 
 function normalize(
@@ -248,6 +256,7 @@ function normalize(
   }
   if (first.values !== undefined && first.values.length > MAX_PARAMETERS)
     throw tooManyValues(first.values.length);
+  if (first.name !== undefined) assertName(first.name);
   if (second === undefined) return [first, first];
   if (Array.isArray(second)) throw invalid('The values stand in the object; what follows it are options.');
   return [first, { ...first, ...second }];

@@ -154,7 +154,10 @@ export class Recovery<C> {
     if (answered || harmless || call.idempotent) return withNode(error, session.node);
     const { node } = session;
     const sentence = `The statement was sent to ${node} and was not answered: nobody can tell whether it was executed.`;
-    return withNode(new OutcomeUnknownError('statement', sentence, { cause: error, details: { node } }), node);
+    return withNode(
+      new OutcomeUnknownError('statement', sentence, { cause: error, details: { node } }),
+      node,
+    );
   }
 
   async #pause(ms: number, call: Call): Promise<void> {
