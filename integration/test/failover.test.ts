@@ -1,11 +1,15 @@
 import { createTestCluster, type TestCluster, type TestNode, waitUntil } from '@pgherd/testing';
 import pg from 'pg';
 import { type Cluster, type ClusterOptions, createCluster } from 'pgherd';
+import { pgDriver } from 'pgherd/pg';
+import { postgresJsDriver } from 'pgherd/postgres-js';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type Load, LoadSeries } from '../src/load.ts';
 import { createTable, nameOf, quiet, restore } from '../src/support.ts';
 
 const POOL_MAX = 10;
+/** Writes that may be in flight on one connection. */
+const WRITES_DEEP = 16;
 /** Silence that alone makes a node dead: longer than any wait of these tests, so that only a proof moves a read away. */
 const NEVER_MS = 600_000;
 
@@ -83,17 +87,23 @@ function lastIdBeforeStale(load: Load, db: Cluster, node: TestNode): () => numbe
 }
 
 describe('the primary is lost', () => {
-  it('killed: what was in flight is unknown, nothing else fails, and the old one comes back as a standby', async () => {
-    const load = await underLoad(async (load) => {
-      const old = cluster.primary;
-      const killed = await old.kill();
-      const { promoted } = await cluster.failover({ afterMs: 200 });
-      await load.acknowledged();
-      expect(load.writes.findLast((one) => one.outcome === 'acknowledged')?.node).toBe(nameOf(promoted));
-      await killed.undo();
-      await load.served(5, nameOf(old));
-    });
-    expect(load.idsOf('unknown').size).toBeLessThanOrEqual(POOL_MAX);
+  it.each([
+    pgDriver(),
+    postgresJsDriver(),
+  ])('killed, driver $name: what was in flight is unknown, nothing else fails, and the old one comes back as a standby', async (driver) => {
+    const load = await underLoad(
+      async (load) => {
+        const old = cluster.primary;
+        const killed = await old.kill();
+        const { promoted } = await cluster.failover({ afterMs: 200 });
+        await load.acknowledged();
+        expect(load.writes.findLast((one) => one.outcome === 'acknowledged')?.node).toBe(nameOf(promoted));
+        await killed.undo();
+        await load.served(5, nameOf(old));
+      },
+      { driver },
+    );
+    expect(load.idsOf('unknown').size).toBeLessThanOrEqual(POOL_MAX * WRITES_DEEP);
   });
 
   it('stopped fast: nothing fails and nothing is unknown', async () => {
@@ -116,7 +126,7 @@ describe('the primary is lost', () => {
       await cluster.failover({ afterMs: 200 });
       await load.acknowledged();
     });
-    expect(load.idsOf('unknown').size).toBeLessThanOrEqual(POOL_MAX);
+    expect(load.idsOf('unknown').size).toBeLessThanOrEqual(POOL_MAX * WRITES_DEEP);
   });
 
   it('frozen and thawed: nothing is written to it once its successor was seen', async () => {
@@ -143,7 +153,28 @@ describe('the primary is lost', () => {
       expect([...onlyThere].filter((id) => id > (last ?? 0))).toEqual([]);
       expect(db.stats().nodes.find((node) => node.node === nameOf(old))?.pool.size).toBe(0);
     });
-    expect(load.idsOf('unknown').size).toBeLessThanOrEqual(POOL_MAX);
+    expect(load.idsOf('unknown').size).toBeLessThanOrEqual(POOL_MAX * WRITES_DEEP);
+  });
+});
+
+function successor(): TestNode {
+  const [first] = cluster.standbys;
+  if (first === undefined) throw new Error('there is no standby');
+  return first;
+}
+
+describe('the primary changes its role', () => {
+  it.each([pgDriver(), postgresJsDriver()])('switched over, driver $name: no call fails', async (driver) => {
+    const load = await underLoad(
+      async (load) => {
+        const old = cluster.primary;
+        await cluster.switchover(successor());
+        await load.acknowledged();
+        await load.served(5, nameOf(old));
+      },
+      { driver },
+    );
+    expect(load.writes.findLast((one) => one.outcome === 'acknowledged')?.node).toBe(nameOf(cluster.primary));
   });
 });
 
