@@ -2,7 +2,7 @@ import type { LaneGauge } from '../in-flight.ts';
 import type { Session } from '../session.ts';
 import type { LaneState } from './admission.ts';
 import { learn, learnAlone, predictedMs, type ServiceTime } from './service-time.ts';
-import type { Ticket } from './ticket.ts';
+import type { Ticket, TicketLane } from './ticket.ts';
 
 /** What a lane reports to. */
 export interface LanePorts<C> {
@@ -23,7 +23,7 @@ export interface LanePorts<C> {
 const COMPACT_AT = 256;
 
 /** One session shared by statements in flight. It exists from its first statement to its last. */
-export class Lane<C> implements LaneState, LaneGauge {
+export class Lane<C> implements LaneState, LaneGauge, TicketLane<C> {
   readonly session: Session<C>;
   readonly #ports: LanePorts<C>;
   readonly #tickets: (Ticket<C> | undefined)[] = [];

@@ -3,9 +3,24 @@ import type { Field, QueryResult, Row, Statement } from '../../model/statement.t
 import type { Call } from '../call.ts';
 import type { Progress } from '../recovery.ts';
 import type { Session } from '../session.ts';
-import type { Lane } from './lane.ts';
 import { predictedMs } from './service-time.ts';
 import type { StatementFacts } from './statement-facts.ts';
+
+/** A lane as its tickets see it. */
+export interface TicketLane<C> {
+  readonly session: Session<C>;
+  readonly depth: number;
+  /** Statements whose callers still wait. */
+  readonly awaited: number;
+  /** Takes nobody any more. */
+  leaving: boolean;
+  /** The ticket is done with, with an answer or an error. */
+  landed(ticket: Ticket<C>, answered: boolean): void;
+  /** Nobody waits for the ticket any more; its answer still has to come. */
+  abandon(ticket: Ticket<C>): void;
+  /** Resolves when the last statement has left. */
+  untilEmpty(): Promise<void>;
+}
 
 /** Who decides what becomes of a ticket that failed. */
 export interface TicketOwner<C> {
@@ -36,7 +51,7 @@ export class Ticket<C> implements PipelinedStatement {
   readonly #owner: TicketOwner<C>;
   /** Runs made so far, and where; `undefined` before the first failure. */
   progress: Progress | undefined;
-  lane: Lane<C> | undefined;
+  lane: TicketLane<C> | undefined;
   /** What it was expected to take when it boarded, milliseconds. */
   costMs = 0;
   sentAt = 0;
@@ -64,7 +79,7 @@ export class Ticket<C> implements PipelinedStatement {
   }
 
   /** It boards: what it costs is counted until it leaves. */
-  board(lane: Lane<C>, now: number): void {
+  board(lane: TicketLane<C>, now: number): void {
     this.lane = lane;
     this.sentAt = now;
     this.costMs = predictedMs(this.facts.time);
