@@ -1,6 +1,7 @@
 import type { DriverConnection, DriverResult, TransactionStatus } from '../driver/port.ts';
 import { PgHerdError } from '../model/errors.ts';
 import type { Statement } from '../model/statement.ts';
+import { type Bracket, PooledCursor, pooledCopyIn, pooledCopyOut, SETTLED, started } from './pooled-work.ts';
 import { fromPooler } from './pooler.ts';
 
 /** What a pooled connection needs to know of its node. */
@@ -32,9 +33,37 @@ export class PooledConnection<C> implements DriverConnection<C> {
   /** Settles with the statement that was handed over last: the next one must see what it left behind. */
   #last: Promise<unknown> = Promise.resolve();
 
+  readonly batch: DriverConnection['batch'];
+  readonly cursor: DriverConnection['cursor'];
+  readonly copyIn: DriverConnection['copyIn'];
+  readonly copyOut: DriverConnection['copyOut'];
+
   constructor(inner: DriverConnection<C>, ports: PooledPorts) {
     this.#inner = inner;
     this.#ports = ports;
+    const { batch, cursor, copyIn, copyOut } = inner;
+    if (batch !== undefined) {
+      this.batch = (statements) => this.#run(() => batch.call(inner, statements.map(withoutName)));
+    }
+    if (cursor !== undefined) {
+      this.cursor = (statement) =>
+        new PooledCursor(
+          () => cursor.call(inner, withoutName(statement)),
+          () => this.#bracket(),
+        );
+    }
+    if (copyIn !== undefined) {
+      this.copyIn = async (text) => {
+        const around = this.#bracket();
+        return pooledCopyIn(await started(around, () => copyIn.call(inner, text)), around);
+      };
+    }
+    if (copyOut !== undefined) {
+      this.copyOut = async (text) => {
+        const around = this.#bracket();
+        return pooledCopyOut(await started(around, () => copyOut.call(inner, text)), around);
+      };
+    }
   }
 
   get client(): C {
@@ -71,12 +100,8 @@ export class PooledConnection<C> implements DriverConnection<C> {
   }
 
   query(statement: Statement): Promise<DriverResult> {
-    const anonymous: Statement = statement.name === undefined ? statement : withoutName(statement);
-    return this.#inTurn(() => {
-      const opening = this.#inner.status === 'idle' ? this.#opening() : '';
-      if (opening === '') return this.#sent(this.#inner.query(anonymous));
-      return this.#inTransaction(opening, anonymous);
-    });
+    const anonymous = withoutName(statement);
+    return this.#run(() => this.#inner.query(anonymous));
   }
 
   simple(text: string): Promise<DriverResult> {
@@ -103,7 +128,17 @@ export class PooledConnection<C> implements DriverConnection<C> {
     this.#inner.destroy();
   }
 
-  #inTurn(run: () => Promise<DriverResult>): Promise<DriverResult> {
+  /** In its turn, and in a transaction of its own where something has to be said at its beginning. */
+  #run<T>(work: () => Promise<T>): Promise<T> {
+    return this.#inTurn(async () => {
+      const around = this.#bracket();
+      const result = await started(around, () => this.#sent(work()));
+      await around.commit();
+      return result;
+    });
+  }
+
+  #inTurn<T>(run: () => Promise<T>): Promise<T> {
     const answer = this.#last.then(run);
     this.#last = answer.catch(() => undefined);
     return answer;
@@ -118,22 +153,25 @@ export class PooledConnection<C> implements DriverConnection<C> {
     return parts.filter((part) => part !== '').join('; ');
   }
 
-  async #inTransaction(opening: string, statement: Statement): Promise<DriverResult> {
-    try {
-      await this.#sent(this.#inner.simple(`BEGIN; ${opening}`));
-    } catch (error) {
-      await this.#rollBack();
-      throw this.#inner.closed ? lostBefore(error) : error;
-    }
-    let result: DriverResult;
-    try {
-      result = await this.#sent(this.#inner.query(statement));
-    } catch (error) {
-      await this.#rollBack();
-      throw error;
-    }
-    await this.#sent(this.#inner.simple('COMMIT'));
-    return result;
+  #bracket(): Bracket {
+    const told = (error: unknown) => this.#told(error);
+    const opening = this.#inner.status === 'idle' ? this.#opening() : '';
+    if (opening === '') return { ...SETTLED, told };
+    return {
+      begin: async () => {
+        try {
+          await this.#sent(this.#inner.simple(`BEGIN; ${opening}`));
+        } catch (error) {
+          await this.#rollBack();
+          throw this.#inner.closed ? lostBefore(error) : error;
+        }
+      },
+      commit: async () => {
+        await this.#sent(this.#inner.simple('COMMIT'));
+      },
+      rollBack: () => this.#rollBack(),
+      told,
+    };
   }
 
   async #rollBack(): Promise<void> {
@@ -141,18 +179,23 @@ export class PooledConnection<C> implements DriverConnection<C> {
     await this.#inner.simple('ROLLBACK').catch(() => this.#inner.destroy());
   }
 
-  async #sent(answer: Promise<DriverResult>): Promise<DriverResult> {
+  async #sent<T>(answer: Promise<T>): Promise<T> {
     try {
       return await answer;
     } catch (error) {
-      const told = fromPooler(error);
-      if (told !== error) this.#ports.onPoolerError();
-      throw told;
+      throw this.#told(error);
     }
+  }
+
+  #told(error: unknown): unknown {
+    const told = fromPooler(error);
+    if (told !== error) this.#ports.onPoolerError();
+    return told;
   }
 }
 
 function withoutName(statement: Statement): Statement {
+  if (statement.name === undefined) return statement;
   const { name: _name, ...anonymous } = statement;
   return anonymous;
 }

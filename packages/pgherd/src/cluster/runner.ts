@@ -18,7 +18,7 @@ export interface Runner {
 
 /** The optional methods of a connection. */
 type Extra = 'batch' | 'cursor' | 'copyIn' | 'copyOut';
-type With<K extends Extra> = DriverConnection & Required<Pick<DriverConnection, K>>;
+type With<K extends Extra> = DriverConnection & { readonly [P in K]: NonNullable<DriverConnection[P]> };
 
 const REMEDIES: Readonly<Record<Extra, string>> = Object.freeze({
   batch: 'Run the statements in a transaction, or use the driver pg.',

@@ -181,13 +181,13 @@ export interface DriverConnection<C = unknown> {
    * Runs statements in one round trip and, outside a transaction, as one: all or nothing. Rejects as {@link query}; an error
    * of the server has as `index` the place of the statement that failed. Names of statements are ignored.
    */
-  batch?(statements: readonly Statement[]): Promise<DriverResult[]>;
+  readonly batch?: ((statements: readonly Statement[]) => Promise<DriverResult[]>) | undefined;
   /** A result in parts. Nothing is sent before the first `read`. */
-  cursor?(statement: Statement): DriverCursor;
+  readonly cursor?: ((statement: Statement) => DriverCursor) | undefined;
   /** Starts `COPY … FROM STDIN`; resolves when the server takes data. Rejects as {@link query}. */
-  copyIn?(text: string): Promise<DriverCopyIn>;
+  readonly copyIn?: ((text: string) => Promise<DriverCopyIn>) | undefined;
   /** Starts `COPY … TO STDOUT`; resolves when the server gives data. Rejects as {@link query}. */
-  copyOut?(text: string): Promise<DriverCopyOut>;
+  readonly copyOut?: ((text: string) => Promise<DriverCopyOut>) | undefined;
   /**
    * Asks the server to cancel what runs on this connection, over another one to the very same address and as well protected.
    * Resolves once the server has passed it on, so that nothing that is handed over afterwards can be hit; it is not told whether
