@@ -228,6 +228,8 @@ describe('in a scope', () => {
     expect(await db.causal(() => 7)).toBe(7);
     const mine = new Error('mine');
     expect(await rejection(db.causal(() => Promise.reject(mine)))).toBe(mine);
+    await db.close();
+    expect(await rejection(db.causal(() => 7))).toMatchObject({ code: 'PGHERD_CLOSED' });
   });
 });
 

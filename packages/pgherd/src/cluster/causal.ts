@@ -8,7 +8,7 @@ import { earliest } from '../time/deadline.ts';
 import type { Call } from './call.ts';
 import { CausalScope } from './causal-scope.ts';
 import { openToken, sealToken } from './causal-seal.ts';
-import { waitedInVain } from './failures.ts';
+import { closedError, waitedInVain } from './failures.ts';
 import type { Herd } from './herd.ts';
 import { withLimit } from './limit.ts';
 import { ReplayWatch } from './replay-watch.ts';
@@ -38,6 +38,7 @@ export class Causal<C> {
 
   /** Runs `fn` in a scope in which every read sees the writes before it. A scope inside another one is the same. */
   run<T>(fn: () => T, after: string | undefined): T {
+    if (this.#herd.isClosed) throw closedError();
     this.#isUsed = true;
     const seed = after === undefined ? undefined : this.#opened(after);
     const outer = this.#storage.getStore();

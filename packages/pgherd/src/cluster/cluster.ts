@@ -86,7 +86,7 @@ export interface Cluster<C = unknown> extends ClusterQuerier<C>, AsyncDisposable
   /**
    * Runs `fn` in a scope in which reads, wherever they go, see the writes before them. Inside another scope it is that one.
    * `after` is a token of a scope elsewhere, whose writes are to be seen as well.
-   * @throws what `fn` throws; PgHerdError `PGHERD_INVALID_TOKEN`.
+   * @throws what `fn` throws; PgHerdError `PGHERD_INVALID_TOKEN`, `PGHERD_CLOSED`.
    */
   causal<T>(fn: () => Promise<T> | T, options?: { readonly after?: string | undefined }): Promise<T>;
   /** Token of the scope's writes so far, for `after` in any process; `undefined` where there are none, or outside of `causal`. */
