@@ -44,7 +44,7 @@ export async function runCopyFrom(
 ): Promise<CopyResult> {
   assertCopy(text, /\bfrom\s+stdin\b/i, 'copyFrom', 'COPY … FROM STDIN');
   const pieces = iteratorOf(source);
-  const started = await runner.start<DriverCopyIn>(
+  const starting = runner.start<DriverCopyIn>(
     {
       statement: { text },
       occupies: () => true,
@@ -53,6 +53,9 @@ export async function runCopyFrom(
     },
     options,
   );
+  const started = await starting.catch((error: unknown) => {
+    throw nothingKept(error);
+  });
   started.value.result.catch((error: unknown) => started.fail(error));
   let bytes: number;
   try {
@@ -120,6 +123,8 @@ async function endOf(pieces: AsyncIterator<unknown> | Iterator<unknown>): Promis
 /** Before its end was sent a COPY that is lost leaves nothing behind, however it was lost. */
 function nothingKept(error: unknown): unknown {
   if (!(error instanceof OutcomeUnknownError)) return error;
+  // The caller's own limit, or a connection that was lost before anything was sent.
+  if (error.cause instanceof PgHerdError) return error.cause;
   return new PgHerdError(
     'PGHERD_CONNECTION_LOST',
     'The connection was lost before the COPY was ended: nothing of it was kept.',
