@@ -39,7 +39,7 @@ const HEAD_BYTES = 5;
  */
 export class BackendReader {
   readonly #observer: BackendObserver;
-  readonly #frames = new Frames();
+  readonly #frames = new Frames(false);
   /** The beginning of a message whose end has not come yet. */
   #pending: Buffer[] = [];
   #pendingBytes = 0;

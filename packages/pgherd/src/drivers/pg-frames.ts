@@ -109,6 +109,12 @@ export class Frames {
   #bodyLeft = 0;
   /** The parts of an error or a notice, which is looked through as a whole. */
   #report: Buffer[] | undefined;
+  readonly #exchanges: boolean;
+
+  /** `exchanges`: whether the severities of a report change places, for a driver that reads the first alone. Default `true`. */
+  constructor(exchanges = true) {
+    this.#exchanges = exchanges;
+  }
 
   /** Bytes that are missing for certain to the end of a message that has begun; 0 between messages. */
   get missing(): number {
@@ -191,7 +197,7 @@ export class Frames {
     for (let at = 0; at < body.length && at >= 0; ) {
       const letter = body[at];
       if (letter === 0) {
-        if (local !== undefined && english !== undefined) this.#exchange(local, english);
+        if (this.#exchanges && local !== undefined && english !== undefined) this.#exchange(local, english);
         return true;
       }
       if (letter === LOCAL_SEVERITY) local = at;
