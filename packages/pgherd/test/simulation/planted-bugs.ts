@@ -120,8 +120,8 @@ export const PLANTED_BUGS: readonly PlantedBug[] = Object.freeze([
   {
     name: 'the pool opens more than its limit',
     file: 'pool/pool.ts',
-    find: 'this.#openUntil(Math.min(max, this.#entries.size + wanted));',
-    replace: 'this.#openUntil(this.#entries.size + wanted);',
+    find: 'this.#openings.atLeast(Math.min(max - size, wanted), unserved > 0);',
+    replace: 'this.#openings.atLeast(wanted, unserved > 0);',
     seeds: 100,
   },
   {
