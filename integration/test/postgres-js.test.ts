@@ -98,8 +98,20 @@ describe('verbs over postgres.js', () => {
       types: { odd: { to: 20, from: [20], parse: unreadable, serialize } },
     });
     const error = await rejection(failing.query('select n::bigint from generate_series(1, 3) n'));
-    expect(error).toMatchObject({ cause: { message: 'unreadable' } });
+    expect(error).toMatchObject({ code: 'PGHERD_INVALID_ARGUMENT', cause: { message: 'unreadable' } });
+    const text = 'select 1 / (3 - n)::bigint as n from generate_series(1, 5) n';
+    expect(await rejection(failing.query(text))).toMatchObject({ code: '22012' });
     expect(await failing.one('select 1 as n')).toEqual({ n: 1 });
+  });
+
+  it('rows of a statement that failed leave no gap in the next result', async () => {
+    await using db = ownCluster({});
+    await db.use(async (lease) => {
+      const failing = lease.query('select 1 / (3 - n) as n from generate_series(1, 5) n');
+      expect(await rejection(failing)).toMatchObject({ code: '22012' });
+      expect(await lease.rows('select 7 as n')).toEqual([{ n: 7 }]);
+      expect(await lease.rows('select 8 as n')).toEqual([{ n: 8 }]);
+    });
   });
 
   it('takes a module, and leaves statements unprepared where that is asked for', async () => {

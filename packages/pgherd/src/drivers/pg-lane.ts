@@ -16,6 +16,7 @@ import {
   type TypeParsers,
 } from './pg-lane-rows.ts';
 import { LaneWriter, type WireValue } from './pg-lane-writer.ts';
+import { unreadable } from './pg-task.ts';
 
 /** What the lane needs of its connection. */
 export interface LanePorts {
@@ -85,6 +86,8 @@ export class PgLane {
   #parsers: readonly ParseText[] | undefined;
   #tag: string | undefined;
   #error: unknown;
+  /** A row could not be read; what the server says afterwards counts more. */
+  #unread: unknown;
   /** By which the server ended the connection. */
   #fatal: Error | undefined;
 
@@ -225,7 +228,7 @@ export class PgLane {
   }
 
   #takeRow(bytes: Buffer, start: number): void {
-    if (this.#error !== undefined) return;
+    if (this.#unread !== undefined) return;
     const sent = this.#sent[this.#head];
     if (sent === undefined) return;
     const { statement } = sent.one;
@@ -238,7 +241,7 @@ export class PgLane {
       } else this.#rows.push(readRow(bytes, start, columns, this.#parsers));
     } catch (error) {
       // The rest of the answer must be read all the same.
-      this.#error = unreadable(error);
+      this.#unread = unreadable(error);
     }
   }
 
@@ -276,11 +279,12 @@ export class PgLane {
       this.#head = 0;
     }
     const rows = this.#rows;
-    const error = this.#error;
+    const error = this.#error ?? this.#unread;
     const tag = this.#tag ?? '';
     const columns = this.#columns ?? sent.prepared?.columns ?? NO_COLUMNS;
     this.#rows = [];
     this.#error = undefined;
+    this.#unread = undefined;
     this.#tag = undefined;
     this.#columns = undefined;
     this.#parsers = undefined;
@@ -365,15 +369,6 @@ function unsendable(cause: unknown): PgHerdError {
   return new PgHerdError('PGHERD_INVALID_ARGUMENT', `A value of the statement cannot be sent: ${why}`, {
     cause,
   });
-}
-
-function unreadable(cause: unknown): PgHerdError {
-  const why = cause instanceof Error ? cause.message : String(cause);
-  return new PgHerdError(
-    'PGHERD_INVALID_ARGUMENT',
-    `The statement was executed, but a type parser could not read its result: ${why}`,
-    { cause },
-  );
 }
 
 function neverExecuted(cause: unknown): PgHerdError {

@@ -1,5 +1,6 @@
 import { PgHerdError } from '../model/errors.ts';
 import type { QueryResult, Row, Statement } from '../model/statement.ts';
+import type { PgCallback } from './pg-inside.ts';
 
 /** The messages of the frontend that a task sends by itself; `connection` of a client of `pg`. */
 export interface PgTaskWire {
@@ -81,11 +82,7 @@ export interface PgQueryObject {
 }
 
 /** `Client.Query`, which every version of `pg` has. */
-export type PgQueryClass = new (
-  config: object,
-  values: undefined,
-  callback: (error: unknown) => void,
-) => PgQueryObject;
+export type PgQueryClass = new (config: object, values: undefined, callback: PgCallback) => PgQueryObject;
 
 /** What a task needs of the connection that runs it. */
 export interface PgGate {
@@ -150,8 +147,26 @@ export function queryObject(
   if (rowMode === 'array') config['rowMode'] = 'array';
   if (types !== undefined) config['types'] = types;
   const query = new gate.Query(config, undefined, onError);
-  query._result._types ??= gate.types;
+  const { _result } = query;
+  _result._types ??= gate.types;
+  guardFields(_result, (cause) => {
+    _result.parseRow = () => {
+      throw cause;
+    };
+  });
   return query;
+}
+
+/** `pg` asks for the parsers of the columns where an error would end the process. */
+export function guardFields(rows: PgRows, failed: (cause: unknown) => void): void {
+  const { addFields } = rows;
+  rows.addFields = (fields) => {
+    try {
+      addFields.call(rows, fields);
+    } catch (cause) {
+      failed(cause);
+    }
+  };
 }
 
 /** The error for a row that a parser of the caller's could not read: the statement itself was answered. */

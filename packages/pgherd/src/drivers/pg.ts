@@ -22,6 +22,7 @@ import { PgCursor } from './pg-cursor.ts';
 import { isNotQueryable, isServerError, lostBefore, type PgInside, refused, toResult } from './pg-inside.ts';
 import type { PgLane } from './pg-lane.ts';
 import { type LaneParts, laneOf } from './pg-lane-inside.ts';
+import { submitReading } from './pg-reading.ts';
 import { gateOf, type PgGate } from './pg-task.ts';
 import type { TlsAttempt } from './pg-tls.ts';
 import { sessionWords, tagChangesSession } from './session-effects.ts';
@@ -281,9 +282,10 @@ class PgConnection implements DriverConnection<Client> {
   #submit(config: object): Promise<DriverResult> {
     if (this.#closed) return Promise.reject(lostBefore(this.#closeReason));
     return new Promise((resolve, reject) => {
-      this.#inside.query(config, (error, result) => {
+      submitReading(this.#inside, config, ({ error, result, unread }) => {
         if (error) this.#fail(error, reject);
-        else resolve(toResult(result));
+        else if (unread === undefined) resolve(toResult(result));
+        else reject(unread);
       });
     });
   }

@@ -14,6 +14,7 @@ import type { Report } from './backend-reader.ts';
 import { type CancelTarget, requestCancel } from './pg-cancel.ts';
 import { isServerError, lostBefore } from './pg-inside.ts';
 import { openSocket } from './pg-socket.ts';
+import { unreadable } from './pg-task.ts';
 import type { TlsAttempt } from './pg-tls.ts';
 import { type AuthenticationWatch, watchAuthentication } from './postgres-js-auth.ts';
 import { type Flight, Flights } from './postgres-js-flights.ts';
@@ -234,7 +235,8 @@ export class PostgresJsConnection implements DriverConnection<Sql> {
   /** An ERROR comes with ReadyForQuery, a parser's error before it; what else postgres.js says comes with the end, or leads to it. */
   #onFailure(flight: Flight, error: unknown): void {
     if (this.closed) return;
-    if (isParserError(error) || isServerError(error)) this.#flights.fail(flight, error);
+    if (isParserError(error)) this.#flights.unread(flight, unreadable(error));
+    else if (isServerError(error)) this.#flights.fail(flight, error);
     else if (isEnded(error)) this.#flights.refuse(flight, lostBefore(error));
     else this.#gate.destroy(isGone(error) ? error : protocolBroken(messageOf(error)));
   }
@@ -299,7 +301,10 @@ export class PostgresJsConnection implements DriverConnection<Sql> {
   /** A FATAL ends the connection, as does any error before the session is open. */
   #onError(report: Report): void {
     const { severity, sqlState, message, routine } = report;
-    if (this.#opened && severity !== 'FATAL' && severity !== 'PANIC') return;
+    if (this.#opened && severity !== 'FATAL' && severity !== 'PANIC') {
+      this.#flights.refused(() => serverError(this.#parts.module, report));
+      return;
+    }
     this.#fatal = serverError(this.#parts.module, report);
     if (this.#opened && !this.#flights.waiting)
       this.#listener.message({ severity, sqlState, message, routine });

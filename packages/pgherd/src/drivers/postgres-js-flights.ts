@@ -16,6 +16,10 @@ interface Entry extends Flight {
   readonly writtenBefore: number;
   /** What it failed with before its ReadyForQuery. */
   failure: { readonly error: unknown } | undefined;
+  /** What a parser of the application said of a row. */
+  unread: Error | undefined;
+  /** What the server said against it. */
+  refusal: (() => Error) | undefined;
   readonly reject: (error: unknown) => void;
 }
 
@@ -50,6 +54,8 @@ export class Flights {
       answered: false,
       writtenBefore: this.#bytesWritten(),
       failure: undefined,
+      unread: undefined,
+      refusal: undefined,
       reject,
     };
     this.#entries.push(entry);
@@ -80,6 +86,21 @@ export class Flights {
     if (head === undefined) return;
     head.answered = true;
     if (head.failure !== undefined) this.#reject(head, head.failure.error);
+    else if (head.unread !== undefined) this.#reject(head, head.refusal?.() ?? head.unread);
+  }
+
+  /** The server refuses the command that runs. */
+  refused(error: () => Error): void {
+    const head = this.#head();
+    if (head !== undefined) head.refusal = error;
+  }
+
+  /** A row could not be read: how the statement ends, the server has yet to say, or has said. */
+  unread(flight: Flight, error: Error): void {
+    const entry = this.#entries.find((one) => one === flight);
+    if (entry === undefined) return;
+    if (entry.answered) this.#reject(entry, entry.refusal?.() ?? error);
+    else entry.unread = error;
   }
 
   /** Takes a statement out because it succeeded; `false` where it is settled already. */

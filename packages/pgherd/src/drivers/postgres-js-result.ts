@@ -1,5 +1,6 @@
 import type { DriverResult } from '../driver/port.ts';
 import type { Field, Row, Statement } from '../model/statement.ts';
+import { unreadable } from './pg-task.ts';
 import type { PostgresJsColumn, PostgresJsResult } from './postgres-js-inside.ts';
 
 /** How a statement ended, by what the server said. */
@@ -22,7 +23,12 @@ export function driverResult(given: PostgresJsResult | PostgresJsResult[], endin
     ending.tag === undefined ? (last?.count ?? null) : counted === undefined ? null : Number(counted);
   if (last === undefined || ending.hadRows === false)
     return { rows: [], rowCount: known, fields: [], command };
-  return { rows: last.slice() as Row[], rowCount: known, fields: fieldsOf(last.columns), command };
+  return { rows: rowsOf(last), rowCount: known, fields: fieldsOf(last.columns), command };
+}
+
+/** After a statement that failed behind some rows, postgres.js leaves as many places free in the next result. */
+function rowsOf(given: PostgresJsResult): Row[] {
+  return (0 in given ? given.slice() : given.filter(() => true)) as Row[];
 }
 
 function isOne(given: PostgresJsResult | PostgresJsResult[]): given is PostgresJsResult {
@@ -46,6 +52,14 @@ interface StatementTypes {
 
 /** Rows of bytes, read by the parsers that came with the statement. */
 export function parsedRows(result: DriverResult, statement: Statement): DriverResult {
+  try {
+    return readRows(result, statement);
+  } catch (cause) {
+    throw unreadable(cause);
+  }
+}
+
+function readRows(result: DriverResult, statement: Statement): DriverResult {
   const types = statement.types as StatementTypes;
   const parsers = result.fields.map(({ dataTypeID }) => types.getTypeParser(dataTypeID, 'text'));
   const rows = result.rows.map((row) => {
