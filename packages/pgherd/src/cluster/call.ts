@@ -60,6 +60,8 @@ export interface Call {
 
 /** What a call learns while it looks for a session. */
 export interface Search {
+  /** When it began, and when it ends in vain, milliseconds of the cluster's clock. */
+  readonly startedAt: number;
   readonly deadline: number;
   /** Nodes whose pool could not connect a moment ago. */
   readonly avoid: Set<string>;

@@ -13,7 +13,7 @@ import { Causal } from './causal.ts';
 import { abortedError, busy, timedOut, unacknowledged, waitedInVain } from './failures.ts';
 import { HeldLeases } from './held-leases.ts';
 import type { Herd } from './herd.ts';
-import { Boarded } from './lanes/node-lanes.ts';
+import { Dismissed } from './lanes/agents.ts';
 import { namingScript, notForQuery } from './lanes/not-for-query.ts';
 import { type Queued, Rides } from './lanes/rides.ts';
 import { FactsByText } from './lanes/statement-facts.ts';
@@ -58,7 +58,7 @@ export class Engine<C> {
       recovery: this.recovery,
       pickAtOnce: (call, lostOn) => this.#pickAtOnce(call, lostOn),
       acquireAtOnce: (node, call) => this.#acquireAtOnce(node, call),
-      search: (call, look, picked, lostOn) => this.search(call, look, picked, lostOn),
+      search: (call, look, picked, begun) => this.search(call, look, picked, begun),
       lease: (node, call, search, queued) => this.#lease(node, call, search, queued),
       release: (session) => this.release(session),
       discard: (session, reason) => this.discard(session, reason),
@@ -121,21 +121,19 @@ export class Engine<C> {
   /** A session on a node that suits, as soon as there is one; `picked` is tried first, `lostOn` after a pause. */
   async acquire(given: Call, picked?: NodeRuntime<C>, lostOn = NOBODY): Promise<Session<C>> {
     const call = this.causal.concerns(given) ? await this.causal.route(given) : given;
-    return this.search(call, (node, search) => this.#lease(node, call, search), picked, lostOn);
+    const look = (node: NodeRuntime<C>, search: Search) => this.#lease(node, call, search);
+    return this.search(call, look, picked, this.#newSearch(call, lostOn));
   }
 
-  /** What `look` finds on one of the nodes that suit, as soon as there is one; `picked` and `lostOn` as of {@link acquire}. */
+  /** What `look` finds on one of the nodes that suit, as soon as there is one; `picked` is tried first. */
   async search<T>(
     call: Call,
-    look: (node: NodeRuntime<C>, search: Search) => Promise<T | undefined>,
+    look: (node: NodeRuntime<C>, search: Search) => Promise<T | undefined> | T | undefined,
     picked: NodeRuntime<C> | undefined,
-    lostOn: ReadonlySet<string>,
+    search: Search,
   ): Promise<T> {
-    const { settings } = this.#herd;
-    const { clock } = settings;
-    const startedAt = clock.now();
-    const deadline = earliest(call.deadline, startedAt + settings.waitTimeoutMs);
-    const search: Search = { deadline, avoid: new Set(lostOn), refusals: new Map() };
+    const { clock } = this.#herd.settings;
+    const { startedAt, deadline } = search;
     let first = picked;
     this.#herd.start();
     for (;;) {
@@ -157,6 +155,13 @@ export class Engine<C> {
       }
       avoid.clear();
     }
+  }
+
+  #newSearch(call: Call, lostOn: ReadonlySet<string>): Search {
+    const { clock, waitTimeoutMs } = this.#herd.settings;
+    const startedAt = clock.now();
+    const deadline = earliest(call.deadline, startedAt + waitTimeoutMs);
+    return { startedAt, deadline, avoid: new Set(lostOn), refusals: new Map() };
   }
 
   /** Hands a statement to the session's connection and waits for its answer, as of {@link perform}. */
@@ -319,10 +324,12 @@ export class Engine<C> {
           signal: call.signal,
           prefer,
           queued,
-          held: this.#heldOf(node),
+          // Who stands for statements that wait holds nothing, and those are counted where they wait.
+          counted: queued !== undefined,
+          held: queued === undefined ? this.#heldOf(node) : 0,
         }));
     } catch (error) {
-      if (error instanceof Redirected || error instanceof Boarded) return undefined;
+      if (error instanceof Redirected || error instanceof Dismissed) return undefined;
       const code = error instanceof PgHerdError ? error.code : '';
       const now = this.#herd.settings.clock.now();
       // Who waited in vain for a node that refuses connections is told why it does.

@@ -5,7 +5,7 @@ import { closedError, fullError, lateError, Redirected, selfDeadlock, throwIfAbo
 import { Alarm, type Entry, IdleStack } from './idle.ts';
 import { Openings } from './openings.ts';
 import type { PoolFactory, PoolSettings, PoolStats } from './settings.ts';
-import { type AcquireRequest, Waiters } from './waiters.ts';
+import { type AcquireRequest, Waiters, type WaitingElsewhere } from './waiters.ts';
 
 /** The ports of a pool. */
 export interface PoolPorts {
@@ -66,14 +66,14 @@ export class Pool<R extends object> {
     const size = this.#entries.size;
     const idle = this.#idle.length;
     const checking = this.#checked.size;
-    const { oldestSince, length: waiting, served, servedMs } = this.#waiters;
+    const { oldestSince, served, servedMs } = this.#waiters;
     return Object.freeze({
       size,
       idle,
       leased: size - idle - checking,
       checking,
       opening: this.#openings.count,
-      waiting,
+      waiting: this.#waiters.total,
       max: this.#settings.max,
       opened: this.#opened,
       closed: this.#closed,
@@ -88,6 +88,16 @@ export class Pool<R extends object> {
   /** Idle resources now. */
   get idleCount(): number {
     return this.#idle.length;
+  }
+
+  /** Most resources there may be. */
+  get max(): number {
+    return this.#settings.max;
+  }
+
+  /** Takes callers who wait elsewhere into account, for whom some stand in this queue. Says how to tell that one was served. */
+  represents(queue: WaitingElsewhere): (waitedMs: number) => void {
+    return this.#waiters.represents(queue);
   }
 
   /** Callers that wait and for whom no resource can be opened. */
@@ -120,7 +130,7 @@ export class Pool<R extends object> {
     const index = this.#waiters.length > 0 ? -1 : this.#idle.find(request.prefer);
     const entry = this.#idle.at(index);
     if (entry === undefined) {
-      this.#assertRoom(request.held ?? 0);
+      if (request.counted !== true) this.assertRoom(request.held);
       const waiting = this.#waiters.wait(request);
       this.#fill();
       return waiting;
@@ -278,11 +288,15 @@ export class Pool<R extends object> {
     this.#fill();
   }
 
-  /** Those for whom there is room to open one are not counted: they wait for nobody. */
-  #assertRoom(held: number): void {
+  /**
+   * Those for whom there is room to open one are not counted: they wait for nobody.
+   * @throws PgHerdError `PGHERD_POOL_FULL` where nobody more may wait, `PGHERD_POOL_SELF_DEADLOCK` where the caller holds
+   * all there may be.
+   */
+  assertRoom(held = 0): void {
     const { max, maxWaiting } = this.#settings;
     if (held >= max) throw selfDeadlock(held, max);
-    if (this.#waiters.length < maxWaiting + max - this.#entries.size) return;
+    if (this.#waiters.total < maxWaiting + max - this.#entries.size) return;
     throw fullError(maxWaiting, max);
   }
 

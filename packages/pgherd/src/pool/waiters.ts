@@ -13,8 +13,18 @@ export interface AcquireRequest<R> {
   readonly prefer?: ((resource: R) => boolean) | undefined;
   /** How many of the pool's resources the caller itself holds, so that it would wait for itself. Default 0. */
   readonly held?: number | undefined;
+  /** Whether it stands for callers who are counted elsewhere: see `Pool.represents`. Default `false`. */
+  readonly counted?: boolean | undefined;
   /** Told, where the caller has to wait, how to take it out of the queue with an error; harmless when it is not there any more. */
   readonly queued?: ((leave: (why: unknown) => void) => void) | undefined;
+}
+
+/** Callers who wait outside of the queue, and whom some stand for in it. */
+export interface WaitingElsewhere {
+  /** How many there are, without those whom somebody stands for. */
+  readonly count: number;
+  /** Since when the one in front waits; `undefined` where nobody does. */
+  readonly oldestSince: number | undefined;
 }
 
 /** Told when a caller leaves the queue without a resource. */
@@ -66,6 +76,7 @@ export class Waiters<R> {
   #length = 0;
   #served = 0;
   #servedMs = 0;
+  readonly #elsewhere: WaitingElsewhere[] = [];
 
   constructor(ports: WaitersPorts) {
     this.#ports = ports;
@@ -78,6 +89,22 @@ export class Waiters<R> {
     return this.#length;
   }
 
+  /** All who wait, here or elsewhere. */
+  get total(): number {
+    let count = this.#length;
+    for (const queue of this.#elsewhere) count += queue.count;
+    return count;
+  }
+
+  /** Takes callers who wait elsewhere into account; says how to tell that one of them was served. */
+  represents(queue: WaitingElsewhere): (waitedMs: number) => void {
+    this.#elsewhere.push(queue);
+    return (waitedMs) => {
+      this.#served++;
+      this.#servedMs += waitedMs;
+    };
+  }
+
   /** Callers who waited and were served. */
   get served(): number {
     return this.#served;
@@ -88,9 +115,14 @@ export class Waiters<R> {
     return this.#servedMs;
   }
 
-  /** Since when the one in front waits; `undefined` where nobody does. */
+  /** Since when whoever waits longest does; `undefined` where nobody does. */
   get oldestSince(): number | undefined {
-    return this.#first?.since;
+    let oldest = this.#first?.since;
+    for (const { oldestSince } of this.#elsewhere) {
+      if (oldestSince !== undefined && oldestSince < (oldest ?? Number.POSITIVE_INFINITY))
+        oldest = oldestSince;
+    }
+    return oldest;
   }
 
   /** Queues a caller. */

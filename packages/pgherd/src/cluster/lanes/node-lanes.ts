@@ -1,25 +1,21 @@
+import type { WaitingElsewhere } from '../../pool/waiters.ts';
+import type { Clock } from '../../time/port.ts';
+import type { Call, Search } from '../call.ts';
 import type { InFlight } from '../in-flight.ts';
 import type { Session } from '../session.ts';
 import { hasRoom, type LaneLimits } from './admission.ts';
+import { Agents } from './agents.ts';
 import { Lane } from './lane.ts';
 import { LONG_MS } from './service-time.ts';
 import { isTried } from './statement-facts.ts';
 import type { Ticket } from './ticket.ts';
-
-/** Told to a statement that waits for a connection when it went by another one: nothing is to be done any more. */
-export class Boarded extends Error {}
-
-/** A statement that waits for a connection, or for room on one. */
-export interface Waiting<C> {
-  readonly ticket: Ticket<C>;
-  /** Takes it out of the pool's queue; `undefined` until it is there. */
-  leave: ((why: unknown) => void) | undefined;
-  boarded: boolean;
-}
+import { type Waiting, WaitingTickets } from './waiting.ts';
 
 /** What the lanes of a node need. */
 export interface NodeLanesPorts<C> {
   readonly limits: LaneLimits;
+  readonly clock: Clock;
+  /** The moment, read once in a turn of the event loop. */
   now(): number;
   /** How long a probe takes there and back, milliseconds; `undefined` where not known. */
   rttMs(): number | undefined;
@@ -34,8 +30,20 @@ export interface NodeLanesPorts<C> {
   release(session: Session<C>): void;
   /** Whether the node still suits what the statement asks for. */
   suits(ticket: Ticket<C>): boolean;
-  /** The error that sends a waiting statement to look for another node. */
-  elsewhere(): unknown;
+  /** Most connections that the pool may open. */
+  max(): number;
+  /** A connection of the node for `call`; `undefined` where another node must be looked for, and `search` says why. */
+  lease(
+    call: Call,
+    search: Search,
+    queued: (leave: (why: unknown) => void) => void,
+  ): Promise<Session<C> | undefined>;
+  /** A statement waited in vain here and looks for a node anew. */
+  elsewhere(waiting: Waiting<C>, search: Search | undefined): void;
+  /** A statement has waited until its deadline. */
+  late(waiting: Waiting<C>, now: number): void;
+  /** A statement that waited was served. */
+  served(waitedMs: number): void;
   answered(lane: Lane<C>): void;
   failed(): void;
 }
@@ -54,10 +62,11 @@ const LOOKED_AT = 8;
  * after its last. Callers who wait for a connection of their own go before statements: where no connection can be opened for
  * them, as many lanes take no more statements, so that they run empty within moments.
  */
-export class NodeLanes<C> {
+export class NodeLanes<C> implements WaitingElsewhere {
   readonly #ports: NodeLanesPorts<C>;
   readonly #lanes: Lane<C>[] = [];
-  readonly #waiting = new Set<Waiting<C>>();
+  readonly #waiting: WaitingTickets<C>;
+  readonly #agents: Agents<C>;
   #checkedAt = 0;
   #floorMs = Number.POSITIVE_INFINITY;
   /** Limits for a statement that is tried behind others, and for those that would wait anyway. */
@@ -66,7 +75,22 @@ export class NodeLanes<C> {
 
   constructor(ports: NodeLanesPorts<C>) {
     this.#ports = ports;
-    const { limits } = ports;
+    const { clock, limits } = ports;
+    this.#waiting = new WaitingTickets<C>(
+      clock,
+      (waiting, now) => ports.late(waiting, now),
+      () => this.#agents.adjust(),
+    );
+    this.#agents = new Agents<C>({
+      max: () => ports.max(),
+      wanted: () => this.#waiting.size,
+      lease: (search, queued) => this.#lease(search, queued),
+      came: (session) => this.#use(session),
+      elsewhere: (search) => this.#sendAway(search),
+      failed: (error) => {
+        for (const { ticket } of this.#waiting.takeAll()) ticket.reject(error);
+      },
+    });
     this.#onTrial = Object.freeze({ ...limits, maxQueueMs: LONG_MS });
     this.#forWaiting = Object.freeze({ ...limits, maxQueueMs: WAITING_FACTOR * limits.maxQueueMs });
   }
@@ -125,15 +149,19 @@ export class NodeLanes<C> {
     if (this.#waiting.size > 0) this.#fill(lane);
   }
 
-  /** Takes note of a statement that waits, until {@link unqueue}. */
-  queue(ticket: Ticket<C>): Waiting<C> {
-    const waiting: Waiting<C> = { ticket, leave: undefined, boarded: false };
-    this.#waiting.add(waiting);
-    return waiting;
+  /** Statements that wait, without those whom an agent stands for in the pool's queue. */
+  get count(): number {
+    return Math.max(0, this.#waiting.size - this.#agents.queued);
   }
 
-  unqueue(waiting: Waiting<C>): void {
-    this.#waiting.delete(waiting);
+  get oldestSince(): number | undefined {
+    return this.#waiting.first?.since;
+  }
+
+  /** Lets a statement wait, until there is room on a lane, another connection, or none to be had here. */
+  queue(ticket: Ticket<C>, deadline: number, since: number): void {
+    this.#waiting.add(ticket, deadline, since, this.#ports.clock.now());
+    this.#agents.adjust();
   }
 
   #fits(lane: Lane<C>, ticket: Ticket<C>, now: number): boolean {
@@ -149,33 +177,74 @@ export class NodeLanes<C> {
 
   /** Callers of other kinds who wait for what the lanes hold. */
   #foreign(): number {
-    return Math.max(0, this.#ports.starving() - this.#waiting.size);
+    const starving = this.#ports.starving();
+    return starving === 0 ? 0 : Math.max(0, starving - this.#agents.queued);
   }
 
   /** Lets those who wait board a lane that has room again, in their order. */
   #fill(lane: Lane<C>): void {
     if (this.#lanes.indexOf(lane) >= this.#lanes.length - this.#foreign()) return;
-    if (!this.#isOpen(lane)) return;
     const now = this.#ports.now();
     let looked = 0;
     for (const waiting of this.#waiting) {
-      if (looked++ === LOOKED_AT) return;
-      const { ticket, leave } = waiting;
-      if (leave === undefined || !hasRoom(lane, ticket.facts.writes, now, this.#forWaiting)) continue;
-      this.#waiting.delete(waiting);
-      if (!this.#ports.suits(ticket)) {
-        leave(this.#ports.elsewhere());
-        continue;
-      }
-      waiting.boarded = true;
-      leave(BOARDED);
+      if (looked++ === LOOKED_AT || !this.#isOpen(lane)) break;
+      const { ticket } = waiting;
+      if (!hasRoom(lane, ticket.facts.writes, now, this.#forWaiting)) continue;
+      looked = 0;
+      if (this.#takeForUse(waiting, now)) sendOn(lane, ticket);
+    }
+    this.#agents.adjust();
+  }
+
+  /** Takes a statement out of the queue, to be sent; where the node does not suit it any more it looks for another one. */
+  #takeForUse(waiting: Waiting<C>, now: number): boolean {
+    this.#waiting.take(waiting);
+    if (!this.#ports.suits(waiting.ticket)) {
+      this.#ports.elsewhere(waiting, undefined);
+      return false;
+    }
+    this.#ports.served(now - waiting.since);
+    return true;
+  }
+
+  /** A connection is there: it is needed only where there is no room on those in use. */
+  #use(session: Session<C>): void {
+    const now = this.#ports.now();
+    for (const waiting of this.#waiting) {
+      const { ticket } = waiting;
+      if (!this.#takeForUse(waiting, now)) continue;
+      let boarded: boolean;
       try {
-        lane.send(ticket);
+        boarded = this.admit(ticket);
       } catch (error) {
         ticket.reject(error);
+        continue;
       }
-      looked = 0;
+      if (boarded) continue;
+      try {
+        this.open(session, ticket);
+      } catch (error) {
+        // The connection was given back.
+        ticket.reject(error);
+      }
+      return;
     }
+    this.#ports.release(session);
+  }
+
+  #sendAway(search: Search): void {
+    for (const waiting of this.#waiting.takeAll()) this.#ports.elsewhere(waiting, search);
+  }
+
+  /** For whoever waits longest: what others want may differ, which is looked at when it is there. */
+  async #lease(
+    search: Search,
+    queued: (leave: (why: unknown) => void) => void,
+  ): Promise<Session<C> | undefined> {
+    const call = this.#waiting.first?.ticket.call;
+    if (call === undefined) return undefined;
+    const unlimited = { ...call, deadline: Number.POSITIVE_INFINITY, signal: undefined, scope: undefined };
+    return this.#ports.lease(unlimited, search, queued);
   }
 
   #check(lane: Lane<C>): void {
@@ -196,4 +265,10 @@ export class NodeLanes<C> {
   }
 }
 
-const BOARDED = new Boarded();
+function sendOn<C>(lane: Lane<C>, ticket: Ticket<C>): void {
+  try {
+    lane.send(ticket);
+  } catch (error) {
+    ticket.reject(error);
+  }
+}

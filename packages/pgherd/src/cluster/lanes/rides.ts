@@ -1,9 +1,10 @@
 import type { QueryResult, Row, Statement } from '../../model/statement.ts';
-import { Redirected } from '../../pool/failures.ts';
+import { lateError } from '../../pool/failures.ts';
 import { phaseOf } from '../../retry/classify.ts';
+import { earliest } from '../../time/deadline.ts';
 import { findNode } from '../../topology/topology.ts';
 import type { Call, Search } from '../call.ts';
-import { timedOut, unacknowledged } from '../failures.ts';
+import { timedOut, unacknowledged, waitedInVain } from '../failures.ts';
 import type { Herd } from '../herd.ts';
 import type { NodeRuntime } from '../node-runtime.ts';
 import type { Recovery } from '../recovery.ts';
@@ -14,6 +15,7 @@ import { namingScript } from './not-for-query.ts';
 import type { StatementFacts } from './statement-facts.ts';
 import { type Flight, Ticket, type TicketOwner } from './ticket.ts';
 import { TurnClock } from './turn-clock.ts';
+import type { Waiting } from './waiting.ts';
 
 /** Takes a caller out of a pool's queue. */
 export type Queued = (leave: (why: unknown) => void) => void;
@@ -26,9 +28,9 @@ export interface RidePorts<C> {
   acquireAtOnce(node: NodeRuntime<C>, call: Call): Session<C> | undefined;
   search<T>(
     call: Call,
-    look: (node: NodeRuntime<C>, search: Search) => Promise<T | undefined>,
+    look: (node: NodeRuntime<C>, search: Search) => T | undefined,
     picked: NodeRuntime<C> | undefined,
-    lostOn: ReadonlySet<string>,
+    begun: Search,
   ): Promise<T>;
   lease(node: NodeRuntime<C>, call: Call, search: Search, queued: Queued): Promise<Session<C> | undefined>;
   release(session: Session<C>): void;
@@ -81,10 +83,61 @@ export class Rides<C> implements TicketOwner<C> {
   }
 
   #start(ticket: Ticket<C>, lostOn: ReadonlySet<string>): void {
-    const node = this.#ports.pickAtOnce(ticket.call, lostOn);
+    const { call } = ticket;
+    const node = this.#ports.pickAtOnce(call, lostOn);
     if (node !== undefined && this.#boardAtOnce(node, ticket)) return;
-    const look = (one: NodeRuntime<C>, search: Search) => this.#boardOn(one, ticket, search);
-    this.#ports.search(ticket.call, look, node, lostOn).catch(ticket.reject);
+    const startedAt = this.#clock.now();
+    const deadline = earliest(call.deadline, startedAt + this.#ports.herd.settings.waitTimeoutMs);
+    // The path of nearly every statement that has to wait: the node is known, and takes it in its turn.
+    if (node !== undefined) {
+      this.#wait(node, ticket, deadline, startedAt);
+      return;
+    }
+    this.#search(ticket, { startedAt, deadline, avoid: new Set(lostOn), refusals: new Map() });
+  }
+
+  /** Looks for a node until there is one on which the statement boards, or waits for that. */
+  #search(ticket: Ticket<C>, search: Search): void {
+    const look = (node: NodeRuntime<C>): true => {
+      if (this.#boardAtOnce(node, ticket)) return true;
+      ticket.search = search;
+      this.#wait(node, ticket, search.deadline, search.startedAt);
+      return true;
+    };
+    this.#ports.search(ticket.call, look, undefined, search).catch(ticket.reject);
+  }
+
+  #wait(node: NodeRuntime<C>, ticket: Ticket<C>, deadline: number, since: number): void {
+    try {
+      node.pool.assertRoom();
+    } catch (error) {
+      ticket.reject(error);
+      return;
+    }
+    this.#lanesOf(node, ticket.call.access).queue(ticket, deadline, since);
+  }
+
+  #sentElsewhere(
+    node: NodeRuntime<C>,
+    { ticket, since, deadline }: Waiting<C>,
+    told: Search | undefined,
+  ): void {
+    const search = ticket.search ?? { startedAt: since, deadline, avoid: new Set(), refusals: new Map() };
+    search.avoid.clear();
+    const refusal = told?.refusals.get(node.name);
+    if (told?.avoid.has(node.name)) search.avoid.add(node.name);
+    if (refusal !== undefined) search.refusals.set(node.name, refusal);
+    this.#search(ticket, search);
+  }
+
+  /** Who waited in vain for a node that refuses connections is told why it does. */
+  #late(node: NodeRuntime<C>, { ticket, since, deadline }: Waiting<C>, now: number): void {
+    const { call, search } = ticket;
+    const waitedMs = now - since;
+    const error = search?.refusals.has(node.name)
+      ? this.#ports.herd.noNodeError(call.demand, waitedMs, search.refusals)
+      : lateError(node.pool.stats(), Math.round(waitedMs));
+    ticket.reject(waitedInVain(error, call, deadline, now));
   }
 
   #boardAtOnce(node: NodeRuntime<C>, ticket: Ticket<C>): boolean {
@@ -97,41 +150,6 @@ export class Rides<C> implements TicketOwner<C> {
     if (session === undefined) return false;
     this.#open(lanes, session, ticket);
     return true;
-  }
-
-  /** Waits for a connection of this node or for room on one; `undefined` where another node must be looked for. */
-  async #boardOn(node: NodeRuntime<C>, ticket: Ticket<C>, search: Search): Promise<true | undefined> {
-    if (this.#boardAtOnce(node, ticket)) return true;
-    const lanes = this.#lanesOf(node, ticket.call.access);
-    const waiting = lanes.queue(ticket);
-    let session: Session<C> | undefined;
-    try {
-      session = await this.#ports.lease(node, ticket.call, search, (leave) => {
-        waiting.leave = leave;
-      });
-    } finally {
-      lanes.unqueue(waiting);
-    }
-    if (waiting.boarded) {
-      if (session !== undefined) this.#ports.release(session);
-      return true;
-    }
-    if (session === undefined) return undefined;
-    this.#settle(lanes, session, ticket);
-    return true;
-  }
-
-  /** A connection is there: it is needed only where there is still no room on those in use. */
-  #settle(lanes: NodeLanes<C>, session: Session<C>, ticket: Ticket<C>): void {
-    let boarded: boolean;
-    try {
-      boarded = lanes.admit(ticket);
-    } catch (error) {
-      this.#ports.release(session);
-      throw error;
-    }
-    if (boarded) this.#ports.release(session);
-    else this.#open(lanes, session, ticket);
   }
 
   #open(lanes: NodeLanes<C>, session: Session<C>, ticket: Ticket<C>): void {
@@ -148,6 +166,7 @@ export class Rides<C> implements TicketOwner<C> {
     try {
       const phase = phaseOf(error);
       const again = await recovery.recover(error, phase, statement, session, call, progress);
+      ticket.search = undefined;
       if (again) this.#start(ticket, progress.lostOn);
       else ticket.reject(namingScript(recovery.failure(error, phase, session, call)));
     } catch (unexpected) {
@@ -186,8 +205,18 @@ export class Rides<C> implements TicketOwner<C> {
     const { herd, release } = this.#ports;
     const limits = herd.settings.lanes;
     if (limits === undefined) throw new Error('lanes are off');
-    return new NodeLanes<C>({
+    const lanes: NodeLanes<C> = new NodeLanes<C>({
       limits,
+      clock: herd.settings.clock,
+      max: () => node.pool.max,
+      lease: async (call, search, queued) => {
+        const session = await this.#ports.lease(node, call, search, queued);
+        if (session !== undefined) session.movable = true;
+        return session;
+      },
+      elsewhere: (waiting, search) => this.#sentElsewhere(node, waiting, search),
+      late: (waiting, now) => this.#late(node, waiting, now),
+      served: (waitedMs) => served(waitedMs),
       now: () => this.#clock.now(),
       turnMs: () => this.#clock.turnMs,
       rttMs: () => findNode(herd.topology, node.name)?.rttMs,
@@ -199,7 +228,6 @@ export class Rides<C> implements TicketOwner<C> {
         release(session);
       },
       suits: (ticket) => herd.stillSuits(node.name, ticket.call.demand),
-      elsewhere: () => new Redirected('the node does not suit any more'),
       answered: ({ session }) => {
         node.answered++;
         if (!node.isOk) herd.noteAnswer(node.name, session.generation);
@@ -208,6 +236,8 @@ export class Rides<C> implements TicketOwner<C> {
         node.failures++;
       },
     });
+    const served = node.pool.represents(lanes);
+    return lanes;
   }
 }
 

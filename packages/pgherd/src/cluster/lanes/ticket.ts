@@ -1,6 +1,6 @@
 import type { PipelinedStatement } from '../../driver/port.ts';
 import type { Field, QueryResult, Row, Statement } from '../../model/statement.ts';
-import type { Call } from '../call.ts';
+import type { Call, Search } from '../call.ts';
 import type { Progress } from '../recovery.ts';
 import type { Session } from '../session.ts';
 import { predictedMs } from './service-time.ts';
@@ -52,6 +52,8 @@ export class Ticket<C> implements PipelinedStatement {
   /** Runs made so far, and where; `undefined` before the first failure. */
   progress: Progress | undefined;
   lane: TicketLane<C> | undefined;
+  /** How it looks for a node, once one gave it no connection. */
+  search: Search | undefined;
   /** What it was expected to take when it boarded, milliseconds. */
   costMs = 0;
   sentAt = 0;

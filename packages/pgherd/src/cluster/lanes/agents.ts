@@ -1,0 +1,90 @@
+import type { Search } from '../call.ts';
+import type { Session } from '../session.ts';
+
+/** Told to an agent that nobody needs any more. */
+export class Dismissed extends Error {}
+
+/** What agents need of those who send them. */
+export interface AgentsPorts<C> {
+  /** Most of them at one time: as many connections as the pool may open. */
+  max(): number;
+  /** How many statements wait now. */
+  wanted(): number;
+  /** A connection of the node's pool; `undefined` where another node must be looked for, and `search` says why. */
+  lease(search: Search, queued: (leave: (why: unknown) => void) => void): Promise<Session<C> | undefined>;
+  /** A connection came: it is used, or given back. */
+  came(session: Session<C>): void;
+  /** None will come. */
+  elsewhere(search: Search): void;
+  /** None will ever come. */
+  failed(error: unknown): void;
+}
+
+interface Agent {
+  leave: ((why: unknown) => void) | undefined;
+}
+
+/**
+ * Those who stand in the pool's queue for the statements that wait: thousands of statements need no more places there than the
+ * pool has connections. A connection that comes is for whoever waits longest then.
+ */
+export class Agents<C> {
+  readonly #ports: AgentsPorts<C>;
+  readonly #agents = new Set<Agent>();
+
+  constructor(ports: AgentsPorts<C>) {
+    this.#ports = ports;
+  }
+
+  /** How many stand in the pool's queue. */
+  get queued(): number {
+    let count = 0;
+    for (const { leave } of this.#agents) if (leave !== undefined) count++;
+    return count;
+  }
+
+  /** Sends as many as are wanted, and calls back those who are not. */
+  adjust(): void {
+    const { max, wanted } = this.#ports;
+    const goal = Math.min(wanted(), max());
+    while (this.#agents.size < goal) this.#send();
+    if (this.#agents.size > goal) this.#dismiss(this.#agents.size - goal);
+  }
+
+  #dismiss(count: number): void {
+    let left = count;
+    for (const agent of [...this.#agents].reverse()) {
+      if (left-- === 0) return;
+      this.#agents.delete(agent);
+      agent.leave?.(DISMISSED);
+    }
+  }
+
+  #send(): void {
+    const agent: Agent = { leave: undefined };
+    this.#agents.add(agent);
+    void this.#wait(agent);
+  }
+
+  async #wait(agent: Agent): Promise<void> {
+    const search = endless();
+    try {
+      const session = await this.#ports.lease(search, (leave) => {
+        agent.leave = leave;
+      });
+      const isWanted = this.#agents.delete(agent);
+      if (session !== undefined) this.#ports.came(session);
+      else if (isWanted) this.#ports.elsewhere(search);
+    } catch (error) {
+      if (this.#agents.delete(agent)) this.#ports.failed(error);
+    }
+    this.adjust();
+  }
+}
+
+const DISMISSED = new Dismissed();
+
+/** The statements that wait have deadlines of their own. */
+function endless(): Search {
+  return { startedAt: 0, deadline: Number.POSITIVE_INFINITY, avoid: new Set(), refusals: new Map() };
+}
