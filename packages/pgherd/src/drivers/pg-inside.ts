@@ -21,6 +21,8 @@ export type PgWire = AuthenticationWire &
       readonly writable: boolean;
       write(bytes: Buffer): boolean;
       readonly bytesRead: number;
+      /** Bytes that the system, or TLS, has not taken yet. */
+      readonly writableLength: number;
       readonly remoteAddress?: string | undefined;
       ref?(): void;
       unref?(): void;

@@ -41,6 +41,7 @@ export function laneOf(
     write: (bytes) => {
       if (wire.stream.writable) wire.stream.write(bytes);
     },
+    allSent: () => wire.stream.writableLength === 0,
     pass: (message) => pass?.(message),
   });
   const pass = checkFrames(wire, lane);

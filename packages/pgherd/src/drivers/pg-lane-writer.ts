@@ -1,5 +1,11 @@
+import { PgHerdError } from '../model/errors.ts';
+
 /** Memory is taken in pieces of this size, bytes. */
 const SLAB_BYTES = 65_536;
+/** Pieces that lie ready for the next connection that writes; each turn of the event loop needs one for each that does. */
+const MAX_FREE = 16;
+/** Most values of a statement: their number has two bytes in the protocol. */
+const MAX_VALUES = 65_535;
 /** Most bytes that UTF-8 needs for one unit of a JavaScript string. */
 const MAX_BYTES_PER_UNIT = 3;
 /** Up to this many characters a loop is quicker than a call into native code. */
@@ -19,12 +25,29 @@ const EXECUTE_SYNC = Buffer.from([0x45, 0, 0, 0, 9, 0, 0, 0, 0, 0, 0x53, 0, 0, 0
 /** A parameter as it goes over the wire: text, bytes, or null. */
 export type WireValue = string | Uint8Array | null;
 
+const FREE: Buffer[] = [];
+const NO_SLAB = Buffer.alloc(0);
+
+/**
+ * Says no to more values than a statement can have, which would be sent as a number of others.
+ * @throws PgHerdError `PGHERD_INVALID_ARGUMENT`
+ */
+export function checkValueCount(count: number): void {
+  if (count <= MAX_VALUES) return;
+  throw new PgHerdError(
+    'PGHERD_INVALID_ARGUMENT',
+    `The statement has ${count} values, and PostgreSQL takes ${MAX_VALUES} at most: pass an array and unnest it, or use COPY (copyFrom).`,
+  );
+}
+
 /**
  * Puts messages of the extended protocol together, one behind the other, until they are taken as one piece for the
- * socket. What was taken is never touched again, since a socket may hold it for a while.
+ * socket. What was taken is not touched, since a socket may hold it for a while, until {@link giveBack} says that none does.
+ *
+ * Memory is held from the first message to that: connections that are idle have none.
  */
 export class LaneWriter {
-  #slab = Buffer.allocUnsafe(SLAB_BYTES);
+  #slab: Buffer = NO_SLAB;
   /** Where what was not taken yet begins and ends. */
   #start = 0;
   #end = 0;
@@ -39,6 +62,21 @@ export class LaneWriter {
     const taken = this.#slab.subarray(this.#start, this.#end);
     this.#start = this.#end;
     return taken;
+  }
+
+  /** Whether memory is held. */
+  get holds(): boolean {
+    return this.#slab !== NO_SLAB;
+  }
+
+  /** All that was taken has left the process: its memory is for whoever writes next. Does nothing while there is something to take. */
+  giveBack(): void {
+    if (this.#start !== this.#end) return;
+    const slab = this.#slab;
+    this.#slab = NO_SLAB;
+    this.#start = 0;
+    this.#end = 0;
+    if (slab.length === SLAB_BYTES && FREE.length < MAX_FREE) FREE.push(slab);
   }
 
   parse(name: string, text: string): void {
@@ -61,8 +99,12 @@ export class LaneWriter {
     this.#named(CLOSE, STATEMENT, name);
   }
 
-  /** Binds the unnamed portal; every result comes as text. */
+  /**
+   * Binds the unnamed portal; every result comes as text.
+   * @throws PgHerdError `PGHERD_INVALID_ARGUMENT` for too many values; nothing was written then.
+   */
   bind(name: string, values: readonly WireValue[]): void {
+    checkValueCount(values.length);
     const head = this.#begin(BIND);
     this.#room(1);
     this.#slab[this.#end++] = 0;
@@ -182,10 +224,16 @@ export class LaneWriter {
   #room(bytes: number): void {
     if (this.#end + bytes <= this.#slab.length) return;
     const { length } = this;
-    const slab = Buffer.allocUnsafe(Math.max(SLAB_BYTES, 2 * (length + bytes)));
+    const slab = slabOf(length + bytes);
     this.#slab.copy(slab, 0, this.#start, this.#end);
     this.#slab = slab;
     this.#start = 0;
     this.#end = length;
   }
+}
+
+/** The one before is never given back here: a socket may hold a part of it. */
+function slabOf(bytes: number): Buffer {
+  if (bytes <= SLAB_BYTES) return FREE.pop() ?? Buffer.allocUnsafeSlow(SLAB_BYTES);
+  return Buffer.allocUnsafeSlow(2 * bytes);
 }

@@ -15,7 +15,7 @@ import {
   readRow,
   type TypeParsers,
 } from './pg-lane-rows.ts';
-import { LaneWriter, type WireValue } from './pg-lane-writer.ts';
+import { checkValueCount, LaneWriter, type WireValue } from './pg-lane-writer.ts';
 import { unreadable } from './pg-task.ts';
 
 /** What the lane needs of its connection. */
@@ -25,6 +25,8 @@ export interface LanePorts {
   /** How `pg` makes text or bytes of a value. */
   prepareValue(value: unknown): unknown;
   write(bytes: Buffer): void;
+  /** Whether nothing that was written is still held here. */
+  allSent(): boolean;
   /** A message that is not about a statement: a notice, a parameter, a notification. */
   pass(message: Buffer): void;
   /** The server ended the connection, and said why. */
@@ -150,7 +152,9 @@ export class PgLane {
   #flush(): void {
     this.#flushing = false;
     this.#pending = 0;
-    if (this.#lost === undefined && this.#writer.length > 0) this.#ports.write(this.#writer.take());
+    if (this.#lost !== undefined || this.#writer.length === 0) return;
+    this.#ports.write(this.#writer.take());
+    if (this.#ports.allSent()) this.#writer.giveBack();
   }
 
   #write(one: PipelinedStatement, again: boolean): Sent {
@@ -177,6 +181,7 @@ export class PgLane {
 
   #valuesOf(values: readonly unknown[] | undefined): readonly WireValue[] {
     if (values === undefined || values.length === 0) return NO_VALUES;
+    checkValueCount(values.length);
     const wire: WireValue[] = [];
     for (const value of values) wire.push(typeof value === 'string' ? value : this.#wireValue(value));
     return wire;
@@ -274,6 +279,8 @@ export class PgLane {
     if (this.#head === this.#sent.length) {
       this.#sent.length = 0;
       this.#head = 0;
+      // Where the socket could not take it at once, such as one of TLS.
+      if (this.#writer.holds && this.#ports.allSent()) this.#writer.giveBack();
     } else if (this.#head >= COMPACT_AT) {
       this.#sent.splice(0, this.#head);
       this.#head = 0;

@@ -91,7 +91,7 @@ function boundValues(bytes: Buffer): readonly (string | Buffer | null)[] {
   const formats = bytes.readInt16BE(at);
   const binary = (index: number) => formats > 0 && bytes.readInt16BE(at + 2 + 2 * index) === 1;
   let place = at + 2 + 2 * formats;
-  const count = bytes.readInt16BE(place);
+  const count = bytes.readUInt16BE(place);
   place += 2;
   const values: (string | Buffer | null)[] = [];
   for (let index = 0; index < count; index++) {
@@ -132,5 +132,44 @@ describe('LaneWriter', () => {
     for (let n = 0; n < 100; n++) writer.bind('b', ['x'.repeat(1_000)]);
     writer.take();
     expect(taken.toString('latin1')).toBe(before);
+  });
+
+  it('has no memory before the first message, nor once all has left the process', () => {
+    const writer = new LaneWriter();
+    expect(writer.holds).toBe(false);
+    writer.parse('a', 'select 1');
+    writer.giveBack();
+    expect(writer.holds).toBe(true);
+    const first = writer.take();
+    writer.giveBack();
+    expect(writer.holds).toBe(false);
+    const next = new LaneWriter();
+    next.parse('b', 'select 2');
+    expect(next.take().buffer).toBe(first.buffer);
+    writer.parse('c', 'select 3');
+    expect(writer.take().buffer).not.toBe(first.buffer);
+  });
+
+  it('keeps no memory that a long statement needed', () => {
+    const writer = new LaneWriter();
+    writer.bind('a', ['x'.repeat(100_000)]);
+    const long = writer.take();
+    writer.giveBack();
+    writer.bind('b', []);
+    expect(writer.take().buffer).not.toBe(long.buffer);
+  });
+
+  it('takes as many values as the protocol can count, and names the number of more', () => {
+    const writer = new LaneWriter();
+    const values: WireValue[] = new Array(65_535).fill(null);
+    writer.bind('most', values);
+    expect(boundValues(writer.take())).toHaveLength(65_535);
+    expect(() => writer.bind('more', [...values, '1'])).toThrow(
+      expect.objectContaining({
+        code: 'PGHERD_INVALID_ARGUMENT',
+        message: expect.stringMatching(/65536 values.* 65535 at most/),
+      }),
+    );
+    expect(writer.length).toBe(0);
   });
 });
