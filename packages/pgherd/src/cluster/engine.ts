@@ -113,7 +113,7 @@ export class Engine<C> {
         this.release(session);
         const phase = phaseOf(error);
         const again = await this.recovery.recover(error, phase, statement, session, call, progress);
-        if (!again) throw namingScript(this.recovery.failure(error, phase, session, call));
+        if (!again) throw namingScript(this.recovery.failure(error, phase, session, call, statement.text));
       }
     }
   }

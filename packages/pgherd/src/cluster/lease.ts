@@ -6,7 +6,7 @@ import type { Call, CallOptions } from './call.ts';
 import type { Engine } from './engine.ts';
 import { unacknowledged, withNode } from './failures.ts';
 import { type Querier, querierOver } from './querier.ts';
-import { runScript } from './script.ts';
+import { NOT_ATOMIC, runScript } from './script.ts';
 import type { Session } from './session.ts';
 import { type Place, startOnSession } from './started.ts';
 
@@ -92,7 +92,7 @@ class SessionLease<C> {
       }
       return { ...result, node: session.node };
     } catch (error) {
-      throw this.#told(error);
+      throw this.#told(error, statement.text);
     }
   }
 
@@ -106,7 +106,7 @@ class SessionLease<C> {
       call: own,
       clock: engine.herd.settings.clock,
       perform: (answer, text) => engine.perform(session, answer, own, text),
-      told: (error) => this.#told(error),
+      told: (error) => this.#told(error, text),
       assertHeld: () => this.#assertHeld(),
       isReplaceable: false,
       release: () => undefined,
@@ -117,7 +117,7 @@ class SessionLease<C> {
   #script(text: string, options: CallOptions): Promise<QueryResult<Row>> {
     this.#assertHeld();
     this.#handing(text);
-    const told = (error: unknown) => this.#told(error);
+    const told = (error: unknown) => this.#told(error, NOT_ATOMIC.text);
     return runScript(
       { engine: this.#engine, session: this.#session, call: this.#narrowed(options), told },
       text,
@@ -142,11 +142,11 @@ class SessionLease<C> {
     this.#undone = inTransaction && mayCancel({ text, inTransaction, couldNotWrite: false }) === 'cancel';
   }
 
-  #told(error: unknown): unknown {
+  #told(error: unknown, text: string): unknown {
     const call = this.#call;
     if (call.access === 'read-write') noteRefusal(this.#engine, this.#session, error);
     if (this.#undone) return withNode(error, this.#session.node);
-    return this.#engine.recovery.failure(error, phaseOf(error), this.#session, call);
+    return this.#engine.recovery.failure(error, phaseOf(error), this.#session, call, text);
   }
 
   /** Each call on a lease has limits of its own; those of `acquire` were for getting it. */

@@ -145,12 +145,14 @@ export class Recovery<C> {
     return this.retries(attempt, decideStatement, session, error, call, progress);
   }
 
-  /** What the caller sees of an error that ends the call. */
-  failure(error: unknown, phase: Phase, session: Session<C>, call: Call): unknown {
+  /** What the caller sees of an error that ends the call; `text` is what was sent, where that says whether a part may be done. */
+  failure(error: unknown, phase: Phase, session: Session<C>, call: Call, text = ''): unknown {
     const classification = classifyError(error);
     const gaveUp = error instanceof PgHerdError && GAVE_UP.has(error.code);
     const answered = classification.severity === 'ERROR' || (error instanceof PgHerdError && !gaveUp);
-    const harmless = session.couldNotWrite || classification.safeToRetry(phase);
+    const unread = phase === 'not-handed' || phase === 'behind-fatal';
+    const certain = classification.safeToRetry(phase) && (unread || isAtomic(text));
+    const harmless = session.couldNotWrite || certain;
     if (answered || harmless || call.idempotent) return withNode(error, session.node);
     const { node } = session;
     const sentence = `The statement was sent to ${node} and was not answered: nobody can tell whether it was executed.`;

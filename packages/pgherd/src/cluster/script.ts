@@ -18,7 +18,7 @@ interface ScriptPlace<C> {
 }
 
 /** A script may commit on its way: an error tells nothing of what was before it. */
-const NOT_ATOMIC = Object.freeze({ text: 'DO' });
+export const NOT_ATOMIC = Object.freeze({ text: 'DO' });
 
 /**
  * Runs a text of many statements on a connection that is not used again, whatever the script did to its session. Without BEGIN and
@@ -46,7 +46,7 @@ export async function runScriptOnCluster<C>(
       engine.release(session);
       const phase = phaseOf(error);
       const again = await recovery.recover(error, phase, NOT_ATOMIC, session, call, progress);
-      if (!again) throw recovery.failure(error, phase, session, call);
+      if (!again) throw recovery.failure(error, phase, session, call, NOT_ATOMIC.text);
     }
   }
 }

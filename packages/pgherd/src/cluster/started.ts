@@ -221,23 +221,23 @@ export async function startOnCluster<C, T>(
     progress.attempts++;
     session.movable = true;
     try {
-      return await begin(placeOnCluster(engine, session, call), work);
+      return await begin(placeOnCluster(engine, session, call, work.statement.text), work);
     } catch (error) {
       engine.release(session);
       const phase = phaseOf(error);
       const again = await recovery.recover(error, phase, work.statement, session, call, progress);
-      if (!again) throw recovery.failure(error, phase, session, call);
+      if (!again) throw recovery.failure(error, phase, session, call, work.statement.text);
     }
   }
 }
 
-function placeOnCluster<C>(engine: Engine<C>, session: Session<C>, call: Call): Place {
+function placeOnCluster<C>(engine: Engine<C>, session: Session<C>, call: Call, text: string): Place {
   return {
     session,
     call,
     clock: engine.herd.settings.clock,
     perform: (answer, text) => engine.perform(session, answer, call, text),
-    told: (error) => engine.recovery.failure(error, phaseOf(error), session, call),
+    told: (error) => engine.recovery.failure(error, phaseOf(error), session, call, text),
     assertHeld: () => undefined,
     isReplaceable: true,
     release: () => engine.release(session),

@@ -168,7 +168,7 @@ export class Rides<C> implements TicketOwner<C> {
       const again = await recovery.recover(error, phase, statement, session, call, progress);
       ticket.search = undefined;
       if (again) this.#start(ticket, progress.lostOn);
-      else ticket.reject(namingScript(recovery.failure(error, phase, session, call)));
+      else ticket.reject(namingScript(recovery.failure(error, phase, session, call, statement.text)));
     } catch (unexpected) {
       ticket.reject(unexpected);
     }
