@@ -214,19 +214,18 @@ describe('a driver that is not installed', () => {
         import { pathToFileURL } from 'node:url';
         register(pathToFileURL(${JSON.stringify(path.join(folder, 'hooks.mjs'))}).href);
         const { createCluster } = await import(${JSON.stringify(new URL('../../packages/pgherd/src/index.ts', import.meta.url).href)});
-        const db = createCluster({ url: 'postgres://app@127.0.0.1:9/app', env: {} });
+        // Who waits for this as for a node waits for longer than the process may live.
+        const db = createCluster({ url: 'postgres://app@127.0.0.1:9/app', env: {}, waitTimeoutMs: 600_000 });
         await db.query('select 1').catch((error) => console.log(error.code));
         await db.close();`,
       );
-      const startedAt = performance.now();
       const { stdout } = await run(process.execPath, ['--import', 'tsx', path.join(folder, 'main.mts')], {
         cwd: process.cwd(),
-        timeout: 20_000,
+        timeout: 100_000,
       });
       expect(stdout.trim()).toBe('PGHERD_DRIVER_MISSING');
-      expect(performance.now() - startedAt).toBeLessThan(9_000);
     } finally {
       await rm(folder, { recursive: true, force: true });
     }
-  });
+  }, 120_000);
 });

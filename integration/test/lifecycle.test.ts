@@ -163,9 +163,10 @@ describe('a process', () => {
     const ended = await child(`
       const db = createCluster({ url, env: {}, pool: { min: 2 } });
       await db.ready({ primaries: 1, standbys: 1 });
-      console.log((await db.query('select 1 as n')).rows[0].n, (await db.read.query('select 2 as n')).rows[0].n);`);
-    expect(ended).toMatchObject({ code: 0, output: '1 2' });
-    expect(ended.tookMs).toBeLessThan(10_000);
+      console.log((await db.query('select 1 as n')).rows[0].n, (await db.read.query('select 2 as n')).rows[0].n);
+      const doneAt = performance.now();
+      process.on('exit', () => console.log(performance.now() - doneAt < 10_000 ? 'at once' : 'late'));`);
+    expect(ended).toMatchObject({ code: 0, output: '1 2\nat once' });
   });
 
   it('stays while somebody waits for an answer', async () => {
