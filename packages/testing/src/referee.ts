@@ -1,7 +1,7 @@
 import { KIT_APPLICATION_NAME } from './admin.ts';
 import { formatLsn, parseLsn, readControlFile } from './control-file.ts';
 import { messageOf, TestClusterError } from './errors.ts';
-import type { TestNode } from './node.ts';
+import { TestNode } from './node.ts';
 import { streamsFrom } from './streaming.ts';
 import { pause, waitUntil } from './wait.ts';
 
@@ -159,6 +159,11 @@ export async function switchover(
 }
 
 async function checkCandidate(view: RefereeView, to: TestNode): Promise<void> {
+  if (!(to instanceof TestNode)) {
+    const given = to === undefined ? 'nothing' : typeof to;
+    const sentence = `switchover takes the standby that is to take over, a node of cluster.standbys; it was given ${given}.`;
+    throw new TestClusterError(sentence);
+  }
   const refuse = (why: string): never => {
     throw new TestClusterError(`Switchover to ${to.name} refused: ${why}. Choose a standby that streams.`);
   };

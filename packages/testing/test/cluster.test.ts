@@ -106,6 +106,14 @@ describe('roles change', () => {
     await write('still writable');
   });
 
+  it.each([
+    ['nothing', undefined],
+    ['string', 'standby1'],
+  ])('not by a switchover to what is no node: %s', async (given, to) => {
+    const error = `switchover takes the standby that is to take over, a node of cluster.standbys; it was given ${given}.`;
+    await expect(cluster.switchover(to as never)).rejects.toThrow(error);
+  });
+
   it('not by a switchover to a standby that cannot get everything; the primary accepts writes again', async () => {
     const [to] = cluster.standbys;
     if (!to) throw new Error('no standby');
