@@ -164,6 +164,7 @@ describe('one node of three refuses', () => {
     await waitUntil(() => described(db, old)?.connectFailure === 'server-too-old', {
       what: await db.read.query(READ, [1]).then(({ node }) => `${old.name} to be refused; ${node} answered`),
     });
+    await db.ready({ standbys: 1 });
     expect((await db.read.query(READ, [1])).node).toBe(other.name);
     for (const node of [fakes.primary, other]) node.change({ version: '12.22' });
     await using later = openFakes(fakes);
