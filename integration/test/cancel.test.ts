@@ -1,6 +1,7 @@
 import { createTestCluster, type TestCluster, type TestNode, waitUntil } from '@pgherd/testing';
 import type { Cluster, ClusterEvents, ClusterOptions } from 'pgherd';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { fates, ONE_LANE } from '../src/lanes.ts';
 import { codeOf, createTable, nameOf, open, quiet, rejection } from '../src/support.ts';
 
 const NAME = 'gives up';
@@ -60,6 +61,22 @@ describe('what a caller gives up', () => {
 
   const pidOf = async (target: 'standby' | 'primary'): Promise<unknown> =>
     (await db.one<{ pid: number }>('select pg_backend_pid() as pid', [], { target })).pid;
+
+  it('several reads on one connection: the one that runs is cancelled, and the session is used again', async () => {
+    const [standby] = cluster.standbys;
+    if (standby === undefined) throw new Error('no standby');
+    await db.close();
+    db = client(ONE_LANE);
+    await db.ready({ primaries: 1, standbys: 1 });
+    const pid = await pidOf('standby');
+    const texts = [LONG, "select 'second'", "select 'third'"];
+    expect(await fates(texts.map((text) => db.read.query(text, [], { timeoutMs: 200 })))).toEqual(
+      texts.map(() => 'PGHERD_TIMEOUT'),
+    );
+    await nothingRuns(standby);
+    expect(await pidOf('standby')).toBe(pid);
+    expect(cancelled).toMatchObject([{ ended: true }]);
+  });
 
   it('a read is cancelled on its server, and its session is used again', async () => {
     const [standby] = cluster.standbys;

@@ -182,12 +182,13 @@ export class Rides<C> implements TicketOwner<C> {
     if (lane.awaited > 0) return;
     lane.leaving = true;
     const { session } = lane;
-    if (lane.depth > 1) {
+    // A request to cancel hits whatever runs when it comes: among several that must be none that writes.
+    if (lane.depth > 1 && lane.writes > 0) {
       this.#ports.discard(session, reason);
       return;
     }
     session.answer = lane.untilEmpty();
-    session.text = ticket.statement.text;
+    session.text = (lane.head ?? ticket).statement.text;
     session.inHand = 1;
     this.#ports.letGo(session, reason);
   }

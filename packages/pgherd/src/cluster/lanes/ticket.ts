@@ -10,6 +10,10 @@ import type { StatementFacts } from './statement-facts.ts';
 export interface TicketLane<C> {
   readonly session: Session<C>;
   readonly depth: number;
+  /** How many of them write. */
+  readonly writes: number;
+  /** The statement that the server works at. */
+  readonly head: Ticket<C> | undefined;
   /** Statements whose callers still wait. */
   readonly awaited: number;
   /** Takes nobody any more. */
