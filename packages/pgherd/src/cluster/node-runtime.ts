@@ -11,7 +11,7 @@ import type { Treatment } from '../topology/treatment.ts';
 import { Connector } from './connector.ts';
 import { InFlight } from './in-flight.ts';
 import { withLimit } from './limit.ts';
-import { type Access, Session, sessionListener } from './session.ts';
+import { type Access, Session, SessionListener, type SessionObserver } from './session.ts';
 import { SessionHooks } from './session-hooks.ts';
 import type { ClusterSettings } from './settings.ts';
 
@@ -46,6 +46,7 @@ export class NodeRuntime<C> {
   readonly #connector: Connector<C>;
   readonly #hooks: SessionHooks<C>;
   readonly #minConnections: number;
+  readonly #observer = this.#observe();
   /** Sequence number of the last choice that fell on this node. */
   lastPick = 0;
   answered = 0;
@@ -183,6 +184,21 @@ export class NodeRuntime<C> {
     this.inFlight.stop();
   }
 
+  #observe(): SessionObserver<C> {
+    return {
+      parameter: (generation, session, name, value) => {
+        this.#ports.parameter(this.name, generation, name, value);
+        // Fencing by configuration shows first on whatever connection is busy; the probe finds out whether it is that.
+        if (name === 'default_transaction_read_only' && session?.access === 'read-write') this.monitor.hint();
+      },
+      message: (session, message) => {
+        session?.noteMessage(message);
+        if (message.severity !== 'NOTICE' && message.sqlState.startsWith('57P')) this.monitor.hint();
+      },
+      closed: (session, error) => this.#onClosed(session, error),
+    };
+  }
+
   async #open(poolSignal: AbortSignal): Promise<Session<C>> {
     const { settings } = this.#ports;
     const { clock, connectTimeoutMs } = settings;
@@ -195,30 +211,16 @@ export class NodeRuntime<C> {
       controller.abort(connectTimeout(this.name, waitedMs)),
     );
     const startedAt = clock.now();
-    let session: Session<C> | undefined;
-    const listener = sessionListener({
-      parameter: (name, value) => {
-        this.#ports.parameter(this.name, node.generation, name, value);
-        // Fencing by configuration shows first on whatever connection is busy; the probe finds out whether it is that.
-        if (name === 'default_transaction_read_only' && session?.access === 'read-write') this.monitor.hint();
-      },
-      message: (message) => {
-        session?.noteMessage(message);
-        if (message.severity !== 'NOTICE' && message.sqlState.startsWith('57P')) this.monitor.hint();
-      },
-      closed: (error) => {
-        if (session !== undefined) this.#onClosed(session, error);
-      },
-    });
+    const listener = new SessionListener<C>(this.#observer, node.generation);
     try {
       await this.#hooks.beforeConnect(access, controller.signal);
       const connection = await this.#connector.connect(access, listener, controller.signal);
       connection.setRef(false);
       const opened = new Session<C>(this.name, node.generation, connection, access);
       await this.#hooks.prepare(opened, controller.signal);
-      session = opened;
+      listener.session = opened;
       this.#ports.opened(this.name, clock.now() - startedAt);
-      return session;
+      return opened;
     } catch (error) {
       this.monitor.hint();
       this.#ports.failed(this.name, error);
