@@ -6,6 +6,7 @@ export interface AuthenticationWire {
   on(event: 'authenticationCleartextPassword' | 'authenticationMD5Password', fn: () => void): void;
   on(event: 'authenticationSASL', fn: (message: { mechanisms: string[] }) => void): void;
   on(event: 'authenticationSASLFinal' | 'authenticationOk', fn: () => void): void;
+  off(event: string, fn: () => void): void;
 }
 
 /** Why a method is refused although `require_auth` allows it, or says nothing. */
@@ -55,18 +56,25 @@ export function guardAuthentication(
  */
 export function demandProof(wire: AuthenticationWire, refuse: (error: PgHerdError) => void): void {
   let owed = false;
-  wire.on('authenticationSASL', () => {
+  const onAsked = () => {
     owed = true;
-  });
-  wire.on('authenticationSASLFinal', () => {
+  };
+  const onProof = () => {
     owed = false;
-  });
-  wire.on('authenticationOk', () => {
+  };
+  const onOk = () => {
+    // It is asked once; what listens costs memory for as long as the connection lives.
+    wire.off('authenticationSASL', onAsked);
+    wire.off('authenticationSASLFinal', onProof);
+    wire.off('authenticationOk', onOk);
     if (!owed) return;
     const sentence =
       'The server let us in without the proof that it knows the password: it may be another server.';
     refuse(new PgHerdError('PGHERD_AUTHENTICATION_FAILED', sentence));
-  });
+  };
+  wire.on('authenticationSASL', onAsked);
+  wire.on('authenticationSASLFinal', onProof);
+  wire.on('authenticationOk', onOk);
 }
 
 function refusal(reason: string): PgHerdError {

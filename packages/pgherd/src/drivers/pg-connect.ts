@@ -10,10 +10,13 @@ export interface OpeningConnection {
   readonly client: { connect(): Promise<unknown> };
   /** Holds the server to the authentication that was asked for; called before connecting. */
   guard(request: ConnectRequest, attempt: TlsAttempt, refuse: (error: PgHerdError) => void): void;
-  /** Called once it is open. */
-  opened(): void;
+  /** Called once it is open, with what finds an equal set of parameters that others have. */
+  opened(share: ShareParameters): void;
   destroy(): void;
 }
+
+/** Gives the set that is equal to this one, or this one, which the next gets; it must not be changed any more. */
+export type ShareParameters = (parameters: Map<string, string>) => Map<string, string>;
 
 /** What was learnt of addresses, so that it is not learnt again with each connection. */
 export interface LearntAddresses {
@@ -21,11 +24,13 @@ export interface LearntAddresses {
   readonly withoutTls: Set<string>;
   /** Those whose certificate `pg` cannot bind an authentication to. */
   readonly withoutBinding: Set<string>;
+  /** The parameters of the last connection that was opened to each. */
+  readonly parameters: Map<string, Map<string, string>>;
 }
 
 /** Nothing learnt yet. */
 export function learntAddresses(): LearntAddresses {
-  return { withoutTls: new Set(), withoutBinding: new Set() };
+  return { withoutTls: new Set(), withoutBinding: new Set(), parameters: new Map() };
 }
 
 /** The start of what `pg` says of a certificate whose signature it does not know. */
@@ -87,20 +92,21 @@ async function connectBound<C extends OpeningConnection>(
   request: ConnectRequest,
   signal: AbortSignal,
   attempt: TlsAttempt,
-  { withoutBinding }: LearntAddresses,
+  learnt: LearntAddresses,
 ): Promise<C> {
+  const { withoutBinding } = learnt;
   const key = addressKey(request);
   const { channelBinding } = request;
   const wanted = channelBinding === 'require' || (channelBinding === 'prefer' && !withoutBinding.has(key));
   const bind = attempt === 'tls' && wanted;
   try {
-    return await connectOnce(create, request, signal, attempt, bind);
+    return await connectOnce(create, request, signal, attempt, bind, learnt);
   } catch (error) {
     const cannot = error instanceof Error && error.message.startsWith(CANNOT_BIND);
     if (!cannot || channelBinding !== 'prefer' || signal.aborted) throw error;
     withoutBinding.add(key);
   }
-  return connectOnce(create, request, signal, attempt, false);
+  return connectOnce(create, request, signal, attempt, false, learnt);
 }
 
 async function connectOnce<C extends OpeningConnection>(
@@ -109,6 +115,7 @@ async function connectOnce<C extends OpeningConnection>(
   signal: AbortSignal,
   attempt: TlsAttempt,
   bind: boolean,
+  learnt: LearntAddresses,
 ): Promise<C> {
   const socket = await openSocket(request, attempt, signal);
   const connection = create({ ...clientConfig(request), ...overSocket(socket), enableChannelBinding: bind });
@@ -123,7 +130,7 @@ async function connectOnce<C extends OpeningConnection>(
     await connection.client.connect();
     // What came in one packet with the refused answer is read to its end, and may say that all is ready.
     if (refusal !== undefined) throw refusal;
-    connection.opened();
+    connection.opened((parameters) => sharedParameters(learnt, addressKey(request), parameters));
     return connection;
   } catch (error) {
     connection.destroy();
@@ -133,20 +140,38 @@ async function connectOnce<C extends OpeningConnection>(
   }
 }
 
+function sharedParameters(
+  { parameters: known }: LearntAddresses,
+  key: string,
+  parameters: Map<string, string>,
+): Map<string, string> {
+  const last = known.get(key);
+  if (last !== undefined && areEqual(last, parameters)) return last;
+  known.set(key, parameters);
+  return parameters;
+}
+
+function areEqual(one: ReadonlyMap<string, string>, other: ReadonlyMap<string, string>): boolean {
+  if (one.size !== other.size) return false;
+  for (const [name, value] of one) if (other.get(name) !== value) return false;
+  return true;
+}
+
 function explained(error: unknown, request: ConnectRequest): unknown {
   return isTlsAlert(error) ? handshakeFailure(error, request.tls) : error;
 }
 
 /** Gives `pg` a socket that is open already, and encrypted where that was asked for: it goes on with the startup packet. */
 function overSocket(socket: Socket): ClientConfig & Record<string, unknown> {
-  const stream: Socket = Object.assign(socket, {
-    connect: () => {
-      queueMicrotask(() => socket.emit('connect'));
-      return socket;
-    },
-  });
+  const stream: Socket = Object.assign(socket, { connect: connectAgain });
   // A function is what the types want.
   return { stream: () => stream, ssl: false };
+}
+
+/** `pg` connects what it was given: it hears that this was done. */
+function connectAgain(this: Socket): Socket {
+  queueMicrotask(() => this.emit('connect'));
+  return this;
 }
 
 function clientConfig(request: ConnectRequest): ClientConfig {

@@ -37,58 +37,70 @@ const SEVERITY = 0x56;
 export function checkFrames(wire: ParsedWire, tap?: Tap): PassMessage | undefined {
   const attach = wire.attachListeners;
   if (attach === undefined) return undefined;
-  let pass: PassMessage = () => undefined;
+  let way: CheckedWay | undefined;
   wire.attachListeners = (stream) => {
-    attach.call(wire, {
-      destroy: (error) => stream.destroy(error),
-      on: (event, listener) => {
-        if (event !== 'data') return stream.on(event, listener);
-        const way = checked(stream, listener, tap);
-        pass = way.pass;
-        return stream.on(event, way.read);
-      },
-    });
+    way = new CheckedWay(stream, tap);
+    attach.call(wire, way);
   };
-  return (message) => pass(message);
+  return (message) => way?.pass(message);
 }
 
 /** Hands a whole message to the parser of `pg`. */
 export type PassMessage = (message: Buffer) => void;
 
-interface CheckedWay {
-  read(chunk: Buffer): void;
-  readonly pass: PassMessage;
-}
+type Parse = (bytes: Buffer) => void;
 
-function checked(stream: ByteSource, parse: (...args: never[]) => void, tap: Tap | undefined): CheckedWay {
-  const frames = new Frames();
-  let broken = false;
-  const pass = (chunk: Buffer) => {
-    const good = frames.take(chunk);
-    (parse as (bytes: Buffer) => void)(good === chunk.length ? chunk : chunk.subarray(0, good));
-    if (good < chunk.length) throw new Error(frames.complaint);
-  };
-  const read = (chunk: Buffer) => {
-    if (broken) return;
+/** What the parser of `pg` takes for the stream. One object, for there is one for each connection. */
+class CheckedWay implements ByteSource {
+  readonly #stream: ByteSource;
+  readonly #tap: Tap | undefined;
+  readonly #frames = new Frames();
+  #parse: Parse | undefined;
+  #broken = false;
+
+  constructor(stream: ByteSource, tap: Tap | undefined) {
+    this.#stream = stream;
+    this.#tap = tap;
+  }
+
+  on(event: string, listener: (...args: never[]) => void): unknown {
+    if (event !== 'data') return this.#stream.on(event, listener);
+    this.#parse = listener as Parse;
+    return this.#stream.on(event, (chunk: Buffer) => this.#read(chunk));
+  }
+
+  destroy(error?: Error): unknown {
+    return this.#stream.destroy(error);
+  }
+
+  pass(chunk: Buffer): void {
+    const good = this.#frames.take(chunk);
+    this.#parse?.(good === chunk.length ? chunk : chunk.subarray(0, good));
+    if (good < chunk.length) throw new Error(this.#frames.complaint);
+  }
+
+  #read(chunk: Buffer): void {
+    if (this.#broken) return;
     try {
-      const rest = tap?.active === true ? tapped(tap, chunk) : chunk;
-      if (rest !== undefined) pass(rest);
+      const tap = this.#tap;
+      const rest = tap?.active === true ? this.#tapped(tap, chunk) : chunk;
+      if (rest !== undefined) this.pass(rest);
     } catch (error) {
-      broken = true;
-      stream.destroy(notPostgres(error));
+      this.#broken = true;
+      this.#stream.destroy(notPostgres(error));
     }
-  };
+  }
+
   /** A message whose beginning the parser of `pg` has got is its own to the end. */
-  const tapped = (active: Tap, chunk: Buffer) => {
+  #tapped(active: Tap, chunk: Buffer): Buffer | undefined {
     let at = 0;
-    while (at < chunk.length && frames.missing > 0) {
-      const end = Math.min(chunk.length, at + frames.missing);
-      pass(chunk.subarray(at, end));
+    while (at < chunk.length && this.#frames.missing > 0) {
+      const end = Math.min(chunk.length, at + this.#frames.missing);
+      this.pass(chunk.subarray(at, end));
       at = end;
     }
     return at < chunk.length ? active.read(at === 0 ? chunk : chunk.subarray(at)) : undefined;
-  };
-  return { read, pass };
+  }
 }
 
 /** A code of the system, since whether a statement was executed is as open as after a reset. */
@@ -104,8 +116,10 @@ function notPostgres(cause: unknown): Error {
 export class Frames {
   /** What is wrong with the message at which {@link take} stopped. */
   complaint = '';
-  readonly #head = Buffer.alloc(HEAD_BYTES);
+  /** Of the head: how much of it came, and what it says as far as it came. */
   #headBytes = 0;
+  #type = 0;
+  #length = 0;
   #bodyLeft = 0;
   /** The parts of an error or a notice, which is looked through as a whole. */
   #report: Buffer[] | undefined;
@@ -129,8 +143,7 @@ export class Frames {
       if (this.#headBytes < HEAD_BYTES) {
         const end = Math.min(chunk.length, at + HEAD_BYTES - this.#headBytes);
         // The last byte of a bad head is kept back: the parser would act on a whole one.
-        chunk.copy(this.#head, this.#headBytes, at, end);
-        this.#headBytes += end - at;
+        for (let place = at; place < end; place++) this.#takeHead(chunk[place] ?? 0);
         if (this.#headBytes === HEAD_BYTES && !this.#begin()) return end - 1;
         at = end;
       } else {
@@ -158,9 +171,17 @@ export class Frames {
     return at;
   }
 
+  #takeHead(byte: number): void {
+    if (this.#headBytes === 0) {
+      this.#type = byte;
+      this.#length = 0;
+    } else this.#length = this.#length * 256 + byte;
+    this.#headBytes++;
+  }
+
   #begin(): boolean {
-    const type = this.#head[0] ?? 0;
-    const length = this.#head.readUInt32BE(1);
+    const type = this.#type;
+    const length = this.#length;
     const isReport = type === ERROR || type === NOTICE;
     if (!KNOWN[type]) this.complaint = `no message has the type ${JSON.stringify(String.fromCharCode(type))}`;
     else if (length < 4 || length > (LONG[type] ? MAX_BYTES : SHORT_BYTES)) {

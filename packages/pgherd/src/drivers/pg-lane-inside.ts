@@ -1,5 +1,5 @@
-import { checkFrames } from './pg-frames.ts';
-import type { PgInside } from './pg-inside.ts';
+import { checkFrames, type PassMessage } from './pg-frames.ts';
+import type { PgInside, PgWire } from './pg-inside.ts';
 import { type LanePorts, PgLane } from './pg-lane.ts';
 import type { DatabaseErrorClass } from './pg-lane-error.ts';
 import type { TypeParsers } from './pg-lane-rows.ts';
@@ -9,18 +9,21 @@ export interface LaneParts {
   /** The class of the errors that a server answers. */
   readonly DatabaseError?: DatabaseErrorClass | undefined;
   /** How text is made of values. */
-  readonly utils?: { prepareValue(value: unknown): unknown } | undefined;
+  readonly utils?: ValueParts | undefined;
 }
+
+interface ValueParts {
+  prepareValue(value: unknown): unknown;
+}
+
+/** The connection, as far as its lane has something to tell it. */
+export type LaneOwner = Pick<LanePorts, 'ended' | 'destroy'>;
 
 /**
  * The lane of a connection that is about to be opened, set before the parser of `pg`; `undefined` where this copy of
  * `pg` does not have what it stands on. What comes is checked in either case.
  */
-export function laneOf(
-  module: LaneParts,
-  inside: PgInside,
-  ports: Pick<LanePorts, 'ended' | 'destroy'>,
-): PgLane | undefined {
+export function laneOf(module: LaneParts, inside: PgInside, owner: LaneOwner): PgLane | undefined {
   const { DatabaseError, utils } = module;
   const wire = inside.connection;
   const types = inside as unknown as Partial<TypeParsers> & { readonly binary?: unknown };
@@ -33,17 +36,57 @@ export function laneOf(
     checkFrames(wire);
     return undefined;
   }
-  const lane = new PgLane({
-    ...ports,
-    types: types as TypeParsers,
-    ErrorClass: DatabaseError,
-    prepareValue: (value) => utils.prepareValue(value),
-    write: (bytes) => {
-      if (wire.stream.writable) wire.stream.write(bytes);
-    },
-    allSent: () => wire.stream.writableLength === 0,
-    pass: (message) => pass?.(message),
-  });
-  const pass = checkFrames(wire, lane);
-  return pass === undefined ? undefined : lane;
+  const ports = new InsidePorts(types as TypeParsers, DatabaseError, utils, wire, owner);
+  const lane = new PgLane(ports);
+  ports.passTo = checkFrames(wire, lane);
+  return ports.passTo === undefined ? undefined : lane;
+}
+
+/** One object, for there is one for each connection. */
+class InsidePorts implements LanePorts {
+  readonly types: TypeParsers;
+  readonly ErrorClass: DatabaseErrorClass;
+  readonly #utils: ValueParts;
+  readonly #wire: PgWire;
+  readonly #owner: LaneOwner;
+  passTo: PassMessage | undefined;
+
+  constructor(
+    types: TypeParsers,
+    ErrorClass: DatabaseErrorClass,
+    utils: ValueParts,
+    wire: PgWire,
+    owner: LaneOwner,
+  ) {
+    this.types = types;
+    this.ErrorClass = ErrorClass;
+    this.#utils = utils;
+    this.#wire = wire;
+    this.#owner = owner;
+  }
+
+  prepareValue(value: unknown): unknown {
+    return this.#utils.prepareValue(value);
+  }
+
+  write(bytes: Buffer): void {
+    const { stream } = this.#wire;
+    if (stream.writable) stream.write(bytes);
+  }
+
+  allSent(): boolean {
+    return this.#wire.stream.writableLength === 0;
+  }
+
+  pass(message: Buffer): void {
+    this.passTo?.(message);
+  }
+
+  ended(error: Error): void {
+    this.#owner.ended(error);
+  }
+
+  destroy(): void {
+    this.#owner.destroy();
+  }
 }

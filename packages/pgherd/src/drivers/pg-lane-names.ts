@@ -35,18 +35,20 @@ function hashOf(text: string): string {
  * it because a table has changed, the next is another.
  */
 export class PreparedNames {
-  readonly #byText = new Map<string, Prepared>();
-  readonly #obsolete: string[] = [];
+  /** Made with the first: most connections of a program that uses leases never have one. */
+  #byText: Map<string, Prepared> | undefined;
+  #obsolete: string[] | undefined;
   #count = 0;
 
   /** What the text is prepared as; `undefined` where it is not. */
   find(text: string): Prepared | undefined {
-    return this.#byText.get(text);
+    return this.#byText?.get(text);
   }
 
   /** Takes a name for a text that is about to be parsed. */
   add(text: string): Prepared {
-    if (this.#byText.size >= MAX_PREPARED) this.#makeRoom();
+    this.#byText ??= new Map();
+    if (this.#byText.size >= MAX_PREPARED) this.#makeRoom(this.#byText);
     const name = `pgherd_${hashOf(text)}_${(this.#count++).toString(36)}`;
     const prepared: Prepared = { name, columns: undefined, parsed: false, used: true };
     this.#byText.set(text, prepared);
@@ -55,29 +57,33 @@ export class PreparedNames {
 
   /** It cannot be used any more; where the server still has it, it is closed. */
   drop(text: string, prepared: Prepared): void {
-    if (this.#byText.get(text) === prepared) this.#byText.delete(text);
-    else return;
-    if (prepared.parsed) this.#obsolete.push(prepared.name);
+    if (this.#byText?.get(text) !== prepared) return;
+    this.#byText.delete(text);
+    if (!prepared.parsed) return;
+    this.#obsolete ??= [];
+    this.#obsolete.push(prepared.name);
   }
 
   /** Names to be closed on the server, once. */
   takeObsolete(): readonly string[] {
-    return this.#obsolete.length === 0 ? NONE : this.#obsolete.splice(0);
+    const obsolete = this.#obsolete;
+    this.#obsolete = undefined;
+    return obsolete ?? NONE;
   }
 
   /** The server has forgotten everything. */
   clear(): void {
-    this.#byText.clear();
-    this.#obsolete.length = 0;
+    this.#byText = undefined;
+    this.#obsolete = undefined;
   }
 
   /** Second chance: what was used since the last time goes to the end of the row. What is being parsed stays. */
-  #makeRoom(): void {
-    for (const [text, prepared] of this.#byText) {
+  #makeRoom(byText: Map<string, Prepared>): void {
+    for (const [text, prepared] of byText) {
       if (prepared.used || prepared.columns === undefined) {
         prepared.used = false;
-        this.#byText.delete(text);
-        this.#byText.set(text, prepared);
+        byText.delete(text);
+        byText.set(text, prepared);
         continue;
       }
       this.drop(text, prepared);

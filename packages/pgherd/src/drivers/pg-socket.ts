@@ -76,13 +76,16 @@ function happened(socket: Socket, event: 'connect' | 'secureConnect'): Promise<v
     const onClose = () => settle(() => reject(closedEarly()));
     const onEvent = () => settle(resolve);
     const settle = (fn: () => void) => {
-      socket.off(event, onEvent).off('close', onClose);
-      // The error listener stays: an error of a socket that nobody looks at any more must not end the process.
+      socket.off(event, onEvent).off('close', onClose).off('error', onError);
       fn();
     };
+    // An error of a socket that nobody looks at any more must not end the process.
+    if (!socket.listeners('error').includes(ignore)) socket.on('error', ignore);
     socket.once(event, onEvent).on('error', onError).once('close', onClose);
   });
 }
+
+function ignore(): void {}
 
 /** Asks for TLS in the clear, and reads one byte: what a stranger on the way puts behind it must never be read as the server's. */
 function agreeOnTls(socket: Socket): Promise<void> {

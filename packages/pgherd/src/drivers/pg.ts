@@ -16,7 +16,7 @@ import type { Statement } from '../model/statement.ts';
 import { demandProof, guardAuthentication } from './pg-auth.ts';
 import { runBatch } from './pg-batch.ts';
 import { type CancelTarget, requestCancel } from './pg-cancel.ts';
-import { connectWithTls, learntAddresses } from './pg-connect.ts';
+import { connectWithTls, learntAddresses, type ShareParameters } from './pg-connect.ts';
 import { startCopyIn, startCopyOut } from './pg-copy.ts';
 import { PgCursor } from './pg-cursor.ts';
 import { isNotQueryable, isServerError, lostBefore, type PgInside, refused, toResult } from './pg-inside.ts';
@@ -101,7 +101,8 @@ export async function importPg(load: () => Promise<unknown>): Promise<PgModule> 
 class PgConnection implements DriverConnection<Client> {
   readonly client: Client;
   readonly #inside: PgInside;
-  readonly parameters = new Map<string, string>();
+  /** Replaced and never changed once it is shared. */
+  #parameters = new Map<string, string>();
   readonly #listener: ConnectionListener;
   #status: TransactionStatus = 'unknown';
   #dirty = false;
@@ -124,14 +125,11 @@ class PgConnection implements DriverConnection<Client> {
     this.#inside = client as unknown as PgInside;
     this.#listener = listener;
     const wire = this.#inside.connection;
-    this.#lane = laneOf(module, this.#inside, {
-      ended: (error) => this.#onError(error),
-      destroy: () => this.destroy(),
-    });
+    this.#lane = laneOf(module, this.#inside, this);
     const lane = this.#lane;
     if (lane !== undefined) this.pipeline = (one) => this.#board(lane, one);
     wire.on('parameterStatus', ({ parameterName, parameterValue }) => {
-      this.parameters.set(parameterName, parameterValue);
+      this.#setParameter(parameterName, parameterValue);
       this.#listener.parameter(parameterName, parameterValue);
     });
     wire.on('readyForQuery', ({ status }) => this.#onReadyForQuery(status));
@@ -148,8 +146,12 @@ class PgConnection implements DriverConnection<Client> {
     client.on('notification', ({ channel, payload = '', processId }) =>
       this.#listener.notification?.({ channel, payload, processId }),
     );
-    client.on('error', (error) => this.#onError(error));
+    client.on('error', (error) => this.ended(error));
     client.on('end', () => this.#onEnd(undefined));
+  }
+
+  get parameters(): ReadonlyMap<string, string> {
+    return this.#parameters;
   }
 
   get status(): TransactionStatus {
@@ -185,9 +187,10 @@ class PgConnection implements DriverConnection<Client> {
     demandProof(this.#inside.connection, refuse);
   }
 
-  /** From now on the end of the connection is news. */
-  opened(): void {
+  /** From now on the end of the connection is news. The parameters of a server are the same on nearly every connection. */
+  opened(share: ShareParameters): void {
     this.#opened = true;
+    this.#parameters = share(this.#parameters);
     // A socket forgets its peer when it is destroyed.
     this.#remoteAddress = this.#inside.connection.stream.remoteAddress;
   }
@@ -261,6 +264,11 @@ class PgConnection implements DriverConnection<Client> {
     this.#inside.connection.stream.destroy();
   }
 
+  #setParameter(name: string, value: string): void {
+    if (this.#opened) this.#parameters = new Map(this.#parameters);
+    this.#parameters.set(name, value);
+  }
+
   #board(lane: PgLane, one: PipelinedStatement): void {
     if (this.#closed) one.failed(lostBefore(this.#closeReason));
     else lane.send(one);
@@ -328,7 +336,7 @@ class PgConnection implements DriverConnection<Client> {
    * With no statement running this is a FATAL of the server, else the socket's error. `end` follows only after a while, in
    * which `pg` takes no statement any more: the connection counts as closed from now on.
    */
-  #onError(error: Error): void {
+  ended(error: Error): void {
     this.#closeReason ??= error;
     const { severity, code } = error as { severity?: unknown; code?: unknown };
     if (!this.#opened) return;
