@@ -58,6 +58,14 @@ export function driverConformance(
         expect(connection.parameters.get('application_name')).toBe('renamed');
       });
 
+      it('tells a parameter that changes of that connection alone', async () => {
+        const [{ connection }, { connection: earlier }] = [await connect(), await connect()];
+        await connection.simple("set application_name = 'renamed'");
+        const { connection: later } = await connect();
+        const names = [connection, earlier, later].map(({ parameters }) => parameters.get('application_name'));
+        expect(names).toEqual(['renamed', 'conformance', 'conformance']);
+      });
+
       it.each([
         ['a wrong password', { password: new Secret('wrong') }, '28P01'],
         ['an unknown role', { user: 'nobody_at_all' }, '28P01'],
