@@ -62,7 +62,9 @@ export function driverConformance(
         const [{ connection }, { connection: earlier }] = [await connect(), await connect()];
         await connection.simple("set application_name = 'renamed'");
         const { connection: later } = await connect();
-        const names = [connection, earlier, later].map(({ parameters }) => parameters.get('application_name'));
+        const names = [connection, earlier, later].map(({ parameters }) =>
+          parameters.get('application_name'),
+        );
         expect(names).toEqual(['renamed', 'conformance', 'conformance']);
       });
 
