@@ -186,7 +186,7 @@ export class Engine<C> {
     session.text = text;
     try {
       const result = await this.#within(answer, session, call, (reason) =>
-        this.#letting.letGo(session, reason),
+        this.#letting.letGo(session, reason, call === session.owner),
       );
       landed?.(true);
       if (node !== undefined) this.#noteAnswer(node, session);
@@ -232,6 +232,7 @@ export class Engine<C> {
     session.committedLocallyOnly = false;
     session.movable = false;
     session.trace = undefined;
+    session.owner = undefined;
     if (session.connection.closed) {
       pool?.forget(session);
       return;

@@ -38,6 +38,8 @@ export class Session<C = unknown> {
   scope: CausalScope | undefined;
   /** Who holds it, where that is watched. */
   trace: Trace | undefined;
+  /** The transaction's call while it is in one: when its time is over, so is that of all its statements. */
+  owner: object | undefined;
   /** Brings back after a reset what belongs to every session; `undefined` where the startup packet has it all. */
   restore: (() => Promise<void>) | undefined;
   /** Set when we ourselves end the connection: its end is no news then. */

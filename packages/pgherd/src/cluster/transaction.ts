@@ -86,6 +86,7 @@ export class SessionTransaction<C> {
     attempt: number,
   ): Promise<SessionTransaction<C>> {
     const transaction = new SessionTransaction(engine, session, call, attempt);
+    session.owner = call;
     try {
       transaction.#witness = await beginOn(engine, session, call, options);
     } catch (error) {

@@ -123,7 +123,7 @@ export class Rides<C> implements TicketOwner<C> {
     told: Search | undefined,
   ): void {
     const search = ticket.search ?? { startedAt: since, deadline, avoid: new Set(), refusals: new Map() };
-    search.avoid.clear();
+    // Nodes that refuse at once are avoided together until a pause is over: else two of them would be asked in turn, for ever.
     const refusal = told?.refusals.get(node.name);
     if (told?.avoid.has(node.name)) search.avoid.add(node.name);
     if (refusal !== undefined) search.refusals.set(node.name, refusal);
