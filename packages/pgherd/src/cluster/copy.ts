@@ -4,6 +4,7 @@ import { withoutLeadingComments } from '../retry/atomic.ts';
 import type { CallOptions } from './call.ts';
 import { type Runner, supported } from './runner.ts';
 import type { Started } from './started.ts';
+import { Turns } from './turns.ts';
 
 /** A piece of what COPY takes: text is sent as UTF-8. Rows may be cut anywhere. */
 export type CopyPiece = string | Uint8Array;
@@ -141,7 +142,7 @@ export class CopyOutStream implements CopyStream {
   #bytes = 0;
   #result: CopyResult | undefined;
   #ended = false;
-  #turn: Promise<unknown> = Promise.resolve();
+  readonly #turns = new Turns();
 
   /** @throws PgHerdError `PGHERD_INVALID_ARGUMENT` for a text that is no such COPY. */
   constructor(runner: Runner, text: string, options: CallOptions) {
@@ -160,11 +161,11 @@ export class CopyOutStream implements CopyStream {
   }
 
   next(): Promise<IteratorResult<Uint8Array>> {
-    return this.#inTurn(() => this.#next());
+    return this.#turns.run(() => this.#next());
   }
 
   return(): Promise<IteratorResult<Uint8Array>> {
-    return this.#inTurn(async () => {
+    return this.#turns.run(async () => {
       this.#ended = true;
       await this.#started?.stop();
       return END;
@@ -173,12 +174,6 @@ export class CopyOutStream implements CopyStream {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.return();
-  }
-
-  #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const result = this.#turn.then(work);
-    this.#turn = result.catch(() => undefined);
-    return result;
   }
 
   async #next(): Promise<IteratorResult<Uint8Array>> {

@@ -1,4 +1,5 @@
 import type { Driver } from '../driver/port.ts';
+import { PG_CAPABILITIES } from '../drivers/pg-capabilities.ts';
 
 /**
  * The driver for `pg`, loaded with the first connection: whoever passes a driver of their own never loads it.
@@ -8,16 +9,7 @@ export function defaultDriver(): Driver {
   let loaded: Promise<Driver> | undefined;
   return Object.freeze({
     name: 'pg',
-    capabilities: Object.freeze({
-      parameterStatus: true,
-      transactionStatus: true,
-      cancel: true,
-      pipelining: true,
-      batch: true,
-      cursor: true,
-      copy: true,
-      notifications: true,
-    }),
+    capabilities: PG_CAPABILITIES,
     async connect(...args: Parameters<Driver['connect']>) {
       loaded ??= import('../drivers/pg.ts').then((module) => module.pgDriver());
       return (await loaded).connect(...args);

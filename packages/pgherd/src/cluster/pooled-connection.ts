@@ -3,6 +3,7 @@ import { PgHerdError } from '../model/errors.ts';
 import type { Statement } from '../model/statement.ts';
 import { type Bracket, PooledCursor, pooledCopyIn, pooledCopyOut, SETTLED, started } from './pooled-work.ts';
 import { fromPooler } from './pooler.ts';
+import { Turns } from './turns.ts';
 
 /** What a pooled connection needs to know of its node. */
 export interface PooledPorts {
@@ -30,8 +31,8 @@ export class PooledConnection<C> implements DriverConnection<C> {
   readOnly = false;
   #guarded = false;
   #begunOnStandby = false;
-  /** Settles with the statement that was handed over last: the next one must see what it left behind. */
-  #last: Promise<unknown> = Promise.resolve();
+  /** Each statement begins when the one before it is over: it must see what that left behind. */
+  readonly #turns = new Turns();
 
   readonly batch: DriverConnection['batch'];
   readonly cursor: DriverConnection['cursor'];
@@ -105,7 +106,7 @@ export class PooledConnection<C> implements DriverConnection<C> {
   }
 
   simple(text: string): Promise<DriverResult> {
-    return this.#inTurn(() => {
+    return this.#turns.run(() => {
       const opening = this.#inner.status === 'idle' && BEGINS.test(text) ? this.#opening() : '';
       return this.#sent(this.#inner.simple(opening === '' ? text : `${text}; ${opening}`));
     });
@@ -130,18 +131,12 @@ export class PooledConnection<C> implements DriverConnection<C> {
 
   /** In its turn, and in a transaction of its own where something has to be said at its beginning. */
   #run<T>(work: () => Promise<T>): Promise<T> {
-    return this.#inTurn(async () => {
+    return this.#turns.run(async () => {
       const around = this.#bracket();
       const result = await started(around, () => this.#sent(work()));
       await around.commit();
       return result;
     });
-  }
-
-  #inTurn<T>(run: () => Promise<T>): Promise<T> {
-    const answer = this.#last.then(run);
-    this.#last = answer.catch(() => undefined);
-    return answer;
   }
 
   /** What has to be said at the beginning of a transaction that starts now. */

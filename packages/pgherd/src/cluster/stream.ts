@@ -5,6 +5,7 @@ import type { CallOptions } from './call.ts';
 import { type Runner, supported } from './runner.ts';
 import { checkedRows, type StandardSchema } from './schema.ts';
 import type { Started } from './started.ts';
+import { Turns } from './turns.ts';
 
 /** Options of a stream. */
 export interface StreamOptions extends CallOptions {
@@ -45,7 +46,7 @@ export class CursorStream implements RowStream<unknown> {
   #count = 0;
   #ended = false;
   /** Calls that came while a part was being fetched take their turn. */
-  #turn: Promise<unknown> = Promise.resolve();
+  readonly #turns = new Turns();
 
   /** @throws PgHerdError `PGHERD_INVALID_ARGUMENT` for a batch size that is none. */
   constructor(
@@ -73,11 +74,11 @@ export class CursorStream implements RowStream<unknown> {
 
   next(): Promise<IteratorResult<unknown>> {
     if (this.#at < this.#rows.length) return Promise.resolve({ done: false, value: this.#rows[this.#at++] });
-    return this.#inTurn(() => this.#next());
+    return this.#turns.run(() => this.#next());
   }
 
   return(): Promise<IteratorResult<unknown>> {
-    return this.#inTurn(async () => {
+    return this.#turns.run(async () => {
       this.#ended = true;
       this.#rows = [];
       await this.#started?.stop();
@@ -87,12 +88,6 @@ export class CursorStream implements RowStream<unknown> {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.return();
-  }
-
-  #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const result = this.#turn.then(work);
-    this.#turn = result.catch(() => undefined);
-    return result;
   }
 
   async #next(): Promise<IteratorResult<unknown>> {

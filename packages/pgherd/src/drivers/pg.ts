@@ -16,6 +16,7 @@ import type { Statement } from '../model/statement.ts';
 import { demandProof, guardAuthentication } from './pg-auth.ts';
 import { runBatch } from './pg-batch.ts';
 import { type CancelTarget, requestCancel } from './pg-cancel.ts';
+import { PG_CAPABILITIES } from './pg-capabilities.ts';
 import { connectWithTls, learntAddresses, type ShareParameters } from './pg-connect.ts';
 import { startCopyIn, startCopyOut } from './pg-copy.ts';
 import { PgCursor } from './pg-cursor.ts';
@@ -61,16 +62,7 @@ export function pgDriver(options: PgDriverOptions = {}): Driver<Client> {
   };
   return Object.freeze({
     name: 'pg',
-    capabilities: Object.freeze({
-      parameterStatus: true,
-      transactionStatus: true,
-      cancel: true,
-      pipelining: true,
-      batch: true,
-      cursor: true,
-      copy: true,
-      notifications: true,
-    }),
+    capabilities: PG_CAPABILITIES,
     async connect(request: ConnectRequest, listener: ConnectionListener, signal: AbortSignal) {
       const module = await load();
       signal.throwIfAborted();
