@@ -36,15 +36,15 @@ export async function simulateCopy(bug: PlantedBug | undefined, seeds: number): 
     }
     writeFileSync(join(directory, 'package.json'), '{ "type": "module" }\n');
     if (bug !== undefined) writeFileSync(join(directory, 'src', bug.file), withBug(bug));
-    return await run(directory, seeds);
+    return await run(directory, bug?.from ?? 1, seeds);
   } finally {
     rmSync(directory, { recursive: true, force: true });
   }
 }
 
-async function run(directory: string, seeds: number): Promise<CopyReport> {
+async function run(directory: string, from: number, seeds: number): Promise<CopyReport> {
   const cli = join(directory, 'test/simulation/cli.ts');
-  const args = ['--import', TSX, cli, '--seeds', String(seeds), '--first-failure'];
+  const args = ['--import', TSX, cli, '--from', String(from), '--seeds', String(seeds), '--first-failure'];
   const child = spawn(process.execPath, args, { cwd: directory, stdio: ['ignore', 'pipe', 'pipe'] });
   let output = '';
   child.stdout.on('data', (chunk: Buffer) => {
