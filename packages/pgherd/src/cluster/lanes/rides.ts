@@ -122,7 +122,13 @@ export class Rides<C> implements TicketOwner<C> {
     { ticket, since, deadline }: Waiting<C>,
     told: Search | undefined,
   ): void {
-    const search = ticket.search ?? { startedAt: since, deadline, avoid: new Set(), refusals: new Map() };
+    const lostOn = ticket.progress?.lostOn ?? NOBODY;
+    const search = ticket.search ?? {
+      startedAt: since,
+      deadline,
+      avoid: new Set(lostOn),
+      refusals: new Map(),
+    };
     // Nodes that refuse at once are avoided together until a pause is over: else two of them would be asked in turn, for ever.
     const refusal = told?.refusals.get(node.name);
     if (told?.avoid.has(node.name)) search.avoid.add(node.name);
