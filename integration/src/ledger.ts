@@ -111,3 +111,9 @@ export async function asOrdinaryRole(
     await client.end();
   }
 }
+
+/** Both ways to find out what became of a COMMIT, by their names. */
+export const WAYS = [
+  ['xid', BY_XID],
+  ['table', BY_TABLE],
+] as const;

@@ -2,13 +2,8 @@ import { createTestCluster, type TestCluster, waitUntil } from '@pgherd/testing'
 import type { TransactionOptions } from 'pgherd';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { CommitFate } from '../src/commit-tap.ts';
-import { BY_TABLE, BY_XID, Ledger, type Work } from '../src/ledger.ts';
+import { Ledger, WAYS, type Work } from '../src/ledger.ts';
 import { rejection, restore } from '../src/support.ts';
-
-const WAYS = [
-  ['xid', BY_XID],
-  ['table', BY_TABLE],
-] as const;
 
 let cluster: TestCluster;
 let ledger: Ledger;

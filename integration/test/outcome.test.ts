@@ -1,13 +1,8 @@
 import { createTestCluster, type TestCluster } from '@pgherd/testing';
 import { OutcomeUnknownError, type TransactionOptions } from 'pgherd';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { asOrdinaryRole, BY_TABLE, BY_XID, Ledger } from '../src/ledger.ts';
+import { asOrdinaryRole, BY_TABLE, BY_XID, Ledger, WAYS } from '../src/ledger.ts';
 import { allCaughtUp, rejection, restore } from '../src/support.ts';
-
-const WAYS = [
-  ['xid', BY_XID],
-  ['table', BY_TABLE],
-] as const;
 
 let cluster: TestCluster;
 let ledger: Ledger;
