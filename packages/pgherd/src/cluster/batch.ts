@@ -1,5 +1,5 @@
 import { PgHerdError } from '../model/errors.ts';
-import type { QueryResult, Row, Statement } from '../model/statement.ts';
+import { answeredBy, type QueryResult, type Row, type Statement } from '../model/statement.ts';
 import { isAtomic, withoutLeadingComments } from '../retry/atomic.ts';
 import type { CallOptions } from './call.ts';
 import { type Runner, supported } from './runner.ts';
@@ -26,7 +26,7 @@ export async function runBatch(
     options,
   );
   started.finish();
-  return started.value.map((result) => ({ ...result, node: started.node }));
+  return started.value.map((result) => answeredBy(result, started.node));
 }
 
 function assertFit(text: string, index: number): void {

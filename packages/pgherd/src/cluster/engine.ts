@@ -1,6 +1,6 @@
 import type { DriverResult } from '../driver/port.ts';
 import { PgHerdError } from '../model/errors.ts';
-import type { QueryResult, Row, Statement } from '../model/statement.ts';
+import { answeredBy, type QueryResult, type Row, type Statement } from '../model/statement.ts';
 import { Redirected } from '../pool/failures.ts';
 import { classifyError, phaseOf } from '../retry/classify.ts';
 import { chooseNode } from '../routing/choose.ts';
@@ -82,8 +82,8 @@ export class Engine<C> {
     const facts = this.#facts.of(statement.text);
     if (facts.otherVerb !== undefined) return Promise.reject(notForQuery(facts));
     if (this.causal.concerns(call)) return this.#executeCausally(statement, call);
-    const { lanes, prepare } = this.#herd.settings;
-    const rides = lanes !== undefined && facts.rides && (prepare || statement.name === undefined);
+    const { prepare } = this.#herd.settings;
+    const rides = facts.rides && (prepare || statement.name === undefined);
     if (!rides || this.held.holdsAny) return this.executeAlone(statement, call);
     return this.#rides.run(statement, call, facts);
   }
@@ -108,7 +108,7 @@ export class Engine<C> {
         const result = await this.send(session, statement, call);
         if (session.committedLocallyOnly && call.access === 'read-write') throw unacknowledged('statement');
         this.release(session);
-        return { ...result, node: session.node };
+        return answeredBy(result, session.node);
       } catch (error) {
         this.release(session);
         const phase = phaseOf(error);

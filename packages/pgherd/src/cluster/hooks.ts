@@ -1,6 +1,6 @@
 import type { DriverConnection } from '../driver/port.ts';
 import { PgHerdError } from '../model/errors.ts';
-import type { QueryResult, Row } from '../model/statement.ts';
+import { answeredBy, type QueryResult, type Row } from '../model/statement.ts';
 import type { Access } from './session.ts';
 
 /** Where a connection is about to be opened to. */
@@ -54,7 +54,7 @@ export interface Hooks<C = unknown> {
 export function hookConnection<C>(node: string, connection: DriverConnection<C>): HookConnection<C> {
   const query = async (text: string, values?: readonly unknown[]) => {
     const result = await connection.query(values === undefined ? { text } : { text, values });
-    return { ...result, node };
+    return answeredBy(result, node);
   };
   // Row types are the caller's word: nothing at run time could prove them.
   return Object.freeze({ node, client: connection.client, query }) as HookConnection<C>;

@@ -1,5 +1,5 @@
 import { PgHerdError } from '../model/errors.ts';
-import type { QueryResult, Row, Statement } from '../model/statement.ts';
+import { answeredBy, type QueryResult, type Row, type Statement } from '../model/statement.ts';
 import { mayCancel } from '../retry/cancellable.ts';
 import { classifyError, phaseOf } from '../retry/classify.ts';
 import type { Call, CallOptions } from './call.ts';
@@ -90,7 +90,7 @@ class SessionLease<C> {
         session.committedLocallyOnly = false;
         throw unacknowledged('statement');
       }
-      return { ...result, node: session.node };
+      return answeredBy(result, session.node);
     } catch (error) {
       throw this.#told(error, statement.text);
     }

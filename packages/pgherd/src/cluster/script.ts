@@ -1,5 +1,5 @@
 import { PgHerdError } from '../model/errors.ts';
-import type { QueryResult, Row } from '../model/statement.ts';
+import { answeredBy, type QueryResult, type Row } from '../model/statement.ts';
 import { phaseOf } from '../retry/classify.ts';
 import type { Call } from './call.ts';
 import type { Engine } from './engine.ts';
@@ -62,7 +62,7 @@ export async function runScript<C>(place: ScriptPlace<C>, text: string): Promise
   session.retired = 'ran a script';
   try {
     const result = await engine.perform(session, connection.simple(text), call, text);
-    return { ...result, node };
+    return answeredBy(result, node);
   } catch (error) {
     throw place.told(error);
   }

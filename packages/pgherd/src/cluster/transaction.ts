@@ -1,5 +1,5 @@
 import { OutcomeUnknownError, PgHerdError } from '../model/errors.ts';
-import type { QueryResult, Row, Statement } from '../model/statement.ts';
+import { answeredBy, type QueryResult, type Row, type Statement } from '../model/statement.ts';
 import type { Ask } from '../monitor/link.ts';
 import { classifyError, phaseOf } from '../retry/classify.ts';
 import { isPast } from '../time/deadline.ts';
@@ -239,7 +239,7 @@ export class SessionTransaction<C> {
     const call = narrowed(this.#call, options, this.#engine.herd.settings.clock.now());
     try {
       const result = await this.#engine.send(this.#session, statement, call);
-      return { ...result, node: this.#session.node };
+      return answeredBy(result, this.#session.node);
     } catch (error) {
       this.#firstError ??= error;
       throw withNode(error, this.#session.node);

@@ -77,12 +77,19 @@ export interface PgRows {
 
 /** A statement in the shape of `pg`: it knows how its values are written and its rows are read. */
 export interface PgQueryObject {
+  name?: string | undefined;
+  /** `extended` also without values, so that a text is one statement and its results are typed alike. */
+  queryMode?: string | undefined;
   readonly _result: PgRows;
   prepare(wire: PgTaskWire): void;
 }
 
 /** `Client.Query`, which every version of `pg` has. */
-export type PgQueryClass = new (config: object, values: undefined, callback: PgCallback) => PgQueryObject;
+export type PgQueryClass = new (
+  config: object | string,
+  values: readonly unknown[] | undefined,
+  callback: PgCallback,
+) => PgQueryObject;
 
 /** What a task needs of the connection that runs it. */
 export interface PgGate {

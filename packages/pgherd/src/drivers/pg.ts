@@ -188,19 +188,14 @@ class PgConnection implements DriverConnection<Client> {
   }
 
   query(statement: Statement): Promise<DriverResult> {
-    const { text, values, name, rowMode, types } = statement;
-    const config: Record<string, unknown> = { text, values: values ?? [], queryMode: 'extended' };
-    if (name !== undefined) config['name'] = name;
-    if (rowMode === 'array') config['rowMode'] = 'array';
-    if (types !== undefined) config['types'] = types;
     this.#own = false;
-    if (mayChangeSession(text)) this.#dirty = true;
-    return this.#submit(config);
+    if (mayChangeSession(statement.text)) this.#dirty = true;
+    return this.#submit(statement);
   }
 
   simple(text: string): Promise<DriverResult> {
     this.#own = true;
-    return this.#submit({ text });
+    return this.#submit(text);
   }
 
   async cancel(signal: AbortSignal): Promise<void> {
@@ -279,10 +274,10 @@ class PgConnection implements DriverConnection<Client> {
     });
   }
 
-  #submit(config: object): Promise<DriverResult> {
+  #submit(work: Statement | string): Promise<DriverResult> {
     if (this.#closed) return Promise.reject(lostBefore(this.#closeReason));
     return new Promise((resolve, reject) => {
-      submitReading(this.#inside, config, ({ error, result, unread }) => {
+      submitReading(this.#inside, work, ({ error, result, unread }) => {
         if (error) this.#fail(error, reject);
         else if (unread === undefined) resolve(toResult(result));
         else reject(unread);

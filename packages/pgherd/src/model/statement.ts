@@ -36,3 +36,9 @@ export interface QueryResult<R = Row> {
   /** The node that answered. */
   readonly node: string;
 }
+
+/** A driver's result, and who gave it. Named field by field: a spread takes several microseconds of each statement. */
+export function answeredBy<R>(result: Omit<QueryResult<R>, 'node'>, node: string): QueryResult<R> {
+  const { rows, rowCount, fields, command } = result;
+  return { rows, rowCount, fields, command, node };
+}

@@ -6,6 +6,8 @@ import type { Ticket, TicketLane } from './ticket.ts';
 
 /** What a lane reports to. */
 export interface LanePorts<C> {
+  /** Whether statements may share the connection. */
+  readonly sharing: boolean;
   now(): number;
   /** A statement was answered (`true`) or failed; afterwards there may be room. */
   landed(lane: Lane<C>, answered: boolean): void;
@@ -49,9 +51,9 @@ export class Lane<C> implements LaneState, LaneGauge, TicketLane<C> {
     this.#ports = ports;
   }
 
-  /** Whether its driver lets statements share the connection; else there is room for one. */
+  /** Whether statements share the connection, where its driver lets them; else there is room for one. */
   get shares(): boolean {
-    return this.session.connection.pipeline !== undefined;
+    return this.#ports.sharing && this.session.connection.pipeline !== undefined;
   }
 
   get slackMs(): number {

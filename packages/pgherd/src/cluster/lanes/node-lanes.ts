@@ -14,6 +14,8 @@ import { type Waiting, WaitingTickets } from './waiting.ts';
 /** What the lanes of a node need. */
 export interface NodeLanesPorts<C> {
   readonly limits: LaneLimits;
+  /** Whether statements share connections; else each has one for itself while it runs. */
+  readonly sharing: boolean;
   readonly clock: Clock;
   /** The moment, read once in a turn of the event loop. */
   now(): number;
@@ -118,8 +120,9 @@ export class NodeLanes<C> implements WaitingElsewhere {
    * @throws PgHerdError `PGHERD_INVALID_ARGUMENT` where it cannot be sent; the session is given back then.
    */
   open(session: Session<C>, ticket: Ticket<C>): void {
-    const { inFlight, now, answered, failed } = this.#ports;
+    const { inFlight, now, answered, failed, sharing } = this.#ports;
     const lane = new Lane<C>(session, {
+      sharing,
       now,
       landed: (one, well) => {
         if (well) answered(one);
@@ -171,8 +174,10 @@ export class NodeLanes<C> implements WaitingElsewhere {
     return hasRoom(lane, writes, now, this.#onTrial) && isTried(ticket.facts);
   }
 
-  #isOpen({ session, shares }: Lane<C>): boolean {
-    return shares && !session.leaving && !session.connection.closed;
+  /** One that is not shared has room for the next between two of its statements. */
+  #isOpen({ session, shares, depth }: Lane<C>): boolean {
+    if (session.leaving || session.connection.closed) return false;
+    return shares || (depth === 0 && session.isClean);
   }
 
   /** Callers of other kinds who wait for what the lanes hold. */

@@ -10,6 +10,7 @@ import type { NodeRuntime } from '../node-runtime.ts';
 import type { Recovery } from '../recovery.ts';
 import type { Access, Session } from '../session.ts';
 import { withinCall } from '../within.ts';
+import type { LaneLimits } from './admission.ts';
 import { NodeLanes } from './node-lanes.ts';
 import { namingScript } from './not-for-query.ts';
 import type { StatementFacts } from './statement-facts.ts';
@@ -210,10 +211,10 @@ export class Rides<C> implements TicketOwner<C> {
 
   #lanesFor(node: NodeRuntime<C>): NodeLanes<C> {
     const { herd, release } = this.#ports;
-    const limits = herd.settings.lanes;
-    if (limits === undefined) throw new Error('lanes are off');
+    const { lanes: limits } = herd.settings;
     const lanes: NodeLanes<C> = new NodeLanes<C>({
-      limits,
+      limits: limits ?? ALONE,
+      sharing: limits !== undefined,
       clock: herd.settings.clock,
       max: () => node.pool.max,
       lease: async (call, search, queued) => {
@@ -249,4 +250,6 @@ export class Rides<C> implements TicketOwner<C> {
 }
 
 const NOBODY: ReadonlySet<string> = new Set();
+/** With `lanes: false`. */
+const ALONE: LaneLimits = Object.freeze({ maxDepth: 1, maxWrites: 1, maxQueueMs: 0 });
 const NO_FLIGHT: Flight = Object.freeze({ resolve: () => undefined, reject: () => undefined });
