@@ -88,6 +88,41 @@ describe('statements that wait for room', () => {
     expect(order).toHaveLength(21);
   });
 
+  it('leave the last connection to short ones where they are long themselves, as long as there are any', async () => {
+    await using db = open(setUp.cluster, { pool: { max: 3, validate: 'never' } });
+    const leases = await Promise.all(times(3, () => db.acquire()));
+    for (const lease of leases) lease.release();
+    const sleep = 'select pg_sleep($1)';
+    await db.query(sleep, [0.2]);
+    await db.query(sleep, [0.2]);
+    const asleep = async () => {
+      const text = "select 1 from pg_stat_activity where usename = 'app' and wait_event = 'PgSleep'";
+      return (await setUp.cluster.primary.sql(text)).length;
+    };
+    const cancelled: boolean[] = [];
+    db.on('statement:cancelled', ({ ended }) => cancelled.push(ended));
+    const controller = new AbortController();
+    const first = new AbortController();
+    const signalOf = (n: number) => (n === 0 ? first.signal : controller.signal);
+    const shortOnes = [db.query('select 1')];
+    const long = fates(times(4, (n) => db.query(sleep, [600], { signal: signalOf(n) })));
+    await Promise.all(shortOnes);
+    expect((await db.query('select 2 as n')).rows).toEqual([{ n: 2 }]);
+    await waitUntil(async () => (await asleep()) === 2, { what: 'two to run' });
+    expect(waiting(db)).toBe(2);
+    // Nothing short comes any more: once one of them ends, the others may have all there is.
+    first.abort();
+    await waitUntil(async () => (await asleep()) === 3, { what: 'three to run' });
+    await waitUntil(() => cancelled.length === 1, { what: 'the first to be cancelled' });
+    expect(waiting(db)).toBe(0);
+    controller.abort();
+    expect(await long).not.toContain('ok');
+    await waitUntil(async () => (await asleep()) === 0, { what: 'all to be cancelled' });
+    await waitUntil(() => cancelled.length === 4, { what: 'all to be told of' });
+    expect(cancelled).toEqual(times(4, () => true));
+    expect((await db.query('select 3 as n')).rows).toEqual([{ n: 3 }]);
+  });
+
   it('end with the cluster', async () => {
     const db = open(setUp.cluster, NARROW);
     await whileBlocked(db, async () => {

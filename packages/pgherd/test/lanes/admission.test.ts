@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { hasRoom, type LaneLimits, type LaneState } from '../../src/cluster/lanes/admission.ts';
+import { hasRoom, type LaneLimits, type LaneState, roomForLong } from '../../src/cluster/lanes/admission.ts';
 import { learn, learnAlone, predictedMs, type ServiceTime } from '../../src/cluster/lanes/service-time.ts';
 
 const LIMITS: LaneLimits = { maxDepth: 200, maxWrites: 16, maxQueueMs: 2 };
@@ -17,6 +17,25 @@ function lane(state: Partial<LaneState>): LaneState {
     ...state,
   };
 }
+
+describe('roomForLong', () => {
+  it.each<[string, number[], number, number]>([
+    ['nothing runs: all but one', [], 10, 9],
+    ['short queues take none of it', [0.1, 5, 19], 10, 9],
+    ['long ones do', [20, 600, 0.1], 10, 7],
+    ['the last is for others', [20, 20], 3, 0],
+    ['nor is there more where others were counted on', [20, 20, 20], 3, -1],
+    ['a single connection is for everybody', [], 1, 1],
+    ['and taken by one', [20], 1, 0],
+  ])('%s', (_what, queues, max, room) => {
+    expect(
+      roomForLong(
+        queues.map((queueMs) => ({ queueMs })),
+        max,
+      ),
+    ).toBe(room);
+  });
+});
 
 describe('hasRoom', () => {
   it.each<[string, Partial<LaneState>, boolean, boolean]>([

@@ -1,3 +1,5 @@
+import { LONG_MS } from './service-time.ts';
+
 /** Limits of each lane. */
 export interface LaneLimits {
   /** Most statements in flight on one connection. */
@@ -7,6 +9,9 @@ export interface LaneLimits {
   /** Longest time that those in flight may be expected to take before another one joins them, milliseconds. */
   readonly maxQueueMs: number;
 }
+
+/** Connections that long statements leave to the others as long as there are such. */
+const KEPT_FOR_SHORT = 1;
 
 /** A lane as it is now. */
 export interface LaneState {
@@ -36,4 +41,11 @@ export function hasRoom(lane: LaneState, writes: boolean, now: number, limits: L
   if (writes && lane.writes >= limits.maxWrites) return false;
   if (lane.queueMs > limits.maxQueueMs) return false;
   return now - lane.headSince <= Math.max(limits.maxQueueMs, HEAD_FACTOR * lane.headMs) + lane.slackMs;
+}
+
+/** How many more lanes long statements may take where others come as well, of `max` connections. Pure. */
+export function roomForLong(lanes: Iterable<Pick<LaneState, 'queueMs'>>, max: number): number {
+  let taken = 0;
+  for (const { queueMs } of lanes) if (queueMs >= LONG_MS) taken++;
+  return Math.max(1, max - KEPT_FOR_SHORT) - taken;
 }

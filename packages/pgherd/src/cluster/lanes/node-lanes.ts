@@ -1,12 +1,12 @@
 import type { WaitingElsewhere } from '../../pool/waiters.ts';
-import type { Clock } from '../../time/port.ts';
+import type { Clock, Timer } from '../../time/port.ts';
 import type { Call, Search } from '../call.ts';
 import type { InFlight } from '../in-flight.ts';
 import type { Session } from '../session.ts';
-import { hasRoom, type LaneLimits } from './admission.ts';
+import { hasRoom, type LaneLimits, roomForLong } from './admission.ts';
 import { Agents } from './agents.ts';
 import { Lane } from './lane.ts';
-import { LONG_MS } from './service-time.ts';
+import { isLong, LONG_MS } from './service-time.ts';
 import { isTried } from './statement-facts.ts';
 import type { Ticket } from './ticket.ts';
 import { type Waiting, WaitingTickets } from './waiting.ts';
@@ -68,8 +68,14 @@ export class NodeLanes<C> implements WaitingElsewhere {
   readonly #ports: NodeLanesPorts<C>;
   readonly #lanes: Lane<C>[] = [];
   readonly #waiting: WaitingTickets<C>;
+  /** Long statements that would take the last connection from shorter ones. */
+  readonly #heldBack: WaitingTickets<C>;
   readonly #agents: Agents<C>;
   #checkedAt = 0;
+  /** When a statement that is not long was last seen. */
+  #shortAt = Number.NEGATIVE_INFINITY;
+  /** Set as long as somebody is held back. */
+  #lookAgain: Timer | undefined;
   #floorMs = Number.POSITIVE_INFINITY;
   /** Limits for a statement that is tried behind others, and for those that would wait anyway. */
   readonly #onTrial: LaneLimits;
@@ -78,11 +84,9 @@ export class NodeLanes<C> implements WaitingElsewhere {
   constructor(ports: NodeLanesPorts<C>) {
     this.#ports = ports;
     const { clock, limits } = ports;
-    this.#waiting = new WaitingTickets<C>(
-      clock,
-      (waiting, now) => ports.late(waiting, now),
-      () => this.#agents.adjust(),
-    );
+    const late = (waiting: Waiting<C>, now: number) => ports.late(waiting, now);
+    this.#waiting = new WaitingTickets<C>(clock, late, () => this.#agents.adjust());
+    this.#heldBack = new WaitingTickets<C>(clock, late, () => undefined);
     this.#agents = new Agents<C>({
       max: () => ports.max(),
       wanted: () => this.#waiting.size,
@@ -90,11 +94,22 @@ export class NodeLanes<C> implements WaitingElsewhere {
       came: (session) => this.#use(session),
       elsewhere: (search) => this.#sendAway(search),
       failed: (error) => {
-        for (const { ticket } of this.#waiting.takeAll()) ticket.reject(error);
+        for (const { ticket } of this.#takeAll()) ticket.reject(error);
       },
     });
     this.#onTrial = Object.freeze({ ...limits, maxQueueMs: LONG_MS });
     this.#forWaiting = Object.freeze({ ...limits, maxQueueMs: WAITING_FACTOR * limits.maxQueueMs });
+  }
+
+  /**
+   * Whether the statement has to wait although a connection may be free: it is long, and others that are not would find none. As
+   * many long ones run then as there are connections but one, so that one of them ends.
+   */
+  holdsBack({ facts }: Ticket<C>): boolean {
+    const now = this.#ports.now();
+    if (isLong(facts.time)) return this.#roomForLong(now) <= 0;
+    this.#shortAt = now;
+    return false;
   }
 
   /**
@@ -127,7 +142,7 @@ export class NodeLanes<C> implements WaitingElsewhere {
       landed: (one, well) => {
         if (well) answered(one);
         else failed();
-        if (this.#waiting.size > 0) this.#fill(one);
+        if (this.#waiting.size + this.#heldBack.size > 0) this.#fill(one);
       },
       emptied: (one) => this.#close(one),
       floorMs: (aloneMs) => {
@@ -154,17 +169,31 @@ export class NodeLanes<C> implements WaitingElsewhere {
 
   /** Statements that wait, without those whom an agent stands for in the pool's queue. */
   get count(): number {
-    return Math.max(0, this.#waiting.size - this.#agents.queued);
+    return this.#heldBack.size + Math.max(0, this.#waiting.size - this.#agents.queued);
   }
 
   get oldestSince(): number | undefined {
-    return this.#waiting.first?.since;
+    const since = this.#waiting.first?.since;
+    const heldSince = this.#heldBack.first?.since;
+    return since === undefined || heldSince === undefined ? (since ?? heldSince) : Math.min(since, heldSince);
   }
 
   /** Lets a statement wait, until there is room on a lane, another connection, or none to be had here. */
   queue(ticket: Ticket<C>, deadline: number, since: number): void {
-    this.#waiting.add(ticket, deadline, since, this.#ports.clock.now());
+    if (this.holdsBack(ticket)) this.#holdBack(ticket, deadline, since);
+    else this.#waiting.add(ticket, deadline, since, this.#ports.clock.now());
     this.#agents.adjust();
+  }
+
+  #holdBack(ticket: Ticket<C>, deadline: number, since: number): void {
+    const { clock } = this.#ports;
+    this.#heldBack.add(ticket, deadline, since, clock.now());
+    this.#lookAgain ??= clock.schedule(LONG_MS, () => this.#letAllGoOn(), { ref: false });
+  }
+
+  #roomForLong(now: number): number {
+    if (now - this.#shortAt >= LONG_MS) return Number.POSITIVE_INFINITY;
+    return roomForLong(this.#lanes, this.#ports.max());
   }
 
   #fits(lane: Lane<C>, ticket: Ticket<C>, now: number): boolean {
@@ -190,10 +219,12 @@ export class NodeLanes<C> implements WaitingElsewhere {
   #fill(lane: Lane<C>): void {
     if (this.#lanes.indexOf(lane) >= this.#lanes.length - this.#foreign()) return;
     const now = this.#ports.now();
+    this.#letGoOn(lane, now);
     let looked = 0;
     for (const waiting of this.#waiting) {
       if (looked++ === LOOKED_AT || !this.#isOpen(lane)) break;
       const { ticket } = waiting;
+      if (this.#putBack(waiting)) continue;
       if (!hasRoom(lane, ticket.facts.writes, now, this.#forWaiting)) continue;
       looked = 0;
       if (this.#takeForUse(waiting, now)) sendOn(lane, ticket);
@@ -201,9 +232,50 @@ export class NodeLanes<C> implements WaitingElsewhere {
     this.#agents.adjust();
   }
 
-  /** Takes a statement out of the queue, to be sent; where the node does not suit it any more it looks for another one. */
-  #takeForUse(waiting: Waiting<C>, now: number): boolean {
+  /** Those who were held back go on, as many as may: one on a lane that has just become free, others as all who wait. */
+  #letGoOn(lane: Lane<C> | undefined, now: number): void {
+    let free = lane?.depth === 0 && !lane.leaving && this.#isOpen(lane) ? lane : undefined;
+    let room = this.#roomForLong(now);
+    for (const held of this.#heldBack) {
+      if (room-- <= 0) return;
+      const { ticket, deadline, since } = held;
+      if (free === undefined) {
+        this.#heldBack.take(held);
+        this.#waiting.add(ticket, deadline, since, this.#ports.clock.now());
+      } else if (this.#takeForUse(held, now)) {
+        sendOn(free, ticket);
+        if (free.depth > 0) free = undefined;
+      }
+    }
+  }
+
+  /** A connection has become free, or nothing short may have come for a while. */
+  #letAllGoOn(): void {
+    const { clock, now } = this.#ports;
+    this.#lookAgain?.cancel();
+    this.#lookAgain = undefined;
+    this.#letGoOn(undefined, now());
+    this.#agents.adjust();
+    if (this.#heldBack.size === 0) return;
+    this.#lookAgain ??= clock.schedule(LONG_MS, () => this.#letAllGoOn(), { ref: false });
+  }
+
+  /** Puts a statement that waits among those who are held back, where it is one of them by now. */
+  #putBack(waiting: Waiting<C>): boolean {
+    const { ticket, deadline, since } = waiting;
+    if (!this.holdsBack(ticket)) return false;
     this.#waiting.take(waiting);
+    this.#holdBack(ticket, deadline, since);
+    return true;
+  }
+
+  #takeAll(): Waiting<C>[] {
+    return [...this.#waiting.takeAll(), ...this.#heldBack.takeAll()];
+  }
+
+  /** Takes a statement out of its queue, to be sent; where the node does not suit it any more it looks for another one. */
+  #takeForUse(waiting: Waiting<C>, now: number): boolean {
+    if (!this.#waiting.take(waiting)) this.#heldBack.take(waiting);
     if (!this.#ports.suits(waiting.ticket)) {
       this.#ports.elsewhere(waiting, undefined);
       return false;
@@ -217,7 +289,7 @@ export class NodeLanes<C> implements WaitingElsewhere {
     const now = this.#ports.now();
     for (const waiting of this.#waiting) {
       const { ticket } = waiting;
-      if (!this.#takeForUse(waiting, now)) continue;
+      if (this.#putBack(waiting) || !this.#takeForUse(waiting, now)) continue;
       let boarded: boolean;
       try {
         boarded = this.admit(ticket);
@@ -238,7 +310,7 @@ export class NodeLanes<C> implements WaitingElsewhere {
   }
 
   #sendAway(search: Search): void {
-    for (const waiting of this.#waiting.takeAll()) this.#ports.elsewhere(waiting, search);
+    for (const waiting of this.#takeAll()) this.#ports.elsewhere(waiting, search);
   }
 
   /** For whoever waits longest: what others want may differ, which is looked at when it is there. */
@@ -267,6 +339,7 @@ export class NodeLanes<C> implements WaitingElsewhere {
     this.#lanes.splice(index, 1);
     this.#ports.inFlight.detach(lane);
     this.#ports.release(lane.session);
+    if (this.#heldBack.size > 0) this.#letAllGoOn();
   }
 }
 

@@ -149,6 +149,7 @@ export class Rides<C> implements TicketOwner<C> {
 
   #boardAtOnce(node: NodeRuntime<C>, ticket: Ticket<C>): boolean {
     const lanes = this.#lanesOf(node, ticket.call.access);
+    if (lanes.holdsBack(ticket)) return false;
     if (lanes.admit(ticket)) {
       if (ticket.call.access === 'read-write') this.#ports.herd.noteWriter(node.name);
       return true;

@@ -25,6 +25,11 @@ export function predictedMs({ meanMs, longMs }: ServiceTime): number {
   return meanMs ?? longMs ?? UNKNOWN_MS;
 }
 
+/** Whether it is expected to take so long that others should not have to wait for it. */
+export function isLong(time: ServiceTime): boolean {
+  return predictedMs(time) >= LONG_MS;
+}
+
 /**
  * Takes in that `times`, answered one after the other without a pause, took `elapsedMs` together. Each gets its share by
  * what it is expected to take: so a slow statement among quick ones does not make these look slow. With `atMost` the way there and

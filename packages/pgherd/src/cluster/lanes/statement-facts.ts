@@ -1,5 +1,5 @@
 import { withoutLeadingComments } from '../../retry/atomic.ts';
-import { LONG_MS, predictedMs, type ServiceTime } from './service-time.ts';
+import { isLong, type ServiceTime } from './service-time.ts';
 
 /** Verb that a statement belongs to which is not for `query`. */
 export type OtherVerb = 'transaction' | 'listen' | 'copyFrom' | 'copyTo' | 'stream' | 'acquire';
@@ -87,7 +87,7 @@ const MOST_DOUBLINGS = 6;
  * seems to take long that is alone. The tries become rarer, so that they are too few for the 99th percentile.
  */
 export function isTried(facts: StatementFacts): boolean {
-  if (facts.seen < facts.tryAt || predictedMs(facts.time) >= LONG_MS) return false;
+  if (facts.seen < facts.tryAt || isLong(facts.time)) return false;
   facts.tryAt = facts.seen + FIRST_TRY_AFTER * 2 ** Math.min(MOST_DOUBLINGS, facts.tries++);
   return true;
 }
