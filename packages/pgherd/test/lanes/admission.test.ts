@@ -94,6 +94,13 @@ describe('service times', () => {
     expect(predictedMs(quick)).toBeLessThan(0.06);
   });
 
+  it('two hundred of one text that were answered together are one measurement', () => {
+    const many = (time: ServiceTime) => Array.from({ length: 200 }, () => time);
+    expect(after(1, known(0.1), (time) => learn(many(time), 2_000, false))).toBeLessThan(0.2);
+    expect(after(1, known(0.1), (time) => learn(many(time), 2, false))).toBeGreaterThan(0.05);
+    expect(after(50, known(0.1), (time) => learn(many(time), 2, false))).toBeCloseTo(0.01, 5);
+  });
+
   it('learns quickly that a statement takes less, slowly that it takes more, and hardly anything from one wait', () => {
     expect(after(10, known(1), (time) => learn([time], 0.1, false))).toBeLessThan(0.15);
     expect(after(10, known(0.1), (time) => learn([time], 1, false))).toBeLessThan(0.6);

@@ -68,8 +68,8 @@ export class NodeLanes<C> implements WaitingElsewhere {
   readonly #ports: NodeLanesPorts<C>;
   readonly #lanes: Lane<C>[] = [];
   readonly #waiting: WaitingTickets<C>;
-  /** Long statements that would take the last connection from shorter ones. */
-  readonly #heldBack: WaitingTickets<C>;
+  /** Long ones that wait: the others must not stand behind them. */
+  readonly #long: WaitingTickets<C>;
   readonly #agents: Agents<C>;
   #checkedAt = 0;
   /** When a statement that is not long was last seen. */
@@ -86,7 +86,7 @@ export class NodeLanes<C> implements WaitingElsewhere {
     const { clock, limits } = ports;
     const late = (waiting: Waiting<C>, now: number) => ports.late(waiting, now);
     this.#waiting = new WaitingTickets<C>(clock, late, () => this.#agents.adjust());
-    this.#heldBack = new WaitingTickets<C>(clock, late, () => undefined);
+    this.#long = new WaitingTickets<C>(clock, late, () => undefined);
     this.#agents = new Agents<C>({
       max: () => ports.max(),
       wanted: () => this.#waiting.size,
@@ -105,10 +105,13 @@ export class NodeLanes<C> implements WaitingElsewhere {
    * Whether the statement has to wait although a connection may be free: it is long, and others that are not would find none. As
    * many long ones run then as there are connections but one, so that one of them ends.
    */
-  holdsBack({ facts }: Ticket<C>): boolean {
-    const now = this.#ports.now();
-    if (isLong(facts.time)) return this.#roomForLong(now) <= 0;
-    this.#shortAt = now;
+  holdsBack(ticket: Ticket<C>): boolean {
+    return this.#isLong(ticket) && this.#roomForLong(this.#ports.now()) <= 0;
+  }
+
+  #isLong({ facts }: Ticket<C>): boolean {
+    if (isLong(facts.time)) return true;
+    this.#shortAt = this.#ports.now();
     return false;
   }
 
@@ -142,7 +145,7 @@ export class NodeLanes<C> implements WaitingElsewhere {
       landed: (one, well) => {
         if (well) answered(one);
         else failed();
-        if (this.#waiting.size + this.#heldBack.size > 0) this.#fill(one);
+        if (this.#waiting.size + this.#long.size > 0) this.#fill(one);
       },
       emptied: (one) => this.#close(one),
       floorMs: (aloneMs) => {
@@ -169,25 +172,27 @@ export class NodeLanes<C> implements WaitingElsewhere {
 
   /** Statements that wait, without those whom an agent stands for in the pool's queue. */
   get count(): number {
-    return this.#heldBack.size + Math.max(0, this.#waiting.size - this.#agents.queued);
+    return this.#long.size + Math.max(0, this.#waiting.size - this.#agents.queued);
   }
 
   get oldestSince(): number | undefined {
     const since = this.#waiting.first?.since;
-    const heldSince = this.#heldBack.first?.since;
+    const heldSince = this.#long.first?.since;
     return since === undefined || heldSince === undefined ? (since ?? heldSince) : Math.min(since, heldSince);
   }
 
   /** Lets a statement wait, until there is room on a lane, another connection, or none to be had here. */
   queue(ticket: Ticket<C>, deadline: number, since: number): void {
-    if (this.holdsBack(ticket)) this.#holdBack(ticket, deadline, since);
-    else this.#waiting.add(ticket, deadline, since, this.#ports.clock.now());
+    if (this.#isLong(ticket)) {
+      this.#holdBack(ticket, deadline, since);
+      this.#letGoOn(undefined, this.#ports.now());
+    } else this.#waiting.add(ticket, deadline, since, this.#ports.clock.now());
     this.#agents.adjust();
   }
 
   #holdBack(ticket: Ticket<C>, deadline: number, since: number): void {
     const { clock } = this.#ports;
-    this.#heldBack.add(ticket, deadline, since, clock.now());
+    this.#long.add(ticket, deadline, since, clock.now());
     this.#lookAgain ??= clock.schedule(LONG_MS, () => this.#letAllGoOn(), { ref: false });
   }
 
@@ -232,21 +237,27 @@ export class NodeLanes<C> implements WaitingElsewhere {
     this.#agents.adjust();
   }
 
-  /** Those who were held back go on, as many as may: one on a lane that has just become free, others as all who wait. */
+  /** Long ones go on, as many as may: on `lane` those who have waited longest, others for as many connections as may be had. */
   #letGoOn(lane: Lane<C> | undefined, now: number): void {
-    let free = lane?.depth === 0 && !lane.leaving && this.#isOpen(lane) ? lane : undefined;
     let room = this.#roomForLong(now);
-    for (const held of this.#heldBack) {
+    for (const held of this.#long) {
+      if (lane === undefined || room <= 0 || !this.#takesLong(lane, held, now)) break;
+      room--;
+      if (this.#takeForUse(held, now)) sendOn(lane, held.ticket);
+    }
+    room = Math.min(room, this.#ports.max() - this.#lanes.length - this.#waiting.size);
+    for (const held of this.#long) {
       if (room-- <= 0) return;
       const { ticket, deadline, since } = held;
-      if (free === undefined) {
-        this.#heldBack.take(held);
-        this.#waiting.add(ticket, deadline, since, this.#ports.clock.now());
-      } else if (this.#takeForUse(held, now)) {
-        sendOn(free, ticket);
-        if (free.depth > 0) free = undefined;
-      }
+      this.#long.take(held);
+      this.#waiting.add(ticket, deadline, since, this.#ports.clock.now());
     }
+  }
+
+  #takesLong(lane: Lane<C>, { ticket, since }: Waiting<C>, now: number): boolean {
+    const { first } = this.#waiting;
+    if (!this.#isOpen(lane) || (first !== undefined && first.since < since)) return false;
+    return hasRoom(lane, ticket.facts.writes, now, this.#forWaiting);
   }
 
   /** A connection has become free, or nothing short may have come for a while. */
@@ -256,7 +267,7 @@ export class NodeLanes<C> implements WaitingElsewhere {
     this.#lookAgain = undefined;
     this.#letGoOn(undefined, now());
     this.#agents.adjust();
-    if (this.#heldBack.size === 0) return;
+    if (this.#long.size === 0) return;
     this.#lookAgain ??= clock.schedule(LONG_MS, () => this.#letAllGoOn(), { ref: false });
   }
 
@@ -270,12 +281,12 @@ export class NodeLanes<C> implements WaitingElsewhere {
   }
 
   #takeAll(): Waiting<C>[] {
-    return [...this.#waiting.takeAll(), ...this.#heldBack.takeAll()];
+    return [...this.#waiting.takeAll(), ...this.#long.takeAll()];
   }
 
   /** Takes a statement out of its queue, to be sent; where the node does not suit it any more it looks for another one. */
   #takeForUse(waiting: Waiting<C>, now: number): boolean {
-    if (!this.#waiting.take(waiting)) this.#heldBack.take(waiting);
+    if (!this.#waiting.take(waiting)) this.#long.take(waiting);
     if (!this.#ports.suits(waiting.ticket)) {
       this.#ports.elsewhere(waiting, undefined);
       return false;
@@ -339,7 +350,7 @@ export class NodeLanes<C> implements WaitingElsewhere {
     this.#lanes.splice(index, 1);
     this.#ports.inFlight.detach(lane);
     this.#ports.release(lane.session);
-    if (this.#heldBack.size > 0) this.#letAllGoOn();
+    if (this.#long.size > 0) this.#letAllGoOn();
   }
 }
 

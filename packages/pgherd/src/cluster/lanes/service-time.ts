@@ -40,7 +40,8 @@ export function learn(times: readonly ServiceTime[], elapsedMs: number, atMost: 
   for (const time of times) expected += predictedMs(time);
   const ratio = elapsedMs / Math.max(RESOLUTION_MS, expected);
   if (atMost && ratio > 1) return;
-  for (const time of times) time.meanMs = smoothed(time.meanMs, predictedMs(time) * ratio);
+  // Of a text that is there often this is one measurement all the same.
+  for (const time of new Set(times)) time.meanMs = smoothed(time.meanMs, predictedMs(time) * ratio);
 }
 
 /**
