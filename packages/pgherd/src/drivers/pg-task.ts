@@ -1,6 +1,7 @@
 import { PgHerdError } from '../model/errors.ts';
 import type { QueryResult, Row, Statement } from '../model/statement.ts';
 import type { PgCallback } from './pg-inside.ts';
+import type { Turn } from './pg-turns.ts';
 
 /** The messages of the frontend that a task sends by itself; `connection` of a client of `pg`. */
 export interface PgTaskWire {
@@ -113,6 +114,8 @@ export interface GateKeeper {
   closed(): Error | undefined;
   /** Told of what is about to run. */
   begins(text: string): void;
+  /** Runs it when what was handed over before has ended. */
+  inTurn(turn: Turn): void;
   fail(error: unknown, reject: (error: unknown) => void): void;
 }
 
@@ -134,10 +137,14 @@ export function gateOf(client: object, keeper: GateKeeper): PgGate {
       return keeper.inTransaction();
     },
     closed: () => keeper.closed(),
-    run: (task, text) => {
-      keeper.begins(text);
-      inside.query(task);
-    },
+    run: (task, text) =>
+      keeper.inTurn({
+        run: () => {
+          keeper.begins(text);
+          inside.query(task);
+        },
+        lost: (error) => task.handleError(error),
+      }),
     fail: (error, reject) => keeper.fail(error, reject),
   };
 }

@@ -26,6 +26,7 @@ import { type LaneParts, laneOf } from './pg-lane-inside.ts';
 import { submitReading } from './pg-reading.ts';
 import { gateOf, type PgGate } from './pg-task.ts';
 import type { TlsAttempt } from './pg-tls.ts';
+import { PgTurns } from './pg-turns.ts';
 import { sessionWords, tagChangesSession } from './session-effects.ts';
 
 export type { Driver } from '../driver/port.ts';
@@ -108,6 +109,8 @@ class PgConnection implements DriverConnection<Client> {
   #way: Pick<CancelTarget, 'request' | 'attempt'> | undefined;
   /** Statements that share the connection; `undefined` where this copy of `pg` does not let them. */
   readonly #lane: PgLane | undefined;
+  /** What is handed to `pg`. */
+  readonly #turns = new PgTurns();
   readonly pipeline: ((one: PipelinedStatement) => void) | undefined;
   /** Resolved by the next ReadyForQuery or the end. */
   #onReady: (() => void)[] = [];
@@ -188,13 +191,10 @@ class PgConnection implements DriverConnection<Client> {
   }
 
   query(statement: Statement): Promise<DriverResult> {
-    this.#own = false;
-    if (mayChangeSession(statement.text)) this.#dirty = true;
     return this.#submit(statement);
   }
 
   simple(text: string): Promise<DriverResult> {
-    this.#own = true;
     return this.#submit(text);
   }
 
@@ -266,10 +266,8 @@ class PgConnection implements DriverConnection<Client> {
     return gateOf(this.client, {
       inTransaction: () => this.#status === 'in-transaction' || this.#status === 'failed',
       closed: () => (this.#closed ? lostBefore(this.#closeReason) : undefined),
-      begins: (text) => {
-        this.#own = false;
-        if (mayChangeSession(text)) this.#dirty = true;
-      },
+      begins: (text) => this.#begins(text),
+      inTurn: (turn) => this.#turns.take(turn),
       fail: (error, reject) => this.#fail(error, reject),
     });
   }
@@ -277,12 +275,23 @@ class PgConnection implements DriverConnection<Client> {
   #submit(work: Statement | string): Promise<DriverResult> {
     if (this.#closed) return Promise.reject(lostBefore(this.#closeReason));
     return new Promise((resolve, reject) => {
-      submitReading(this.#inside, work, ({ error, result, unread }) => {
-        if (error) this.#fail(error, reject);
-        else if (unread === undefined) resolve(toResult(result));
-        else reject(unread);
-      });
+      const run = () => {
+        // Text of the library's own comes by the simple protocol.
+        if (typeof work === 'string') this.#own = true;
+        else this.#begins(work.text);
+        submitReading(this.#inside, work, ({ error, result, unread }) => {
+          if (error) this.#fail(error, reject);
+          else if (unread === undefined) resolve(toResult(result));
+          else reject(unread);
+        });
+      };
+      this.#turns.take({ run, lost: reject });
     });
+  }
+
+  #begins(text: string): void {
+    this.#own = false;
+    if (mayChangeSession(text)) this.#dirty = true;
   }
 
   /**
@@ -294,7 +303,10 @@ class PgConnection implements DriverConnection<Client> {
     if (broken) this.destroy();
     if (isNotQueryable(error)) this.#whenReady(() => reject(lostBefore(this.#closeReason ?? error)));
     else if (broken || isServerError(error)) this.#whenReady(() => reject(error));
-    else reject(refused(error));
+    else {
+      reject(refused(error));
+      this.#turns.ended();
+    }
   }
 
   #whenReady(fn: () => void): void {
@@ -308,6 +320,7 @@ class PgConnection implements DriverConnection<Client> {
     else if (status === 'E') this.#status = 'failed';
     else this.#status = 'unknown';
     this.#flushReady();
+    this.#turns.ended();
   }
 
   #flushReady(): void {
@@ -340,6 +353,7 @@ class PgConnection implements DriverConnection<Client> {
     this.#status = 'unknown';
     const reason = this.#closeReason ?? error ?? new Error('Connection terminated unexpectedly');
     this.#flushReady();
+    this.#turns.lost(() => lostBefore(reason));
     this.#lane?.lost(reason);
     if (this.#opened) this.#listener.closed(reason);
   }

@@ -1,0 +1,37 @@
+/** What is handed to the client of `pg` in its turn, or told that there is no client any more. */
+export interface Turn {
+  run(): void;
+  lost(error: Error): void;
+}
+
+/**
+ * Hands work to a client of `pg` one after the other, each when the one before has ended: that several wait inside the client is
+ * deprecated there, and is to be refused from version 9 on.
+ *
+ * `idle`, or at work with others waiting; one ends with a ReadyForQuery, or without where nothing was sent.
+ */
+export class PgTurns {
+  #atWork = false;
+  #waiting: Turn[] = [];
+
+  take(turn: Turn): void {
+    if (this.#atWork) {
+      this.#waiting.push(turn);
+      return;
+    }
+    this.#atWork = true;
+    turn.run();
+  }
+
+  /** The one at work has ended. */
+  ended(): void {
+    const next = this.#waiting.shift();
+    if (next === undefined) this.#atWork = false;
+    else next.run();
+  }
+
+  /** The connection is gone. */
+  lost(error: () => Error): void {
+    for (const turn of this.#waiting.splice(0)) turn.lost(error());
+  }
+}
