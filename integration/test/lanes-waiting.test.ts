@@ -136,6 +136,24 @@ describe('statements that wait for room', () => {
     await db.close();
   });
 
+  it('end with the cluster also where they are long and wait for nobody but each other', async () => {
+    const db = open(setUp.cluster, { pool: { max: 2, validate: 'never' } });
+    const sleep = 'select pg_sleep($1)';
+    await db.query(sleep, [0.2]);
+    await db.query(sleep, [0.2]);
+    const calls = times(6, () => db.query(sleep, [600]));
+    const ends = calls.map((call) => rejection(call));
+    await waitUntil(() => waiting(db) === 4, { what: 'four to wait' });
+    const closing = db.close({ timeoutMs: 60_000 });
+    expect((await Promise.all(ends.slice(2))).map(codeOf)).toEqual(times(4, () => 'PGHERD_CLOSED'));
+    db.terminate();
+    await closing;
+    expect((await Promise.all(ends)).map(codeOf)).not.toContain(undefined);
+    // Nobody cancels what ran when everything was ended at once.
+    const text = "select pg_terminate_backend(pid) from pg_stat_activity where wait_event = 'PgSleep'";
+    await setUp.cluster.primary.sql(text);
+  });
+
   it('look for another node when theirs is lost', async () => {
     await using db = open(setUp.cluster, { ...NARROW, deadAfterMs: 600_000 });
     await db.ready({ primaries: 1, standbys: 2 });

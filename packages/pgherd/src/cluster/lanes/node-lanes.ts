@@ -260,15 +260,26 @@ export class NodeLanes<C> implements WaitingElsewhere {
     return hasRoom(lane, ticket.facts.writes, now, this.#forWaiting);
   }
 
-  /** A connection has become free, or nothing short may have come for a while. */
+  /** A connection has become free, or nothing short may have come for a while, or all is over here. */
   #letAllGoOn(): void {
     const { clock, now } = this.#ports;
     this.#lookAgain?.cancel();
     this.#lookAgain = undefined;
+    const { first } = this.#long;
+    if (first !== undefined && !this.#ports.suits(first.ticket)) this.#sendUnsuitedAway();
     this.#letGoOn(undefined, now());
     this.#agents.adjust();
     if (this.#long.size === 0) return;
     this.#lookAgain ??= clock.schedule(LONG_MS, () => this.#letAllGoOn(), { ref: false });
+  }
+
+  /** No agent stands for those who are held back, who would be told that nothing is to be had here any more. */
+  #sendUnsuitedAway(): void {
+    for (const held of this.#long) {
+      if (this.#ports.suits(held.ticket)) continue;
+      this.#long.take(held);
+      this.#ports.elsewhere(held, undefined);
+    }
   }
 
   /** Puts a statement that waits among those who are held back, where it is one of them by now. */

@@ -236,7 +236,7 @@ export class Rides<C> implements TicketOwner<C> {
         session.inHand = 0;
         release(session);
       },
-      suits: (ticket) => herd.stillSuits(node.name, ticket.call.demand),
+      suits: (ticket) => !herd.isClosed && herd.stillSuits(node.name, ticket.call.demand),
       answered: ({ session }) => {
         node.answered++;
         if (!node.isOk) herd.noteAnswer(node.name, session.generation);

@@ -10,12 +10,20 @@ export class Waiting<C> implements Due {
   readonly since: number;
   readonly #home: WaitingTickets<C>;
   place = -1;
+  /** Its neighbours. Belong to {@link WaitingTickets}. */
+  before: Waiting<C> | undefined;
+  behind: Waiting<C> | undefined;
+  isHere = true;
 
   constructor(home: WaitingTickets<C>, ticket: Ticket<C>, deadline: number, since: number) {
     this.#home = home;
     this.ticket = ticket;
     this.deadline = deadline;
     this.since = since;
+  }
+
+  isIn(home: WaitingTickets<C>): boolean {
+    return this.#home === home;
   }
 
   handleEvent(): void {
@@ -31,7 +39,10 @@ export class Waiting<C> implements Due {
  * deadline or abort reaches it; then neither deadline nor listener of it is left.
  */
 export class WaitingTickets<C> {
-  readonly #queue = new Set<Waiting<C>>();
+  /** A chain, for one is taken out of it at the front nearly always: a `Set` would step over all that were there before. */
+  #first: Waiting<C> | undefined;
+  #last: Waiting<C> | undefined;
+  #size = 0;
   readonly #deadlines: Deadlines<Waiting<C>>;
   readonly #left: () => void;
 
@@ -45,30 +56,49 @@ export class WaitingTickets<C> {
   }
 
   get size(): number {
-    return this.#queue.size;
+    return this.#size;
   }
 
   /** The one that waits longest. */
   get first(): Waiting<C> | undefined {
-    for (const waiting of this.#queue) return waiting;
-    return undefined;
+    return this.#first;
   }
 
-  [Symbol.iterator](): IterableIterator<Waiting<C>> {
-    return this.#queue.values();
+  /** In their order; some may be taken out on the way. Where the next one is among them it begins anew. */
+  *[Symbol.iterator](): Generator<Waiting<C>, void> {
+    for (let one = this.#first; one !== undefined; ) {
+      const { behind }: Waiting<C> = one;
+      yield one;
+      one = behind === undefined || behind.isHere ? behind : this.#first;
+    }
   }
 
   /** Puts a statement at the end, which has been waiting `since`. */
   add(ticket: Ticket<C>, deadline: number, since: number, now: number): void {
     const waiting = new Waiting(this, ticket, deadline, since);
-    this.#queue.add(waiting);
+    const last = this.#last;
+    waiting.before = last;
+    if (last === undefined) this.#first = waiting;
+    else last.behind = waiting;
+    this.#last = waiting;
+    this.#size++;
     this.#deadlines.add(waiting, now);
     ticket.call.signal?.addEventListener('abort', waiting, ONCE);
   }
 
   /** Takes one out; whether it was here. */
   take(waiting: Waiting<C>): boolean {
-    if (!this.#queue.delete(waiting)) return false;
+    if (!waiting.isHere || !waiting.isIn(this)) return false;
+    const { before, behind } = waiting;
+    waiting.isHere = false;
+    if (before === undefined) this.#first = behind;
+    else before.behind = behind;
+    if (behind === undefined) this.#last = before;
+    else behind.before = before;
+    // A dead one in old memory would keep all alive that ever stood behind it.
+    waiting.before = undefined;
+    waiting.behind = undefined;
+    this.#size--;
     this.#deadlines.remove(waiting);
     waiting.ticket.call.signal?.removeEventListener('abort', waiting);
     return true;
@@ -76,8 +106,11 @@ export class WaitingTickets<C> {
 
   /** Takes all out. */
   takeAll(): Waiting<C>[] {
-    const all = [...this.#queue];
-    for (const waiting of all) this.take(waiting);
+    const all: Waiting<C>[] = [];
+    for (let one = this.#first; one !== undefined; one = this.#first) {
+      this.take(one);
+      all.push(one);
+    }
     return all;
   }
 
