@@ -1,5 +1,12 @@
 import type { ServerLog } from '@pgherd/testing';
-import type { ConnectionListener, ConnectRequest, Driver, DriverConnection, Statement } from 'pgherd';
+import type {
+  ConnectionListener,
+  ConnectRequest,
+  Driver,
+  DriverConnection,
+  PipelinedStatement,
+  Statement,
+} from 'pgherd';
 import { median } from './statistics.ts';
 
 /** Something that happened inside a client. */
@@ -42,14 +49,31 @@ function recordingConnection<C>(
     query: (statement: Statement) => told('write', () => connection.query(statement)),
     simple: (text: string) => told(kindOf(text), () => connection.simple(text)),
   };
+  const shared = connection.pipeline;
+  const pipeline = shared && ((one: PipelinedStatement) => shared(toldOf(one, tell)));
   return new Proxy(connection, {
     get(target, property) {
       if (property === 'query') return overrides.query;
       if (property === 'simple') return overrides.simple;
+      if (property === 'pipeline') return pipeline;
       const value: unknown = Reflect.get(target, property, target);
       return typeof value === 'function' ? value.bind(target) : value;
     },
   });
+}
+
+/** A statement on its way over a lane, telling when it leaves and when it is answered. */
+function toldOf(one: PipelinedStatement, tell: (name: string) => void): PipelinedStatement {
+  tell('write sent');
+  return {
+    statement: one.statement,
+    prepare: one.prepare,
+    answered: (...answer) => {
+      tell('write answered');
+      one.answered(...answer);
+    },
+    failed: (error) => one.failed(error),
+  };
 }
 
 function kindOf(text: string): string {
