@@ -26,7 +26,7 @@ export function driverConformance(
 
     sessionConformance(bench);
     valueConformance(bench);
-    hostileServers(bench);
+    hostileServers(makeDriver);
 
     describe('connect', () => {
       it('opens a session with the name, startup parameters and role asked for', async () => {

@@ -3,7 +3,7 @@ import { type ConnectRequest, type Driver, PgHerdError, Secret } from 'pgherd';
 import { describe, expect, it } from 'vitest';
 import { FAULTS, isCoded } from '../fakes.ts';
 import { rejection } from '../support.ts';
-import { type ConformanceBench, IN_CLEAR, NEVER, Recorder } from './bench.ts';
+import { IN_CLEAR, NEVER, Recorder } from './bench.ts';
 
 const AUTHENTICATION = { method: 'scram-sha-256', password: 'secret' } as const;
 /** Some faults are answered by nothing but a limit, milliseconds. */
@@ -55,15 +55,18 @@ async function wrongWith(
   }
 }
 
-/** A server, or what stands in its place, that does everything wrong at every moment. */
-export function hostileServers({ driver }: ConformanceBench): void {
+/**
+ * A server, or what stands in its place, that does everything wrong at every moment. Each is met by a driver that has met no
+ * other: their ports come again, and what was learnt of one does not hold for the next.
+ */
+export function hostileServers(makeDriver: () => Driver): void {
   describe('servers that do wrong', () => {
     it.each(
       FAKE_PHASES,
     )('a fault at %s, of every kind, ends in an answer or in an error that is understood', async (at) => {
       const found = await Promise.all(
         Object.entries(FAULTS).map(async ([name, action]) => {
-          const wrong = await wrongWith(driver, at, action).catch(String);
+          const wrong = await wrongWith(makeDriver(), at, action).catch(String);
           return wrong === undefined ? [] : [`${name}: ${wrong}`];
         }),
       );
@@ -71,6 +74,7 @@ export function hostileServers({ driver }: ConformanceBench): void {
     });
 
     it('a server without TLS is refused where TLS is required, and taken where it is preferred', async () => {
+      const driver = makeDriver();
       await using fake = await createFakePostmaster({ authentication: AUTHENTICATION });
       const required = { ...requestTo(fake), tls: { ...IN_CLEAR, mode: 'require' } as const };
       const error = await rejection(driver.connect(required, new Recorder(), NEVER));
@@ -85,7 +89,7 @@ export function hostileServers({ driver }: ConformanceBench): void {
       ['password', 'password'],
     ] as const)('authenticates by %s', async (_name, method) => {
       await using fake = await createFakePostmaster({ authentication: { method, password: 'secret' } });
-      const connection = await driver.connect(requestTo(fake), new Recorder(), NEVER);
+      const connection = await makeDriver().connect(requestTo(fake), new Recorder(), NEVER);
       expect(connection.status).toBe('idle');
       connection.destroy();
     });
