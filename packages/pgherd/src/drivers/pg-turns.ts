@@ -1,7 +1,7 @@
 /** What is handed to the client of `pg` in its turn, or told that there is no client any more. */
 export interface Turn {
   run(): void;
-  lost(error: Error): void;
+  lost(error: unknown): void;
 }
 
 /**
@@ -20,14 +20,24 @@ export class PgTurns {
       return;
     }
     this.#atWork = true;
-    turn.run();
+    this.#run(turn);
   }
 
   /** The one at work has ended. */
   ended(): void {
     const next = this.#waiting.shift();
     if (next === undefined) this.#atWork = false;
-    else next.run();
+    else this.#run(next);
+  }
+
+  /** What `pg` throws at once must not keep those behind it from their turn. */
+  #run(turn: Turn): void {
+    try {
+      turn.run();
+    } catch (error) {
+      turn.lost(error);
+      this.ended();
+    }
   }
 
   /** The connection is gone. */

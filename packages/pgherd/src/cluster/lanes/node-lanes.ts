@@ -106,10 +106,11 @@ export class NodeLanes<C> implements WaitingElsewhere {
    * many long ones run then as there are connections but one, so that one of them ends.
    */
   holdsBack(ticket: Ticket<C>): boolean {
-    return this.#isLong(ticket) && this.#roomForLong(this.#ports.now()) <= 0;
+    return this.#noteLength(ticket) && this.#roomForLong(this.#ports.now()) <= 0;
   }
 
-  #isLong({ facts }: Ticket<C>): boolean {
+  /** Whether it is long; takes note of one that is not. */
+  #noteLength({ facts }: Ticket<C>): boolean {
     if (isLong(facts.time)) return true;
     this.#shortAt = this.#ports.now();
     return false;
@@ -183,7 +184,7 @@ export class NodeLanes<C> implements WaitingElsewhere {
 
   /** Lets a statement wait, until there is room on a lane, another connection, or none to be had here. */
   queue(ticket: Ticket<C>, deadline: number, since: number): void {
-    if (this.#isLong(ticket)) {
+    if (this.#noteLength(ticket)) {
       this.#holdBack(ticket, deadline, since);
       this.#letGoOn(undefined, this.#ports.now());
     } else this.#waiting.add(ticket, deadline, since, this.#ports.clock.now());
@@ -191,9 +192,12 @@ export class NodeLanes<C> implements WaitingElsewhere {
   }
 
   #holdBack(ticket: Ticket<C>, deadline: number, since: number): void {
-    const { clock } = this.#ports;
-    this.#long.add(ticket, deadline, since, clock.now());
-    this.#lookAgain ??= clock.schedule(LONG_MS, () => this.#letAllGoOn(), { ref: false });
+    this.#long.add(ticket, deadline, since, this.#ports.clock.now());
+    this.#lookLater();
+  }
+
+  #lookLater(): void {
+    this.#lookAgain ??= this.#ports.clock.schedule(LONG_MS, () => this.#letAllGoOn(), { ref: false });
   }
 
   #roomForLong(now: number): number {
@@ -262,15 +266,13 @@ export class NodeLanes<C> implements WaitingElsewhere {
 
   /** A connection has become free, or nothing short may have come for a while, or all is over here. */
   #letAllGoOn(): void {
-    const { clock, now } = this.#ports;
     this.#lookAgain?.cancel();
     this.#lookAgain = undefined;
     const { first } = this.#long;
     if (first !== undefined && !this.#ports.suits(first.ticket)) this.#sendUnsuitedAway();
-    this.#letGoOn(undefined, now());
+    this.#letGoOn(undefined, this.#ports.now());
     this.#agents.adjust();
-    if (this.#long.size === 0) return;
-    this.#lookAgain ??= clock.schedule(LONG_MS, () => this.#letAllGoOn(), { ref: false });
+    if (this.#long.size > 0) this.#lookLater();
   }
 
   /** No agent stands for those who are held back, who would be told that nothing is to be had here any more. */
@@ -297,7 +299,7 @@ export class NodeLanes<C> implements WaitingElsewhere {
 
   /** Takes a statement out of its queue, to be sent; where the node does not suit it any more it looks for another one. */
   #takeForUse(waiting: Waiting<C>, now: number): boolean {
-    if (!this.#waiting.take(waiting)) this.#long.take(waiting);
+    waiting.takeOut();
     if (!this.#ports.suits(waiting.ticket)) {
       this.#ports.elsewhere(waiting, undefined);
       return false;

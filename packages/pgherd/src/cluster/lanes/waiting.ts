@@ -22,13 +22,14 @@ export class Waiting<C> implements Due {
     this.since = since;
   }
 
-  isIn(home: WaitingTickets<C>): boolean {
-    return this.#home === home;
+  /** Takes it out of the queue it is in; whether it was there. */
+  takeOut(): boolean {
+    return this.#home.take(this);
   }
 
   handleEvent(): void {
     const { signal } = this.ticket.call;
-    if (signal === undefined || !this.#home.take(this)) return;
+    if (signal === undefined || !this.takeOut()) return;
     this.ticket.reject(abortedError(signal));
     this.#home.noteLeft();
   }
@@ -86,9 +87,9 @@ export class WaitingTickets<C> {
     ticket.call.signal?.addEventListener('abort', waiting, ONCE);
   }
 
-  /** Takes one out; whether it was here. */
+  /** Takes out one of these; whether it was still here. */
   take(waiting: Waiting<C>): boolean {
-    if (!waiting.isHere || !waiting.isIn(this)) return false;
+    if (!waiting.isHere) return false;
     const { before, behind } = waiting;
     waiting.isHere = false;
     if (before === undefined) this.#first = behind;
