@@ -222,7 +222,7 @@ export class ListenHub<C> {
     const reason = await link.ended;
     this.#link = undefined;
     if (listened) {
-      this.#loss ??= { from: link.aliveAt, reason };
+      this.#loss ??= { from: link.completeUntil, reason };
       if (this.#channels.size > 0) this.#herd.events.emit('listen:lost', { node, reason });
     }
     return listened;

@@ -34,7 +34,7 @@ export class ListenLink {
   readonly ended: Promise<string>;
   #end: (reason: string) => void = () => undefined;
   #timer: Timer | undefined;
-  #aliveAt: number;
+  #completeUntil: number;
   #isOpen = true;
 
   /**
@@ -49,9 +49,7 @@ export class ListenLink {
         message: () => undefined,
         closed: (error) => link?.close(error instanceof Error ? error.message : String(error)),
         notification: (notification) => {
-          if (link === undefined) return;
-          link.#aliveAt = ports.clock.wallTime();
-          ports.notified({ ...notification, node: ports.node });
+          if (link !== undefined) ports.notified({ ...notification, node: ports.node });
         },
       },
       signal,
@@ -74,7 +72,7 @@ export class ListenLink {
     this.#clock = ports.clock;
     this.#heartbeatMs = ports.heartbeatMs;
     this.#connection = connection;
-    this.#aliveAt = ports.clock.wallTime();
+    this.#completeUntil = ports.clock.wallTime();
     this.ended = new Promise((resolve) => {
       this.#end = resolve;
     });
@@ -86,9 +84,12 @@ export class ListenLink {
     return this.#isOpen;
   }
 
-  /** When it was last known to be well, by the wall clock. */
-  get aliveAt(): number {
-    return this.#aliveAt;
+  /**
+   * What was committed before that, by the wall clock, has come or has a gap of its own: when the last question was asked that was
+   * answered. A notification that comes proves nothing of the kind, since the next one may have been committed before it came.
+   */
+  get completeUntil(): number {
+    return this.#completeUntil;
   }
 
   /** Whether what is sent to the channel from now on comes here. */
@@ -149,8 +150,9 @@ export class ListenLink {
   }
 
   async #ask(text: string): Promise<void> {
+    const askedAt = this.#clock.wallTime();
     await withLimit(this.#clock, this.#heartbeatMs, this.#connection.simple(text));
-    this.#aliveAt = this.#clock.wallTime();
+    this.#completeUntil = askedAt;
   }
 }
 

@@ -11,7 +11,10 @@ export interface ReceivedNotification extends Notification {
 /** A time in which notifications may have been missed: the connection was lost, and LISTEN had to be said anew. */
 export interface ListenGap {
   readonly channel: string;
-  /** When the connection was last known to be well: what was sent before that has come. */
+  /**
+   * What was committed before that has come. By this process' clock: when the server was last asked for a sign of life, every
+   * `deadAfterMs`, and gave it. What was heard after it may repeat when it is read again.
+   */
   readonly from: Date;
   /** From when on notifications come again. */
   readonly to: Date;
