@@ -8,14 +8,16 @@ export default defineConfig({
   ssr: { resolve: { conditions: ['@pgherd/source', 'node', 'module'] } },
   resolve: source,
   test: {
-    // As many as there are cores, and two at least: most of what the tests wait for are servers, not the processor.
-    maxWorkers: Math.max(2, availableParallelism()),
+    // One more than there are cores, and three at least: most of what the tests wait for are servers, not the processor.
+    maxWorkers: Math.max(2, availableParallelism()) + 1,
     globalSetup: ['./tools/vitest/leftovers.ts'],
     projects: [
       {
         extends: true,
         test: {
           name: 'unit',
+          // They change nothing that another file could see, so that a worker loads the sources once for all of its files.
+          isolate: false,
           // Some start servers and processes, beside other tests that do.
           testTimeout: 20_000,
           include: ['packages/*/test/**/*.test.{ts,tsx}', 'tools/**/*.test.ts', 'bench/test/**/*.test.ts'],

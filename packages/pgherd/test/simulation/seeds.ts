@@ -1,4 +1,4 @@
-import { expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type Outcome, simulate } from './simulate.ts';
 
 /** Seeds that one test runs, so that a slow machine meets no limit and a failure is found in seconds. */
@@ -23,8 +23,14 @@ export function failureText({ scenario, violations, trace }: Outcome): string {
 
 /** Makes the tests for every second seed, beginning with `first`: each test file, and so each process, has its share. */
 export function testEverySecondSeed(first: 1 | 2): void {
+  const { stackTraceLimit } = Error;
   // Thousands of errors are made for each that somebody looks at.
-  Error.stackTraceLimit = 0;
+  beforeAll(() => {
+    Error.stackTraceLimit = 0;
+  });
+  afterAll(() => {
+    Error.stackTraceLimit = stackTraceLimit;
+  });
   const end = seedCount();
   for (let from = first; from <= end; from += 2 * SEEDS_PER_TEST) {
     const seeds = Array.from({ length: SEEDS_PER_TEST }, (_, index) => from + 2 * index).filter(
