@@ -103,8 +103,22 @@ describe('a server that is not ours', () => {
       socket.once('data', () => socket.write(Buffer.concat([Buffer.from('S'), READY]))),
     );
     expect(await lookAt(server.port, 'sslmode=require')).toMatchObject({
-      refused: expect.stringContaining("followed the server's consent to TLS"),
+      refused: expect.stringContaining("followed the server's answer about TLS"),
     });
+  });
+
+  it('is asked for TLS first by prefer, and has none of it: the same connection goes on in the clear', async () => {
+    const seen: string[] = [];
+    await using server = await rogue((socket) => {
+      socket.on('data', (packet) => {
+        seen.push(packet.readUInt32BE(4).toString(16));
+        if (seen.length % 2 === 1) socket.write('N');
+        else socket.destroy();
+      });
+    });
+    await lookAt(server.port, 'sslmode=prefer&connect_timeout=2');
+    expect(seen.slice(0, 2)).toEqual(['4d2162f', '30000']);
+    expect(new Set(seen).size).toBe(2);
   });
 
   it('cannot leave out its own proof after SCRAM', async () => {

@@ -9,6 +9,9 @@ import {
   type TestCluster,
   type TestNode,
 } from '@pgherd/testing';
+import { createCluster, type Querier } from 'pgherd';
+import { pgDriver } from 'pgherd/pg';
+import { postgresJsDriver } from 'pgherd/postgres-js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { admit, look, scratchFolder } from '../src/tls.ts';
 
@@ -21,6 +24,10 @@ let usual: TestCertificate;
 let root: string;
 
 const MODES = ['disable', 'allow', 'prefer', 'require', 'no-verify', 'verify-ca', 'verify-full'] as const;
+const BY_DRIVER = {
+  pg: (url: string) => createCluster({ url, env: {}, driver: pgDriver() }),
+  'postgres.js': (url: string) => createCluster({ url, env: {}, driver: postgresJsDriver() }),
+};
 const YESTERDAY = () => new Date(Date.now() - 86_400_000);
 
 beforeAll(async () => {
@@ -71,7 +78,29 @@ describe('sslmode', () => {
     expect(seen).toMatchObject(['disable', 'allow', 'prefer'].includes(mode) ? { ssl: false } : NO_ENTRY);
     await admit(node, 'host all all 127.0.0.1/32 scram-sha-256');
   });
+
+  it.each([
+    'pg',
+    'postgres.js',
+  ] as const)('prefer takes TLS as soon as the server has it (%s)', async (driver) => {
+    await switchTls('off');
+    await using db = BY_DRIVER[driver](to(node, 'sslmode=prefer'));
+    await using before = await db.acquire();
+    expect(await isEncrypted(before)).toBe(false);
+    await switchTls('on');
+    await using after = await db.acquire();
+    expect(await isEncrypted(after)).toBe(true);
+  });
 });
+
+const isEncrypted = async (lease: Querier) =>
+  (await lease.query<{ ssl: boolean }>('select ssl from pg_stat_ssl where pid = pg_backend_pid()')).rows[0]
+    ?.ssl;
+
+async function switchTls(ssl: 'on' | 'off'): Promise<void> {
+  await node.sql(`alter system set ssl = ${ssl}`);
+  await node.reload();
+}
 
 /** What each mode says to a server's certificate: whether it is taken, and what the refusal speaks of. */
 async function expectTaken(taken: Readonly<Record<string, true | string>>, more = ''): Promise<void> {

@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
 import type { ClientConfig } from 'pg';
 import type { ConnectRequest } from '../driver/port.ts';
 import { PgHerdError } from '../model/errors.ts';
@@ -20,8 +21,6 @@ export type ShareParameters = (parameters: Map<string, string>) => Map<string, s
 
 /** What was learnt of addresses, so that it is not learnt again with each connection. */
 export interface LearntAddresses {
-  /** Those that answered "no TLS here": `prefer` asks them no more. */
-  readonly withoutTls: Set<string>;
   /** Those whose certificate `pg` cannot bind an authentication to. */
   readonly withoutBinding: Set<string>;
   /** The parameters of the last connection that was opened to each. */
@@ -30,7 +29,7 @@ export interface LearntAddresses {
 
 /** Nothing learnt yet. */
 export function learntAddresses(): LearntAddresses {
-  return { withoutTls: new Set(), withoutBinding: new Set(), parameters: new Map() };
+  return { withoutBinding: new Set(), parameters: new Map() };
 }
 
 /** The start of what `pg` says of a certificate whose signature it does not know. */
@@ -47,21 +46,25 @@ export async function connectWithTls<C extends OpeningConnection>(
   signal: AbortSignal,
   learnt: LearntAddresses,
 ): Promise<C> {
-  const key = addressKey(request);
-  const known = request.tls.mode === 'prefer' && learnt.withoutTls.has(key);
-  const attempts: readonly TlsAttempt[] = known ? ['plain'] : tlsAttempts(request.tls, request.address);
+  const attempts = tlsAttempts(request.tls, request.address);
   const failures = new Map<TlsAttempt, unknown>();
   for (const attempt of attempts) {
+    const way: Way = { attempt, taken: attempt };
     try {
-      return await connectBound(create, request, signal, attempt, learnt);
+      return await connectBound(create, request, signal, way, learnt);
     } catch (error) {
       if (signal.aborted || attempts.length === 1) throw error;
-      if (refusesTls(error)) learnt.withoutTls.add(key);
-      failures.set(attempt, error);
-      if (!mayOtherwise(error)) break;
+      failures.set(way.taken, error);
+      if (way.taken !== attempt || !mayOtherwise(error)) break;
     }
   }
   throw tellingFailure(failures.get('tls'), failures.get('plain'));
+}
+
+/** How a connection is tried, and how it is after the server has answered: `prefer` goes on in the clear where there is no TLS. */
+interface Way {
+  readonly attempt: TlsAttempt;
+  taken: TlsAttempt;
 }
 
 function addressKey({ address }: ConnectRequest): string {
@@ -91,36 +94,38 @@ async function connectBound<C extends OpeningConnection>(
   create: (config: ClientConfig) => C,
   request: ConnectRequest,
   signal: AbortSignal,
-  attempt: TlsAttempt,
+  way: Way,
   learnt: LearntAddresses,
 ): Promise<C> {
   const { withoutBinding } = learnt;
   const key = addressKey(request);
   const { channelBinding } = request;
   const wanted = channelBinding === 'require' || (channelBinding === 'prefer' && !withoutBinding.has(key));
-  const bind = attempt === 'tls' && wanted;
+  const bind = way.attempt === 'tls' && wanted;
   try {
-    return await connectOnce(create, request, signal, attempt, bind, learnt);
+    return await connectOnce(create, request, signal, way, bind, learnt);
   } catch (error) {
     const cannot = error instanceof Error && error.message.startsWith(CANNOT_BIND);
     if (!cannot || channelBinding !== 'prefer' || signal.aborted) throw error;
     withoutBinding.add(key);
   }
-  return connectOnce(create, request, signal, attempt, false, learnt);
+  return connectOnce(create, request, signal, way, false, learnt);
 }
 
 async function connectOnce<C extends OpeningConnection>(
   create: (config: ClientConfig) => C,
   request: ConnectRequest,
   signal: AbortSignal,
-  attempt: TlsAttempt,
+  way: Way,
   bind: boolean,
   learnt: LearntAddresses,
 ): Promise<C> {
-  const socket = await openSocket(request, attempt, signal);
-  const connection = create({ ...clientConfig(request), ...overSocket(socket), enableChannelBinding: bind });
+  const socket = await openSocket(request, way.attempt, signal, request.tls.mode === 'prefer');
+  way.taken = socket instanceof TLSSocket ? 'tls' : 'plain';
+  const enableChannelBinding = bind && way.taken === 'tls';
+  const connection = create({ ...clientConfig(request), ...overSocket(socket), enableChannelBinding });
   let refusal: unknown;
-  connection.guard(request, attempt, (error) => {
+  connection.guard(request, way.taken, (error) => {
     refusal ??= error;
     connection.destroy();
   });

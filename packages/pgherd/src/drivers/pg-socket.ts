@@ -14,7 +14,8 @@ const ALPN_NAME = 'postgresql';
 
 /**
  * Opens a socket to a server, ready for the startup packet or a cancel request: connected and, for `tls`, encrypted, with the
- * server's certificate checked as the request says. Certificates and keys are read from their files each time.
+ * server's certificate checked as the request says. Certificates and keys are read from their files each time. A server without
+ * TLS is taken as it is where `elseInClear` says so, on the same socket.
  * An abort destroys the socket and rejects with the signal's reason; else it rejects with the system's error.
  * @throws PgHerdError `PGHERD_TLS_FAILED` where TLS cannot be had, or not as the request wants it.
  */
@@ -22,6 +23,7 @@ export async function openSocket(
   request: SocketRequest,
   attempt: TlsAttempt,
   signal: AbortSignal,
+  elseInClear = false,
 ): Promise<Socket> {
   const options = attempt === 'tls' ? await tlsOptions(request.tls, request.address) : undefined;
   signal.throwIfAborted();
@@ -32,7 +34,11 @@ export async function openSocket(
   try {
     await happened(socket, 'connect');
     if (options === undefined) return socket;
-    return await encrypt(socket, options, request.tls);
+    const direct = request.tls.negotiation === 'direct';
+    const answer = direct ? 'tls' : await agreeOnTls(socket);
+    if (answer === 'tls') return await encrypt(socket, options, request.tls);
+    if (elseInClear) return socket;
+    throw new PgHerdError('PGHERD_TLS_FAILED', NO_TLS);
   } catch (error) {
     socket.destroy();
     throw signal.aborted ? signal.reason : error;
@@ -42,12 +48,10 @@ export async function openSocket(
 }
 
 async function encrypt(socket: Socket, options: ConnectionOptions, request: TlsRequest): Promise<TLSSocket> {
-  const direct = request.negotiation === 'direct';
-  if (!direct) await agreeOnTls(socket);
   try {
     const encrypted = connectTls({ ...options, socket, ALPNProtocols: [ALPN_NAME] });
     await happened(encrypted, 'secureConnect');
-    if (direct) checkProtocol(encrypted);
+    if (request.negotiation === 'direct') checkProtocol(encrypted);
     return encrypted;
   } catch (error) {
     throw handshakeFailure(error, request);
@@ -88,7 +92,7 @@ function happened(socket: Socket, event: 'connect' | 'secureConnect'): Promise<v
 function ignore(): void {}
 
 /** Asks for TLS in the clear, and reads one byte: what a stranger on the way puts behind it must never be read as the server's. */
-function agreeOnTls(socket: Socket): Promise<void> {
+function agreeOnTls(socket: Socket): Promise<'tls' | 'none'> {
   return new Promise((resolve, reject) => {
     const onError = (error: Error) => settle(() => reject(error));
     const onClose = () => settle(() => reject(closedEarly()));
@@ -102,11 +106,15 @@ function agreeOnTls(socket: Socket): Promise<void> {
   });
 }
 
-function judge(answer: Buffer, resolve: () => void, reject: (error: Error) => void): void {
+function judge(
+  answer: Buffer,
+  resolve: (agreed: 'tls' | 'none') => void,
+  reject: (error: Error) => void,
+): void {
   const letter = answer.toString('latin1', 0, 1);
-  if (letter === 'S' && answer.length === 1) resolve();
-  else if (letter === 'S') reject(new PgHerdError('PGHERD_TLS_FAILED', STUFFED));
-  else if (letter === 'N') reject(new PgHerdError('PGHERD_TLS_FAILED', NO_TLS));
+  if (letter === 'S' && answer.length === 1) resolve('tls');
+  else if (letter === 'N' && answer.length === 1) resolve('none');
+  else if (letter === 'S' || letter === 'N') reject(new PgHerdError('PGHERD_TLS_FAILED', STUFFED));
   // Whatever it says in the clear cannot be trusted: a server that is out of processes, or no PostgreSQL at all.
   else reject(new Error('There was an error establishing an SSL connection'));
 }
@@ -114,7 +122,7 @@ function judge(answer: Buffer, resolve: () => void, reject: (error: Error) => vo
 const NO_TLS =
   'The server does not support SSL connections. Set ssl = on there, or give sslmode=prefer or disable where the network is safe.';
 const STUFFED =
-  "Bytes in the clear followed the server's consent to TLS: somebody on the way may have put them there, so nothing was sent.";
+  "Bytes in the clear followed the server's answer about TLS: somebody on the way may have put them there, so nothing was sent.";
 
 /** libpq's rule: without it another protocol's server could be made to answer. */
 function checkProtocol(socket: TLSSocket): void {
