@@ -62,14 +62,14 @@ describe('what a caller gives up', () => {
   const pidOf = async (target: 'standby' | 'primary'): Promise<unknown> =>
     (await db.one<{ pid: number }>('select pg_backend_pid() as pid', [], { target })).pid;
 
-  it('several reads on one connection: the one that runs is cancelled, and the session is used again', async () => {
+  it('several reads on one connection: each that runs is cancelled, and the session is used again', async () => {
     const [standby] = cluster.standbys;
     if (standby === undefined) throw new Error('no standby');
     await db.close();
     db = client(ONE_LANE);
     await db.ready({ primaries: 1, standbys: 1 });
     const pid = await pidOf('standby');
-    const texts = [LONG, "select 'second'", "select 'third'"];
+    const texts = [LONG, "select 'second'", `${LONG}, 'third'`];
     expect(await fates(texts.map((text) => db.read.query(text, [], { timeoutMs: 200 })))).toEqual(
       texts.map(() => 'PGHERD_TIMEOUT'),
     );
@@ -209,7 +209,7 @@ describe('what a caller gives up', () => {
     const pid = await pidOf('standby');
     expect(codeOf(await rejection(db.read.query(LONG, [], { timeoutMs: 100 })))).toBe('PGHERD_TIMEOUT');
     await nothingRuns(standby);
-    expect(arrivals.map((packet) => packet.readInt32BE(8))).toEqual([pid]);
+    expect(new Set(arrivals.map((packet) => packet.readInt32BE(8)))).toEqual(new Set([pid]));
     await watching.undo();
   });
 

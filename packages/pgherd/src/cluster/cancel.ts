@@ -1,11 +1,17 @@
 import type { Ask } from '../monitor/link.ts';
 import { mayCancel } from '../retry/cancellable.ts';
+import type { Timer } from '../time/port.ts';
 import { watchdog } from '../time/watchdog.ts';
 import type { Herd } from './herd.ts';
 import type { Session } from './session.ts';
 
 /** How long a session may take to be let go of by the server, milliseconds: then its connection is destroyed. */
 const LETTING_GO_MS = 2_000;
+/**
+ * How long a request to cancel may be without effect before the next one, milliseconds. One that comes between two statements hits
+ * nothing, and of several statements that nobody waits for each wants one of its own.
+ */
+const REPEAT_MS = 200;
 /** Empty where no COMMIT waits for a standby. */
 const SYNCHRONOUS = "SELECT pg_catalog.current_setting('synchronous_standby_names') AS names";
 
@@ -47,9 +53,11 @@ export class LettingGo<C> {
     const startedAt = clock.now();
     let ended = false;
     try {
-      if (ask && !(await this.#isAsynchronous(session, abort.signal))) return;
-      await session.connection.cancel?.(abort.signal);
-      ended = await answered(answer, abort.signal);
+      while (!ended && !abort.signal.aborted) {
+        if (ask && !(await this.#isAsynchronous(session, abort.signal))) return;
+        await session.connection.cancel?.(abort.signal);
+        ended = await this.#answeredSoon(answer, abort.signal);
+      }
     } catch {
       // The request did not come through: what runs there is left to the server.
     } finally {
@@ -66,6 +74,21 @@ export class LettingGo<C> {
     }
   }
 
+  /** Whether it is answered before the request is repeated, be it with an error: then the connection is ready again. */
+  async #answeredSoon(answer: Promise<unknown>, signal: AbortSignal): Promise<boolean> {
+    const settled = answer.then(
+      () => true,
+      () => true,
+    );
+    let timer: Timer | undefined;
+    const pause = new Promise<false>((resolve) => {
+      timer = this.#herd.settings.clock.schedule(REPEAT_MS, () => resolve(false));
+    });
+    const isAnswered = await untilAborted(Promise.race([settled, pause]), signal);
+    timer?.cancel();
+    return isAnswered === true;
+  }
+
   /** Whether no COMMIT on the session's server waits for a standby; `false` where nobody answers in time. */
   async #isAsynchronous(session: Session<C>, signal: AbortSignal): Promise<boolean> {
     const ask = this.#herd.nodes.get(session.node)?.monitor.ask;
@@ -76,15 +99,6 @@ export class LettingGo<C> {
 async function namesOf(ask: Ask): Promise<unknown> {
   const { rows } = await ask(SYNCHRONOUS);
   return rows[0]?.['names'];
-}
-
-/** Whether it was answered in time, be it with an error: then the connection is ready again. */
-async function answered(answer: Promise<unknown>, signal: AbortSignal): Promise<boolean> {
-  const settled = answer.then(
-    () => true,
-    () => true,
-  );
-  return (await untilAborted(settled, signal)) === true;
 }
 
 function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T | undefined> {
