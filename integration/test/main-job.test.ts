@@ -257,13 +257,18 @@ describe('targets', () => {
     await using own = open(cluster, { policy });
     await own.ready({ standbys: 2 });
     const counts = new Map<string, number>();
-    for (let round = 0; round < 10; round++) {
+    const someReads = async () => {
       const results = await Promise.all(Array.from({ length: 6 }, () => own.read.query('select 1')));
       for (const { node } of results) counts.set(node, (counts.get(node) ?? 0) + 1);
-    }
-    expect([...counts.keys()].sort()).toEqual(standbyNames(cluster));
+    };
+    for (let round = 0; round < 10; round++) await someReads();
     if (policy === 'round-robin') expect([...counts.values()]).toEqual([30, 30]);
-    else expect(Math.min(...counts.values())).toBeGreaterThanOrEqual(5);
+    // Dice, and which standby was slow for a moment, leave room: but each has its share before long.
+    const haveTheirShare = () => counts.size === 2 && Math.min(...counts.values()) >= 5;
+    await waitUntil(async () => haveTheirShare() || someReads().then(haveTheirShare), {
+      what: 'reads to go to each standby',
+    });
+    expect([...counts.keys()].sort()).toEqual(standbyNames(cluster));
   });
 
   it('a standby that was slow once takes part again', async () => {
