@@ -104,17 +104,23 @@ describe('statements that wait for room', () => {
     const controller = new AbortController();
     const first = new AbortController();
     const signalOf = (n: number) => (n === 0 ? first.signal : controller.signal);
-    const shortOnes = [db.query('select 1')];
+    let goOn = true;
+    const shortOnes = async () => {
+      while (goOn) await db.query('select 1');
+    };
+    const short = shortOnes();
     const long = fates(times(4, (n) => db.query(sleep, [600], { signal: signalOf(n) })));
-    await Promise.all(shortOnes);
-    expect((await db.query('select 2 as n')).rows).toEqual([{ n: 2 }]);
     await waitUntil(async () => (await asleep()) === 2, { what: 'two to run' });
     expect(waiting(db)).toBe(2);
-    // Nothing short comes any more: once one of them ends, the others may have all there is.
-    first.abort();
+    // As soon as nothing short comes any more the others may have all there is.
+    goOn = false;
+    await short;
     await waitUntil(async () => (await asleep()) === 3, { what: 'three to run' });
+    expect(waiting(db)).toBe(1);
+    first.abort();
     await waitUntil(() => cancelled.length === 1, { what: 'the first to be cancelled' });
-    expect(waiting(db)).toBe(0);
+    await waitUntil(() => waiting(db) === 0, { what: 'the last to run' });
+    await waitUntil(async () => (await asleep()) === 3, { what: 'three to run again' });
     controller.abort();
     expect(await long).not.toContain('ok');
     await waitUntil(async () => (await asleep()) === 0, { what: 'all to be cancelled' });

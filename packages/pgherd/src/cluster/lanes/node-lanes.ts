@@ -3,7 +3,7 @@ import type { Clock, Timer } from '../../time/port.ts';
 import type { Call, Search } from '../call.ts';
 import type { InFlight } from '../in-flight.ts';
 import type { Session } from '../session.ts';
-import { hasRoom, type LaneLimits, roomForLong } from './admission.ts';
+import { hasRoom, type LaneLimits, type LaneState, roomForLong } from './admission.ts';
 import { Agents } from './agents.ts';
 import { Lane } from './lane.ts';
 import { isLong, LONG_MS } from './service-time.ts';
@@ -201,7 +201,7 @@ export class NodeLanes<C> implements WaitingElsewhere {
   }
 
   #roomForLong(now: number): number {
-    if (now - this.#shortAt >= LONG_MS) return Number.POSITIVE_INFINITY;
+    if (now - this.#shortAt >= LONG_MS && !this.#lanes.some(isBusyWithShort)) return Number.POSITIVE_INFINITY;
     return roomForLong(this.#lanes, this.#ports.max());
   }
 
@@ -365,6 +365,11 @@ export class NodeLanes<C> implements WaitingElsewhere {
     this.#ports.release(lane.session);
     if (this.#long.size > 0) this.#letAllGoOn();
   }
+}
+
+/** Our own event loop may have been late to see the next one come. */
+function isBusyWithShort({ depth, queueMs }: LaneState): boolean {
+  return depth > 0 && queueMs < LONG_MS;
 }
 
 function sendOn<C>(lane: Lane<C>, ticket: Ticket<C>): void {
