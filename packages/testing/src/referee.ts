@@ -5,6 +5,12 @@ import { TestNode } from './node.ts';
 import { streamsFrom } from './streaming.ts';
 import { pause, waitUntil } from './wait.ts';
 
+/** How often, and how far apart in milliseconds, nobody must be seen to write before a primary is stopped for a switchover. */
+const QUIET_LOOKS = 4;
+const QUIET_PAUSE_MS = 5;
+/** How long that is waited for, milliseconds. */
+const LATECOMERS_MS = 500;
+
 /** What the referee needs to know of the cluster. */
 export interface RefereeView {
   readonly nodes: readonly TestNode[];
@@ -141,6 +147,7 @@ export async function switchover(
   try {
     await drain(old, options.drainMs ?? 1_000);
     await caughtUp(old, to);
+    await staysDrained(old);
     await old.stop('fast');
     const stoppedAt = Date.now();
     await checkReceived(old, to);
@@ -182,17 +189,31 @@ async function refuseWrites(old: TestNode): Promise<number> {
   return Date.now();
 }
 
+/** Sessions of clients that do something. */
+const BUSY = `select pid from pg_stat_activity
+  where backend_type = 'client backend' and application_name <> '${KIT_APPLICATION_NAME}' and state <> 'idle'`;
+
 /** Waits until no client is in a transaction that began before the server refused writes, or holds a transaction id. */
 async function drain(old: TestNode, drainMs: number): Promise<void> {
   const [start] = await old.admin.query('select clock_timestamp()::text as now');
-  const open = `
-    select pid from pg_stat_activity
-    where backend_type = 'client backend' and application_name <> '${KIT_APPLICATION_NAME}' and state <> 'idle'
-      and (backend_xid is not null or xact_start <= $1::timestamptz or query_start <= $1::timestamptz)`;
+  const open = `${BUSY} and (backend_xid is not null or xact_start <= $1::timestamptz or query_start <= $1::timestamptz)`;
   const giveUpAt = performance.now() + drainMs;
   while (performance.now() < giveUpAt) {
     if ((await old.admin.query(open, [start?.['now']])).length === 0) return;
     await pause(2);
+  }
+}
+
+/**
+ * A process that was about to begin a write when the others were told, and had to wait for a processor just then, shows itself only
+ * when it goes on: so nobody is seen to write for a while.
+ */
+async function staysDrained(old: TestNode): Promise<void> {
+  const giveUpAt = performance.now() + LATECOMERS_MS;
+  for (let quiet = 0; quiet < QUIET_LOOKS && performance.now() < giveUpAt; ) {
+    const writers = await old.admin.query(`${BUSY} and backend_xid is not null`);
+    quiet = writers.length === 0 ? quiet + 1 : 0;
+    await pause(QUIET_PAUSE_MS);
   }
 }
 
