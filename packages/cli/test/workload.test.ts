@@ -51,6 +51,33 @@ describe('startWorkload', () => {
     expect(ledger.failures[0]?.reason).toContain('added up to 1');
   });
 
+  it('has settled once those calls have ended that ran when it was asked', async () => {
+    const answers: (() => void)[] = [];
+    const slow = bankOf();
+    const bank = {
+      ...slow,
+      read: {
+        one: () =>
+          new Promise<void>((resolve) => answers.push(resolve)).then(() => ({ total: TOTAL_BALANCE })),
+      },
+    } as unknown as Bank;
+    const ledger = new Ledger();
+    const workload = startWorkload(bank, ledger, { writers: 0, readers: 2, seed: 1 }, () => 1);
+    let settled = false;
+    const waiting = workload.settled().then(() => {
+      settled = true;
+    });
+    answers[0]?.();
+    await expect.poll(() => answers.length).toBe(3);
+    expect(settled).toBe(false);
+    answers[1]?.();
+    await waiting;
+    expect(ledger.reads.count).toBe(2);
+    workload.abandon();
+    for (const answer of answers) answer();
+    await workload.stop();
+  });
+
   it('enters nothing any more once it was abandoned', async () => {
     const ledger = new Ledger();
     const workload = startWorkload(bankOf(), ledger, { writers: 1, readers: 1, seed: 1 }, () => 1);

@@ -113,7 +113,7 @@ class Demo {
     const workload = startWorkload(this.#db, this.#ledger, options, this.#now);
     const ticker = setInterval(() => this.#show(), FRAME_MS);
     try {
-      await untilAborted(this.#sabotage(signal), signal);
+      await untilAborted(this.#sabotage(workload, signal), signal);
       return await untilAborted(this.#finish(workload, sql), signal);
     } catch (error) {
       workload.abandon();
@@ -123,12 +123,14 @@ class Demo {
     }
   }
 
-  async #sabotage(signal: AbortSignal): Promise<void> {
+  async #sabotage(workload: Workload, signal: AbortSignal): Promise<void> {
     const saboteur = new Saboteur(this.#cluster, this.#schedule, (sentence) => this.#say('demo', sentence));
     for (const { name, atMs } of this.#schedule.events) {
       await this.#pauseUntil(atMs, signal);
       this.#ledger.begin(name, this.#now());
       await saboteur.perform(name, signal);
+      // Calls that an event hit are counted with it, however late they hear of it.
+      await workload.settled();
     }
     await this.#pauseUntil(this.#schedule.durationMs, signal);
   }

@@ -38,6 +38,8 @@ export interface WorkloadOptions {
 
 /** A workload that runs. */
 export interface Workload {
+  /** Resolves when the calls that run now have ended; others go on to begin. */
+  settled(): Promise<unknown>;
   /** Begins no further call; resolves when all have ended. */
   stop(): Promise<void>;
   /** Begins no further call and enters no further result. */
@@ -75,9 +77,13 @@ export function startWorkload(
       if (state.entering) ledger.callFailed('read', undefined, error, now(), now() - startedAt);
     }
   };
+  const underWay = new Set<Promise<void>>();
   const loop = async (call: (dice: Dice) => Promise<void>, pauseMs: number, dice: Dice): Promise<void> => {
     while (state.running) {
-      await call(dice);
+      const one = call(dice);
+      underWay.add(one);
+      await one;
+      underWay.delete(one);
       await pause(dice.next() * pauseMs);
     }
   };
@@ -88,6 +94,7 @@ export function startWorkload(
     ...Array.from({ length: options.readers }, () => loop(read, READER_PAUSE_MS, own())),
   ];
   return {
+    settled: () => Promise.all(underWay),
     stop: async () => {
       state.running = false;
       await Promise.all(loops);
