@@ -4,6 +4,9 @@ import { defineConfig } from 'vitest/config';
 /** Sources are tested as they are: the `@pgherd/source` export condition points at `src`, so no build comes first. */
 const source = { conditions: ['@pgherd/source'] };
 
+/** They keep all processors busy. */
+const ALONE = ['integration/test/storm.test.ts'];
+
 export default defineConfig({
   ssr: { resolve: { conditions: ['@pgherd/source', 'node', 'module'] } },
   resolve: source,
@@ -28,6 +31,18 @@ export default defineConfig({
         test: {
           name: 'integration',
           include: ['integration/test/**/*.test.ts'],
+          exclude: ALONE,
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'alone',
+          include: ALONE,
+          // After all others, which would have no processor for seconds.
+          sequence: { groupOrder: 1 },
           testTimeout: 60_000,
           hookTimeout: 60_000,
         },

@@ -1,50 +1,14 @@
 import { createTestCluster, type TestCluster, type TestNode, waitUntil } from '@pgherd/testing';
 import pg from 'pg';
-import { type ClusterEvents, type ClusterOptions, createCluster, type NodeDescription } from 'pgherd';
+import { type Cluster, createCluster, type NodeDescription } from 'pgherd';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { expectNoAlarm, journal, underLoad } from '../src/alarms.ts';
 import { booksOf, disagreements, entriesOn, JOURNAL, rangeOf } from '../src/invariants.ts';
-import { Load } from '../src/load.ts';
 import { allCaughtUp, createTable, nameOf, rejection, restore } from '../src/support.ts';
 import { Wiretap } from '../src/wiretap.ts';
 
 /** How often promotions are measured, each way. */
 const ROUNDS = process.env['CI'] === undefined ? 1 : 3;
-
-let nextId = 1;
-
-/** A client under load, and everything that would be a false alarm. */
-async function underLoad(
-  cluster: TestCluster,
-  scenario: (parts: { readonly load: Load; readonly tap: Wiretap; readonly db: Db }) => Promise<void>,
-  options: ClusterOptions = {},
-): Promise<{ readonly load: Load; readonly tap: Wiretap; readonly offline: readonly unknown[] }> {
-  const tap = new Wiretap();
-  const db = createCluster({
-    url: cluster.url,
-    driver: tap.driver,
-    env: {},
-    waitTimeoutMs: 20_000,
-    ...options,
-  });
-  const offline: ClusterEvents['node:health-changed'][] = [];
-  const load = new Load(db, 'journal', nextId);
-  try {
-    await db.ready({ primaries: 1, standbys: 1 });
-    db.on('node:health-changed', (event) => {
-      if (event.after === 'offline') offline.push(event);
-    });
-    load.start();
-    await load.acknowledged();
-    await scenario({ load, tap, db });
-  } finally {
-    await load.stop();
-    nextId += load.writes.length;
-    await db.close();
-  }
-  return { load, tap, offline };
-}
-
-type Db = ReturnType<typeof createCluster>;
 
 function only(nodes: readonly TestNode[]): TestNode {
   const [node] = nodes;
@@ -52,7 +16,7 @@ function only(nodes: readonly TestNode[]): TestNode {
   return node;
 }
 
-function described(db: Db, node: TestNode): NodeDescription | undefined {
+function described(db: Cluster, node: TestNode): NodeDescription | undefined {
   return db.nodes().find((one) => one.name === nameOf(node));
 }
 
@@ -64,18 +28,8 @@ describe('slow is not dead', () => {
   });
   afterAll(() => cluster?.close());
 
-  /** Nobody was taken for lost, no call failed or is in doubt, and no connection of a sent write was destroyed. */
-  async function expectNoAlarm(scenario: (load: Load) => Promise<void>): Promise<void> {
-    const { load, tap, offline } = await underLoad(cluster, ({ load }) => scenario(load));
-    expect(offline).toEqual([]);
-    expect([...load.failedReads, ...load.failedWrites, ...load.unknownWrites]).toEqual([]);
-    expect(tap.torn).toEqual([]);
-    const found = await entriesOn(cluster.primary, rangeOf(load));
-    expect(disagreements(booksOf(load), found)).toEqual([]);
-  }
-
   it('our own event loop blocked for 1.5 s', async () => {
-    await expectNoAlarm(async (load) => {
+    await expectNoAlarm(cluster, async (load) => {
       for (let times = 0; times < 2; times++) {
         const until = performance.now() + 1_500;
         while (performance.now() < until);
@@ -85,46 +39,14 @@ describe('slow is not dead', () => {
     });
   });
 
-  it('200 sessions that compute, on the servers', async () => {
-    const clients: pg.Client[] = [];
-    try {
-      await expectNoAlarm(async (load) => {
-        const work = await computing(cluster.nodes, 200, clients);
-        await load.acknowledged(100);
-        await load.served(100);
-        await work;
-        await load.acknowledged();
-      });
-    } finally {
-      await Promise.all(clients.map((client) => client.end()));
-    }
-  });
-
   it.each([1_000, 2_000, 3_000])('all nodes paused for %i ms', async (ms) => {
-    await expectNoAlarm(async (load) => {
+    await expectNoAlarm(cluster, async (load) => {
       await cluster.pause(ms);
       await load.acknowledged();
       await load.served();
     });
   });
 });
-
-/** Sessions that only compute, for three seconds; gives a promise, inside a list, of their end. */
-async function computing(
-  nodes: readonly TestNode[],
-  count: number,
-  clients: pg.Client[],
-): Promise<readonly [Promise<unknown>]> {
-  for (let index = 0; index < count; index++) {
-    const node = nodes[index % nodes.length];
-    const client = new pg.Client({ connectionString: node?.directUrl });
-    clients.push(client);
-    await client.connect();
-  }
-  const text = `do $$ declare ends timestamptz := clock_timestamp() + interval '3 s'; begin
-    while clock_timestamp() < ends loop end loop; end $$`;
-  return [Promise.all(clients.map((client) => client.query(text)))];
-}
 
 describe('promotions', () => {
   let cluster: TestCluster;
@@ -284,7 +206,7 @@ describe('a cluster restored on a lower timeline', () => {
     await cluster.waitForStreaming();
     const tap = new Wiretap();
     await using db = createCluster({ url: cluster.url, driver: tap.driver, env: {}, waitTimeoutMs: 1_500 });
-    const write = () => db.query('insert into journal values ($1)', [nextId++]);
+    const write = () => db.query('insert into journal values ($1)', [journal.next()]);
     expect((await write()).node).toBe(nameOf(restored));
     await restored.kill();
     const { promoted } = await cluster.failover();

@@ -1,0 +1,56 @@
+import type { TestCluster } from '@pgherd/testing';
+import { type Cluster, type ClusterEvents, type ClusterOptions, createCluster } from 'pgherd';
+import { expect } from 'vitest';
+import { booksOf, disagreements, entriesOn, rangeOf } from './invariants.ts';
+import { type Load, LoadSeries } from './load.ts';
+import { Wiretap } from './wiretap.ts';
+
+/** Numbers for the table `journal`. */
+export const journal = new LoadSeries('journal');
+
+/** A client under load. */
+export interface UnderLoad {
+  readonly load: Load;
+  readonly tap: Wiretap;
+  readonly db: Cluster;
+}
+
+/** A client under load, and everything that would be a false alarm. */
+export async function underLoad(
+  cluster: TestCluster,
+  scenario: (parts: UnderLoad) => Promise<void>,
+  options: ClusterOptions = {},
+): Promise<{ readonly load: Load; readonly tap: Wiretap; readonly offline: readonly unknown[] }> {
+  const tap = new Wiretap();
+  const db = createCluster({
+    url: cluster.url,
+    driver: tap.driver,
+    env: {},
+    waitTimeoutMs: 20_000,
+    ...options,
+  });
+  const offline: ClusterEvents['node:health-changed'][] = [];
+  try {
+    await db.ready({ primaries: 1, standbys: 1 });
+    db.on('node:health-changed', (event) => {
+      if (event.after === 'offline') offline.push(event);
+    });
+    const load = await journal.run(db, (load) => scenario({ load, tap, db }));
+    return { load, tap, offline };
+  } finally {
+    await db.close();
+  }
+}
+
+/** Nobody was taken for lost, no call failed or is in doubt, and no connection of a sent write was destroyed. */
+export async function expectNoAlarm(
+  cluster: TestCluster,
+  scenario: (load: Load) => Promise<void>,
+): Promise<void> {
+  const { load, tap, offline } = await underLoad(cluster, ({ load }) => scenario(load));
+  expect(offline).toEqual([]);
+  expect([...load.failedReads, ...load.failedWrites, ...load.unknownWrites]).toEqual([]);
+  expect(tap.torn).toEqual([]);
+  const found = await entriesOn(cluster.primary, rangeOf(load));
+  expect(disagreements(booksOf(load), found)).toEqual([]);
+}
