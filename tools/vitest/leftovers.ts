@@ -39,13 +39,20 @@ export default function setup(): (() => void) | undefined {
   process.env[RUN_VARIABLE] = directory;
   process.env['TMPDIR'] = directory;
   process.env[SERVERS_VARIABLE] ??= servers;
+  const directories = [...new Set([directory, servers])];
+  // A run that is interrupted ends without what is returned here being called.
+  const onExit = () => {
+    for (const each of directories) closeDirectory(each);
+  };
+  process.once('exit', onExit);
   return () => {
+    process.off('exit', onExit);
     delete process.env[RUN_VARIABLE];
     for (const [name, value] of Object.entries(before)) {
       if (value === undefined) delete process.env[name];
       else process.env[name] = value;
     }
-    const messages = [...new Set([directory, servers])].flatMap((each) => closeDirectory(each) ?? []);
+    const messages = directories.flatMap((each) => closeDirectory(each) ?? []);
     if (messages.length === 0) return;
     process.exitCode = 1;
     throw new Error(messages.join('\n'));
