@@ -1,15 +1,22 @@
+import type { Clock, Timer } from '../../time/port.ts';
 import type { Search } from '../call.ts';
 import type { Session } from '../session.ts';
+
+/** How long the first answer of a lane may take before those who wait have another connection opened, milliseconds. */
+export const TRIAL_MS = 10;
 
 /** Told to an agent that nobody needs any more. */
 export class Dismissed extends Error {}
 
 /** What agents need of those who send them. */
 export interface AgentsPorts<C> {
+  readonly clock: Clock;
   /** Most of them at one time: as many connections as the pool may open. */
   max(): number;
   /** How many statements wait now. */
   wanted(): number;
+  /** Whether no more of them are to be sent out for the moment; it is asked again. */
+  hesitates(): boolean;
   /** A connection of the node's pool; `undefined` where another node must be looked for, and `search` says why. */
   lease(search: Search, queued: (leave: (why: unknown) => void) => void): Promise<Session<C> | undefined>;
   /** A connection came: it is used, or given back. */
@@ -31,6 +38,7 @@ interface Agent {
 export class Agents<C> {
   readonly #ports: AgentsPorts<C>;
   readonly #agents = new Set<Agent>();
+  #later: Timer | undefined;
 
   constructor(ports: AgentsPorts<C>) {
     this.#ports = ports;
@@ -45,10 +53,20 @@ export class Agents<C> {
 
   /** Sends as many as are wanted, and calls back those who are not. */
   adjust(): void {
-    const { max, wanted } = this.#ports;
+    const { max, wanted, hesitates } = this.#ports;
     const goal = Math.min(wanted(), max());
-    while (this.#agents.size < goal) this.#send();
+    if (this.#agents.size < goal && hesitates()) this.#adjustLater();
+    else while (this.#agents.size < goal) this.#send();
     if (this.#agents.size > goal) this.#dismiss(this.#agents.size - goal);
+  }
+
+  #adjustLater(): void {
+    if (this.#later !== undefined) return;
+    const again = () => {
+      this.#later = undefined;
+      this.adjust();
+    };
+    this.#later = this.#ports.clock.schedule(TRIAL_MS, again, { ref: false });
   }
 
   #dismiss(count: number): void {

@@ -41,6 +41,8 @@ export class Lane<C> implements LaneState, LaneGauge, TicketLane<C> {
   headSince = 0;
   headMs = 0;
   leaving = false;
+  /** Since when it exists without having answered; `undefined` once it has. */
+  untriedSince: number | undefined;
   /** Statements whose callers still wait. */
   awaited = 0;
   /** When its age was last a reason to look after the node; see {@link LaneGauge}. */
@@ -49,6 +51,7 @@ export class Lane<C> implements LaneState, LaneGauge, TicketLane<C> {
   constructor(session: Session<C>, ports: LanePorts<C>) {
     this.session = session;
     this.#ports = ports;
+    this.untriedSince = ports.now();
   }
 
   /** Whether statements share the connection, where its driver lets them; else there is room for one. */
@@ -99,6 +102,7 @@ export class Lane<C> implements LaneState, LaneGauge, TicketLane<C> {
   /** The first in flight is done with. */
   landed(ticket: Ticket<C>, answered: boolean): void {
     const now = this.#ports.now();
+    this.untriedSince = undefined;
     this.#takeOut(ticket);
     if (answered) this.#note(ticket, now);
     this.#leave(ticket);

@@ -4,7 +4,7 @@ import type { Call, Search } from '../call.ts';
 import type { InFlight } from '../in-flight.ts';
 import type { Session } from '../session.ts';
 import { hasRoom, type LaneLimits, type LaneState, roomForLong } from './admission.ts';
-import { Agents } from './agents.ts';
+import { Agents, TRIAL_MS } from './agents.ts';
 import { Lane } from './lane.ts';
 import { isLong, LONG_MS } from './service-time.ts';
 import { isTried } from './statement-facts.ts';
@@ -88,8 +88,10 @@ export class NodeLanes<C> implements WaitingElsewhere {
     this.#waiting = new WaitingTickets<C>(clock, late, () => this.#agents.adjust());
     this.#long = new WaitingTickets<C>(clock, late, () => undefined);
     this.#agents = new Agents<C>({
+      clock,
       max: () => ports.max(),
       wanted: () => this.#waiting.size,
+      hesitates: () => this.#triesLane(),
       lease: (search, queued) => this.#lease(search, queued),
       came: (session) => this.#use(session),
       elsewhere: (search) => this.#sendAway(search),
@@ -198,6 +200,17 @@ export class NodeLanes<C> implements WaitingElsewhere {
 
   #lookLater(): void {
     this.#lookAgain ??= this.#ports.clock.schedule(LONG_MS, () => this.#letAllGoOn(), { ref: false });
+  }
+
+  /**
+   * Whether a lane has just begun and not answered yet: it may have room for whoever waits before another connection is open, and a
+   * server that was promoted this moment answers sooner while it has no sessions to make besides.
+   */
+  #triesLane(): boolean {
+    const since = this.#ports.now() - TRIAL_MS;
+    const tries = ({ untriedSince = since, headMs, shares }: Lane<C>) =>
+      untriedSince > since && headMs < LONG_MS && shares;
+    return this.#lanes.some(tries);
   }
 
   #roomForLong(now: number): number {
