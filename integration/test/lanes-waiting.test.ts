@@ -28,6 +28,12 @@ async function whileBlocked(db: Cluster, fn: () => Promise<void>): Promise<void>
   await blocked;
 }
 
+/** How many sessions of the primary sleep. */
+async function asleep(): Promise<number> {
+  const text = "select 1 from pg_stat_activity where usename = 'app' and wait_event = 'PgSleep'";
+  return (await setUp.cluster.primary.sql(text)).length;
+}
+
 describe('statements that wait for room', () => {
   it('are counted, and run in the order in which they came', async () => {
     await using db = open(setUp.cluster, NARROW);
@@ -95,10 +101,6 @@ describe('statements that wait for room', () => {
     const sleep = 'select pg_sleep($1)';
     await db.query(sleep, [0.2]);
     await db.query(sleep, [0.2]);
-    const asleep = async () => {
-      const text = "select 1 from pg_stat_activity where usename = 'app' and wait_event = 'PgSleep'";
-      return (await setUp.cluster.primary.sql(text)).length;
-    };
     const cancelled: boolean[] = [];
     db.on('statement:cancelled', ({ ended }) => cancelled.push(ended));
     const controller = new AbortController();
@@ -150,6 +152,8 @@ describe('statements that wait for room', () => {
     const calls = times(6, () => db.query(sleep, [600]));
     const ends = calls.map((call) => rejection(call));
     await waitUntil(() => waiting(db) === 4, { what: 'four to wait' });
+    // What has not begun yet would not be found below, and begin afterwards.
+    await waitUntil(async () => (await asleep()) === 2, { what: 'two to run' });
     const closing = db.close({ timeoutMs: 60_000 });
     expect((await Promise.all(ends.slice(2))).map(codeOf)).toEqual(times(4, () => 'PGHERD_CLOSED'));
     db.terminate();
