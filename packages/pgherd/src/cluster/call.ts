@@ -1,10 +1,10 @@
 import { PgHerdError } from '../model/errors.ts';
+import type { Access } from '../model/names.ts';
 import { TARGETS, type Target } from '../model/names.ts';
 import type { Demand } from '../routing/select.ts';
 import { type Deadline, deadlineAfter } from '../time/deadline.ts';
 import type { Random } from '../time/port.ts';
 import type { CausalScope } from './causal-scope.ts';
-import type { Access } from './session.ts';
 
 /** Where a call may go. */
 export interface RoutingOptions {

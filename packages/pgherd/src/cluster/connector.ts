@@ -1,6 +1,7 @@
 import { isIP } from 'node:net';
 import type { ConnectionListener, ConnectRequest, Driver, DriverConnection } from '../driver/port.ts';
 import { PgHerdError } from '../model/errors.ts';
+import type { Access } from '../model/names.ts';
 import type { Secret } from '../model/secret.ts';
 import type { NodeDescription } from '../model/topology.ts';
 import { Credentials, refusesPassword } from './credentials.ts';
@@ -15,7 +16,6 @@ import {
   refusesStartupParameters,
   seesPooler,
 } from './pooler.ts';
-import type { Access } from './session.ts';
 import type { ClusterSettings } from './settings.ts';
 
 /** Oldest major version that is supported. */

@@ -1,7 +1,7 @@
 import type { DriverConnection } from '../driver/port.ts';
 import { PgHerdError } from '../model/errors.ts';
+import type { Access } from '../model/names.ts';
 import { answeredBy, type QueryResult, type Row } from '../model/statement.ts';
-import type { Access } from './session.ts';
 
 /** Where a connection is about to be opened to. */
 export interface ConnectionTarget {

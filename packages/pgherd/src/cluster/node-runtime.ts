@@ -1,5 +1,6 @@
 import type { ConnectionListener, DriverConnection } from '../driver/port.ts';
 import { PgHerdError } from '../model/errors.ts';
+import type { Access } from '../model/names.ts';
 import type { NodeDescription } from '../model/topology.ts';
 import { type MonitorPorts, NodeMonitor } from '../monitor/monitor.ts';
 import { Pool } from '../pool/pool.ts';
@@ -11,7 +12,7 @@ import type { Treatment } from '../topology/treatment.ts';
 import { Connector } from './connector.ts';
 import { InFlight } from './in-flight.ts';
 import { withLimit } from './limit.ts';
-import { type Access, Session, SessionListener, type SessionObserver } from './session.ts';
+import { Session, SessionListener, type SessionObserver } from './session.ts';
 import { SessionHooks } from './session-hooks.ts';
 import type { ClusterSettings } from './settings.ts';
 

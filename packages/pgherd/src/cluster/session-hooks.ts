@@ -1,7 +1,8 @@
 import { PgHerdError } from '../model/errors.ts';
+import type { Access } from '../model/names.ts';
 import { assertHooksBehindPooler, type HookConnection, type HookVerdict, hookConnection } from './hooks.ts';
 import { withLimit } from './limit.ts';
-import type { Access, Session } from './session.ts';
+import type { Session } from './session.ts';
 import { setsRole } from './session-settings.ts';
 import type { ClusterSettings } from './settings.ts';
 

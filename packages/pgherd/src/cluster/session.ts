@@ -1,10 +1,8 @@
 import type { ConnectionListener, DriverConnection, ServerMessage } from '../driver/port.ts';
+import type { Access } from '../model/names.ts';
 import type { CausalScope } from './causal-scope.ts';
 import type { Trace } from './leaks.ts';
 import { PooledConnection } from './pooled-connection.ts';
-
-/** Whether a connection may write. A connection for reads refuses a mistaken write instead of running it twice. */
-export type Access = 'read-write' | 'read-only';
 
 /** The server gave up waiting for its synchronous standby: what was just committed is committed here only. */
 const LOCAL_COMMIT_ROUTINE = 'SyncRepWaitForLSN';

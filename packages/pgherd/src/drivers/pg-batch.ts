@@ -9,8 +9,8 @@ import {
   pgTask,
   queryObject,
   sendAll,
-  unreadable,
 } from './pg-task.ts';
+import { unreadable } from './wire-failures.ts';
 
 /**
  * Runs statements in one round trip: Parse, Bind, Describe and Execute for each, and one Sync behind all of them. Outside a

@@ -1,7 +1,7 @@
 import type { DriverCopyIn, DriverCopyOut, DriverResult } from '../driver/port.ts';
 import { PgHerdError } from '../model/errors.ts';
-import { isServerError } from './pg-inside.ts';
 import { type PgGate, type PgTask, type PgTaskWire, pgTask } from './pg-task.ts';
+import { isServerError } from './wire-failures.ts';
 
 /** Pieces are gathered up to this size before they are sent, and handed out, bytes. */
 const PIECE_BYTES = 65_536;

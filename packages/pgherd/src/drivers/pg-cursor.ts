@@ -1,6 +1,5 @@
 import type { DriverCursor } from '../driver/port.ts';
 import type { Row, Statement } from '../model/statement.ts';
-import { isServerError } from './pg-inside.ts';
 import {
   collected,
   type PgGate,
@@ -9,8 +8,8 @@ import {
   pgTask,
   queryObject,
   sendAll,
-  unreadable,
 } from './pg-task.ts';
+import { isServerError, unreadable } from './wire-failures.ts';
 
 interface Reading {
   readonly count: number;

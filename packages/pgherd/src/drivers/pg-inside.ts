@@ -50,24 +50,9 @@ export interface PgInside {
   readonly _queryable?: boolean;
 }
 
-/** Whether the server said it, in an ErrorResponse. */
-export function isServerError(error: unknown): boolean {
-  return typeof error === 'object' && error !== null && 'severity' in error;
-}
-
 /** `pg` says so of a statement that it got after the connection had failed: it throws it away. */
 export function isNotQueryable(error: unknown): boolean {
   return error instanceof Error && error.message.endsWith('is not queryable');
-}
-
-/** The error for a statement that came when the connection was gone already. */
-export function lostBefore(cause: unknown): PgHerdError {
-  const why = cause instanceof Error ? `: ${cause.message}` : '.';
-  return new PgHerdError(
-    'PGHERD_CONNECTION_LOST',
-    `The connection was lost before the statement was sent${why}`,
-    { cause },
-  );
 }
 
 /** The error for a statement that `pg` itself did not like. */

@@ -1,7 +1,6 @@
 import type { PipelinedStatement } from '../driver/port.ts';
 import { PgHerdError } from '../model/errors.ts';
 import type { Row } from '../model/statement.ts';
-import { lostBefore } from './pg-inside.ts';
 import { type DatabaseErrorClass, readServerError, type ServerErrorFields } from './pg-lane-error.ts';
 import { LaneFrames } from './pg-lane-frames.ts';
 import { type Prepared, PreparedNames } from './pg-lane-names.ts';
@@ -16,7 +15,7 @@ import {
   type TypeParsers,
 } from './pg-lane-rows.ts';
 import { checkValueCount, LaneWriter, type WireValue } from './pg-lane-writer.ts';
-import { unreadable } from './pg-task.ts';
+import { lostBefore, unreadable } from './wire-failures.ts';
 
 /** What the lane needs of its connection. */
 export interface LanePorts {

@@ -1,6 +1,7 @@
 import type { Statement } from '../model/statement.ts';
 import type { PgCallback, PgInside, PgResult } from './pg-inside.ts';
-import { guardFields, type PgQueryClass, type PgQueryObject, unreadable } from './pg-task.ts';
+import { guardFields, type PgQueryClass, type PgQueryObject } from './pg-task.ts';
+import { unreadable } from './wire-failures.ts';
 
 /** How a statement ended. */
 export interface Answer {

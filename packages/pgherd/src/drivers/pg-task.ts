@@ -1,4 +1,3 @@
-import { PgHerdError } from '../model/errors.ts';
 import type { QueryResult, Row, Statement } from '../model/statement.ts';
 import type { PgCallback } from './pg-inside.ts';
 import type { Turn } from './pg-turns.ts';
@@ -181,13 +180,6 @@ export function guardFields(rows: PgRows, failed: (cause: unknown) => void): voi
       failed(cause);
     }
   };
-}
-
-/** The error for a row that a parser of the caller's could not read: the statement itself was answered. */
-export function unreadable(cause: unknown): PgHerdError {
-  const why = cause instanceof Error ? cause.message : String(cause);
-  const sentence = `The statement was executed, but a type parser could not read a row of its result: ${why}`;
-  return new PgHerdError('PGHERD_INVALID_ARGUMENT', sentence, { cause });
 }
 
 /** The messages that `write` sends, held back: what cannot be written must leave nothing half written behind. */

@@ -20,7 +20,7 @@ import { PG_CAPABILITIES } from './pg-capabilities.ts';
 import { connectWithTls, learntAddresses, type ShareParameters } from './pg-connect.ts';
 import { startCopyIn, startCopyOut } from './pg-copy.ts';
 import { PgCursor } from './pg-cursor.ts';
-import { isNotQueryable, isServerError, lostBefore, type PgInside, refused, toResult } from './pg-inside.ts';
+import { isNotQueryable, type PgInside, refused, toResult } from './pg-inside.ts';
 import type { PgLane } from './pg-lane.ts';
 import { type LaneParts, laneOf } from './pg-lane-inside.ts';
 import { submitReading } from './pg-reading.ts';
@@ -28,6 +28,7 @@ import { gateOf, type PgGate } from './pg-task.ts';
 import type { TlsAttempt } from './pg-tls.ts';
 import { PgTurns } from './pg-turns.ts';
 import { sessionWords, tagChangesSession } from './session-effects.ts';
+import { isServerError, lostBefore } from './wire-failures.ts';
 
 export type { Driver } from '../driver/port.ts';
 

@@ -12,9 +12,7 @@ import { PgHerdError } from '../model/errors.ts';
 import type { Statement } from '../model/statement.ts';
 import type { Report } from './backend-reader.ts';
 import { type CancelTarget, requestCancel } from './pg-cancel.ts';
-import { isServerError, lostBefore } from './pg-inside.ts';
 import { openSocket } from './pg-socket.ts';
-import { unreadable } from './pg-task.ts';
 import type { TlsAttempt } from './pg-tls.ts';
 import { type AuthenticationWatch, watchAuthentication } from './postgres-js-auth.ts';
 import { type Flight, Flights } from './postgres-js-flights.ts';
@@ -34,6 +32,7 @@ import { driverResult, parsedRows } from './postgres-js-result.ts';
 import { furtherSocket, Gate, type GateObserver, type SocketLike } from './postgres-js-socket.ts';
 import { parametersOf } from './postgres-js-values.ts';
 import { sessionWords, tagChangesSession } from './session-effects.ts';
+import { isServerError, lostBefore, unreadable } from './wire-failures.ts';
 
 const mayChangeSession = sessionWords();
 

@@ -1,5 +1,5 @@
-import { lostBefore } from './pg-inside.ts';
 import type { Ending } from './postgres-js-result.ts';
+import { lostBefore } from './wire-failures.ts';
 
 /** A statement that was handed to postgres.js and is not settled yet. */
 export interface Flight extends Ending {

@@ -1,7 +1,7 @@
 import type { DriverResult } from '../driver/port.ts';
 import type { Field, Row, Statement } from '../model/statement.ts';
-import { unreadable } from './pg-task.ts';
 import type { PostgresJsColumn, PostgresJsResult } from './postgres-js-inside.ts';
+import { unreadable } from './wire-failures.ts';
 
 /** How a statement ended, by what the server said. */
 export interface Ending {

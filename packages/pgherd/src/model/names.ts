@@ -43,3 +43,6 @@ export const CONNECT_FAILURES = Object.freeze([
 ] as const);
 /** One of {@link CONNECT_FAILURES}. */
 export type ConnectFailure = (typeof CONNECT_FAILURES)[number];
+
+/** Whether a connection may write. A connection for reads refuses a mistaken write instead of running it twice. */
+export type Access = 'read-write' | 'read-only';

@@ -1,14 +1,5 @@
+import type { LaneLimits } from '../settings.ts';
 import { LONG_MS } from './service-time.ts';
-
-/** Limits of each lane. */
-export interface LaneLimits {
-  /** Most statements in flight on one connection. */
-  readonly maxDepth: number;
-  /** Most writes among them: so many outcomes are unknown when the connection is lost. */
-  readonly maxWrites: number;
-  /** Longest time that those in flight may be expected to take before another one joins them, milliseconds. */
-  readonly maxQueueMs: number;
-}
 
 /** Connections that long statements leave to the others as long as there are such. */
 const KEPT_FOR_SHORT = 1;

@@ -1,3 +1,4 @@
+import type { Access } from '../../model/names.ts';
 import type { QueryResult, Row, Statement } from '../../model/statement.ts';
 import { lateError } from '../../pool/failures.ts';
 import { phaseOf } from '../../retry/classify.ts';
@@ -8,9 +9,9 @@ import { timedOut, unacknowledged, waitedInVain } from '../failures.ts';
 import type { Herd } from '../herd.ts';
 import type { NodeRuntime } from '../node-runtime.ts';
 import type { Recovery } from '../recovery.ts';
-import type { Access, Session } from '../session.ts';
+import type { Session } from '../session.ts';
+import type { LaneLimits } from '../settings.ts';
 import { withinCall } from '../within.ts';
-import type { LaneLimits } from './admission.ts';
 import { NodeLanes } from './node-lanes.ts';
 import { namingScript } from './not-for-query.ts';
 import type { StatementFacts } from './statement-facts.ts';
