@@ -8,10 +8,20 @@ const { readFileSync } = require('node:fs');
 const { join } = require('node:path');
 
 const RANKS = [
-  ['model', 'time'],
-  ['dsn', 'topology', 'routing', 'retry', 'driver'],
-  ['pool', 'observe', 'drivers', 'discovery'],
-  ['monitor'],
+  ['model'],
+  ['time'],
+  ['connection', 'dsn', 'routing', 'sql', 'topology'],
+  ['discovery', 'pool', 'retry'],
+  ['observe', 'wire'],
+  ['call', 'drivers', 'login', 'monitor', 'pooler'],
+  ['options'],
+  ['node'],
+  ['herd'],
+  ['causal', 'recovery'],
+  ['lanes'],
+  ['engine'],
+  ['query'],
+  ['listen', 'transaction'],
   ['cluster'],
   ['integrations'],
 ];
@@ -20,7 +30,7 @@ const RANKS = [
 const NARROWER = { pool: ['model', 'time'] };
 
 /** What Node itself offers is closed to the folders that only describe and decide. */
-const WITHOUT_NODE = ['model', 'dsn', 'topology', 'routing', 'retry', 'driver'];
+const WITHOUT_NODE = ['model', 'connection', 'dsn', 'routing', 'retry', 'sql', 'topology'];
 
 const SRC = '^packages/pgherd/src/';
 const either = (names) => `(${names.join('|')})`;
@@ -70,7 +80,7 @@ module.exports = {
       name: 'no-dependencies',
       comment: 'pgherd has no runtime dependency and knows no other package of this workspace.',
       severity: 'error',
-      from: { path: SRC, pathNot: `${SRC}(drivers|integrations)/` },
+      from: { path: SRC, pathNot: `${SRC}(drivers|integrations|wire)/` },
       to: { pathNot: SRC, dependencyTypesNot: ['core'] },
     },
     {
@@ -78,11 +88,18 @@ module.exports = {
       comment:
         'Drivers and integrations import the optional peers named in packages/pgherd/package.json, nothing else.',
       severity: 'error',
-      from: { path: `${SRC}(drivers|integrations)/` },
+      from: { path: `${SRC}(drivers|integrations|wire)/` },
       to: {
         pathNot: [SRC, `(^|/)node_modules/(@types/)?${either(peers)}/`],
         dependencyTypesNot: ['core'],
       },
+    },
+    {
+      name: 'drivers-stand-alone',
+      comment: 'The adapters of two clients share the folder wire, and nothing else.',
+      severity: 'error',
+      from: { path: `${SRC}drivers/([^/]+)/` },
+      to: { path: `${SRC}drivers/`, pathNot: `${SRC}drivers/$1/` },
     },
     {
       name: 'testing-takes-types-only',

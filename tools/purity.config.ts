@@ -9,8 +9,8 @@ export const PRIVILEGES: Readonly<Record<string, readonly Privilege[]>> = {
   // The one place where the ports Clock and Random meet the real ones.
   'time/system.ts': ['clock', 'timer', 'dice'],
   // Reads the PG* variables once and hands them on as a value.
-  'cluster/environment.ts': ['environment'],
+  'login/environment.ts': ['environment'],
 };
 
 /** Folders that decide: `(state, input, now) → result`. They neither wait nor write to a console. */
-export const DECIDING = ['dsn', 'topology', 'routing', 'retry'];
+export const DECIDING = ['dsn', 'sql', 'topology', 'routing', 'retry'];

@@ -1,8 +1,8 @@
 import { parseArgs } from 'node:util';
-import { Engine } from '../../packages/pgherd/src/cluster/engine.ts';
-import { Herd } from '../../packages/pgherd/src/cluster/herd.ts';
-import { resolveSettings } from '../../packages/pgherd/src/cluster/settings.ts';
-import type { Driver } from '../../packages/pgherd/src/driver/port.ts';
+import type { Driver } from '../../packages/pgherd/src/connection/port.ts';
+import { Engine } from '../../packages/pgherd/src/engine/engine.ts';
+import { Herd } from '../../packages/pgherd/src/herd/herd.ts';
+import { resolveSettings } from '../../packages/pgherd/src/options/settings.ts';
 import { POLICY_NAMES, type PolicyName } from '../../packages/pgherd/src/routing/policies.ts';
 import { median } from './statistics.ts';
 

@@ -30,9 +30,9 @@ const MISTAKES: readonly { name: string; files: Files; rule: string; file: strin
   },
   {
     name: 'folders of one rank that import each other',
-    files: { [`${SRC}/retry/side.ts`]: `export { first } from '../dsn/dsn.ts';\n` },
-    rule: 'layer:retry',
-    file: `${SRC}/retry/side.ts`,
+    files: { [`${SRC}/sql/side.ts`]: `export { first } from '../dsn/dsn.ts';\n` },
+    rule: 'layer:sql',
+    file: `${SRC}/sql/side.ts`,
   },
   {
     name: 'a pool that knows a connection string',

@@ -1,59 +1,17 @@
-export type { CallOptions, RoutingOptions } from './cluster/call.ts';
+export type { CallOptions, RoutingOptions } from './call/call.ts';
 export {
   type Cluster,
   createCluster,
   type NodeExplanation,
   type TargetExplanation,
 } from './cluster/cluster.ts';
-export type {
-  CopyFromOptions,
-  CopyPiece,
-  CopyResult,
-  CopySource,
-  CopyStream,
-} from './cluster/copy.ts';
-export type { ExpiringPassword, PasswordFunction, PasswordRequest } from './cluster/credentials.ts';
-export { type EnvironmentVariables, optionsFromEnv } from './cluster/env-options.ts';
-export type { ConnectionTarget, HookConnection, Hooks, HookVerdict } from './cluster/hooks.ts';
-export type { Lease } from './cluster/lease.ts';
-export type {
-  ListenGap,
-  NotificationListener,
-  ReceivedNotification,
-  SubscribeOptions,
-  Subscription,
-} from './cluster/listen.ts';
-export type { NodeLoginOptions } from './cluster/login.ts';
-export type {
-  CausalOptions,
-  ClusterOptions,
-  LagOptions,
-  NodeOptions,
-  PoolOptions,
-  ProbeOptions,
-  RetryOptions,
-} from './cluster/options.ts';
-export { type OutcomeOptions, type OutcomeTable, outcomeTableText } from './cluster/outcome-options.ts';
-export type { Querier, QueryConfig } from './cluster/querier.ts';
-export type { Ready } from './cluster/ready.ts';
 export {
   type RetryAttempt,
   type RetryNotice,
   type RetryPolicy,
   retry,
   retryable,
-} from './cluster/retry.ts';
-export type { TransactionFunction } from './cluster/run-transaction.ts';
-export type {
-  RowIssue,
-  SchemaIssue,
-  SchemaOutput,
-  SchemaResult,
-  StandardSchema,
-  WithSchema,
-} from './cluster/schema.ts';
-export type { SessionLimits } from './cluster/session-limits.ts';
-export type { SessionOptions } from './cluster/session-settings.ts';
+} from './cluster/retry-function.ts';
 export { closeSharedClusters, sharedCluster } from './cluster/shared.ts';
 export {
   onShutdown,
@@ -61,20 +19,7 @@ export {
   type ShutdownOptions,
   type ShutdownSignal,
 } from './cluster/shutdown.ts';
-export type { SqlQuery, SqlQueryTag } from './cluster/sql-query.ts';
-export { type SqlFragment, type SqlTag, sql } from './cluster/sql-tag.ts';
-export type { ClusterStats, NodeStats } from './cluster/stats.ts';
-export type { RowStream, StreamOptions } from './cluster/stream.ts';
-export type { TlsOptions } from './cluster/tls-options.ts';
-export type { Transaction } from './cluster/transaction.ts';
-export {
-  ISOLATION_LEVELS,
-  type IsolationLevel,
-  type TransactionOptions,
-  type TransactionSettings,
-} from './cluster/transaction-options.ts';
 export type { ClusterQuerier } from './cluster/verbs.ts';
-export type { DiscoveredNode, Discovery, DiscoveryContext } from './discovery/port.ts';
 export type {
   ConnectionListener,
   ConnectRequest,
@@ -90,7 +35,20 @@ export type {
   ServerMessage,
   TlsRequest,
   TransactionStatus,
-} from './driver/port.ts';
+} from './connection/port.ts';
+export type { DiscoveredNode, Discovery, DiscoveryContext } from './discovery/port.ts';
+export type { Ready } from './herd/ready.ts';
+export type { ClusterStats, NodeStats } from './herd/stats.ts';
+export type {
+  ListenGap,
+  NotificationListener,
+  ReceivedNotification,
+  SubscribeOptions,
+  Subscription,
+} from './listen/listen.ts';
+export type { ExpiringPassword, PasswordFunction, PasswordRequest } from './login/credentials.ts';
+export type { NodeLoginOptions } from './login/login.ts';
+export type { TlsOptions } from './login/tls-options.ts';
 export {
   AmbiguousPrimaryError,
   ERROR_CODES,
@@ -133,7 +91,46 @@ export type {
 export type { ListenOptions, Off } from './observe/emitter.ts';
 export type { ClusterEventName, ClusterEvents } from './observe/events.ts';
 export type { Logger } from './observe/logger.ts';
+export { type EnvironmentVariables, optionsFromEnv } from './options/env-options.ts';
+export type { ConnectionTarget, HookConnection, Hooks, HookVerdict } from './options/hooks.ts';
+export type {
+  CausalOptions,
+  ClusterOptions,
+  LagOptions,
+  NodeOptions,
+  PoolOptions,
+  ProbeOptions,
+  RetryOptions,
+} from './options/options.ts';
+export { type OutcomeOptions, type OutcomeTable, outcomeTableText } from './options/outcome-options.ts';
+export type { SessionLimits } from './options/session-limits.ts';
+export type { SessionOptions } from './options/session-settings.ts';
+export {
+  ISOLATION_LEVELS,
+  type IsolationLevel,
+  type TransactionOptions,
+  type TransactionSettings,
+} from './options/transaction-options.ts';
 export type { PoolStats } from './pool/settings.ts';
+export type {
+  CopyFromOptions,
+  CopyPiece,
+  CopyResult,
+  CopySource,
+  CopyStream,
+} from './query/copy.ts';
+export type { Lease } from './query/lease.ts';
+export type { Querier, QueryConfig } from './query/querier.ts';
+export type {
+  RowIssue,
+  SchemaIssue,
+  SchemaOutput,
+  SchemaResult,
+  StandardSchema,
+  WithSchema,
+} from './query/schema.ts';
+export type { SqlQuery, SqlQueryTag } from './query/sql-query.ts';
+export type { RowStream, StreamOptions } from './query/stream.ts';
 export { type Classification, classifyError } from './retry/classify.ts';
 export {
   isCheckViolation,
@@ -170,4 +167,7 @@ export {
   type PolicyName,
 } from './routing/policies.ts';
 export type { Rejection } from './routing/select.ts';
+export { type SqlFragment, type SqlTag, sql } from './sql/tag.ts';
 export type { Clock, Random, ScheduleOptions, Timer } from './time/port.ts';
+export type { TransactionFunction } from './transaction/attempts.ts';
+export type { Transaction } from './transaction/transaction.ts';

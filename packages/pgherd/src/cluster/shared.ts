@@ -1,6 +1,6 @@
 import { InvalidOptionsError, PgHerdError } from '../model/errors.ts';
+import type { ClusterOptions } from '../options/options.ts';
 import { type Cluster, createCluster } from './cluster.ts';
-import type { ClusterOptions } from './options.ts';
 
 /**
  * Where shared clusters are kept: one place in the process, however often this module is loaded. The number goes up when a

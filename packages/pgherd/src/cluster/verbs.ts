@@ -1,13 +1,13 @@
+import type { Call, CallOptions } from '../call/call.ts';
+import type { Engine } from '../engine/engine.ts';
 import type { QueryResult, Row } from '../model/statement.ts';
-import type { Call, CallOptions } from './call.ts';
-import type { Engine } from './engine.ts';
-import { type Lease, leaseOf } from './lease.ts';
-import { type Querier, querierOver } from './querier.ts';
-import { runTransaction, type TransactionFunction } from './run-transaction.ts';
-import { runScriptOnCluster } from './script.ts';
-import { startOnCluster } from './started.ts';
-import { SessionTransaction, type Transaction } from './transaction.ts';
-import { assertTransactionOptions, type TransactionOptions } from './transaction-options.ts';
+import { assertTransactionOptions, type TransactionOptions } from '../options/transaction-options.ts';
+import { type Lease, leaseOf } from '../query/lease.ts';
+import { startOnCluster } from '../query/long-work.ts';
+import { type Querier, querierOver } from '../query/querier.ts';
+import { runScriptOnCluster } from '../query/script.ts';
+import { runTransaction, type TransactionFunction } from '../transaction/attempts.ts';
+import { SessionTransaction, type Transaction } from '../transaction/transaction.ts';
 
 /** Everything that can be asked of a cluster, or of a part of it that `with` cut out. */
 export interface ClusterQuerier<C = unknown> extends Querier {

@@ -1,4 +1,4 @@
-import type { DriverConnection, DriverResult } from '../driver/port.ts';
+import type { DriverConnection, DriverResult } from '../connection/port.ts';
 
 /** Asks one session of a server; the answer of the last statement. */
 export type Ask = (text: string) => Promise<DriverResult>;

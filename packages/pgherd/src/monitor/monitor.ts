@@ -1,4 +1,4 @@
-import type { ConnectionListener, DriverConnection, DriverResult } from '../driver/port.ts';
+import type { ConnectionListener, DriverConnection, DriverResult } from '../connection/port.ts';
 import { PgHerdError } from '../model/errors.ts';
 import type { Observation } from '../model/observation.ts';
 import type { NodeDescription, TopologyDescription } from '../model/topology.ts';

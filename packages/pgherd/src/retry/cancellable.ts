@@ -1,4 +1,4 @@
-import { withoutLeadingComments } from './atomic.ts';
+import { withoutLeadingComments } from '../sql/atomic.ts';
 
 /** What runs on a connection when its caller gives up. */
 export interface Abandoned {

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { OPTION_RULES } from '../../src/cluster/option-rules.ts';
+import { OPTION_RULES } from '../../src/options/option-rules.ts';
 
 const text = readFileSync(new URL('../../../../docs/options.md', import.meta.url), 'utf8');
 const [clusterTable = ''] = text.split('## Per call');

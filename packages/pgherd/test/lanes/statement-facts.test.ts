@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { FactsByText, factsOf } from '../../src/cluster/lanes/statement-facts.ts';
+import { FactsByText, factsOf } from '../../src/lanes/statement-facts.ts';
 
 describe('factsOf', () => {
   it.each([

@@ -1,7 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { PgHerdError } from '../../src/model/errors.ts';
-import { isAtomic, withoutLeadingComments } from '../../src/retry/atomic.ts';
 import { classifyError } from '../../src/retry/classify.ts';
 import {
   type BackoffSettings,
@@ -12,6 +11,7 @@ import {
   type FailedAttempt,
 } from '../../src/retry/decide.ts';
 import type { Phase } from '../../src/retry/rules.ts';
+import { isAtomic, withoutLeadingComments } from '../../src/sql/atomic.ts';
 
 const ERRORS = {
   bareClose: new Error('Connection terminated unexpectedly'),

@@ -1,4 +1,4 @@
-import type { DriverResult, ServerMessage, TransactionStatus } from '../../src/driver/port.ts';
+import type { DriverResult, ServerMessage, TransactionStatus } from '../../src/connection/port.ts';
 import {
   type Parameter,
   result,

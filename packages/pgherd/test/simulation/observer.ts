@@ -1,4 +1,4 @@
-import type { DriverResult } from '../../src/driver/port.ts';
+import type { DriverResult } from '../../src/connection/port.ts';
 import type { Cluster } from '../../src/index.ts';
 import type { NodeDescription, TopologyDescription } from '../../src/model/topology.ts';
 import type { SentStatement } from './backend.ts';

@@ -66,7 +66,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = Object.freeze([
   },
   {
     name: 'a refused write moves on without a probe that confirms it',
-    file: 'cluster/recovery.ts',
+    file: 'recovery/recovery.ts',
     find: 'if (description === undefined || !isWritable(description)) return true;',
     replace: 'if (runtime !== undefined) return true;',
     seeds: 200,
@@ -87,7 +87,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = Object.freeze([
   },
   {
     name: 'waiting calls are not woken',
-    file: 'cluster/herd.ts',
+    file: 'herd/herd.ts',
     find: "this.events.emit('topology:changed', { before, after });\n      this.#waiting.wake('all');",
     replace: "this.events.emit('topology:changed', { before, after });",
     seeds: 200,
@@ -101,21 +101,21 @@ export const PLANTED_BUGS: readonly PlantedBug[] = Object.freeze([
   },
   {
     name: 'the first write does not wait for the other nodes',
-    file: 'cluster/herd.ts',
+    file: 'herd/herd.ts',
     find: 'if (this.#graceOver) return true;',
     replace: 'return true;',
     seeds: 100,
   },
   {
     name: 'a commit that the server rolled back is taken for done',
-    file: 'cluster/transaction.ts',
+    file: 'transaction/transaction.ts',
     find: "if (command !== 'COMMIT') throw",
     replace: "if (command === 'NONE') throw",
     seeds: 200,
   },
   {
     name: 'a commit that no standby confirmed is taken for done',
-    file: 'cluster/session.ts',
+    file: 'node/session.ts',
     find: 'this.committedLocallyOnly = true;',
     replace: 'this.committedLocallyOnly = false;',
     seeds: 400,
@@ -129,7 +129,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = Object.freeze([
   },
   {
     name: 'a transaction that was left open goes to the next caller',
-    file: 'cluster/session.ts',
+    file: 'node/session.ts',
     find: "connection.status === 'idle' && !connection.dirty",
     replace: '!connection.dirty',
     seeds: 200,
@@ -144,7 +144,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = Object.freeze([
   },
   {
     name: 'what became of the node before the refused statement counts',
-    file: 'cluster/recovery.ts',
+    file: 'recovery/recovery.ts',
     find: 'return runtime.treatedAt > handedAt;',
     replace: 'return runtime.treatedAt >= call.startedAt;',
     seeds: 40,

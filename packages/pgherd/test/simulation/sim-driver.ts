@@ -6,7 +6,7 @@ import type {
   DriverResult,
   PipelinedStatement,
   TransactionStatus,
-} from '../../src/driver/port.ts';
+} from '../../src/connection/port.ts';
 import { PgHerdError } from '../../src/model/errors.ts';
 import type { Statement } from '../../src/model/statement.ts';
 import type { Backend, SentStatement } from './backend.ts';

@@ -1,4 +1,4 @@
-import type { DriverConnection, DriverResult, TransactionStatus } from '../../src/driver/port.ts';
+import type { DriverConnection, DriverResult, TransactionStatus } from '../../src/connection/port.ts';
 import type { Statement } from '../../src/model/statement.ts';
 
 /** What a scripted connection is from the start. */

@@ -1,0 +1,218 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import type { Call } from '../call/call.ts';
+import { CausalScope } from '../call/causal-scope.ts';
+import { closedError, waitedInVain } from '../call/failures.ts';
+import type { Herd } from '../herd/herd.ts';
+import type { CausalToken } from '../model/causal-token.ts';
+import { parseLsn } from '../model/lsn.ts';
+import type { NodeDescription } from '../model/topology.ts';
+import type { Session } from '../node/session.ts';
+import { type CausalRoute, type Replayed, routeToken, strictest } from '../routing/causal.ts';
+import type { Demand } from '../routing/select.ts';
+import { earliest } from '../time/deadline.ts';
+import { withLimit } from '../time/wait.ts';
+import { ReplayWatch } from './replay-watch.ts';
+import { openToken, sealToken } from './seal.ts';
+
+/**
+ * Where the log of a primary stands, with what it was not yet asked to write out: with `synchronous_commit = off` the position that
+ * was written is behind the commit.
+ */
+const POSITION = `select pg_catalog.pg_current_wal_insert_lsn()::pg_catalog.text as lsn,
+  pg_catalog.substr(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_insert_lsn()), 1, 8) as timeline`;
+
+/** Targets that are content with a standby alone, so that no primary may serve in its place. */
+const STRICT: ReadonlySet<string> = new Set(['standby', 'read-only']);
+
+/** Reads that see the writes before them. */
+export class Causal<C> {
+  readonly #herd: Herd<C>;
+  readonly #replay: ReplayWatch<C>;
+  readonly #storage = new AsyncLocalStorage<CausalScope>();
+  #isUsed = false;
+
+  constructor(herd: Herd<C>) {
+    this.#herd = herd;
+    this.#replay = new ReplayWatch(herd);
+  }
+
+  /** Runs `fn` in a scope in which every read sees the writes before it. A scope inside another one is the same. */
+  run<T>(fn: () => T, after: string | undefined): T {
+    if (this.#herd.isClosed) throw closedError();
+    this.#isUsed = true;
+    const seed = after === undefined ? undefined : this.#opened(after);
+    const outer = this.#storage.getStore();
+    if (outer === undefined) return this.#storage.run(new CausalScope(seed), fn);
+    if (seed !== undefined) void outer.note(Promise.resolve(seed), seed);
+    return fn();
+  }
+
+  /** What the reads of another scope, in whichever process, have to see; `undefined` where nothing was written, or outside of any scope. */
+  async token(): Promise<string | undefined> {
+    const { scope } = this;
+    await scope?.settled();
+    const token = scope?.token;
+    return token === undefined ? undefined : sealToken(token, this.#herd.settings.causal.secrets);
+  }
+
+  /** The scope that the code that asks runs in. */
+  get scope(): CausalScope | undefined {
+    return this.#isUsed ? this.#storage.getStore() : undefined;
+  }
+
+  /** Whether `call` has to be told first where it may go. */
+  concerns(call: Call): boolean {
+    if (call.routed === true) return false;
+    return call.after !== undefined || (this.#isUsed && this.#storage.getStore() !== undefined);
+  }
+
+  /**
+   * The call as it may go on: narrowed to nodes that show what it has to see. Waits a little for a standby to have replayed it.
+   * @throws NoSuitableNodeError where only a standby will do, and none has replayed it in time.
+   */
+  async route(call: Call): Promise<Call> {
+    this.#herd.start();
+    const { scope } = this;
+    const given = call.after === undefined ? undefined : this.#opened(call.after);
+    const { clock, causal, waitTimeoutMs } = this.#herd.settings;
+    // Who is not content with the primary has nowhere else to go.
+    const patienceMs = isStrict(call.demand) ? waitTimeoutMs : causal.waitMs;
+    const until = earliest(call.deadline, clock.now() + patienceMs);
+    const waits = scope?.isPending === true && call.access === 'read-only';
+    const isTold = !waits || (await this.#before(until, scope.settled()));
+    const tokens = [given, scope?.token].filter((token) => token !== undefined);
+    const route = await this.#decide(tokens, until);
+    const routed: Call = { ...call, routed: true, scope };
+    if (call.access !== 'read-only' || (isTold && route.kind === 'anywhere')) return routed;
+    const position = route.kind === 'replayed' && isTold ? route.position : undefined;
+    const names = position === undefined ? [] : await this.#caughtUp(call, position, until);
+    const demand: Demand = { ...call.demand, caughtUp: names };
+    if (names.length === 0 && isStrict(demand)) {
+      const error = this.#herd.noNodeError(demand, clock.now() - call.startedAt);
+      throw waitedInVain(error, call, until, clock.now());
+    }
+    return { ...routed, demand };
+  }
+
+  /**
+   * Something was answered on a session that its caller may go on holding: what is committed there already has to be seen, too.
+   * Of an open transaction there is nothing to see.
+   */
+  noteAnswered(session: Session<C>): void {
+    if (session.scope === undefined || session.connection.status === 'in-transaction') return;
+    session.scope.hold(session, this.#tokenOf(session.node, {}));
+  }
+
+  /**
+   * Asks a session that served the writes of a scope, and is about to be given back, where the log stands now. `undefined` where
+   * there is nothing to ask; else it must not be given back before.
+   */
+  positionBehind(session: Session<C>): Promise<void> | undefined {
+    const { scope } = session;
+    if (scope === undefined) return undefined;
+    session.scope = undefined;
+    scope.letGo(session);
+    const lost = this.#tokenOf(session.node, {});
+    if (session.connection.closed || session.occupied) {
+      scope.noteLost(lost);
+      return undefined;
+    }
+    const { clock, probe } = this.#herd.settings;
+    const asked = withLimit(clock, probe.timeoutMs, session.connection.simple(POSITION)).then(
+      ({ rows }) => this.#tokenOf(session.node, rows[0] ?? {}),
+      (error: unknown) => {
+        // What is late would be taken for the answer to whatever is asked next.
+        if (session.connection.status !== 'idle') session.retired ??= 'did not tell its position';
+        throw error;
+      },
+    );
+    return scope.note(asked, lost);
+  }
+
+  /** Ends it: else Node would carry it along with every promise of the process, for good. */
+  disable(): void {
+    if (this.#isUsed) this.#storage.disable();
+  }
+
+  #opened(text: string): CausalToken {
+    return openToken(text, this.#herd.settings.causal.secrets) ?? this.#tokenOf('', {});
+  }
+
+  #tokenOf(node: string, row: Readonly<Record<string, unknown>>): CausalToken {
+    const { lsn, timeline } = row;
+    const known = typeof timeline === 'string' && /^[0-9A-F]{8}$/i.test(timeline);
+    return Object.freeze({
+      systemIdentifier: this.#herd.topology.systemIdentifier,
+      timeline: known ? Number.parseInt(timeline, 16) : undefined,
+      lsn: parseLsn(typeof lsn === 'string' ? lsn : undefined),
+      at: this.#herd.settings.clock.wallTime(),
+      node,
+    });
+  }
+
+  async #decide(tokens: readonly CausalToken[], until: number): Promise<CausalRoute> {
+    const route = this.#routeOf(tokens);
+    if (route.kind !== 'look') return route;
+    const probes = [...this.#herd.nodes.values()].map((node) => node.monitor.probeNow());
+    await this.#before(until, Promise.all(probes));
+    const seen = this.#routeOf(tokens);
+    return seen.kind === 'look' ? { kind: 'primary' } : seen;
+  }
+
+  #routeOf(tokens: readonly CausalToken[]): CausalRoute {
+    const { clock, causal } = this.#herd.settings;
+    const wallTime = clock.wallTime();
+    return tokens
+      .map((token) => routeToken(token, this.#herd.topology, wallTime, causal.tokenTtlMs))
+      .reduce(strictest, { kind: 'anywhere' });
+  }
+
+  /** Names of the standbys that show `position`; empty where the primary has to serve. */
+  async #caughtUp(call: Call, position: Replayed, until: number): Promise<readonly string[]> {
+    const { tiers } = this.#herd.select(call.demand);
+    const known = () => this.#standbysThatHave(position);
+    const [first = []] = tiers;
+    const wanted = first.filter((node) => node.role === 'standby');
+    const isServed = (names: readonly string[]) => first.some((node) => names.includes(node.name));
+    if (wanted.length < first.length || wanted.length === 0 || isServed(known())) return known();
+    await this.#firstOf(wanted, position, until, call);
+    return known();
+  }
+
+  /** Resolves with the first of them that has it, or when the last has given up. */
+  async #firstOf(
+    nodes: readonly NodeDescription[],
+    position: Replayed,
+    deadline: number,
+    call: Call,
+  ): Promise<void> {
+    let found = false;
+    let asked = nodes.length;
+    const isNeeded = () => !found && call.signal?.aborted !== true;
+    await new Promise<void>((resolve) => {
+      for (const { name } of nodes) {
+        void this.#replay.until(name, position, deadline, isNeeded).then((has) => {
+          found ||= has;
+          asked--;
+          if (found || asked === 0) resolve();
+        });
+      }
+    });
+  }
+
+  #standbysThatHave(position: Replayed): readonly string[] {
+    const { nodes } = this.#herd.topology;
+    return nodes.map((node) => node.name).filter((name) => this.#replay.has(name, position));
+  }
+
+  /** Whether `work` was done in time. */
+  async #before(until: number, work: Promise<unknown>): Promise<boolean> {
+    const { clock } = this.#herd.settings;
+    const done = work.then(() => true);
+    return withLimit(clock, Math.max(1, until - clock.now()), done).catch(() => false);
+  }
+}
+
+function isStrict({ target, fallback }: Demand): boolean {
+  return STRICT.has(target) && (fallback === undefined || STRICT.has(fallback));
+}

@@ -1,0 +1,217 @@
+import { abortedError } from '../call/failures.ts';
+import { InvalidOptionsError, PgHerdError } from '../model/errors.ts';
+import { retryAttemptsFrom } from '../options/retry-environment.ts';
+import { type BackoffSettings, backoffMs } from '../retry/decide.ts';
+import { isRetryable } from '../retry/predicates.ts';
+import { deadlineAfter, isPast, remainingMs } from '../time/deadline.ts';
+import type { Clock, Random } from '../time/port.ts';
+import { systemClock, systemRandom } from '../time/system.ts';
+
+/** What is told of an attempt that failed, before the next one. */
+export interface RetryNotice {
+  /** Number of the attempt that failed, from 1 on. */
+  readonly attempt: number;
+  readonly error: unknown;
+  /** The pause before the next one, ms. */
+  readonly delayMs: number;
+}
+
+/** What the function that is run is told. */
+export interface RetryAttempt {
+  /** 1 for the first run, 2 for the second … */
+  readonly attempt: number;
+  /** Aborts when the time is over, or with the policy's own signal. */
+  readonly signal: AbortSignal;
+}
+
+/** How work is run again. */
+export interface RetryPolicy {
+  /** Most attempts, the first included. Default: `PGHERD_RETRY_ATTEMPTS`, `DB_RETRY_RETRIES_NUMBER`, else 3. */
+  readonly attempts?: number | undefined;
+  /** Longest pause before the second attempt, ms; each pause is random between 0 and its longest. Default 50. */
+  readonly baseMs?: number | undefined;
+  /** Growth of the pause with each attempt. Default 2. */
+  readonly factor?: number | undefined;
+  /** Longest pause of all, ms. Default 2,000. */
+  readonly maxMs?: number | undefined;
+  /** Longest duration of all attempts and pauses, ms. Default: none. */
+  readonly timeoutMs?: number | undefined;
+  /** Gives up when it aborts. */
+  readonly signal?: AbortSignal | undefined;
+  /** Whether it is right to run it again. Default: {@link isRetryable}, for what was sent and not answered is not. */
+  readonly isRetryable?: ((error: unknown, attempt: number) => boolean) | undefined;
+  /** Told before each further attempt; what it throws ends the work. */
+  readonly onRetry?: ((notice: RetryNotice) => void) | undefined;
+  /** Where time comes from. For tests. Default: the system. */
+  readonly clock?: Clock | undefined;
+  /** Where dice come from. For tests. Default: the system. */
+  readonly random?: Random | undefined;
+  /** Environment for the number of attempts. Default `process.env`; `{}` for none. */
+  readonly env?: Readonly<Record<string, string | undefined>> | undefined;
+}
+
+/** A policy with every value there. */
+interface Resolved extends BackoffSettings, Pick<RetryPolicy, 'timeoutMs' | 'signal' | 'onRetry'> {
+  readonly attempts: number;
+  readonly clock: Clock;
+  readonly random: Random;
+  isRetryable(error: unknown, attempt: number): boolean;
+}
+
+/**
+ * Runs `fn`, and again where that is right: for work around pgherd, or without it. Calls of a cluster are run again by themselves;
+ * do not wrap each of them. The last error passes as it was thrown.
+ *
+ * @throws InvalidOptionsError `PGHERD_INVALID_OPTIONS` for a policy that makes no sense; PgHerdError `PGHERD_TIMEOUT` after
+ * `timeoutMs`, also where `fn` never returns; `PGHERD_ABORTED`. The last error of `fn` is then the cause.
+ * @example
+ * ```ts
+ * const order = await retry(async ({ signal }) => placeOrder(db, signal), { attempts: 5, timeoutMs: 10_000 });
+ * ```
+ */
+export async function retry<T>(
+  fn: (attempt: RetryAttempt) => Promise<T> | T,
+  policy: RetryPolicy = {},
+): Promise<T> {
+  return new Run(resolvePolicy(policy)).work(fn);
+}
+
+/**
+ * The same function, run again where that is right, as by {@link retry}. Arguments and `this` are passed on. The policy is checked, and
+ * the environment read, once.
+ * @throws InvalidOptionsError `PGHERD_INVALID_OPTIONS` for a policy that makes no sense.
+ */
+export function retryable<This, Args extends readonly unknown[], T>(
+  fn: (this: This, ...args: Args) => Promise<T> | T,
+  policy: RetryPolicy = {},
+): (this: This, ...args: Args) => Promise<T> {
+  const resolved = resolvePolicy(policy);
+  return function again(this: This, ...args: Args): Promise<T> {
+    return new Run(resolved).work(() => fn.apply(this, args as unknown as Args & unknown[]));
+  };
+}
+
+/** One piece of work on its way through its attempts. */
+class Run {
+  readonly #policy: Resolved;
+  readonly #startedAt: number;
+  readonly #deadline: number;
+  readonly #abort = new AbortController();
+
+  constructor(policy: Resolved) {
+    this.#policy = policy;
+    this.#startedAt = policy.clock.now();
+    this.#deadline = deadlineAfter(this.#startedAt, policy.timeoutMs);
+  }
+
+  async work<T>(fn: (attempt: RetryAttempt) => Promise<T> | T): Promise<T> {
+    const { signal, clock } = this.#policy;
+    const stop = () => this.#abort.abort(signal?.reason);
+    signal?.addEventListener('abort', stop, { once: true });
+    if (signal?.aborted) stop();
+    const limit = Number.isFinite(this.#deadline) ? remainingMs(this.#deadline, clock.now()) : undefined;
+    const timer = limit === undefined ? undefined : clock.schedule(limit, () => this.#abort.abort());
+    try {
+      return await this.#attempts(fn);
+    } finally {
+      timer?.cancel();
+      signal?.removeEventListener('abort', stop);
+    }
+  }
+
+  async #attempts<T>(fn: (attempt: RetryAttempt) => Promise<T> | T): Promise<T> {
+    const { attempts, random, onRetry } = this.#policy;
+    let last: unknown;
+    for (let attempt = 1; ; attempt++) {
+      if (this.#abort.signal.aborted) throw this.#gaveUp(last);
+      try {
+        const made = Object.freeze({ attempt, signal: this.#abort.signal });
+        return await this.#orAborted(Promise.resolve(made).then(fn), () => last);
+      } catch (error) {
+        if (error instanceof GaveUp) throw error.reason;
+        if (attempt >= attempts || !this.#policy.isRetryable(error, attempt)) throw error;
+        last = error;
+      }
+      const delayMs = backoffMs(attempt, this.#policy, random.next());
+      onRetry?.(Object.freeze({ attempt, error: last, delayMs }));
+      await this.#pause(delayMs);
+    }
+  }
+
+  /** `work`, unless it is given up first: nobody can stop a function that does not look at its signal. */
+  #orAborted<T>(work: Promise<T>, last: () => unknown): Promise<T> {
+    const { signal } = this.#abort;
+    return new Promise<T>((resolve, reject) => {
+      const onAbort = () => reject(new GaveUp(this.#gaveUp(last())));
+      signal.addEventListener('abort', onAbort, { once: true });
+      if (signal.aborted) onAbort();
+      work.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
+    });
+  }
+
+  #pause(ms: number): Promise<void> {
+    const { signal } = this.#abort;
+    return new Promise((resolve) => {
+      const done = () => {
+        timer.cancel();
+        signal.removeEventListener('abort', done);
+        resolve();
+      };
+      const timer = this.#policy.clock.schedule(ms, done);
+      signal.addEventListener('abort', done, { once: true });
+      if (signal.aborted) done();
+    });
+  }
+
+  #gaveUp(last: unknown): PgHerdError {
+    const { clock, signal, timeoutMs } = this.#policy;
+    if (!isPast(this.#deadline, clock.now())) return abortedError(signal);
+    const tookMs = Math.round(clock.now() - this.#startedAt);
+    return new PgHerdError(
+      'PGHERD_TIMEOUT',
+      `The work did not end within its timeoutMs of ${timeoutMs} ms.`,
+      {
+        cause: last,
+        details: { tookMs },
+      },
+    );
+  }
+}
+
+/** Told apart from whatever the function itself throws. */
+class GaveUp extends Error {
+  readonly reason: PgHerdError;
+
+  constructor(reason: PgHerdError) {
+    super(reason.message);
+    this.reason = reason;
+  }
+}
+
+/** Smallest value of each number. */
+const LEAST = Object.freeze({ attempts: 1, baseMs: 0, factor: 1, maxMs: 0, timeoutMs: 1 });
+
+function resolvePolicy(policy: RetryPolicy): Resolved {
+  const violations: string[] = [];
+  for (const [name, least] of Object.entries(LEAST)) {
+    const value = (policy as Readonly<Record<string, unknown>>)[name];
+    const whole = name !== 'attempts' || Number.isInteger(value);
+    if (value === undefined || (typeof value === 'number' && value >= least && value < Infinity && whole))
+      continue;
+    const must = name === 'attempts' ? 'a whole number' : 'a number';
+    violations.push(`${name} is ${String(value)}, but must be ${must}, at least ${least}`);
+  }
+  if (violations.length > 0) throw new InvalidOptionsError(violations);
+  return Object.freeze({
+    attempts: policy.attempts ?? retryAttemptsFrom(policy.env) ?? 3,
+    baseMs: policy.baseMs ?? 50,
+    factor: policy.factor ?? 2,
+    maxMs: policy.maxMs ?? 2_000,
+    timeoutMs: policy.timeoutMs,
+    signal: policy.signal,
+    isRetryable: policy.isRetryable ?? ((error: unknown) => isRetryable(error)),
+    onRetry: policy.onRetry,
+    clock: policy.clock ?? systemClock,
+    random: policy.random ?? systemRandom,
+  });
+}

@@ -1,0 +1,378 @@
+import { closedError } from '../call/failures.ts';
+import { PgHerdError } from '../model/errors.ts';
+import type { Observation } from '../model/observation.ts';
+import type { AcceptedEpoch, NodeDescription, TopologyDescription } from '../model/topology.ts';
+import type { MonitorPorts } from '../monitor/monitor.ts';
+import type { Leak } from '../node/leaks.ts';
+import { NodeRuntime } from '../node/live-node.ts';
+import type { Session } from '../node/session.ts';
+import { Emitter } from '../observe/emitter.ts';
+import type { ClusterEvents } from '../observe/events.ts';
+import type { ClusterSettings } from '../options/settings.ts';
+import type { Demand, Selection, SelectionContext } from '../routing/select.ts';
+import { Selections } from '../routing/selections.ts';
+import type { Deadline } from '../time/deadline.ts';
+import type { Timer } from '../time/port.ts';
+import { affectsLag, affectsRouting, changesBetween, counterpart, fellSilent } from '../topology/diff.ts';
+import { nodeName } from '../topology/node.ts';
+import { startDelayMs } from '../topology/probe-plan.ts';
+import {
+  findNode,
+  initialTopology,
+  observe,
+  startedTopology,
+  withAcceptedEpoch,
+  withIncumbent,
+  withNodes,
+} from '../topology/topology.ts';
+import { treatConnections } from '../topology/treatment.ts';
+import { likelyWriters, writableNode } from '../topology/writable.ts';
+import { assertAcceptable } from './accepted-epoch.ts';
+import { announce } from './announce.ts';
+import { DiscoveryLoop } from './discovery-loop.ts';
+import { LeavingNodes } from './leaving-nodes.ts';
+import { hopelessError, noNodeError } from './no-node-error.ts';
+import { configuredNodes, readNodeList } from './node-list.ts';
+import { WaitingCalls } from './waiting-calls.ts';
+
+/** PostgreSQL's port. */
+const DEFAULT_PORT = 5432;
+/** Most causes that an error carries along. */
+const MAX_CAUSES = 8;
+
+/**
+ * The herd: the one writer of the topology, and the live nodes behind it.
+ *
+ * Evidence comes in through `observe`, in any order and at any time; each piece makes a new picture, which replaces the
+ * old one in one assignment. Then, and only then, connections are treated, events told and waiting calls woken.
+ */
+export class Herd<C> {
+  readonly settings: ClusterSettings<C>;
+  readonly events: Emitter<ClusterEvents>;
+  readonly nodes = new Map<string, NodeRuntime<C>>();
+  #topology: TopologyDescription;
+  #state: 'idle' | 'watching' | 'closed' = 'idle';
+  #primaryLostAt: number | undefined;
+  readonly #waiting: WaitingCalls;
+  readonly #discovery: DiscoveryLoop | undefined;
+  readonly #leaving: LeavingNodes<NodeRuntime<C>>;
+  readonly #selections = new Selections();
+  /** Circumstances of choices, once writes are open and before. */
+  readonly #selecting: { readonly open: SelectionContext; readonly closed: SelectionContext };
+  #graceTimer: Timer | undefined;
+  #graceOver = false;
+  /** Whether anybody has set a limit for lag, which only probes measure. */
+  #lagMatters: boolean;
+  #fatal: PgHerdError | undefined;
+  #connectErrors = new Map<string, unknown>();
+
+  constructor(settings: ClusterSettings<C>) {
+    this.settings = settings;
+    const { fencing, zones, lag } = settings;
+    this.#lagMatters = lag.maxMs !== undefined || lag.maxBytes !== undefined;
+    const open = Object.freeze({ writesOpen: true, fencing, zones, lag });
+    this.#selecting = { open, closed: Object.freeze({ ...open, writesOpen: false }) };
+    this.events = new Emitter<ClusterEvents>((name, error) =>
+      settings.logger.error(
+        `A listener of "${name}" threw: ${error instanceof Error ? error.message : String(error)}`,
+      ),
+    );
+    this.#waiting = new WaitingCalls(settings.clock, () => this.isClosed);
+    this.#leaving = new LeavingNodes<NodeRuntime<C>>(settings);
+    this.#discovery = this.#discoveryLoop();
+    this.#topology = initialTopology(configuredNodes(settings.plan.hosts, settings.nodes));
+    for (const { name } of this.#topology.nodes) this.nodes.set(name, this.#runtime(name));
+  }
+
+  get topology(): TopologyDescription {
+    return this.#topology;
+  }
+
+  get isClosed(): boolean {
+    return this.#state === 'closed';
+  }
+
+  /** Begins to watch, once. */
+  start(): void {
+    if (this.#state !== 'idle') return;
+    this.#state = 'watching';
+    const { clock, firstWriteGraceMs, plan, random } = this.settings;
+    this.#primaryLostAt = clock.now();
+    this.#topology = startedTopology(this.#topology, clock.now());
+    this.#graceTimer = clock.schedule(firstWriteGraceMs, () => this.#endGrace(), { ref: false });
+    for (const message of plan.warnings) this.events.emit('cluster:warned', { message });
+    let index = 0;
+    for (const node of this.nodes.values()) node.monitor.start(startDelayMs(index++, random.next()));
+    this.#discovery?.start();
+  }
+
+  /** Takes in evidence. */
+  observe(observation: Observation): void {
+    if (this.#state === 'closed') return;
+    const before = this.#topology;
+    const after = observe(before, observation, this.settings);
+    if (after !== before) this.#replace(before, after);
+  }
+
+  /** Takes note that a write goes to `node`. */
+  noteWriter(node: string): void {
+    if (this.#topology.incumbent === node) return;
+    const before = this.#topology;
+    this.#replace(before, withIncumbent(before, node, this.settings, this.settings.clock.now()));
+  }
+
+  /**
+   * Goes on with an epoch although a higher one was seen.
+   * @throws PgHerdError `PGHERD_INVALID_ARGUMENT` for what is no epoch, and while a node above it can be reached.
+   */
+  acceptEpoch(epoch: AcceptedEpoch): void {
+    if (this.isClosed) throw closedError();
+    const before = this.#topology;
+    assertAcceptable(epoch, before, this.settings.systemIdentifier);
+    this.#replace(before, withAcceptedEpoch(before, epoch, this.settings, this.settings.clock.now()));
+    this.#hintAll();
+  }
+
+  /** The live side of the node that `session` is connected to, also while it is leaving. */
+  runtimeOf(session: Session<C>): NodeRuntime<C> | undefined {
+    const runtime = this.nodes.get(session.node);
+    const leaving = this.#leaving.runtimes;
+    if (leaving.length === 0) return runtime;
+    return [runtime, ...leaving].find((one) => one?.pool.isLeased(session));
+  }
+
+  /** A statement was answered: a node that was silent is not. */
+  noteAnswer(node: string, generation: number): void {
+    this.observe({ kind: 'bytes-received', node, at: this.settings.clock.now(), generation });
+  }
+
+  /** ParameterStatus of any connection. */
+  parameter(node: string, generation: number, name: string, value: string): void {
+    if (name === 'in_hot_standby') {
+      const inHotStandby = value === 'on';
+      const known = findNode(this.#topology, node)?.role;
+      if (known !== 'unknown' && (known === 'standby') === inHotStandby) return;
+      const at = this.settings.clock.now();
+      this.observe({ kind: 'parameters', node, at, generation, inHotStandby, defaultReadOnly: undefined });
+      this.nodes.get(node)?.monitor.hint();
+    }
+  }
+
+  /** Who could serve `demand` now. */
+  select(demand: Demand): Selection {
+    if (demand.maxLagMs !== undefined || demand.maxLagBytes !== undefined) this.#lagMatters = true;
+    const context = this.#writesOpen() ? this.#selecting.open : this.#selecting.closed;
+    return this.#selections.of(this.#topology, demand, context);
+  }
+
+  /** Whether `node` still suits `demand` on the picture of now. */
+  stillSuits(node: string, demand: Demand): boolean {
+    return this.select(demand).tiers.some((tier) => tier.some((one) => one.name === node));
+  }
+
+  /** Resolves `true` after the next change that matters to `demand`, `false` at the deadline, rejects on abort or close. */
+  changed(deadline: Deadline, signal: AbortSignal | undefined, demand?: Demand): Promise<boolean> {
+    const lagMatters = demand?.maxLagMs !== undefined || demand?.maxLagBytes !== undefined;
+    return this.#waiting.wait({ deadline, signal, lagMatters });
+  }
+
+  /** Throws where waiting is pointless: the cluster is closed, or no node can ever answer as things are. */
+  assertHope(): void {
+    if (this.isClosed) throw closedError();
+    const hopeless = this.#fatal ?? hopelessError(this.#topology, this.#causes());
+    if (hopeless !== undefined) throw hopeless;
+  }
+
+  /** The error for a call that found no node in time; `refusals` says which nodes suit, but gave no connection. */
+  noNodeError(
+    demand: Demand,
+    waitedMs: number,
+    refusals: ReadonlyMap<string, string> = new Map(),
+  ): PgHerdError {
+    const unsuitable = this.select(demand).rejections;
+    const refused = [...refusals].map(([node, why]) => ({ node, reason: `gave no connection: ${why}` }));
+    const rejections = [
+      ...unsuitable,
+      ...refused.filter(({ node }) => !unsuitable.some((one) => one.node === node)),
+    ];
+    return noNodeError(this.#topology, { demand, waitedMs, rejections, cause: this.#causes() });
+  }
+
+  /** A connection is held for longer than it should be. */
+  leaked({ session, verb, heldMs, stack }: Leak<Session<C>>): void {
+    if (session.connection.closed || this.isClosed) return;
+    this.events.emit('lease:leaked', { node: session.node, verb, heldMs, stack });
+  }
+
+  /** Ends everything but the pools: no more evidence, no more waiting. */
+  stop(): void {
+    if (this.#state === 'closed') return;
+    this.#state = 'closed';
+    this.#graceTimer?.cancel();
+    this.#discovery?.stop();
+    this.#waiting.end();
+  }
+
+  /** Every node that has connections: those of the picture, and those that are leaving it. */
+  get runtimes(): readonly NodeRuntime<C>[] {
+    return [...this.nodes.values(), ...this.#leaving.runtimes];
+  }
+
+  #discoveryLoop(): DiscoveryLoop | undefined {
+    const { clock, discovery, nodes: options, plan, random } = this.settings;
+    if (discovery === undefined) return undefined;
+    const configured = new Set(configuredNodes(plan.hosts, {}).map(({ address }) => nodeName(address)));
+    const defaultPort = plan.hosts[0]?.port ?? DEFAULT_PORT;
+    return new DiscoveryLoop(discovery, {
+      clock,
+      random,
+      defaultPort,
+      accept: (list) => {
+        const context = { discovery: discovery.name, defaultPort, options, configured };
+        const { nodes, leader } = readNodeList(list, context);
+        const before = this.#topology;
+        this.#setNodes(before, withNodes(before, nodes, leader, this.settings, clock.now()));
+      },
+      failed: (error) => this.events.emit('discovery:failed', { discovery: discovery.name, error }),
+    });
+  }
+
+  /** The live side follows the picture: who is new is watched, who has left is drained. */
+  #setNodes(before: TopologyDescription, after: TopologyDescription): void {
+    if (after === before || this.#state !== 'watching') return;
+    const fresh: NodeRuntime<C>[] = [];
+    for (const node of before.nodes) {
+      const stays = findNode(after, node.name);
+      if (stays !== undefined && stays.address.hostaddr === node.address.hostaddr) continue;
+      const runtime = this.nodes.get(node.name);
+      this.nodes.delete(node.name);
+      this.#connectErrors.delete(node.name);
+      if (runtime !== undefined) void this.#leaving.drain(runtime, node);
+    }
+    for (const { name } of after.nodes) {
+      if (this.nodes.has(name)) continue;
+      const runtime = this.#runtime(name);
+      this.nodes.set(name, runtime);
+      fresh.push(runtime);
+    }
+    this.#replace(before, after);
+    for (const runtime of fresh) runtime.monitor.start();
+  }
+
+  #runtime(name: string): NodeRuntime<C> {
+    const { settings } = this;
+    // What a node says that has left, or has moved to another address, is not about the one that bears its name now.
+    const isCurrent = () => this.nodes.get(name) === runtime;
+    const parameter = (node: string, generation: number, parameter: string, value: string) => {
+      if (isCurrent()) this.parameter(node, generation, parameter, value);
+    };
+    const monitor: MonitorPorts = {
+      clock: settings.clock,
+      random: settings.random,
+      topology: () => this.#topology,
+      primaryLostAt: () => this.#primaryLostAt,
+      traffic: () => ({ trafficAt: runtime.trafficAt, lagMatters: this.#lagMatters }),
+      observe: (observation) => isCurrent() && this.observe(observation),
+      connect: (node, listener, signal) => this.#node(node).connectMonitor(listener, signal),
+      parameter,
+      probed: (node, _durationMs, error) => this.#noteConnectError(node, error),
+    };
+    const runtime = new NodeRuntime<C>(name, {
+      settings,
+      monitor,
+      describe: () => this.#describe(name),
+      parameter,
+      opened: (node, durationMs) => this.events.emit('connection:opened', { node, durationMs }),
+      failed: (node, error) => this.events.emit('connection:failed', { node, error }),
+      closed: (node, reason) => this.events.emit('connection:closed', { node, reason }),
+      warned: (message) => this.events.emit('cluster:warned', { message }),
+    });
+    return runtime;
+  }
+
+  #node(name: string): NodeRuntime<C> {
+    const node = this.nodes.get(name);
+    if (node === undefined) throw new Error(`no node is called ${name}`);
+    return node;
+  }
+
+  #describe(name: string): NodeDescription {
+    const node = findNode(this.#topology, name);
+    if (node === undefined) throw new Error(`no node is called ${name}`);
+    return node;
+  }
+
+  #noteConnectError(node: string, error: unknown): void {
+    if (error === undefined) this.#connectErrors.delete(node);
+    else this.#connectErrors.set(node, error);
+    if (!(error instanceof PgHerdError) || error.code !== 'PGHERD_DRIVER_MISSING') return;
+    this.#fatal = error;
+    this.#waiting.wake('all');
+  }
+
+  #replace(before: TopologyDescription, after: TopologyDescription): void {
+    this.#topology = after;
+    const writable = writableNode(after);
+    if (writable !== undefined) this.#primaryLostAt = undefined;
+    else this.#primaryLostAt ??= this.settings.clock.now();
+    this.#treatAll(before, after, writable);
+    if (writable === undefined && writableNode(before) !== undefined) this.#hintAll();
+    else if (fellSilent(before, after)) this.#hintNodes();
+    for (const name of likelyWriters(before, after)) void this.nodes.get(name)?.prepareWriter();
+    for (const change of changesBetween(before, after)) announce(change, this.events);
+    if (affectsRouting(before, after)) {
+      this.events.emit('topology:changed', { before, after });
+      this.#waiting.wake('all');
+    } else if (affectsLag(before, after)) this.#waiting.wake('lag');
+  }
+
+  #treatAll(
+    before: TopologyDescription,
+    after: TopologyDescription,
+    writable: NodeDescription | undefined,
+  ): void {
+    const primaryChanged = writableNode(before)?.name !== writable?.name;
+    for (const [index, node] of after.nodes.entries()) {
+      const old = counterpart(node, index, before) ?? node;
+      const runtime = old === node && !primaryChanged ? undefined : this.nodes.get(node.name);
+      if (runtime === undefined) continue;
+      runtime.isOk = node.health === 'ok';
+      const newerPrimaryKnown = writable !== undefined && writable.name !== node.name;
+      const treatment = treatConnections(old, node, newerPrimaryKnown);
+      if (treatment.reason !== '') runtime.treat(treatment);
+    }
+    if (writable !== undefined) this.#leaving.succeededBy(writable);
+  }
+
+  /** The primary is gone: every other node is worth a look now, and so is the list of them. */
+  #hintAll(): void {
+    this.#hintNodes();
+    this.#discovery?.hint();
+  }
+
+  #hintNodes(): void {
+    for (const node of this.nodes.values()) node.monitor.hint();
+  }
+
+  /** Writes open once every node has answered or failed, or the grace period is over; then they stay open. */
+  #writesOpen(): boolean {
+    if (this.#graceOver) return true;
+    const settled = this.#topology.nodes.every(
+      (node) =>
+        node.rttMs !== undefined || node.connectFailure !== undefined || node.silentSince !== undefined,
+    );
+    if (settled && this.#topology.startedAt !== undefined) this.#graceOver = true;
+    return this.#graceOver;
+  }
+
+  #endGrace(): void {
+    this.#graceOver = true;
+    this.#waiting.wake('all');
+  }
+
+  #causes(): unknown {
+    const errors = [...this.#connectErrors.values()].slice(0, MAX_CAUSES);
+    if (errors.length === 0) return undefined;
+    return errors.length === 1 ? errors[0] : new AggregateError(errors, 'what the nodes answered');
+  }
+}

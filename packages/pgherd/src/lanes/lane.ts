@@ -1,0 +1,185 @@
+import type { LaneGauge } from '../node/in-flight.ts';
+import type { Session } from '../node/session.ts';
+import type { LaneState } from './admission.ts';
+import { learn, learnAlone, predictedMs, type ServiceTime } from './service-time.ts';
+import type { Ticket, TicketLane } from './shared-statement.ts';
+
+/** What a lane reports to. */
+export interface LanePorts<C> {
+  /** Whether statements may share the connection. */
+  readonly sharing: boolean;
+  now(): number;
+  /** A statement was answered (`true`) or failed; afterwards there may be room. */
+  landed(lane: Lane<C>, answered: boolean): void;
+  /** The last statement has left. */
+  emptied(lane: Lane<C>): void;
+  /** How long the server worked at each of the statements that were answered just now, milliseconds. */
+  measured(lane: Lane<C>, perStatementMs: number): void;
+  /** The quickest answer that a statement on its own got of late, milliseconds; takes in another one. */
+  floorMs(aloneMs: number): number;
+  /** See {@link LaneState.slackMs}. */
+  slackMs(): number;
+}
+
+/** Statements done with before the list is shortened. */
+const COMPACT_AT = 256;
+
+/** One session shared by statements in flight. It exists from its first statement to its last. */
+export class Lane<C> implements LaneState, LaneGauge, TicketLane<C> {
+  readonly session: Session<C>;
+  readonly #ports: LanePorts<C>;
+  readonly #tickets: (Ticket<C> | undefined)[] = [];
+  #head = 0;
+  /** Service times of what was answered in this turn of the event loop. */
+  #answered: ServiceTime[] = [];
+  #learnFrom = 0;
+  #wasAlone = false;
+  #onEmpty: (() => void) | undefined;
+  depth = 0;
+  writes = 0;
+  queueMs = 0;
+  headSince = 0;
+  headMs = 0;
+  leaving = false;
+  /** Since when it exists without having answered; `undefined` once it has. */
+  untriedSince: number | undefined;
+  /** Statements whose callers still wait. */
+  awaited = 0;
+  /** When its age was last a reason to look after the node; see {@link LaneGauge}. */
+  lookAt = 0;
+
+  constructor(session: Session<C>, ports: LanePorts<C>) {
+    this.session = session;
+    this.#ports = ports;
+    this.untriedSince = ports.now();
+  }
+
+  /** Whether statements share the connection, where its driver lets them; else there is room for one. */
+  get shares(): boolean {
+    return this.#ports.sharing && this.session.connection.pipeline !== undefined;
+  }
+
+  get slackMs(): number {
+    return this.#ports.slackMs();
+  }
+
+  /** The statement that the server works at. */
+  get head(): Ticket<C> | undefined {
+    return this.#tickets[this.#head];
+  }
+
+  /**
+   * Sends a statement behind those in flight.
+   * @throws PgHerdError `PGHERD_INVALID_ARGUMENT` where it cannot be sent; then it never was on this lane.
+   */
+  send(ticket: Ticket<C>): void {
+    const now = this.#ports.now();
+    ticket.board(this, now);
+    this.#tickets.push(ticket);
+    this.depth++;
+    this.awaited++;
+    if (ticket.facts.writes) this.writes++;
+    this.queueMs += ticket.costMs;
+    if (this.depth === 1) this.#newHead(now);
+    try {
+      this.#hand(ticket);
+    } catch (error) {
+      this.#tickets.pop();
+      this.#leave(ticket);
+      ticket.lane = undefined;
+      throw error;
+    }
+    ticket.sent(this.session);
+  }
+
+  /** Resolves when the last statement has left. */
+  untilEmpty(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#onEmpty = resolve;
+    });
+  }
+
+  /** The first in flight is done with. */
+  landed(ticket: Ticket<C>, answered: boolean): void {
+    const now = this.#ports.now();
+    this.untriedSince = undefined;
+    this.#takeOut(ticket);
+    if (answered) this.#note(ticket, now);
+    this.#leave(ticket);
+    ticket.lane = undefined;
+    this.#newHead(now);
+    this.#ports.landed(this, answered);
+    if (this.depth > 0) return;
+    this.#onEmpty?.();
+    this.#ports.emptied(this);
+  }
+
+  /** Nobody waits for it any more; its answer still has to come. */
+  abandon(ticket: Ticket<C>): void {
+    ticket.abandoned = true;
+    this.awaited--;
+  }
+
+  /** What a driver without pipelining can do: one statement at a time. */
+  #hand(ticket: Ticket<C>): void {
+    const { connection } = this.session;
+    if (connection.pipeline !== undefined) {
+      connection.pipeline(ticket);
+      return;
+    }
+    connection.query(ticket.statement).then(
+      ({ rows, rowCount, fields, command }) => ticket.answered(rows, rowCount, fields, command),
+      (error: unknown) => ticket.failed(error),
+    );
+  }
+
+  /** Nearly always the first; after a statement was sent anew under another name it is not. */
+  #takeOut(ticket: Ticket<C>): void {
+    const tickets = this.#tickets;
+    if (tickets[this.#head] === ticket) tickets[this.#head++] = undefined;
+    else tickets.splice(tickets.indexOf(ticket, this.#head), 1);
+    if (this.#head === tickets.length) {
+      tickets.length = 0;
+      this.#head = 0;
+    } else if (this.#head >= COMPACT_AT) {
+      tickets.splice(0, this.#head);
+      this.#head = 0;
+    }
+  }
+
+  #leave(ticket: Ticket<C>): void {
+    this.depth--;
+    if (!ticket.abandoned) this.awaited--;
+    if (ticket.facts.writes) this.writes--;
+    this.queueMs = this.depth === 0 ? 0 : Math.max(0, this.queueMs - ticket.costMs);
+  }
+
+  #newHead(now: number): void {
+    this.headSince = now;
+    const { head } = this;
+    if (head !== undefined) this.headMs = predictedMs(head.facts.time);
+  }
+
+  /** What is answered in one turn of the event loop came in one go: only its sum was measured. */
+  #note({ facts, sentAt }: Ticket<C>, now: number): void {
+    const { time } = facts;
+    if (this.#answered.length > 0) {
+      this.#answered.push(time);
+      return;
+    }
+    queueMicrotask(() => this.#learn());
+    this.#answered.push(time);
+    // It was sent to a lane that was empty: the way there and back is in what was measured.
+    this.#wasAlone = sentAt >= this.headSince;
+    this.#learnFrom = this.#wasAlone ? sentAt : this.headSince;
+    if (this.#wasAlone) learnAlone(time, now - sentAt, this.#ports.floorMs(now - sentAt));
+  }
+
+  #learn(): void {
+    const times = this.#answered;
+    this.#answered = [];
+    const elapsedMs = this.#ports.now() - this.#learnFrom;
+    if (!this.#wasAlone || times.length > 1) learn(times, elapsedMs, this.#wasAlone);
+    this.#ports.measured(this, elapsedMs / times.length);
+  }
+}

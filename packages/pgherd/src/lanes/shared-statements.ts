@@ -1,0 +1,257 @@
+import type { Call, Search } from '../call/call.ts';
+import { timedOut, unacknowledged, waitedInVain } from '../call/failures.ts';
+import type { Herd } from '../herd/herd.ts';
+import type { Access } from '../model/names.ts';
+import type { QueryResult, Row, Statement } from '../model/statement.ts';
+import type { NodeRuntime } from '../node/live-node.ts';
+import type { Session } from '../node/session.ts';
+import type { LaneLimits } from '../options/settings.ts';
+import { lateError } from '../pool/failures.ts';
+import type { Recovery } from '../recovery/recovery.ts';
+import { withinCall } from '../recovery/within.ts';
+import { phaseOf } from '../retry/classify.ts';
+import { earliest } from '../time/deadline.ts';
+import { findNode } from '../topology/topology.ts';
+import { TurnClock } from './loop-clock.ts';
+import { NodeLanes } from './node-lanes.ts';
+import { namingScript } from './other-verb.ts';
+import type { Waiting } from './queue.ts';
+import { type Flight, Ticket, type TicketOwner } from './shared-statement.ts';
+import type { StatementFacts } from './statement-facts.ts';
+
+/** Takes a caller out of a pool's queue. */
+export type Queued = (leave: (why: unknown) => void) => void;
+
+/** What the engine does for statements that share connections. */
+export interface RidePorts<C> {
+  readonly herd: Herd<C>;
+  readonly recovery: Recovery<C>;
+  pickAtOnce(call: Call, lostOn: ReadonlySet<string>): NodeRuntime<C> | undefined;
+  acquireAtOnce(node: NodeRuntime<C>, call: Call): Session<C> | undefined;
+  search<T>(
+    call: Call,
+    look: (node: NodeRuntime<C>, search: Search) => T | undefined,
+    picked: NodeRuntime<C> | undefined,
+    begun: Search,
+  ): Promise<T>;
+  lease(node: NodeRuntime<C>, call: Call, search: Search, queued: Queued): Promise<Session<C> | undefined>;
+  release(session: Session<C>): void;
+  discard(session: Session<C>, reason: string): void;
+  letGo(session: Session<C>, reason: string): void;
+}
+
+/** From the second time on a text is worth a prepared statement. */
+const PREPARED_FROM = 2;
+
+/** Runs statements over lanes: each boards one as soon as there is room, and another one where nothing was executed. */
+export class Rides<C> implements TicketOwner<C> {
+  readonly #ports: RidePorts<C>;
+  readonly #clock: TurnClock;
+  readonly #lanes = new WeakMap<NodeRuntime<C>, Readonly<Record<Access, NodeLanes<C>>>>();
+
+  constructor(ports: RidePorts<C>) {
+    this.#ports = ports;
+    this.#clock = new TurnClock(ports.herd.settings.clock);
+  }
+
+  /** Runs a statement that may share a connection. */
+  run(statement: Statement, call: Call, facts: StatementFacts): Promise<QueryResult<Row>> {
+    const { prepare } = this.#ports.herd.settings;
+    const repeated = ++facts.seen >= PREPARED_FROM || statement.name !== undefined;
+    return new Promise((resolve, reject) => {
+      this.#start(new Ticket<C>(this, statement, call, facts, prepare && repeated, resolve, reject), NOBODY);
+    });
+  }
+
+  failed(ticket: Ticket<C>, session: Session<C>, error: unknown): void {
+    void this.#recover(ticket, session, error);
+  }
+
+  unacknowledged(): unknown {
+    return unacknowledged('statement');
+  }
+
+  fly(ticket: Ticket<C>, session: Session<C>): Flight {
+    const { call } = ticket;
+    let flight: Flight | undefined;
+    const work = new Promise<QueryResult<Row>>((resolve, reject) => {
+      flight = { resolve, reject };
+    });
+    withinCall(work, call, this.#ports.herd.settings.clock, {
+      late: (now) => timedOut(session.node, call, now),
+      letGo: (error) => this.#abandon(ticket, error.message),
+    }).then(ticket.resolve, (error: unknown) => this.failed(ticket, session, error));
+    return flight ?? NO_FLIGHT;
+  }
+
+  #start(ticket: Ticket<C>, lostOn: ReadonlySet<string>): void {
+    const { call } = ticket;
+    const node = this.#ports.pickAtOnce(call, lostOn);
+    if (node !== undefined && this.#boardAtOnce(node, ticket)) return;
+    const startedAt = this.#clock.now();
+    const deadline = earliest(call.deadline, startedAt + this.#ports.herd.settings.waitTimeoutMs);
+    // The path of nearly every statement that has to wait: the node is known, and takes it in its turn.
+    if (node !== undefined) {
+      this.#wait(node, ticket, deadline, startedAt);
+      return;
+    }
+    this.#search(ticket, { startedAt, deadline, avoid: new Set(lostOn), refusals: new Map() });
+  }
+
+  /** Looks for a node until there is one on which the statement boards, or waits for that. */
+  #search(ticket: Ticket<C>, search: Search): void {
+    const look = (node: NodeRuntime<C>): true => {
+      if (this.#boardAtOnce(node, ticket)) return true;
+      ticket.search = search;
+      this.#wait(node, ticket, search.deadline, search.startedAt);
+      return true;
+    };
+    this.#ports.search(ticket.call, look, undefined, search).catch(ticket.reject);
+  }
+
+  #wait(node: NodeRuntime<C>, ticket: Ticket<C>, deadline: number, since: number): void {
+    try {
+      node.pool.assertRoom();
+    } catch (error) {
+      ticket.reject(error);
+      return;
+    }
+    this.#lanesOf(node, ticket.call.access).queue(ticket, deadline, since);
+  }
+
+  #sentElsewhere(
+    node: NodeRuntime<C>,
+    { ticket, since, deadline }: Waiting<C>,
+    told: Search | undefined,
+  ): void {
+    const lostOn = ticket.progress?.lostOn ?? NOBODY;
+    const search = ticket.search ?? {
+      startedAt: since,
+      deadline,
+      avoid: new Set(lostOn),
+      refusals: new Map(),
+    };
+    // Nodes that refuse at once are avoided together until a pause is over: else two of them would be asked in turn, for ever.
+    const refusal = told?.refusals.get(node.name);
+    if (told?.avoid.has(node.name)) search.avoid.add(node.name);
+    if (refusal !== undefined) search.refusals.set(node.name, refusal);
+    this.#search(ticket, search);
+  }
+
+  /** Who waited in vain for a node that refuses connections is told why it does. */
+  #late(node: NodeRuntime<C>, { ticket, since, deadline }: Waiting<C>, now: number): void {
+    const { call, search } = ticket;
+    const waitedMs = now - since;
+    const error = search?.refusals.has(node.name)
+      ? this.#ports.herd.noNodeError(call.demand, waitedMs, search.refusals)
+      : lateError(node.pool.stats(), Math.round(waitedMs));
+    ticket.reject(waitedInVain(error, call, deadline, now));
+  }
+
+  #boardAtOnce(node: NodeRuntime<C>, ticket: Ticket<C>): boolean {
+    const lanes = this.#lanesOf(node, ticket.call.access);
+    if (lanes.holdsBack(ticket)) return false;
+    if (lanes.admit(ticket)) {
+      if (ticket.call.access === 'read-write') this.#ports.herd.noteWriter(node.name);
+      return true;
+    }
+    const session = this.#ports.acquireAtOnce(node, ticket.call);
+    if (session === undefined) return false;
+    this.#open(lanes, session, ticket);
+    return true;
+  }
+
+  #open(lanes: NodeLanes<C>, session: Session<C>, ticket: Ticket<C>): void {
+    session.movable = true;
+    lanes.open(session, ticket);
+  }
+
+  async #recover(ticket: Ticket<C>, session: Session<C>, error: unknown): Promise<void> {
+    const { statement, call } = ticket;
+    const { recovery } = this.#ports;
+    ticket.progress ??= { attempts: 0, movedBefore: false, lostOn: new Set() };
+    const { progress } = ticket;
+    progress.attempts++;
+    try {
+      const phase = phaseOf(error);
+      const again = await recovery.recover(error, phase, statement, session, call, progress);
+      ticket.search = undefined;
+      if (again) this.#start(ticket, progress.lostOn);
+      else ticket.reject(namingScript(recovery.failure(error, phase, session, call, statement.text)));
+    } catch (unexpected) {
+      ticket.reject(unexpected);
+    }
+  }
+
+  /** Its neighbours go on; where it has none, what runs there is let go of. */
+  #abandon(ticket: Ticket<C>, reason: string): void {
+    const { lane } = ticket;
+    if (lane === undefined) return;
+    lane.abandon(ticket);
+    if (lane.awaited > 0) return;
+    lane.leaving = true;
+    const { session } = lane;
+    // A request to cancel hits whatever runs when it comes: among several that must be none that writes.
+    if (lane.depth > 1 && lane.writes > 0) {
+      this.#ports.discard(session, reason);
+      return;
+    }
+    session.answer = lane.untilEmpty();
+    session.text = (lane.head ?? ticket).statement.text;
+    session.inHand = 1;
+    this.#ports.letGo(session, reason);
+  }
+
+  #lanesOf(node: NodeRuntime<C>, access: Access): NodeLanes<C> {
+    let lanes = this.#lanes.get(node);
+    if (lanes === undefined) {
+      lanes = { 'read-write': this.#lanesFor(node), 'read-only': this.#lanesFor(node) };
+      this.#lanes.set(node, lanes);
+    }
+    return lanes[access];
+  }
+
+  #lanesFor(node: NodeRuntime<C>): NodeLanes<C> {
+    const { herd, release } = this.#ports;
+    const { lanes: limits } = herd.settings;
+    const lanes: NodeLanes<C> = new NodeLanes<C>({
+      limits: limits ?? ALONE,
+      sharing: limits !== undefined,
+      clock: herd.settings.clock,
+      max: () => node.pool.max,
+      lease: async (call, search, queued) => {
+        const session = await this.#ports.lease(node, call, search, queued);
+        if (session !== undefined) session.movable = true;
+        return session;
+      },
+      elsewhere: (waiting, search) => this.#sentElsewhere(node, waiting, search),
+      late: (waiting, now) => this.#late(node, waiting, now),
+      served: (waitedMs) => served(waitedMs),
+      now: () => this.#clock.now(),
+      turnMs: () => this.#clock.turnMs,
+      rttMs: () => findNode(herd.topology, node.name)?.rttMs,
+      inFlight: node.inFlight,
+      starving: () => node.pool.starving,
+      outworn: (session) => node.pool.outworn(session),
+      release: (session) => {
+        session.inHand = 0;
+        release(session);
+      },
+      suits: (ticket) => !herd.isClosed && herd.stillSuits(node.name, ticket.call.demand),
+      answered: ({ session }) => {
+        node.answered++;
+        if (!node.isOk) herd.noteAnswer(node.name, session.generation);
+      },
+      failed: () => {
+        node.failures++;
+      },
+    });
+    const served = node.pool.represents(lanes);
+    return lanes;
+  }
+}
+
+const NOBODY: ReadonlySet<string> = new Set();
+/** With `lanes: false`. */
+const ALONE: LaneLimits = Object.freeze({ maxDepth: 1, maxWrites: 1, maxQueueMs: 0 });
+const NO_FLIGHT: Flight = Object.freeze({ resolve: () => undefined, reject: () => undefined });

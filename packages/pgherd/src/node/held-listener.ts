@@ -1,0 +1,41 @@
+import type { ConnectionListener, Notification, ServerMessage } from '../connection/port.ts';
+
+/**
+ * Stands between a connection and its listener while it is not yet known what the connection is worth: a pooler repeats the
+ * parameters of the first session it ever had, long after the server has changed its role.
+ */
+export class HeldListener implements ConnectionListener {
+  readonly #listener: ConnectionListener;
+  #held: (readonly [string, string])[] = [];
+  #state: 'held' | 'open' | 'without-parameters' = 'held';
+
+  constructor(listener: ConnectionListener) {
+    this.#listener = listener;
+  }
+
+  /** Passes everything on from now on, and what was held back; parameters only where they are to be believed. */
+  open(believeParameters: boolean): void {
+    const held = this.#held.splice(0);
+    this.#state = believeParameters ? 'open' : 'without-parameters';
+    if (!believeParameters) return;
+    for (const [name, value] of held) this.#listener.parameter(name, value);
+  }
+
+  parameter(name: string, value: string): void {
+    if (this.#state === 'held') this.#held.push([name, value]);
+    if (this.#state === 'open') this.#listener.parameter(name, value);
+  }
+
+  message(message: ServerMessage): void {
+    if (this.#state !== 'held') this.#listener.message(message);
+  }
+
+  notification(notification: Notification): void {
+    if (this.#state !== 'held') this.#listener.notification?.(notification);
+  }
+
+  /** A connection that nobody has taken yet ends unheard: whoever opens it is told by its error. */
+  closed(error: unknown): void {
+    if (this.#state !== 'held') this.#listener.closed(error);
+  }
+}

@@ -1,0 +1,297 @@
+import type { ConnectionListener, DriverConnection } from '../connection/port.ts';
+import { PgHerdError } from '../model/errors.ts';
+import type { Access } from '../model/names.ts';
+import type { NodeDescription } from '../model/topology.ts';
+import { type MonitorPorts, NodeMonitor } from '../monitor/monitor.ts';
+import type { ClusterSettings } from '../options/settings.ts';
+import { Pool } from '../pool/pool.ts';
+import type { PoolFactory, PoolSettings } from '../pool/settings.ts';
+import type { NodeLoad } from '../routing/policies.ts';
+import { withLimit } from '../time/wait.ts';
+import { watchdog } from '../time/watchdog.ts';
+import { type ProbeSettings, WATCH_MS } from '../topology/probe-plan.ts';
+import type { Treatment } from '../topology/treatment.ts';
+import { Connector } from './connector.ts';
+import { InFlight } from './in-flight.ts';
+import { Session, SessionListener, type SessionObserver } from './session.ts';
+import { SessionHooks } from './session-hooks.ts';
+
+/** What a node's runtime reports to the herd. */
+export interface RuntimePorts<C> {
+  readonly settings: ClusterSettings<C>;
+  /** The node as it is described now. */
+  describe(): NodeDescription;
+  readonly monitor: MonitorPorts;
+  parameter(node: string, generation: number, name: string, value: string): void;
+  opened(node: string, durationMs: number): void;
+  failed(node: string, error: unknown): void;
+  closed(node: string, reason: string): void;
+  /** Something worth knowing that nobody asked for. */
+  warned(message: string): void;
+}
+
+/** Time a goodbye may take before the socket is destroyed, milliseconds. */
+const GOODBYE_MS = 1_000;
+/** A node that gave a sign of life within this time is taken to live, milliseconds. */
+const SIGN_OF_LIFE_MS = 500;
+
+/** The live side of one node: its pool, its monitor, and what runs there. */
+export class NodeRuntime<C> {
+  readonly name: string;
+  readonly pool: Pool<Session<C>>;
+  readonly monitor: NodeMonitor;
+  readonly inFlight: InFlight;
+  /** How busy the node is now. It is read for every choice, so it is one object whose values are fetched when asked for. */
+  readonly load: NodeLoad;
+  readonly #ports: RuntimePorts<C>;
+  readonly #connector: Connector<C>;
+  readonly #hooks: SessionHooks<C>;
+  readonly #minConnections: number;
+  readonly #observer = this.#observe();
+  /** Sequence number of the last choice that fell on this node. */
+  lastPick = 0;
+  answered = 0;
+  failures = 0;
+  /** When its connections were last given up because of what became of the node. */
+  treatedAt = Number.NEGATIVE_INFINITY;
+  #isOk = false;
+
+  constructor(name: string, ports: RuntimePorts<C>) {
+    this.name = name;
+    this.#ports = ports;
+    const { settings } = ports;
+    this.#connector = new Connector<C>({
+      name,
+      settings,
+      describe: () => ports.describe(),
+      outdated: (reason) => this.pool.evict(reason),
+      warned: (message) => ports.warned(message),
+    });
+    this.#hooks = new SessionHooks<C>({
+      node: name,
+      settings,
+      isPooled: () => this.#connector.pooled,
+      warned: (message) => ports.warned(message),
+    });
+    this.monitor = new NodeMonitor(name, probeSettings(settings, this.#connector), ports.monitor);
+    this.inFlight = new InFlight(settings.clock, () => this.monitor.hint());
+    this.load = loadOf(this);
+    const pool = settings.nodePools.get(name) ?? settings.pool;
+    this.#minConnections = pool.min;
+    this.pool = new Pool<Session<C>>(this.#poolSettings(pool), this.#factory(pool), settings);
+  }
+
+  /** Whether the picture of now says that the node is ok. */
+  get isOk(): boolean {
+    return this.#isOk;
+  }
+
+  set isOk(isOk: boolean) {
+    const revives = isOk && !this.#isOk;
+    this.#isOk = isOk;
+    if (revives) this.pool.revive();
+  }
+
+  /** Opens connections: as many as the node keeps open, at least one. */
+  async warmUp(): Promise<void> {
+    await this.pool.warmUp(Math.max(1, this.#minConnections));
+  }
+
+  /** A hook has its say before each use, so that each is a validation; whether the server is asked as well depends on time. */
+  #poolSettings(pool: PoolSettings): PoolSettings {
+    return this.#ports.settings.hooks.beforeAcquire === undefined ? pool : { ...pool, validateAfterMs: 0 };
+  }
+
+  #factory({ validateAfterMs }: PoolSettings): PoolFactory<Session<C>> {
+    return {
+      open: (signal) => this.#open(signal),
+      close: (session, reason) => void this.#close(session, reason),
+      destroy: (session, reason) => this.#destroy(session, reason),
+      validate: async (session, idleMs) =>
+        (idleMs < validateAfterMs || (await this.#isAlive(session))) && this.#hooks.mayBeUsed(session),
+      returned: this.#hooks.mayStay,
+    };
+  }
+
+  async #isAlive(session: Session<C>): Promise<boolean> {
+    if (this.#isReadyForPromotion(session)) return true;
+    const { clock, probe } = this.#ports.settings;
+    await withLimit(clock, probe.timeoutMs, session.connection.simple('SELECT 1'));
+    return session.connection.status === 'idle';
+  }
+
+  /** When the node last answered a statement whose reply would have told of a change of its role. */
+  get trafficAt(): number | undefined {
+    return this.#connector.pooled ? undefined : this.inFlight.answeredAt;
+  }
+
+  /**
+   * Sees to it that a connection is open, alive and able to write before anybody asks for one. On a standby nothing is
+   * written by it; it spares the first write after a promotion the way of opening one. Never rejects.
+   */
+  async prepareWriter(): Promise<void> {
+    const { clock, connectTimeoutMs, probe } = this.#ports.settings;
+    const prefer = (session: Session<C>) => session.access === 'read-write';
+    const deadline = clock.now() + connectTimeoutMs;
+    const session = await this.pool.acquire({ deadline, prefer }).catch(() => undefined);
+    if (session === undefined) return;
+    try {
+      await withLimit(clock, probe.timeoutMs, session.setAccess('read-write'));
+      if (this.#ports.describe().role === 'standby') session.preparedAt = clock.now();
+      this.pool.release(session);
+    } catch {
+      this.pool.destroyWhere((one) => one === session, 'could not be prepared for writes');
+    }
+  }
+
+  /**
+   * Whether the connection was made ready for writes a short while ago and its server has just told that it lives: asking
+   * once more would only delay the first write after the promotion, just when the server is busy.
+   */
+  #isReadyForPromotion(session: Session<C>): boolean {
+    const { preparedAt } = session;
+    session.preparedAt = undefined;
+    const now = this.#ports.settings.clock.now();
+    const { seenAt } = this.#ports.describe();
+    if (preparedAt === undefined || seenAt === undefined) return false;
+    return now - preparedAt < WATCH_MS && now - seenAt < SIGN_OF_LIFE_MS;
+  }
+
+  /** Does to the connections what was decided. */
+  treat(treatment: Treatment): void {
+    const { reason } = treatment;
+    this.treatedAt = this.#ports.settings.clock.now();
+    // First those who wait: else a connection would be opened for each of them, only to be evicted.
+    if (treatment.redirectWaiters) this.pool.redirectWaiters(reason);
+    if (treatment.destroyAll) this.pool.destroyWhere(() => true, reason);
+    else if (treatment.destroyReads) {
+      this.pool.destroyWhere((session) => session.use === 'read-only' && session.movable, reason);
+    }
+    if (treatment.evict) this.pool.evict(reason);
+  }
+
+  /** Opens a connection for the monitor, outside the pool. */
+  connectMonitor(listener: ConnectionListener, signal: AbortSignal): Promise<DriverConnection> {
+    return this.#connector.connectMonitor(listener, signal);
+  }
+
+  /** Opens a connection for notifications, outside the pool. */
+  connectListener(listener: ConnectionListener, signal: AbortSignal): Promise<DriverConnection> {
+    return this.#connector.connect('read-write', listener, signal);
+  }
+
+  stop(): void {
+    this.monitor.stop();
+    this.inFlight.stop();
+  }
+
+  #observe(): SessionObserver<C> {
+    return {
+      parameter: (generation, session, name, value) => {
+        this.#ports.parameter(this.name, generation, name, value);
+        // Fencing by configuration shows first on whatever connection is busy; the probe finds out whether it is that.
+        if (name === 'default_transaction_read_only' && session?.access === 'read-write') this.monitor.hint();
+      },
+      message: (session, message) => {
+        session?.noteMessage(message);
+        if (message.severity !== 'NOTICE' && message.sqlState.startsWith('57P')) this.monitor.hint();
+      },
+      closed: (session, error) => this.#onClosed(session, error),
+    };
+  }
+
+  async #open(poolSignal: AbortSignal): Promise<Session<C>> {
+    const { settings } = this.#ports;
+    const { clock, connectTimeoutMs } = settings;
+    const node = this.#ports.describe();
+    const access: Access = node.role === 'standby' ? 'read-only' : 'read-write';
+    const controller = new AbortController();
+    const onAbort = () => controller.abort(poolSignal.reason);
+    poolSignal.addEventListener('abort', onAbort, { once: true });
+    const timer = watchdog(clock, connectTimeoutMs, (waitedMs) =>
+      controller.abort(connectTimeout(this.name, waitedMs)),
+    );
+    const startedAt = clock.now();
+    const listener = new SessionListener<C>(this.#observer, node.generation);
+    try {
+      await this.#hooks.beforeConnect(access, controller.signal);
+      const connection = await this.#connector.connect(access, listener, controller.signal);
+      connection.setRef(false);
+      const opened = new Session<C>(this.name, node.generation, connection, access);
+      await this.#hooks.prepare(opened, controller.signal);
+      listener.session = opened;
+      this.#ports.opened(this.name, clock.now() - startedAt);
+      return opened;
+    } catch (error) {
+      this.monitor.hint();
+      this.#ports.failed(this.name, error);
+      throw error;
+    } finally {
+      timer.cancel();
+      poolSignal.removeEventListener('abort', onAbort);
+    }
+  }
+
+  /** The other side closed, or the network did: whether the whole node is gone, the monitor finds out at once. */
+  #onClosed(session: Session<C>, error: unknown): void {
+    this.pool.forget(session);
+    if (session.leaving) return;
+    const reason = error instanceof Error ? error.message : String(error);
+    this.#ports.closed(this.name, reason);
+    this.monitor.hint();
+  }
+
+  async #close(session: Session<C>, reason: string): Promise<void> {
+    const { connection } = session;
+    if (connection.closed) return;
+    session.leaving = true;
+    this.#ports.closed(this.name, reason);
+    await this.#hooks.beforeClose(session, reason);
+    const { clock } = this.#ports.settings;
+    const timer = clock.schedule(GOODBYE_MS, () => connection.destroy());
+    await connection.end().finally(() => timer.cancel());
+  }
+
+  #destroy(session: Session<C>, reason: string): void {
+    if (session.connection.closed) return;
+    session.leaving = true;
+    this.#ports.closed(this.name, reason);
+    session.connection.destroy();
+  }
+}
+
+/** The long poll would keep one of the pooler's few connections to the server for itself; that one is there is learnt late. */
+function probeSettings<C>(settings: ClusterSettings<C>, connector: Connector<C>): ProbeSettings {
+  const { probe } = settings;
+  return Object.freeze({
+    ...probe,
+    get longPoll() {
+      return probe.longPoll && !connector.pooled;
+    },
+  });
+}
+
+function loadOf<C>(node: NodeRuntime<C>): NodeLoad {
+  return Object.freeze({
+    get inFlight() {
+      return node.inFlight.count;
+    },
+    get idle() {
+      return node.pool.idleCount;
+    },
+    get ewmaMs() {
+      return node.inFlight.ewmaMs;
+    },
+    get lastPick() {
+      return node.lastPick;
+    },
+  });
+}
+
+function connectTimeout(node: string, waitedMs: number): PgHerdError {
+  return new PgHerdError(
+    'PGHERD_CONNECT_TIMEOUT',
+    `${node} gave no connection within ${Math.round(waitedMs)} ms (connectTimeoutMs).`,
+    { details: { node } },
+  );
+}

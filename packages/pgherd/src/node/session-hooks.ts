@@ -1,0 +1,144 @@
+import { PgHerdError } from '../model/errors.ts';
+import type { Access } from '../model/names.ts';
+import {
+  assertHooksBehindPooler,
+  type HookConnection,
+  type HookVerdict,
+  hookConnection,
+} from '../options/hooks.ts';
+import { setsRole } from '../options/session-settings.ts';
+import type { ClusterSettings } from '../options/settings.ts';
+import { withLimit } from '../time/wait.ts';
+import type { Session } from './session.ts';
+
+/** What the hooks of a node's connections need to know. */
+export interface SessionHooksPorts<C> {
+  readonly node: string;
+  readonly settings: ClusterSettings<C>;
+  /** Whether connections lead to a pooler. */
+  isPooled(): boolean;
+  /** Something worth telling. */
+  warned(message: string): void;
+}
+
+/** Runs the user's hooks around the life of a node's connections. One that throws or hangs costs its connection, no more. */
+export class SessionHooks<C> {
+  readonly #ports: SessionHooksPorts<C>;
+
+  constructor(ports: SessionHooksPorts<C>) {
+    this.#ports = ports;
+  }
+
+  /** Before a connection is opened; what the hook throws refuses it. */
+  async beforeConnect(access: Access, signal: AbortSignal): Promise<void> {
+    const { beforeConnect } = this.#hooks;
+    if (beforeConnect === undefined) return;
+    const { user, database } = this.#ports.settings.plan;
+    await unlessAborted(
+      async () => beforeConnect({ node: this.#ports.node, user, database, access }),
+      signal,
+    );
+  }
+
+  /** Makes a new session what the options say. One for which that cannot be done is destroyed, and the error says why. */
+  async prepare(session: Session<C>, signal: AbortSignal): Promise<void> {
+    const { afterConnect } = this.#hooks;
+    const { connection } = session;
+    const role = setsRole(this.#ports.settings.plan) && !this.#ports.isPooled();
+    if (role || afterConnect !== undefined) {
+      session.restore = async () => {
+        // The role of the startup packet is what RESET goes back to, but not what DISCARD ALL does.
+        if (role) await connection.simple('RESET ROLE');
+        await this.#afterConnect(session, 'reset');
+      };
+    }
+    if (afterConnect === undefined) return;
+    try {
+      if (this.#ports.isPooled()) assertHooksBehindPooler(this.#hooks);
+      await unlessAborted(() => this.#afterConnect(session, 'opened'), signal);
+      if (!session.isClean) throw leftUnclean();
+    } catch (error) {
+      connection.destroy();
+      throw error;
+    }
+  }
+
+  /** Whether the hook before a use lets the session pass. */
+  mayBeUsed(session: Session<C>): Promise<boolean> {
+    return this.#passes(session, this.#hooks.beforeAcquire);
+  }
+
+  /** Whether the hook after a use lets the session stay; `undefined` without that hook. */
+  get mayStay(): ((session: Session<C>) => Promise<boolean>) | undefined {
+    const { afterRelease } = this.#hooks;
+    return afterRelease === undefined ? undefined : (session) => this.#passes(session, afterRelease);
+  }
+
+  /** Before a goodbye. Never rejects. */
+  async beforeClose({ connection }: Session<C>, reason: string): Promise<void> {
+    const { beforeClose } = this.#hooks;
+    if (beforeClose === undefined) return;
+    const hook = async () => beforeClose(hookConnection(this.#ports.node, connection), reason);
+    await this.#limited(hook).catch((error: unknown) => this.#warn('beforeClose', error));
+  }
+
+  get #hooks() {
+    return this.#ports.settings.hooks;
+  }
+
+  async #afterConnect({ connection }: Session<C>, reason: 'opened' | 'reset'): Promise<void> {
+    const { afterConnect } = this.#hooks;
+    if (afterConnect === undefined) return;
+    await afterConnect(hookConnection(this.#ports.node, connection), reason);
+    connection.markClean?.();
+  }
+
+  /** A hook may use the session; it is cleaned up after it as after anybody else. */
+  async #passes(session: Session<C>, hook: Check<C> | undefined): Promise<boolean> {
+    if (hook === undefined) return true;
+    try {
+      const { connection } = session;
+      const verdict = await this.#limited(async () => hook(hookConnection(this.#ports.node, connection)));
+      if (verdict === false || connection.closed) return false;
+      if (!session.isClean) await this.#limited(() => session.cleanUp());
+      return session.isClean;
+    } catch (error) {
+      this.#warn(hook === this.#hooks.beforeAcquire ? 'beforeAcquire' : 'afterRelease', error);
+      return false;
+    }
+  }
+
+  #limited<T>(hook: () => Promise<T>): Promise<T> {
+    const { clock, connectTimeoutMs } = this.#ports.settings;
+    return withLimit(clock, connectTimeoutMs, hook());
+  }
+
+  #warn(hook: string, error: unknown): void {
+    const reason = error instanceof Error ? error.message : String(error);
+    this.#ports.warned(`hooks.${hook} failed on a connection to ${this.#ports.node}: ${reason}`);
+  }
+}
+
+type Check<C> = (connection: HookConnection<C>) => HookVerdict | Promise<HookVerdict>;
+
+function leftUnclean(): PgHerdError {
+  return new PgHerdError(
+    'PGHERD_INVALID_ARGUMENT',
+    'hooks.afterConnect left a transaction open, or this driver cannot keep what it did to the session: use the option session.',
+  );
+}
+
+/** What `work` gives, unless the signal aborts first. */
+async function unlessAborted<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T> {
+  signal.throwIfAborted();
+  let onAbort: (() => void) | undefined;
+  const aborted = new Promise<never>((_resolve, reject) => {
+    onAbort = () => reject(signal.reason);
+    signal.addEventListener('abort', onAbort, { once: true });
+  });
+  try {
+    return await Promise.race([work(), aborted]);
+  } finally {
+    if (onAbort !== undefined) signal.removeEventListener('abort', onAbort);
+  }
+}

@@ -1,0 +1,18 @@
+import type { Driver } from '../connection/port.ts';
+import { PG_CAPABILITIES } from '../drivers/pg/capabilities.ts';
+
+/**
+ * The driver for `pg`, loaded with the first connection: whoever passes a driver of their own never loads it.
+ * A missing package shows as `PGHERD_DRIVER_MISSING` on the first call.
+ */
+export function defaultDriver(): Driver {
+  let loaded: Promise<Driver> | undefined;
+  return Object.freeze({
+    name: 'pg',
+    capabilities: PG_CAPABILITIES,
+    async connect(...args: Parameters<Driver['connect']>) {
+      loaded ??= import('../drivers/pg/pg.ts').then((module) => module.pgDriver());
+      return (await loaded).connect(...args);
+    },
+  });
+}

@@ -1,0 +1,82 @@
+import type { ConnectionPlan } from '../dsn/index.ts';
+import { quoteIdentifier } from '../sql/quote.ts';
+
+/** Values of settings by name, as `SET` would take them; a list is a list of identifiers, as of `search_path`. */
+export type SessionOptions = Readonly<
+  Record<string, string | number | boolean | readonly string[] | undefined>
+>;
+
+/** Settings that the library or its driver relies on. */
+const RESERVED: Readonly<Record<string, string>> = Object.freeze({
+  client_encoding: 'the driver decodes UTF8',
+  default_transaction_read_only: 'pgherd sets it for reads that must not write',
+  transaction_read_only: 'it belongs to a transaction: use transaction(fn, { readOnly })',
+  session_authorization: 'it is another login: connect as that user, or set role',
+  application_name: 'it is the option applicationName',
+  replication: 'it makes another kind of connection',
+});
+
+/** A name of PostgreSQL's, or one with a prefix of its own. */
+const NAME = /^[a-z_][a-z0-9_$]*(\.[a-z_][a-z0-9_$]*)*$/i;
+
+/** What is wrong with the settings of a session, one sentence each. */
+export function sessionViolations(where: string, session: object): string[] {
+  const violations: string[] = [];
+  for (const [name, value] of Object.entries(session)) {
+    const shown = `${where}[${JSON.stringify(name)}]`;
+    const reserved = RESERVED[name.toLowerCase()];
+    if (!NAME.test(name))
+      violations.push(`${shown} is not the name of a setting, such as search_path or app.tenant`);
+    else if (reserved !== undefined) violations.push(`${shown} cannot be set: ${reserved}`);
+    else if (value !== undefined && !isValue(value)) {
+      violations.push(`${shown} must be a text without NUL, a number, true or false, or a list of names`);
+    }
+  }
+  return violations;
+}
+
+function isValue(value: unknown): boolean {
+  if (Array.isArray(value)) return value.length > 0 && value.every((one) => isText(one) && one !== '');
+  return isText(value) || typeof value === 'boolean' || Number.isFinite(value);
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === 'string' && !value.includes('\0');
+}
+
+/**
+ * The plan with the settings of the session over its own. They go with the startup packet, so that a reset of the session
+ * brings them back; behind a pooler each transaction makes them for itself.
+ */
+export function withSession(plan: ConnectionPlan, session: SessionOptions | undefined): ConnectionPlan {
+  const given = Object.entries(session ?? {}).flatMap(([name, value]) =>
+    value === undefined ? [] : [[name, valueText(value)] as const],
+  );
+  if (given.length === 0) return plan;
+  const names = new Set(given.map(([name]) => name.toLowerCase()));
+  const kept = Object.entries(plan.settings).filter(([name]) => !names.has(name.toLowerCase()));
+  const searchPath = names.has('search_path') ? undefined : plan.searchPath;
+  if (plan.options === undefined) {
+    const settings = Object.freeze(Object.fromEntries([...kept, ...given]));
+    return Object.freeze({ ...plan, settings, searchPath });
+  }
+  // What stands last in the options counts, so that there is only one place where these can stand.
+  const options = [plan.options, ...given.map(([name, value]) => `-c ${name}=${escaped(value)}`)].join(' ');
+  return Object.freeze({ ...plan, settings: Object.freeze(Object.fromEntries(kept)), searchPath, options });
+}
+
+/** The server splits options at white space that no backslash precedes. */
+function escaped(value: string): string {
+  return value.replace(/[\\\s]/g, '\\$&');
+}
+
+function valueText(value: string | number | boolean | readonly string[]): string {
+  if (typeof value === 'object') return value.map(quoteIdentifier).join(', ');
+  return typeof value === 'boolean' ? (value ? 'on' : 'off') : String(value);
+}
+
+/** Whether a reset of the session has to bring the role back: `DISCARD ALL` leaves it with the user who logged in. */
+export function setsRole({ settings, options }: ConnectionPlan): boolean {
+  if (Object.keys(settings).some((name) => name.toLowerCase() === 'role')) return true;
+  return options !== undefined && /(?:^|\s)(?:-c\s*|--)role=/i.test(options);
+}

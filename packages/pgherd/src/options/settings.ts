@@ -1,0 +1,211 @@
+import type { Driver } from '../connection/port.ts';
+import type { Discovery } from '../discovery/port.ts';
+import type { ConnectionPlan } from '../dsn/index.ts';
+import { generalPlan, type Logins, resolveLogins } from '../login/login.ts';
+import { InvalidOptionsError } from '../model/errors.ts';
+import { TARGETS, type Target } from '../model/names.ts';
+import { REDACTED, Secret } from '../model/secret.ts';
+import { type Logger, silentLogger } from '../observe/logger.ts';
+import { localSettings } from '../pooler/detect.ts';
+import type { BudgetSettings } from '../retry/budget.ts';
+import type { BackoffSettings } from '../retry/decide.ts';
+import { POLICY_NAMES, type Policy, policyNamed } from '../routing/policies.ts';
+import type { Clock, Random } from '../time/port.ts';
+import { systemClock, systemRandom } from '../time/system.ts';
+import type { LagLimits } from '../topology/lag.ts';
+import { nodeName } from '../topology/node.ts';
+import type { ProbeSettings } from '../topology/probe-plan.ts';
+import { defaultDriver } from './default-driver.ts';
+import { assertHooksBehindPooler, type Hooks } from './hooks.ts';
+import type { ClusterOptions, NodeOptions, RetryOptions } from './options.ts';
+import { type Pools, pools } from './pool-settings.ts';
+import { retryAttemptsFrom } from './retry-environment.ts';
+import { limitSettings } from './session-limits.ts';
+import { withSession } from './session-settings.ts';
+import { type OptionValues, validateOptions } from './validate.ts';
+
+/** Limits of each lane. */
+export interface LaneLimits {
+  /** Most statements in flight on one connection. */
+  readonly maxDepth: number;
+  /** Most writes among them: so many outcomes are unknown when the connection is lost. */
+  readonly maxWrites: number;
+  /** Longest time that those in flight may be expected to take before another one joins them, milliseconds. */
+  readonly maxQueueMs: number;
+}
+
+/** Options after validation: every value is there, nothing changes any more. */
+export interface ClusterSettings<C> extends Pools {
+  readonly plan: ConnectionPlan;
+  readonly driver: Driver<C>;
+  /** As whom, and by what proof, each node is connected to. */
+  readonly logins: Logins;
+  /** Limits of sessions by the server's names. */
+  readonly limits: Readonly<Record<string, string>>;
+  readonly applicationName: string;
+  readonly target: Target;
+  readonly policy: Policy;
+  readonly waitTimeoutMs: number;
+  readonly timeoutMs: number | undefined;
+  readonly connectTimeoutMs: number;
+  readonly deadAfterMs: number;
+  readonly firstWriteGraceMs: number;
+  readonly drainMs: number;
+  readonly hooks: Hooks<C>;
+  /** Limits of each lane; `undefined` where statements do not share connections. */
+  readonly lanes: LaneLimits | undefined;
+  /** Whether statements that come again are prepared. */
+  readonly prepare: boolean;
+  readonly probe: ProbeSettings;
+  readonly retry: BackoffSettings &
+    BudgetSettings &
+    Pick<RetryOptions, 'isRetryable'> & { readonly attempts: number };
+  readonly fencing: 'strict' | 'report';
+  readonly systemIdentifier: string | undefined;
+  readonly onClusterReplaced: 'refuse' | 'adopt';
+  readonly identityGraceMs: number;
+  readonly expireAfterMs: number;
+  /** Limits of a standby's lag; `undefined` for none. */
+  readonly lag: LagLimits & { readonly allowStale: boolean };
+  /** Reads that see the writes before them; of the secrets the first signs. */
+  readonly causal: {
+    readonly waitMs: number;
+    readonly tokenTtlMs: number;
+    readonly secrets: readonly Secret[];
+  };
+  /** Zones in order of preference. */
+  readonly zones: readonly string[];
+  /** What the user says of single nodes, by name. */
+  readonly nodes: Readonly<Record<string, NodeOptions>>;
+  readonly discovery: Discovery | undefined;
+  /** Whether a pooler stands before the servers; `undefined` is found out. */
+  readonly pooler: boolean | undefined;
+  readonly logger: Logger;
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+/**
+ * Resolves, validates and freezes options.
+ * @throws InvalidOptionsError `PGHERD_INVALID_OPTIONS`
+ * @throws InvalidDsnError `PGHERD_INVALID_DSN`
+ */
+export function resolveSettings<C>(options: ClusterOptions<C>): ClusterSettings<C> {
+  const values = validateOptions(options);
+  const random = options.random ?? systemRandom;
+  const portRule = values.get('portRule') === 'libpq' ? 'libpq' : 'last-serves-all';
+  const sources = { url: options.url ?? '', env: options.env, random, portRule } as const;
+  const own = generalPlan(options, sources);
+  const plan = withSession(own, options.session);
+  const pooler = options.pooler ?? plan.pooler;
+  // What a pooler cannot give is told at once where it is known that there is one.
+  if (pooler === true) {
+    localSettings(plan);
+    assertHooksBehindPooler(options.hooks ?? {});
+  }
+  const nodes = nodeOptions(options, plan);
+  const number = (name: string) => Number(values.get(name));
+  return Object.freeze({
+    plan,
+    driver: options.driver ?? (defaultDriver() as Driver<C>),
+    logins: resolveLogins(options, sources),
+    limits: limitSettings(options),
+    applicationName: options.applicationName ?? plan.applicationName ?? 'pgherd',
+    target: targetOf(options.target, plan),
+    policy: policyOf(options.policy),
+    waitTimeoutMs: options.waitTimeoutMs ?? plan.waitTimeoutMs ?? number('waitTimeoutMs'),
+    timeoutMs: options.timeoutMs,
+    connectTimeoutMs: options.connectTimeoutMs ?? plan.connectTimeoutMs ?? number('connectTimeoutMs'),
+    deadAfterMs: number('deadAfterMs'),
+    firstWriteGraceMs: number('firstWriteGraceMs'),
+    drainMs: number('drainMs'),
+    ...pools(values, options, plan, nodes),
+    hooks: Object.freeze({ ...options.hooks }),
+    lanes: options.lanes === false ? undefined : laneLimits(number),
+    prepare: values.get('prepare') === true,
+    probe: Object.freeze({
+      intervalMs: number('probe.intervalMs'),
+      timeoutMs: number('probe.timeoutMs'),
+      longPoll: values.get('probe.longPoll') === true,
+    }),
+    retry: Object.freeze({
+      attempts: options.retry?.attempts ?? retryAttemptsFrom(options.env) ?? number('retry.attempts'),
+      baseMs: number('retry.baseMs'),
+      factor: number('retry.factor'),
+      maxMs: number('retry.maxMs'),
+      budget: number('retry.budget'),
+      budgetRatio: number('retry.budgetRatio'),
+      budgetPerSecond: number('retry.budgetPerSecond'),
+      isRetryable: options.retry?.isRetryable,
+    }),
+    fencing: options.fencing ?? 'strict',
+    systemIdentifier: options.systemIdentifier,
+    onClusterReplaced: options.onClusterReplaced ?? 'refuse',
+    identityGraceMs: number('identityGraceMs'),
+    expireAfterMs: number('expireAfterMs'),
+    lag: Object.freeze({
+      maxMs: options.lag?.maxMs,
+      maxBytes: options.lag?.maxBytes,
+      allowStale: options.lag?.allowStale ?? false,
+    }),
+    causal: causalSettings(values),
+    zones: Object.freeze(options.zone === undefined ? [] : [options.zone].flat()),
+    nodes,
+    discovery: options.discovery,
+    pooler,
+    logger: options.logger ?? silentLogger,
+    clock: options.clock ?? systemClock,
+    random,
+  });
+}
+
+/** Without discovery the nodes are known by now, and a name that is none of theirs is a mistake. */
+function nodeOptions<C>(
+  options: ClusterOptions<C>,
+  plan: ConnectionPlan,
+): Readonly<Record<string, NodeOptions>> {
+  const known = plan.hosts.map(nodeName);
+  const strange = Object.keys(options.nodes ?? {}).filter((name) => !known.includes(name));
+  if (strange.length > 0 && options.discovery === undefined) {
+    throw new InvalidOptionsError(
+      strange.map((name) => `nodes has ${JSON.stringify(name)}, but must name one of ${known.join(', ')}`),
+    );
+  }
+  return Object.freeze({ ...options.nodes });
+}
+
+function targetOf(given: Target | undefined, plan: ConnectionPlan): Target {
+  if (given !== undefined) return given;
+  const asked = TARGETS.find((target) => target === plan.targetSessionAttrs);
+  return asked === undefined || asked === 'any' ? 'read-write' : asked;
+}
+
+function policyOf(given: ClusterOptions['policy']): Policy {
+  if (typeof given === 'function') return given;
+  return policyNamed(POLICY_NAMES.find((name) => name === given) ?? 'p2c');
+}
+
+function laneLimits(number: (name: string) => number): LaneLimits {
+  return Object.freeze({
+    maxDepth: number('lanes.maxDepth'),
+    maxWrites: number('lanes.maxWrites'),
+    maxQueueMs: number('lanes.maxQueueMs'),
+  });
+}
+
+/** A secret that can be guessed signs nothing. */
+const SHORTEST_SECRET = 16;
+
+function causalSettings(values: OptionValues): ClusterSettings<unknown>['causal'] {
+  const secrets = [values.get('causal.tokenSecret') ?? []].flat().map(String);
+  if (secrets.some((secret) => secret.length < SHORTEST_SECRET)) {
+    throw new InvalidOptionsError([
+      `causal.tokenSecret is ${REDACTED}, but must have ${SHORTEST_SECRET} characters at least`,
+    ]);
+  }
+  return Object.freeze({
+    waitMs: Number(values.get('causal.waitMs')),
+    tokenTtlMs: Number(values.get('causal.tokenTtlMs')),
+    secrets: Object.freeze(secrets.map((secret) => new Secret(secret))),
+  });
+}

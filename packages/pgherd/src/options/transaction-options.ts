@@ -1,0 +1,115 @@
+import type { CallOptions } from '../call/call.ts';
+import { PgHerdError } from '../model/errors.ts';
+import { quoteLiteral } from '../sql/quote.ts';
+import { assertOutcomeOptions, type OutcomeOptions } from './outcome-options.ts';
+
+/** Isolation levels, in PostgreSQL's words. */
+export const ISOLATION_LEVELS = Object.freeze(['read committed', 'repeatable read', 'serializable'] as const);
+/** One of {@link ISOLATION_LEVELS}. */
+export type IsolationLevel = (typeof ISOLATION_LEVELS)[number];
+
+/** Settings of one transaction by name, as of `set_config(name, value, true)`. */
+export type TransactionSettings = Readonly<Record<string, string | number | boolean>>;
+
+/** How a transaction begins. */
+export interface TransactionOptions extends CallOptions, OutcomeOptions {
+  /** Default: the server's `default_transaction_isolation`. */
+  readonly isolation?: IsolationLevel | undefined;
+  /** Refuses writes; the default target is then `prefer-standby`. Default `false`. */
+  readonly readOnly?: boolean | undefined;
+  /** Waits for a snapshot that cannot fail; only with `serializable` and `readOnly`. Default `false`. */
+  readonly deferrable?: boolean | undefined;
+  /** Whether the function is run again when that is certain to do no harm. Default `true`. */
+  readonly retry?: boolean | { readonly attempts?: number | undefined } | undefined;
+  /**
+   * Settings that hold until the transaction ends, such as `{ 'app.user_id': '7', statement_timeout: '2s' }`; they go with
+   * BEGIN, in the same flight. Default: none.
+   */
+  readonly settings?: TransactionSettings | undefined;
+}
+
+/** `BEGIN` as the options ask for it, and the settings behind it. */
+export function beginText(options: TransactionOptions): string {
+  const parts = ['BEGIN'];
+  if (options.isolation !== undefined) parts.push(`ISOLATION LEVEL ${options.isolation.toUpperCase()}`);
+  if (options.readOnly === true) parts.push('READ ONLY');
+  if (options.deferrable === true) parts.push('DEFERRABLE');
+  const settings = settingsText(options.settings ?? {});
+  return settings === '' ? parts.join(' ') : `${parts.join(' ')}; ${settings}`;
+}
+
+function settingsText(settings: TransactionSettings): string {
+  const calls = Object.entries(settings).map(
+    ([name, value]) => `pg_catalog.set_config(${quoteLiteral(name)}, ${quoteLiteral(String(value))}, true)`,
+  );
+  return calls.length === 0 ? '' : `SELECT ${calls.join(', ')}`;
+}
+
+/** What may be the name of a setting: identifiers, with dots between them. */
+const SETTING_NAME = /^[A-Za-z_][A-Za-z0-9_$]*(\.[A-Za-z_][A-Za-z0-9_$]*)*$/;
+
+/** Settings that an option says better: as settings they would come too late or mislead what is decided from the option. */
+const SAID_BY_OPTIONS: Readonly<Record<string, string>> = {
+  transaction_isolation: 'isolation',
+  transaction_read_only: 'readOnly',
+  transaction_deferrable: 'deferrable',
+  default_transaction_read_only: 'readOnly',
+};
+
+/**
+ * Refuses what cannot be meant, before anything is sent.
+ * @throws PgHerdError `PGHERD_INVALID_ARGUMENT`
+ */
+export function assertTransactionOptions(options: TransactionOptions): void {
+  const { isolation, readOnly, deferrable, retry, settings } = options;
+  if (isolation !== undefined && !ISOLATION_LEVELS.includes(isolation))
+    throw invalid('isolation', isolation, `one of ${ISOLATION_LEVELS.join(', ')}`);
+  assertBoolean('readOnly', readOnly);
+  assertBoolean('deferrable', deferrable);
+  if (deferrable === true && !(readOnly === true && isolation === 'serializable')) {
+    throw new PgHerdError(
+      'PGHERD_INVALID_ARGUMENT',
+      'deferrable has a meaning only together with isolation "serializable" and readOnly.',
+    );
+  }
+  assertRetry(retry);
+  if (settings !== undefined) assertSettings(settings);
+  assertOutcomeOptions(options, readOnly === true);
+}
+
+function assertBoolean(name: string, value: unknown): void {
+  if (value !== undefined && typeof value !== 'boolean') throw invalid(name, value, 'true or false');
+}
+
+function assertRetry(retry: unknown): void {
+  if (retry === undefined || typeof retry === 'boolean') return;
+  const attempts =
+    typeof retry === 'object' && retry !== null && 'attempts' in retry ? retry.attempts : undefined;
+  if (typeof retry !== 'object' || retry === null)
+    throw invalid('retry', retry, 'true, false or { attempts }');
+  if (attempts !== undefined && !(Number.isInteger(attempts) && Number(attempts) >= 1))
+    throw invalid('retry.attempts', attempts, 'a whole number, at least 1');
+}
+
+function assertSettings(settings: unknown): void {
+  if (typeof settings !== 'object' || settings === null || Array.isArray(settings))
+    throw invalid('settings', settings, 'an object of values by name');
+  for (const [name, value] of Object.entries(settings)) {
+    if (!SETTING_NAME.test(name))
+      throw invalid(`settings[${JSON.stringify(name)}]`, 'a strange name', 'a name such as app.user_id');
+    const better = SAID_BY_OPTIONS[name.toLowerCase()];
+    if (better !== undefined)
+      throw invalid(`settings.${name}`, 'given as a setting', `given by the option ${better}`);
+    const kind = typeof value;
+    const usable = kind === 'boolean' || (kind === 'number' && Number.isFinite(value));
+    // The value itself may be a secret: only what it is is told.
+    if (!usable && !(typeof value === 'string' && !value.includes('\0')))
+      throw invalid(`settings.${name}`, `of type ${kind}`, 'a text without NUL, a number or a boolean');
+  }
+}
+
+function invalid(name: string, value: unknown, must: string): PgHerdError {
+  return new PgHerdError('PGHERD_INVALID_ARGUMENT', `${name} is ${String(value)}, but must be ${must}.`, {
+    details: { argument: name },
+  });
+}

@@ -1,0 +1,225 @@
+import type { CallOptions } from '../call/call.ts';
+import type { DriverCopyIn, DriverCopyOut, DriverResult } from '../connection/port.ts';
+import { OutcomeUnknownError, PgHerdError } from '../model/errors.ts';
+import { withoutLeadingComments } from '../sql/atomic.ts';
+import { Turns } from '../time/serial.ts';
+import type { Started } from './long-work.ts';
+import { type Runner, supported } from './runner.ts';
+
+/** A piece of what COPY takes: text is sent as UTF-8. Rows may be cut anywhere. */
+export type CopyPiece = string | Uint8Array;
+/** Where the data of COPY comes from: a Node stream, a file handle's `readLines`, a generator, an array … */
+export type CopySource = AsyncIterable<CopyPiece> | Iterable<CopyPiece>;
+
+/** What a COPY did. */
+export interface CopyResult {
+  /** Rows, as the server counts them. */
+  readonly rowCount: number;
+  /** Bytes that were sent or received. */
+  readonly bytes: number;
+  readonly node: string;
+}
+
+/** Options of {@link Querier.copyFrom}. */
+export interface CopyFromOptions extends CallOptions {
+  /** Told how many bytes have been handed over so far, after each piece of the source. */
+  readonly onProgress?: ((bytes: number) => void) | undefined;
+}
+
+/** The data of `COPY … TO STDOUT`, in pieces of about 64 KB at most that may end within a row. It can be read once. */
+export interface CopyStream extends AsyncIterableIterator<Uint8Array>, AsyncDisposable {
+  /** What it did, once the last piece was read; `undefined` before. */
+  readonly result: CopyResult | undefined;
+  /** Ends it early: the connection is free when this resolves. */
+  return(): Promise<IteratorResult<Uint8Array>>;
+}
+
+const END: IteratorResult<never> = Object.freeze({ done: true, value: undefined });
+
+/** Streams a source into `COPY … FROM STDIN`. */
+export async function runCopyFrom(
+  runner: Runner,
+  text: string,
+  source: CopySource,
+  options: CopyFromOptions,
+): Promise<CopyResult> {
+  assertCopy(text, /\bfrom\s+stdin\b/i, 'copyFrom', 'COPY … FROM STDIN');
+  const pieces = iteratorOf(source);
+  const starting = runner.start<DriverCopyIn>(
+    {
+      statement: { text },
+      occupies: () => true,
+      begin: (connection) => supported(runner, connection, 'copyIn').copyIn(text),
+      stop: (copy) => copy.fail('the client gave it up'),
+    },
+    options,
+  );
+  const started = await starting.catch((error: unknown) => {
+    throw nothingKept(error);
+  });
+  started.value.result.catch((error: unknown) => started.fail(error));
+  let bytes: number;
+  try {
+    bytes = await pump(started, pieces, options.onProgress);
+  } catch (error) {
+    await started.stop();
+    await endOf(pieces);
+    throw nothingKept(error);
+  }
+  const { rowCount } = await started.ask((copy) => copy.end());
+  started.finish();
+  return Object.freeze({ rowCount: rowCount ?? 0, bytes, node: started.node });
+}
+
+async function pump(
+  started: Started<DriverCopyIn>,
+  pieces: AsyncIterator<unknown> | Iterator<unknown>,
+  onProgress: CopyFromOptions['onProgress'],
+): Promise<number> {
+  let bytes = 0;
+  for (;;) {
+    const step = await started.guard(pieces.next());
+    if (step.done === true) return bytes;
+    const piece = bytesOf(step.value);
+    bytes += piece.length;
+    const full = started.value.write(piece);
+    if (full !== undefined) await started.guard(full);
+    onProgress?.(bytes);
+  }
+}
+
+function bytesOf(piece: unknown): Uint8Array {
+  if (typeof piece === 'string') return Buffer.from(piece);
+  if (piece instanceof Uint8Array) return piece;
+  throw invalid(
+    `The source gave ${piece === null ? 'null' : `a ${typeof piece}`}; COPY takes text or bytes.`,
+  );
+}
+
+function iteratorOf(source: unknown): AsyncIterator<unknown> | Iterator<unknown> {
+  if (typeof source === 'object' && source !== null) {
+    const { [Symbol.asyncIterator]: asynchronous, [Symbol.iterator]: synchronous } = source as Partial<
+      AsyncIterable<unknown> & Iterable<unknown>
+    >;
+    if (asynchronous !== undefined) {
+      // A stream that fails before it is read would end the process; reading it tells the error all the same.
+      if ('on' in source && typeof source.on === 'function') source.on('error', () => undefined);
+      return asynchronous.call(source);
+    }
+    // A Buffer would give its bytes one by one.
+    if (synchronous !== undefined && !(source instanceof Uint8Array)) return synchronous.call(source);
+  }
+  throw invalid('The source of copyFrom must be a stream, an async iterable or an array of pieces.');
+}
+
+/** Tells the source that no more is wanted, as leaving a loop would: a stream is destroyed by it. */
+async function endOf(pieces: AsyncIterator<unknown> | Iterator<unknown>): Promise<void> {
+  try {
+    void Promise.resolve(pieces.return?.()).catch(() => undefined);
+  } catch {
+    // The first error is the one that counts.
+  }
+}
+
+/** Before its end was sent a COPY that is lost leaves nothing behind, however it was lost. */
+function nothingKept(error: unknown): unknown {
+  if (!(error instanceof OutcomeUnknownError)) return error;
+  // The caller's own limit, or a connection that was lost before anything was sent.
+  if (error.cause instanceof PgHerdError) return error.cause;
+  return new PgHerdError(
+    'PGHERD_CONNECTION_LOST',
+    'The connection was lost before the COPY was ended: nothing of it was kept.',
+    { cause: error.cause, details: error.details },
+  );
+}
+
+/** Hands out what `COPY … TO STDOUT` gives, piece by piece. */
+export class CopyOutStream implements CopyStream {
+  readonly #runner: Runner;
+  readonly #text: string;
+  readonly #options: CallOptions;
+  #started: Started<DriverCopyOut> | undefined;
+  #bytes = 0;
+  #result: CopyResult | undefined;
+  #ended = false;
+  readonly #turns = new Turns();
+
+  /** @throws PgHerdError `PGHERD_INVALID_ARGUMENT` for a text that is no such COPY. */
+  constructor(runner: Runner, text: string, options: CallOptions) {
+    assertCopy(text, /\bto\s+stdout\b/i, 'copyTo', 'COPY … TO STDOUT');
+    this.#runner = runner;
+    this.#text = text;
+    this.#options = options;
+  }
+
+  get result(): CopyResult | undefined {
+    return this.#result;
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  next(): Promise<IteratorResult<Uint8Array>> {
+    return this.#turns.run(() => this.#next());
+  }
+
+  return(): Promise<IteratorResult<Uint8Array>> {
+    return this.#turns.run(async () => {
+      this.#ended = true;
+      await this.#started?.stop();
+      return END;
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.return();
+  }
+
+  async #next(): Promise<IteratorResult<Uint8Array>> {
+    if (this.#ended) return END;
+    try {
+      this.#started ??= await this.#start();
+      const started = this.#started;
+      const piece = await started.ask((copy) => copy.read());
+      if (piece === undefined) {
+        this.#finish(started, await started.value.result);
+        return END;
+      }
+      this.#bytes += piece.length;
+      return { done: false, value: piece };
+    } catch (error) {
+      this.#ended = true;
+      throw error;
+    }
+  }
+
+  #finish(started: Started<DriverCopyOut>, { rowCount }: DriverResult): void {
+    this.#ended = true;
+    this.#result = Object.freeze({ rowCount: rowCount ?? 0, bytes: this.#bytes, node: started.node });
+    started.finish();
+  }
+
+  #start(): Promise<Started<DriverCopyOut>> {
+    return this.#runner.start<DriverCopyOut>(
+      {
+        statement: { text: this.#text },
+        occupies: () => true,
+        begin: (connection) => supported(this.#runner, connection, 'copyOut').copyOut(this.#text),
+        stop: (copy) => copy.drain(),
+        endsSlowly: true,
+      },
+      this.#options,
+    );
+  }
+}
+
+function assertCopy(text: unknown, direction: RegExp, verb: string, form: string): void {
+  if (typeof text === 'string' && /^copy\b/i.test(withoutLeadingComments(text)) && direction.test(text))
+    return;
+  throw invalid(`${verb} takes the text of a ${form}.`);
+}
+
+function invalid(sentence: string): PgHerdError {
+  return new PgHerdError('PGHERD_INVALID_ARGUMENT', sentence);
+}

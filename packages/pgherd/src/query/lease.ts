@@ -1,0 +1,166 @@
+import type { Call, CallOptions } from '../call/call.ts';
+import { unacknowledged, withNode } from '../call/failures.ts';
+import type { Engine } from '../engine/engine.ts';
+import { PgHerdError } from '../model/errors.ts';
+import { answeredBy, type QueryResult, type Row, type Statement } from '../model/statement.ts';
+import type { Session } from '../node/session.ts';
+import { mayCancel } from '../retry/cancellable.ts';
+import { classifyError, phaseOf } from '../retry/classify.ts';
+import { type Place, startOnSession } from './long-work.ts';
+import { type Querier, querierOver } from './querier.ts';
+import { NOT_ATOMIC, runScript } from './script.ts';
+
+/** Exclusive use of one connection until it is released. */
+export interface Lease<C = unknown> extends Querier, AsyncDisposable {
+  /** The driver's own object, for whatever the driver can do. */
+  readonly client: C;
+  readonly node: string;
+  /** Whether the connection is still its own. */
+  readonly isHeld: boolean;
+  /**
+   * Runs many statements, one text, by the simple protocol. What it changes of the session stays for as long as the lease: the
+   * connection is not used again afterwards. Gives the result of the last statement.
+   * @throws PgHerdError as of {@link Querier.query}.
+   */
+  script(text: string, options?: CallOptions): Promise<QueryResult<Row>>;
+  /** Gives the connection back; harmless when called again. `destroy` closes it instead. */
+  release(options?: { readonly destroy?: boolean | undefined }): void;
+}
+
+/**
+ * A write that was refused as read-only: the node is asked what it is, and the connection is not used again. The error is the
+ * caller's, who knows what else ran on the lease; the node stays where it is unless it says itself that it is no primary.
+ */
+function noteRefusal<C>(engine: Engine<C>, session: Session<C>, error: unknown): void {
+  if (classifyError(error).kind !== 'read-only') return;
+  session.retired = 'refused a write as read-only';
+  engine.herd.nodes.get(session.node)?.monitor.hint();
+}
+
+/** A lease on a session that was acquired for `call`. */
+export function leaseOf<C>(engine: Engine<C>, session: Session<C>, call: Call): Lease<C> {
+  return new SessionLease(engine, session, call).face();
+}
+
+/** A session while one caller has it: `held` until it is released, once; from then on every verb fails. */
+class SessionLease<C> {
+  readonly #engine: Engine<C>;
+  readonly #session: Session<C>;
+  readonly #call: Call;
+  #released = false;
+  /** Whether what was handed over last is undone when the connection ends: it is inside a transaction and does not end it. */
+  #undone = false;
+
+  constructor(engine: Engine<C>, session: Session<C>, call: Call) {
+    this.#engine = engine;
+    this.#session = session;
+    this.#call = call;
+  }
+
+  face(): Lease<C> {
+    const isHeld = () => !this.#released;
+    const client = () => this.#client();
+    const release = (options?: { readonly destroy?: boolean | undefined }) => this.#release(options?.destroy);
+    return Object.freeze({
+      ...querierOver({
+        driver: this.#engine.herd.settings.driver.name,
+        run: (statement, options) => this.#run(statement, options),
+        start: async (work, options) => startOnSession(this.#place(work.statement.text, options), work),
+      }),
+      script: async (text: string, options: CallOptions = {}) => this.#script(text, options),
+      get client() {
+        return client();
+      },
+      node: this.#session.node,
+      get isHeld() {
+        return isHeld();
+      },
+      release,
+      [Symbol.asyncDispose]: async () => release(),
+    });
+  }
+
+  async #run(statement: Statement, options: CallOptions): Promise<QueryResult<Row>> {
+    this.#assertHeld();
+    const session = this.#session;
+    this.#handing(statement.text);
+    try {
+      const result = await this.#engine.send(session, statement, this.#narrowed(options));
+      if (session.committedLocallyOnly && this.#call.access === 'read-write') {
+        session.committedLocallyOnly = false;
+        throw unacknowledged('statement');
+      }
+      return answeredBy(result, session.node);
+    } catch (error) {
+      throw this.#told(error, statement.text);
+    }
+  }
+
+  #place(text: string, options: CallOptions): Place {
+    const engine = this.#engine;
+    const session = this.#session;
+    const own = this.#narrowed(options);
+    this.#handing(text);
+    return {
+      session,
+      call: own,
+      clock: engine.herd.settings.clock,
+      perform: (answer, text) => engine.perform(session, answer, own, text),
+      told: (error) => this.#told(error, text),
+      assertHeld: () => this.#assertHeld(),
+      isReplaceable: false,
+      release: () => undefined,
+      abandon: (reason) => engine.discard(session, reason),
+    };
+  }
+
+  #script(text: string, options: CallOptions): Promise<QueryResult<Row>> {
+    this.#assertHeld();
+    this.#handing(text);
+    const told = (error: unknown) => this.#told(error, NOT_ATOMIC.text);
+    return runScript(
+      { engine: this.#engine, session: this.#session, call: this.#narrowed(options), told },
+      text,
+    );
+  }
+
+  #client(): C {
+    this.#assertHeld();
+    return this.#session.connection.client;
+  }
+
+  #release(destroy = false): void {
+    if (this.#released) return;
+    this.#released = true;
+    if (destroy) this.#engine.discard(this.#session, 'its lease asked for it');
+    else this.#engine.release(this.#session);
+  }
+
+  /** What is handed over now, remembered for the case that its answer is lost. */
+  #handing(text: string): void {
+    const inTransaction = this.#session.connection.status !== 'idle';
+    this.#undone = inTransaction && mayCancel({ text, inTransaction, couldNotWrite: false }) === 'cancel';
+  }
+
+  #told(error: unknown, text: string): unknown {
+    const call = this.#call;
+    if (call.access === 'read-write') noteRefusal(this.#engine, this.#session, error);
+    if (this.#undone) return withNode(error, this.#session.node);
+    return this.#engine.recovery.failure(error, phaseOf(error), this.#session, call, text);
+  }
+
+  /** Each call on a lease has limits of its own; those of `acquire` were for getting it. */
+  #narrowed({ timeoutMs, signal }: CallOptions): Call {
+    const now = this.#engine.herd.settings.clock.now();
+    const deadline = timeoutMs === undefined ? Number.POSITIVE_INFINITY : now + timeoutMs;
+    return { ...this.#call, deadline, signal, startedAt: now };
+  }
+
+  #assertHeld(): void {
+    if (!this.#released) return;
+    throw new PgHerdError(
+      'PGHERD_LEASE_RELEASED',
+      'The lease was released: its connection belongs to others now.',
+    );
+  }
+}

@@ -1,0 +1,257 @@
+import type { Call } from '../call/call.ts';
+import { abortedError, busy, timedOut, unacknowledged } from '../call/failures.ts';
+import type { DriverConnection } from '../connection/port.ts';
+import type { Engine } from '../engine/engine.ts';
+import { PgHerdError } from '../model/errors.ts';
+import type { Statement } from '../model/statement.ts';
+import type { Session } from '../node/session.ts';
+import type { Progress } from '../recovery/recovery.ts';
+import { untilLetGo } from '../recovery/within.ts';
+import { phaseOf } from '../retry/classify.ts';
+import type { Clock, Timer } from '../time/port.ts';
+
+/** How long the end of what was left early may take before its connection is destroyed, milliseconds. */
+const STOP_MS = 1_000;
+
+/** Something that keeps a connection for longer than one answer: a batch, a cursor, a COPY. */
+export interface Work<T> {
+  /** What it runs; of several statements the one that says most about running them again. */
+  readonly statement: Statement;
+  /** Hands it to a connection; done once more, on another one, where it is run again. */
+  begin(connection: DriverConnection): Promise<T>;
+  /** Whether nothing else can run on the connection until it ends. */
+  occupies(connection: DriverConnection): boolean;
+  /** Ends it early, so that the connection is ready for other work. Never rejects. Absent where there is nothing to end. */
+  stop?(value: T): Promise<void>;
+  /** Whether ending it may take longer than opening another connection. Default `false`. */
+  readonly endsSlowly?: boolean | undefined;
+}
+
+/** Where something was started, and how its end and its errors are told. */
+export interface Place {
+  readonly session: Session;
+  readonly call: Call;
+  readonly clock: Clock;
+  /** Waits for an answer of the session, as `Engine.perform` does. */
+  perform<U>(answer: Promise<U>, text: string): Promise<U>;
+  /** What the caller is told of an error. */
+  told(error: unknown): unknown;
+  /** Throws where the connection is the caller's no more: its transaction is over, its lease released. */
+  assertHeld(): void;
+  /** Whether nobody but this work needs the very connection. */
+  readonly isReplaceable: boolean;
+  /** Gives the connection back, where it is given back. */
+  release(): void;
+  /** The connection is in the middle of something and nobody will end it. */
+  abandon(reason: string): void;
+}
+
+/** Work that was started, until it is finished or given up. Its call's limits count all the while, also while nobody waits. */
+export class Started<T> {
+  readonly value: T;
+  readonly #place: Place;
+  readonly #work: Work<T>;
+  #timer: Timer | undefined;
+  #answersAwaited = 0;
+  #over = false;
+  #failure: { readonly error: unknown } | undefined;
+  #onFailure: ((error: unknown) => void) | undefined;
+
+  constructor(place: Place, work: Work<T>, value: T) {
+    this.#place = place;
+    this.#work = work;
+    this.value = value;
+    this.#watch();
+  }
+
+  get node(): string {
+    return this.#place.session.node;
+  }
+
+  /** Asks the server something more. Rejects with what the caller is told; the work is over then. */
+  async ask<U>(question: (value: T) => Promise<U>): Promise<U> {
+    if (this.#failure !== undefined) throw this.#failure.error;
+    this.#place.assertHeld();
+    this.#answersAwaited++;
+    try {
+      return await this.#place.perform(question(this.value), this.#work.statement.text);
+    } catch (error) {
+      const told = this.#place.told(error);
+      this.#failure ??= { error: told };
+      // What the server ended with an error is as good as over; a caller whose time is over waits for nothing.
+      if (gaveUp(error)) void this.stop();
+      else await this.#endBy(true);
+      throw told;
+    } finally {
+      this.#answersAwaited--;
+    }
+  }
+
+  /** Waits for something that is not the server's, such as the caller's data, as long as the work goes on. */
+  guard<U>(step: PromiseLike<U> | U): Promise<U> {
+    return new Promise<U>((resolve, reject) => {
+      this.#onFailure = reject;
+      if (this.#failure !== undefined) reject(this.#failure.error);
+      Promise.resolve(step).then(resolve, reject);
+    });
+  }
+
+  /** The work failed while nobody waited for it. */
+  fail(error: unknown): void {
+    this.#failure ??= { error: this.#place.told(error) };
+    this.#onFailure?.(this.#failure.error);
+  }
+
+  /**
+   * It has come to its end: the connection is ready for other work.
+   * @throws OutcomeUnknownError `PGHERD_OUTCOME_UNKNOWN` where no synchronous standby confirmed what was written.
+   */
+  finish(): void {
+    if (!this.#ends()) return;
+    const { session, call } = this.#place;
+    const { committedLocallyOnly, connection } = session;
+    if (connection.status === 'idle') session.committedLocallyOnly = false;
+    this.#release();
+    const local = committedLocallyOnly && connection.status === 'idle' && call.access === 'read-write';
+    if (local) throw unacknowledged('statement');
+  }
+
+  /** Ends it early; the connection is destroyed where it does not become ready soon. */
+  stop(): Promise<void> {
+    return this.#endBy(this.#work.endsSlowly !== true || !this.#place.isReplaceable);
+  }
+
+  async #endBy(waiting: boolean): Promise<void> {
+    if (!this.#ends() || !this.#isHeld()) return;
+    if (waiting && (await this.#stopped())) {
+      this.#release();
+      return;
+    }
+    // What occupies the connection stays there: nobody may use it again.
+    this.#place.abandon('was left in the middle of something');
+    this.#place.release();
+  }
+
+  /** Whether it came to an end in time. */
+  async #stopped(): Promise<boolean> {
+    const stopped = this.#work.stop?.(this.value);
+    if (stopped === undefined) return true;
+    // No watchdog: what is to be thrown away may keep the event loop busy for as long as it comes.
+    return new Promise((resolve) => {
+      const timer = this.#place.clock.schedule(STOP_MS, () => resolve(false));
+      void stopped.finally(() => {
+        timer.cancel();
+        resolve(true);
+      });
+    });
+  }
+
+  /** Whether it ends now, and had not before. */
+  #ends(): boolean {
+    if (this.#over) return false;
+    this.#over = true;
+    this.#timer?.cancel();
+    this.#place.call.signal?.removeEventListener('abort', this.#onAbort);
+    return true;
+  }
+
+  /** What was given back ended with whatever gave it back. */
+  #isHeld(): boolean {
+    try {
+      this.#place.assertHeld();
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  #release(): void {
+    this.#place.session.occupied = false;
+    this.#place.release();
+  }
+
+  #watch(): void {
+    const { call, clock } = this.#place;
+    if (Number.isFinite(call.deadline)) {
+      this.#timer = clock.schedule(call.deadline - clock.now(), () =>
+        this.#expire(timedOut(this.node, call, clock.now())),
+      );
+    }
+    call.signal?.addEventListener('abort', this.#onAbort, { once: true });
+  }
+
+  readonly #onAbort = (): void => this.#expire(abortedError(this.#place.call.signal));
+
+  /** Whoever waits for an answer is told by that; else nothing runs there that one could wait for. */
+  #expire(error: PgHerdError): void {
+    if (this.#answersAwaited > 0 || this.#over) return;
+    this.#failure ??= { error };
+    this.#onFailure?.(error);
+    void this.stop();
+  }
+}
+
+async function begin<T>(place: Place, work: Work<T>): Promise<Started<T>> {
+  const { session } = place;
+  await untilLetGo(session, place.call, place.clock);
+  session.occupied = work.occupies(session.connection);
+  try {
+    const value = await place.perform(work.begin(session.connection), work.statement.text);
+    return new Started(place, work, value);
+  } catch (error) {
+    session.occupied = false;
+    throw error;
+  }
+}
+
+function gaveUp(error: unknown): boolean {
+  return error instanceof PgHerdError && (error.code === 'PGHERD_TIMEOUT' || error.code === 'PGHERD_ABORTED');
+}
+
+/** Starts work outside a transaction, on whichever node suits, again where nothing was executed. */
+export async function startOnCluster<C, T>(
+  engine: Engine<C>,
+  call: Call,
+  work: Work<T>,
+): Promise<Started<T>> {
+  const { recovery } = engine;
+  const progress: Progress = { attempts: 0, movedBefore: false, lostOn: new Set() };
+  for (;;) {
+    const session = await engine.acquire(call, undefined, progress.lostOn);
+    progress.attempts++;
+    session.movable = true;
+    try {
+      return await begin(placeOnCluster(engine, session, call, work.statement.text), work);
+    } catch (error) {
+      engine.release(session);
+      const phase = phaseOf(error);
+      const again = await recovery.recover(error, phase, work.statement, session, call, progress);
+      if (!again) throw recovery.failure(error, phase, session, call, work.statement.text);
+    }
+  }
+}
+
+function placeOnCluster<C>(engine: Engine<C>, session: Session<C>, call: Call, text: string): Place {
+  return {
+    session,
+    call,
+    clock: engine.herd.settings.clock,
+    perform: (answer, text) => engine.perform(session, answer, call, text),
+    told: (error) => engine.recovery.failure(error, phaseOf(error), session, call, text),
+    assertHeld: () => undefined,
+    isReplaceable: true,
+    release: () => engine.release(session),
+    abandon: (reason) => engine.discard(session, reason),
+  };
+}
+
+/** Starts work on a session that the caller holds. */
+export async function startOnSession<T>(place: Place, work: Work<T>): Promise<Started<T>> {
+  place.assertHeld();
+  if (place.session.occupied) throw busy(place.session.node);
+  try {
+    return await begin(place, work);
+  } catch (error) {
+    throw place.told(error);
+  }
+}

@@ -1,0 +1,283 @@
+import type { CallOptions } from '../call/call.ts';
+import { PgHerdError } from '../model/errors.ts';
+import type { QueryResult, Row, Statement } from '../model/statement.ts';
+import { MAX_PARAMETERS } from '../sql/tag.ts';
+import { runBatch } from './batch.ts';
+import {
+  type CopyFromOptions,
+  CopyOutStream,
+  type CopyResult,
+  type CopySource,
+  type CopyStream,
+  runCopyFrom,
+} from './copy.ts';
+import type { Runner } from './runner.ts';
+import {
+  assertSchema,
+  checkedRows,
+  type SchemaOutput,
+  type StandardSchema,
+  type WithSchema,
+} from './schema.ts';
+import { boundTag, type SqlQueryTag } from './sql-query.ts';
+import { CursorStream, type RowStream, type StreamOptions } from './stream.ts';
+
+/** A statement with its call options: the form that query builders and `sql` tags yield. */
+export type QueryConfig = Statement & CallOptions;
+
+/**
+ * The verbs which cluster, transaction and lease share. Each takes a text with its values, or an object with both: what
+ * query builders yield, and `sql` tags. With a `schema` each row is checked by it, and has its type.
+ */
+export interface Querier {
+  /**
+   * Runs a statement and gives the whole result.
+   * @throws NoSuitableNodeError `PGHERD_NO_SUITABLE_NODE` (also as `PGHERD_AMBIGUOUS_PRIMARY`, `PGHERD_FOREIGN_CLUSTER`) and
+   * PgHerdError `PGHERD_WAIT_TIMEOUT` after `waitTimeoutMs`, `PGHERD_POOL_FULL`, `PGHERD_TIMEOUT` after `timeoutMs`,
+   * `PGHERD_ABORTED`, `PGHERD_CLOSED`, `PGHERD_INVALID_ARGUMENT`, `PGHERD_SCHEMA_MISMATCH` for a row that `schema` refuses.
+   * @throws OutcomeUnknownError `PGHERD_OUTCOME_UNKNOWN` where a statement was sent on the read-write target and not answered.
+   * Errors of the server pass as the driver threw them, with `node` added.
+   */
+  query<S extends StandardSchema>(
+    text: string,
+    values: readonly unknown[] | undefined,
+    options: CallOptions & WithSchema<S>,
+  ): Promise<QueryResult<SchemaOutput<S>>>;
+  query<S extends StandardSchema>(config: QueryConfig & WithSchema<S>): Promise<QueryResult<SchemaOutput<S>>>;
+  query<S extends StandardSchema>(
+    config: QueryConfig,
+    options: CallOptions & WithSchema<S>,
+  ): Promise<QueryResult<SchemaOutput<S>>>;
+  query<R = Row>(text: string, values?: readonly unknown[], options?: CallOptions): Promise<QueryResult<R>>;
+  query<R = Row>(config: QueryConfig, options?: CallOptions): Promise<QueryResult<R>>;
+  /** The rows of a statement. Errors as of {@link Querier.query}. */
+  rows<S extends StandardSchema>(
+    text: string,
+    values: readonly unknown[] | undefined,
+    options: CallOptions & WithSchema<S>,
+  ): Promise<SchemaOutput<S>[]>;
+  rows<S extends StandardSchema>(config: QueryConfig & WithSchema<S>): Promise<SchemaOutput<S>[]>;
+  rows<S extends StandardSchema>(
+    config: QueryConfig,
+    options: CallOptions & WithSchema<S>,
+  ): Promise<SchemaOutput<S>[]>;
+  rows<R = Row>(text: string, values?: readonly unknown[], options?: CallOptions): Promise<R[]>;
+  rows<R = Row>(config: QueryConfig, options?: CallOptions): Promise<R[]>;
+  /**
+   * The only row of a statement.
+   * @throws PgHerdError `PGHERD_WRONG_ROW_COUNT` unless there is exactly one.
+   */
+  one<S extends StandardSchema>(
+    text: string,
+    values: readonly unknown[] | undefined,
+    options: CallOptions & WithSchema<S>,
+  ): Promise<SchemaOutput<S>>;
+  one<S extends StandardSchema>(config: QueryConfig & WithSchema<S>): Promise<SchemaOutput<S>>;
+  one<S extends StandardSchema>(
+    config: QueryConfig,
+    options: CallOptions & WithSchema<S>,
+  ): Promise<SchemaOutput<S>>;
+  one<R = Row>(text: string, values?: readonly unknown[], options?: CallOptions): Promise<R>;
+  one<R = Row>(config: QueryConfig, options?: CallOptions): Promise<R>;
+  /**
+   * The only row of a statement, or `undefined`.
+   * @throws PgHerdError `PGHERD_WRONG_ROW_COUNT` if there are several.
+   */
+  maybeOne<S extends StandardSchema>(
+    text: string,
+    values: readonly unknown[] | undefined,
+    options: CallOptions & WithSchema<S>,
+  ): Promise<SchemaOutput<S> | undefined>;
+  maybeOne<S extends StandardSchema>(
+    config: QueryConfig & WithSchema<S>,
+  ): Promise<SchemaOutput<S> | undefined>;
+  maybeOne<S extends StandardSchema>(
+    config: QueryConfig,
+    options: CallOptions & WithSchema<S>,
+  ): Promise<SchemaOutput<S> | undefined>;
+  maybeOne<R = Row>(text: string, values?: readonly unknown[], options?: CallOptions): Promise<R | undefined>;
+  maybeOne<R = Row>(config: QueryConfig, options?: CallOptions): Promise<R | undefined>;
+  /**
+   * A statement as a template: what stands in `${}` becomes a parameter, a fragment is nested, a name is quoted by
+   * `sql.identifier`. Awaited it runs as by {@link Querier.query}; every verb takes it instead of a text.
+   */
+  readonly sql: SqlQueryTag;
+  /**
+   * Runs statements in one round trip and, outside a transaction, as one: all of them or none. The results stand in the order
+   * of the statements. An error of the server has as `index` the place of the statement that failed. `name` is ignored.
+   * @throws PgHerdError `PGHERD_STATEMENT_NOT_ALLOWED` for BEGIN, COMMIT, COPY and kin, `PGHERD_UNSUPPORTED` where the driver
+   * has no batches; else as of {@link Querier.query}.
+   */
+  batch(statements: readonly (string | Statement)[], options?: CallOptions): Promise<QueryResult<Row>[]>;
+  /**
+   * The rows of a result one after the other, fetched `batchSize` at a time, so that memory does not grow with them. It keeps
+   * a connection until it ends; leaving the loop ends it. `timeoutMs` counts for all of it.
+   * @throws PgHerdError `PGHERD_UNSUPPORTED` where the driver has no cursors; else, by the first `next`, as of
+   * {@link Querier.query}. What is lost after the first part is not run again.
+   */
+  stream<S extends StandardSchema>(
+    text: string,
+    values: readonly unknown[] | undefined,
+    options: StreamOptions & WithSchema<S>,
+  ): RowStream<SchemaOutput<S>>;
+  stream<S extends StandardSchema>(
+    config: Statement & StreamOptions & WithSchema<S>,
+  ): RowStream<SchemaOutput<S>>;
+  stream<S extends StandardSchema>(
+    config: Statement & StreamOptions,
+    options: StreamOptions & WithSchema<S>,
+  ): RowStream<SchemaOutput<S>>;
+  stream<R = Row>(text: string, values?: readonly unknown[], options?: StreamOptions): RowStream<R>;
+  stream<R = Row>(config: Statement & StreamOptions, options?: StreamOptions): RowStream<R>;
+  /**
+   * Streams a source into `COPY … FROM STDIN`, no faster than the server takes it. An error of the source gives the COPY up and
+   * is what the call rejects with: nothing of it is kept then. It is not run again once the source was touched.
+   * @throws PgHerdError `PGHERD_UNSUPPORTED` where the driver has no COPY, `PGHERD_CONNECTION_LOST` where the connection was
+   * lost before the end was sent; else as of {@link Querier.query}.
+   */
+  copyFrom(text: string, source: CopySource, options?: CopyFromOptions): Promise<CopyResult>;
+  /**
+   * What `COPY … TO STDOUT` gives, in pieces; the server waits for whoever reads too slowly.
+   * @throws PgHerdError `PGHERD_UNSUPPORTED` where the driver has no COPY; else, by the first `next`, as of
+   * {@link Querier.query}.
+   */
+  copyTo(text: string, options?: CallOptions): CopyStream;
+  /**
+   * Sends a payload to all who listen to a channel; inside a transaction when it commits.
+   * @throws PgHerdError `PGHERD_INVALID_ARGUMENT` for a channel that is none; else as of {@link Querier.query}.
+   */
+  notify(channel: string, payload?: string, options?: CallOptions): Promise<void>;
+}
+
+const NO_OPTIONS: CallOptions = Object.freeze({});
+
+type First = string | QueryConfig;
+type Second = readonly unknown[] | CallOptions | undefined;
+
+/** The verbs over a way to run one statement, and to start longer work. */
+export function querierOver(runner: Runner): Querier {
+  const { run } = runner;
+  const query = (first: First, second?: Second, third?: CallOptions) => {
+    try {
+      const [statement, options] = normalize(first, second, third);
+      const { schema } = options as { schema?: unknown };
+      return schema === undefined ? run(statement, options) : checked(run, statement, options, schema);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  };
+  const rows = async (...args: Parameters<typeof query>) => (await query(...args)).rows;
+  const one = async (...args: Parameters<typeof query>) => {
+    const found = await rows(...args);
+    if (found.length !== 1) throw wrongRowCount(found.length, 'exactly one row');
+    return found[0];
+  };
+  const maybeOne = async (...args: Parameters<typeof query>) => {
+    const found = await rows(...args);
+    if (found.length > 1) throw wrongRowCount(found.length, 'at most one row');
+    return found[0];
+  };
+  // Row types are the caller's word: nothing at run time could prove them.
+  return {
+    query,
+    rows,
+    one,
+    maybeOne,
+    sql: boundTag(run),
+    batch: async (statements: readonly First[], options?: CallOptions) => {
+      if (!Array.isArray(statements)) throw invalid('batch takes an array of statements.');
+      const all = statements.map((one: First) => normalize(one, undefined, undefined)[0]);
+      return runBatch(runner, all, options ?? NO_OPTIONS);
+    },
+    stream: (first: First, second?: Second, third?: StreamOptions) => {
+      const [statement, options] = normalize(first, second, third);
+      const { schema } = options as { schema?: StandardSchema };
+      if (schema !== undefined) assertSchema(schema);
+      return new CursorStream(runner, statement, options, schema);
+    },
+    copyFrom: async (text: string, source: CopySource, options?: CopyFromOptions) =>
+      runCopyFrom(runner, text, source, options ?? NO_OPTIONS),
+    copyTo: (text: string, options?: CallOptions) => new CopyOutStream(runner, text, options ?? NO_OPTIONS),
+    notify: async (channel: string, payload = '', options?: CallOptions) => {
+      assertChannel(channel);
+      await run(
+        { text: 'SELECT pg_catalog.pg_notify($1, $2)', values: [channel, payload] },
+        options ?? NO_OPTIONS,
+      );
+    },
+  } as Querier;
+}
+
+/** @throws PgHerdError `PGHERD_INVALID_ARGUMENT` for what PostgreSQL takes for no name of a channel. */
+export function assertChannel(channel: unknown): asserts channel is string {
+  // The server would cut a longer name in LISTEN, and refuse it in pg_notify.
+  const fits = typeof channel === 'string' && Buffer.byteLength(channel) <= MAX_CHANNEL_BYTES;
+  if (fits && channel !== '' && !channel.includes('\0')) return;
+  throw invalid(`A channel must be a text of 1 to ${MAX_CHANNEL_BYTES} bytes without NUL.`);
+}
+
+const MAX_CHANNEL_BYTES = 63;
+/** Longest name of a prepared statement that pg and the server tell from others. */
+const MAX_NAME_BYTES = 63;
+
+async function checked(
+  run: Runner['run'],
+  statement: Statement,
+  options: CallOptions,
+  schema: unknown,
+): Promise<QueryResult<Row>> {
+  assertSchema(schema);
+  const result = await run(statement, options);
+  return { ...result, rows: (await checkedRows(result.rows, schema)) as Row[] };
+}
+
+/** The server cuts longer names off, and two statements would be one. */
+function assertName(name: unknown): void {
+  if (typeof name === 'string' && Buffer.byteLength(name) <= MAX_NAME_BYTES) return;
+  throw invalid(`The name of a statement must be a text of ${MAX_NAME_BYTES} bytes at most.`);
+}
+
+function normalize(
+  first: First,
+  second: Second,
+  third: CallOptions | undefined,
+): readonly [Statement, CallOptions] {
+  if (typeof first === 'string') {
+    if (second !== undefined && !Array.isArray(second))
+      throw invalid('The values of a statement must be an array.');
+    if (second !== undefined && second.length > MAX_PARAMETERS) throw tooManyValues(second.length);
+    return [{ text: first, values: second as readonly unknown[] | undefined }, third ?? NO_OPTIONS];
+  }
+  if (typeof first !== 'object' || first === null || typeof first.text !== 'string') {
+    throw invalid('The statement must be a text, or an object with a text.');
+  }
+  if (first.values !== undefined && !Array.isArray(first.values)) {
+    throw invalid('The values of a statement must be an array.');
+  }
+  if (first.values !== undefined && first.values.length > MAX_PARAMETERS)
+    throw tooManyValues(first.values.length);
+  if (first.name !== undefined) assertName(first.name);
+  if (second === undefined) return [first, first];
+  if (Array.isArray(second)) throw invalid('The values stand in the object; what follows it are options.');
+  return [first, { ...first, ...second }];
+}
+
+function tooManyValues(count: number): PgHerdError {
+  return invalid(
+    `The statement has ${count} values; PostgreSQL takes ${MAX_PARAMETERS}. Pass an array and unnest it, or use copyFrom.`,
+  );
+}
+
+function invalid(sentence: string): PgHerdError {
+  return new PgHerdError('PGHERD_INVALID_ARGUMENT', sentence);
+}
+
+function wrongRowCount(count: number, expected: string): PgHerdError {
+  return new PgHerdError(
+    'PGHERD_WRONG_ROW_COUNT',
+    `The statement gave ${count} rows; ${expected} was expected.`,
+    {
+      details: { count },
+    },
+  );
+}

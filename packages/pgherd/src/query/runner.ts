@@ -1,0 +1,41 @@
+import type { CallOptions } from '../call/call.ts';
+import type { DriverConnection } from '../connection/port.ts';
+import { PgHerdError } from '../model/errors.ts';
+import type { QueryResult, Row, Statement } from '../model/statement.ts';
+import type { Started, Work } from './long-work.ts';
+
+/** Runs one statement. */
+export type Run = (statement: Statement, options: CallOptions) => Promise<QueryResult<Row>>;
+
+/** What the verbs stand on: the cluster, a transaction or a lease. */
+export interface Runner {
+  readonly run: Run;
+  /** Name of the driver, for errors. */
+  readonly driver: string;
+  /** Starts work that keeps a connection for longer than one answer. */
+  start<T>(work: Work<T>, options: CallOptions): Promise<Started<T>>;
+}
+
+/** The optional methods of a connection. */
+type Extra = 'batch' | 'cursor' | 'copyIn' | 'copyOut';
+type With<K extends Extra> = DriverConnection & { readonly [P in K]: NonNullable<DriverConnection[P]> };
+
+const REMEDIES: Readonly<Record<Extra, string>> = Object.freeze({
+  batch: 'Run the statements in a transaction, or use the driver pg.',
+  cursor: 'Read the result with rows, or use the driver pg.',
+  copyIn: 'Use INSERT, or the driver pg.',
+  copyOut: 'Use SELECT, or the driver pg.',
+});
+
+/**
+ * The connection, known to have a method that not every driver has.
+ * @throws PgHerdError `PGHERD_UNSUPPORTED` where it has not.
+ */
+export function supported<K extends Extra>(
+  { driver }: Pick<Runner, 'driver'>,
+  connection: DriverConnection,
+  method: K,
+): With<K> {
+  if (connection[method] !== undefined) return connection as With<K>;
+  throw new PgHerdError('PGHERD_UNSUPPORTED', `The driver ${driver} has no ${method}. ${REMEDIES[method]}`);
+}

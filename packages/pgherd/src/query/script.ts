@@ -1,0 +1,92 @@
+import type { Call } from '../call/call.ts';
+import { busy, unacknowledged } from '../call/failures.ts';
+import type { Engine } from '../engine/engine.ts';
+import { PgHerdError } from '../model/errors.ts';
+import { answeredBy, type QueryResult, type Row } from '../model/statement.ts';
+import type { Session } from '../node/session.ts';
+import { PooledConnection } from '../pooler/pooler-connection.ts';
+import type { Progress } from '../recovery/recovery.ts';
+import { untilLetGo } from '../recovery/within.ts';
+import { phaseOf } from '../retry/classify.ts';
+
+/** Where a script runs. */
+interface ScriptPlace<C> {
+  readonly engine: Engine<C>;
+  readonly session: Session<C>;
+  readonly call: Call;
+  told(error: unknown): unknown;
+}
+
+/** A script may commit on its way: an error tells nothing of what was before it. */
+export const NOT_ATOMIC = Object.freeze({ text: 'DO' });
+
+/**
+ * Runs a text of many statements on a connection that is not used again, whatever the script did to its session. Without BEGIN and
+ * COMMIT in it the server takes the whole text for one transaction.
+ */
+export async function runScriptOnCluster<C>(
+  engine: Engine<C>,
+  call: Call,
+  text: string,
+): Promise<QueryResult<Row>> {
+  assertText(text);
+  const { recovery } = engine;
+  const progress: Progress = { attempts: 0, movedBefore: false, lostOn: new Set() };
+  for (;;) {
+    const session = await engine.acquire(call, undefined, progress.lostOn);
+    progress.attempts++;
+    try {
+      const result = await runScript({ engine, session, call, told: (error) => error }, text);
+      assertClosed(session);
+      const local = session.committedLocallyOnly && call.access === 'read-write';
+      engine.release(session);
+      if (local) throw unacknowledged('statement');
+      return result;
+    } catch (error) {
+      engine.release(session);
+      const phase = phaseOf(error);
+      const again = await recovery.recover(error, phase, NOT_ATOMIC, session, call, progress);
+      if (!again) throw recovery.failure(error, phase, session, call, NOT_ATOMIC.text);
+    }
+  }
+}
+
+/** Runs a text of many statements on a connection that the caller holds. */
+export async function runScript<C>(place: ScriptPlace<C>, text: string): Promise<QueryResult<Row>> {
+  assertText(text);
+  const { engine, session, call } = place;
+  const { connection, node } = session;
+  if (session.occupied) throw busy(node);
+  if (connection instanceof PooledConnection) throw noScripts(node);
+  await untilLetGo(session, call, engine.herd.settings.clock);
+  session.retired = 'ran a script';
+  try {
+    const result = await engine.perform(session, connection.simple(text), call, text);
+    return answeredBy(result, node);
+  } catch (error) {
+    throw place.told(error);
+  }
+}
+
+function assertText(text: unknown): void {
+  if (typeof text === 'string') return;
+  throw new PgHerdError('PGHERD_INVALID_ARGUMENT', 'script takes one text, with all its statements.');
+}
+
+/** What is left open would be rolled back with the connection, and nobody would know. */
+function assertClosed(session: Session): void {
+  if (session.connection.status === 'idle') return;
+  throw new PgHerdError(
+    'PGHERD_INVALID_ARGUMENT',
+    'The script left a transaction open: that is rolled back now. End it with COMMIT, or leave BEGIN out.',
+    { details: { node: session.node } },
+  );
+}
+
+function noScripts(node: string): PgHerdError {
+  return new PgHerdError(
+    'PGHERD_UNSUPPORTED',
+    'A script needs a session of its own, which a pooler does not give: run it over a direct connection.',
+    { details: { node } },
+  );
+}

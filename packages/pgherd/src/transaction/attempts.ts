@@ -1,0 +1,118 @@
+import type { Call } from '../call/call.ts';
+import type { Engine } from '../engine/engine.ts';
+import { PgHerdError } from '../model/errors.ts';
+import type { Trace } from '../node/leaks.ts';
+import type { Session } from '../node/session.ts';
+import type { TransactionOptions } from '../options/transaction-options.ts';
+import type { Progress } from '../recovery/recovery.ts';
+import { type GiveUp, withinCall } from '../recovery/within.ts';
+import { classifyError } from '../retry/classify.ts';
+import { decideTransaction, type FailedAttempt } from '../retry/decide.ts';
+import type { Phase } from '../retry/rules.ts';
+import { SessionTransaction, type Transaction } from './transaction.ts';
+
+/** What a transaction's function is. */
+export type TransactionFunction<T> = (tx: Transaction) => Promise<T> | T;
+
+/**
+ * Runs `fn` in a transaction: commits when it resolves, rolls back when it throws, and runs it again from the start where
+ * the server asked for that or the connection was lost before COMMIT was sent.
+ */
+export async function runTransaction<C, T>(
+  engine: Engine<C>,
+  call: Call,
+  options: TransactionOptions,
+  fn: TransactionFunction<T>,
+  trace?: Trace,
+): Promise<T> {
+  const progress: Progress = { attempts: 0, movedBefore: false, lostOn: new Set() };
+  for (let run = 1; ; run++) {
+    const session = await engine.acquire(call, undefined, progress.lostOn);
+    engine.leaks.watch(session, trace);
+    progress.attempts++;
+    session.movable = options.retry !== false;
+    const outcome = await attemptOnce(engine, call, options, fn, session, run);
+    if (outcome.kind === 'committed') return outcome.value;
+    const again =
+      options.retry !== false && (await mayRunAgain(engine, outcome, session, call, options, progress));
+    if (!again) throw outcome.error;
+  }
+}
+
+type Outcome<T> =
+  | { readonly kind: 'committed'; readonly value: T }
+  | { readonly kind: 'failed'; readonly error: unknown; readonly phase: Phase; readonly firstError: unknown };
+
+async function attemptOnce<C, T>(
+  engine: Engine<C>,
+  call: Call,
+  options: TransactionOptions,
+  fn: TransactionFunction<T>,
+  session: Session<C>,
+  run: number,
+): Promise<Outcome<T>> {
+  let transaction: SessionTransaction<C> | undefined;
+  try {
+    transaction = await SessionTransaction.begin(engine, session, call, options, run);
+    const face = transaction.face();
+    const holding = { session, isHeld: () => face.isOpen, transaction: face };
+    const work = engine.held.run(holding, async () => fn(face));
+    const value = await withinCall(work, call, engine.herd.settings.clock, lateFunction(transaction));
+    if (face.isOpen) await transaction.commit();
+    return { kind: 'committed', value };
+  } catch (error) {
+    const phase: Phase = transaction?.commitSent === true ? 'commit-sent' : 'in-transaction';
+    const firstError = transaction?.firstError;
+    await transaction?.rollback();
+    // What came after COMMIT, such as a callback's error, must never run the function a second time.
+    if (transaction?.mayHaveCommitted === true) throw error;
+    return { kind: 'failed', error, phase, firstError };
+  }
+}
+
+/** A function that never returns must not hold a connection beyond the call's deadline. */
+function lateFunction<C>(transaction: SessionTransaction<C>): GiveUp {
+  return {
+    late: () => new PgHerdError('PGHERD_TIMEOUT', 'The transaction did not end within its timeoutMs.'),
+    letGo: (error) => transaction.abandon(error.message),
+  };
+}
+
+async function mayRunAgain<C>(
+  engine: Engine<C>,
+  outcome: Extract<Outcome<unknown>, { kind: 'failed' }>,
+  session: Session<C>,
+  call: Call,
+  options: TransactionOptions,
+  progress: Progress,
+): Promise<boolean> {
+  const { error, phase } = outcome;
+  // What the function throws may hide what happened to it: the first error of its statements tells.
+  const told = classifyError(error);
+  const classification = told.kind === 'other' ? classifyError(outcome.firstError) : told;
+  if (error instanceof PgHerdError && FINAL.has(error.code)) return false;
+  if (classification.nodeVerdict === 'probe') engine.herd.nodes.get(session.node)?.monitor.hint();
+  const refused =
+    classification.kind === 'read-only' && call.access === 'read-write' && options.readOnly !== true;
+  const retry = typeof options.retry === 'object' ? options.retry.attempts : undefined;
+  const attempt: FailedAttempt = {
+    phase,
+    classification,
+    readOnlyConnection: call.access === 'read-only' || options.readOnly === true,
+    idempotent: false,
+    atomic: true,
+    attempts: progress.attempts,
+    maxAttempts: retry ?? engine.herd.settings.retry.attempts,
+    movedBefore: progress.movedBefore,
+    refusalConfirmed: refused && (await engine.recovery.confirmRefusal(session, call)),
+  };
+  return engine.recovery.retries(attempt, decideTransaction, session, error, call, progress);
+}
+
+/** Errors after which the function is never run again. */
+const FINAL: ReadonlySet<string> = new Set([
+  'PGHERD_TIMEOUT',
+  'PGHERD_ABORTED',
+  'PGHERD_OUTCOME_UNKNOWN',
+  'PGHERD_CLOSED',
+]);

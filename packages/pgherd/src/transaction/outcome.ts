@@ -1,0 +1,278 @@
+import type { Call } from '../call/call.ts';
+import type { Engine } from '../engine/engine.ts';
+import type { Row } from '../model/statement.ts';
+import type { Ask } from '../monitor/link.ts';
+import type { Session } from '../node/session.ts';
+import { type OutcomeOptions, outcomeTableName } from '../options/outcome-options.ts';
+import { classifyError } from '../retry/classify.ts';
+import { type CommitReport, decideCommit } from '../retry/commit-outcome.ts';
+import type { ErrorKind } from '../retry/rules.ts';
+import { quoteLiteral } from '../sql/quote.ts';
+import { type Deadline, earliest } from '../time/deadline.ts';
+import { withLimit } from '../time/wait.ts';
+import { findNode } from '../topology/topology.ts';
+
+/** Pauses between two questions, milliseconds: the first, and the longest. */
+const FIRST_PAUSE_MS = 5;
+const LONGEST_PAUSE_MS = 100;
+/** SQL for a server's life: the same postmaster says the same, to the microsecond. */
+const STARTED =
+  '(extract(epoch from pg_catalog.pg_postmaster_start_time()) * 1000000)::pg_catalog.int8::pg_catalog.text';
+
+/** What is known of a transaction before its COMMIT is sent, by which its outcome can be found out afterwards. */
+export interface Witness {
+  readonly node: string;
+  /** Number of the transaction, 64 bits, decimal. */
+  readonly xid: string;
+  /** Process of the server that runs it. */
+  readonly pid: string;
+  /** When that server's postmaster started. */
+  readonly startedAt: string;
+  /** Table and key of the row that the transaction wrote; `undefined` without a table. */
+  readonly row: { readonly table: string; readonly key: string } | undefined;
+}
+
+/** What became of a COMMIT that was not answered. */
+export type Verdict =
+  | { readonly kind: 'committed' | 'not-committed' }
+  | { readonly kind: 'unknown'; readonly why: string };
+
+/** Statement that goes with BEGIN and whose answer is the witness; `undefined` where nobody asked for one. */
+export function witnessText(options: OutcomeOptions): string | undefined {
+  const facts = `pg_catalog.pg_current_xact_id()::pg_catalog.text as xid,
+    pg_catalog.pg_backend_pid()::pg_catalog.text as pid, ${STARTED} as started`;
+  const table = outcomeTableName(options.outcomeTable);
+  if (table !== undefined)
+    return `insert into ${table} default values returning key::pg_catalog.text as key, ${facts}`;
+  return options.outcome === 'xid' ? `select ${facts}` : undefined;
+}
+
+/** The witness in the answer to {@link witnessText}. */
+export function readWitness(
+  node: string,
+  row: Row | undefined,
+  options: OutcomeOptions,
+): Witness | undefined {
+  const [xid, pid, startedAt] = ['xid', 'pid', 'started'].map((name) => digits(row?.[name]));
+  if (xid === undefined || pid === undefined || startedAt === undefined) return undefined;
+  const key = row?.['key'];
+  const table = outcomeTableName(options.outcomeTable);
+  const kept = typeof key === 'string' && table !== undefined ? { table, key } : undefined;
+  return Object.freeze({ node, xid, pid, startedAt, row: kept });
+}
+
+function digits(value: unknown): string | undefined {
+  return typeof value === 'string' && /^[0-9]{1,20}$/.test(value) ? value : undefined;
+}
+
+/**
+ * A session of the same server that was open before COMMIT was sent: the monitor's. As long as it answers, the server has not
+ * been restarted; what it says of a transaction's number is then about that very transaction.
+ */
+export function survivorOf<C>(engine: Engine<C>, node: string): Ask | undefined {
+  return engine.herd.nodes.get(node)?.monitor.ask;
+}
+
+/** Finds out what became of a transaction whose COMMIT was sent and not answered, until the call's deadline. */
+export async function findOutcome<C>(
+  engine: Engine<C>,
+  call: Call,
+  witness: Witness,
+  survivor: Ask | undefined,
+): Promise<Verdict> {
+  const { clock, waitTimeoutMs } = engine.herd.settings;
+  const until = earliest(call.deadline, clock.now() + waitTimeoutMs);
+  const inquiry = new Inquiry(engine, { ...call, deadline: until }, witness);
+  return witness.row === undefined ? inquiry.askSurvivor(survivor) : inquiry.askTable(witness.row);
+}
+
+/** Errors of a server that lives, after which it is asked again. */
+const PASSING: ReadonlySet<ErrorKind> = new Set([
+  'serialization',
+  'deadlock',
+  'read-only',
+  'lock-not-available',
+]);
+
+class Inquiry<C> {
+  readonly #engine: Engine<C>;
+  readonly #call: Call;
+  readonly #witness: Witness;
+  #pauseMs = FIRST_PAUSE_MS;
+
+  constructor(engine: Engine<C>, call: Call, witness: Witness) {
+    this.#engine = engine;
+    this.#call = call;
+    this.#witness = witness;
+  }
+
+  get #deadline(): Deadline {
+    return this.#call.deadline;
+  }
+
+  /** Asks the session that was there before, until what it says is final. */
+  async askSurvivor(survivor: Ask | undefined): Promise<Verdict> {
+    if (survivor === undefined)
+      return unknown('no other session of that server was open when COMMIT was sent');
+    let terminated = false;
+    while (this.#isTimeLeft()) {
+      let report: CommitReport;
+      try {
+        report = await this.#report(survivor);
+      } catch (error) {
+        return unknown(`the session that was open before COMMIT did not answer: ${messageOf(error)}`);
+      }
+      const step = decideCommit(report, terminated);
+      switch (step) {
+        case 'committed':
+        case 'not-committed':
+          return { kind: step };
+        case 'confirm':
+          return this.#confirm();
+        case 'terminate':
+          terminated = true;
+          await this.#ask(survivor, terminateText(this.#witness)).catch(() => undefined);
+          break;
+        case 'wait':
+          await this.#pause();
+          break;
+        case 'unknown':
+          return unknown(
+            'the server is not the one that COMMIT was sent to, or has forgotten the transaction',
+          );
+        default:
+          return step satisfies never;
+      }
+    }
+    return unknown('the transaction was still in progress when there was no more time to ask');
+  }
+
+  async #report(survivor: Ask): Promise<CommitReport> {
+    const row = await this.#ask(survivor, reportText(this.#witness));
+    const node = findNode(this.#engine.herd.topology, this.#witness.node);
+    const status = row?.['status'];
+    return {
+      sameServer: row?.['started'] === this.#witness.startedAt,
+      believed: node?.standing === 'current' && node.role !== 'standby' && row?.['in_recovery'] === 'false',
+      status: status === 'committed' || status === 'aborted' || status === 'in progress' ? status : undefined,
+      synchronous: row?.['standby_names'] !== '',
+      waitsForStandby: row?.['wait_event'] === 'SyncRep',
+    };
+  }
+
+  async #ask(survivor: Ask, text: string): Promise<Row | undefined> {
+    const { clock } = this.#engine.herd.settings;
+    const { rows } = await withLimit(clock, Math.max(1, this.#deadline - clock.now()), survivor(text));
+    return rows[0];
+  }
+
+  /**
+   * Commits something of its own after the transaction in question: the log is replicated in order, so that a standby which
+   * confirms the later commit has the earlier one.
+   */
+  async #confirm(): Promise<Verdict> {
+    const { demand } = this.#call;
+    const call: Call = {
+      ...this.#call,
+      access: 'read-write',
+      demand: { ...demand, node: this.#witness.node },
+    };
+    let session: Session<C> | undefined;
+    try {
+      session = await this.#engine.acquire(call);
+      const text = `select pg_catalog.pg_logical_emit_message(true, 'pgherd', 'outcome'), ${STARTED} as started`;
+      const { rows } = await this.#engine.send(session, text, call);
+      if (session.committedLocallyOnly) return unknown('no synchronous standby has confirmed it');
+      if (rows[0]?.['started'] === this.#witness.startedAt) return { kind: 'committed' };
+      return unknown('the server was restarted before a synchronous standby had confirmed it');
+    } catch (error) {
+      return unknown(
+        `it is committed on ${this.#witness.node}, and no synchronous standby confirmed it: ${messageOf(error)}`,
+      );
+    } finally {
+      if (session !== undefined) this.#engine.release(session);
+    }
+  }
+
+  /**
+   * Writes the same key again, on whichever node is the primary now. A row that the transaction left says that it is committed; a
+   * row of ours says that it never will be. It may be repeated: our own row is told from the transaction's.
+   */
+  async askTable(row: NonNullable<Witness['row']>): Promise<Verdict> {
+    const call: Call = { ...this.#call, access: 'read-write', demand: { target: 'read-write' } };
+    let why = 'there was no time left to ask';
+    while (this.#isTimeLeft()) {
+      let session: Session<C> | undefined;
+      try {
+        session = await this.#engine.acquire(call);
+        // Whether it may be ended or not: the next statement waits for its end.
+        await this.#engine.send(session, terminateText(this.#witness), call).catch(() => undefined);
+        const { rows } = await this.#engine.send(session, settleText(row), call);
+        if (session.committedLocallyOnly)
+          return unknown('no synchronous standby has confirmed what was found');
+        const committed = rows[0]?.['committed'];
+        if (committed === 'true' || committed === 'false')
+          return { kind: committed === 'true' ? 'committed' : 'not-committed' };
+        return unknown(`the table ${row.table} told nothing`);
+      } catch (error) {
+        why = messageOf(error);
+        const { kind, severity } = classifyError(error);
+        if (severity === 'ERROR' && !PASSING.has(kind)) break;
+      } finally {
+        if (session !== undefined) this.#engine.release(session);
+      }
+      await this.#pause();
+    }
+    return unknown(`the table ${row.table} could not be asked: ${why}`);
+  }
+
+  #isTimeLeft(): boolean {
+    const { herd } = this.#engine;
+    return (
+      !herd.isClosed && this.#call.signal?.aborted !== true && herd.settings.clock.now() < this.#deadline
+    );
+  }
+
+  async #pause(): Promise<void> {
+    const { clock } = this.#engine.herd.settings;
+    const ms = Math.max(0, Math.min(this.#pauseMs, this.#deadline - clock.now()));
+    this.#pauseMs = Math.min(2 * this.#pauseMs, LONGEST_PAUSE_MS);
+    await new Promise<void>((resolve) => {
+      clock.schedule(ms, resolve);
+    });
+  }
+}
+
+function reportText({ xid, pid }: Witness): string {
+  return `select pg_catalog.pg_xact_status('${xid}'::pg_catalog.xid8) as status, ${STARTED} as started,
+    pg_catalog.pg_is_in_recovery()::pg_catalog.text as in_recovery,
+    pg_catalog.current_setting('synchronous_standby_names') as standby_names,
+    (select wait_event from pg_catalog.pg_stat_activity
+      where pid = ${pid} and backend_xid::pg_catalog.text = '${shortXid(xid)}') as wait_event`;
+}
+
+/** Ends the transaction's process, if it is this server's, runs that very transaction still and waits for no standby. */
+function terminateText({ xid, pid, startedAt }: Witness): string {
+  return `select pg_catalog.pg_terminate_backend(pid) from pg_catalog.pg_stat_activity
+    where pid = ${pid} and backend_xid::pg_catalog.text = '${shortXid(xid)}'
+      and wait_event is distinct from 'SyncRep' and ${STARTED} = '${startedAt}'`;
+}
+
+/** Writes in either case, so that its own commit waits for the synchronous standbys, behind the transaction's. */
+function settleText({ table, key }: NonNullable<Witness['row']>): string {
+  return `insert into ${table} as kept (key, committed) values (${quoteLiteral(key)}, false)
+    on conflict (key) do update set at = kept.at returning committed::pg_catalog.text as committed`;
+}
+
+/** Processes tell the lower half of the number. */
+function shortXid(xid: string): string {
+  return String(BigInt(xid) & 0xffff_ffffn);
+}
+
+function unknown(why: string): Verdict {
+  return { kind: 'unknown', why };
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

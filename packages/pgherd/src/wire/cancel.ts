@@ -1,0 +1,65 @@
+import type { Socket } from 'node:net';
+import type { ConnectRequest } from '../connection/port.ts';
+import { openSocket } from './socket.ts';
+import type { TlsAttempt } from './tls.ts';
+
+/** Whose statement is to be cancelled, and where its server is to be found. */
+export interface CancelTarget {
+  readonly request: Pick<ConnectRequest, 'address' | 'tls'>;
+  /** How the connection itself was opened: the key that cancels it must not travel with less protection. */
+  readonly attempt: TlsAttempt;
+  /** IP address of the connection's other side: its name may lead to another server by now. */
+  readonly remoteAddress: string | undefined;
+  readonly processId: number;
+  readonly secretKey: number;
+}
+
+/** The number in the place of a protocol version: 1234 and 5678. */
+const CANCEL_REQUEST = 80_877_102;
+const PACKET_BYTES = 16;
+
+/**
+ * Asks a server to cancel what runs on one of its sessions, over a connection of its own to the very address of that session.
+ * Resolves when the server has closed that connection, which it does once the request was passed on; whether anything was
+ * cancelled is never told. An abort destroys the socket and rejects with the signal's reason.
+ */
+export async function requestCancel(target: CancelTarget, signal: AbortSignal): Promise<void> {
+  const { request, attempt, remoteAddress } = target;
+  const pinned = request.address.transport === 'tcp' && remoteAddress !== undefined;
+  const address = pinned ? { ...request.address, hostaddr: remoteAddress } : request.address;
+  const socket = await openSocket({ address, tls: request.tls, keepAliveMs: undefined }, attempt, signal);
+  const onAbort = () => socket.destroy();
+  signal.addEventListener('abort', onAbort, { once: true });
+  try {
+    if (signal.aborted) onAbort();
+    await closedAfter(socket, cancelPacket(target));
+    signal.throwIfAborted();
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+    socket.destroy();
+  }
+}
+
+/** The request as it goes over the wire: length, number, process and key. */
+export function cancelPacket({
+  processId,
+  secretKey,
+}: Pick<CancelTarget, 'processId' | 'secretKey'>): Buffer {
+  const packet = Buffer.alloc(PACKET_BYTES);
+  packet.writeUInt32BE(PACKET_BYTES, 0);
+  packet.writeUInt32BE(CANCEL_REQUEST, 4);
+  packet.writeInt32BE(processId, 8);
+  // Servers give the key as 32 bits without a sign; `pg` reads them with one.
+  packet.writeInt32BE(secretKey | 0, 12);
+  return packet;
+}
+
+function closedAfter(socket: Socket, packet: Buffer): Promise<void> {
+  return new Promise((resolve, reject) => {
+    socket.once('error', reject);
+    socket.once('close', () => resolve());
+    // Without a reader the end of the stream is never seen.
+    socket.resume();
+    socket.write(packet);
+  });
+}

@@ -1,0 +1,144 @@
+import { connect as connectTcp, type Socket } from 'node:net';
+import { type ConnectionOptions, connect as connectTls, type TLSSocket } from 'node:tls';
+import type { ConnectRequest, TlsRequest } from '../connection/port.ts';
+import { PgHerdError } from '../model/errors.ts';
+import { handshakeFailure, type TlsAttempt, tlsOptions } from './tls.ts';
+
+/** Whereto, and how. */
+export type SocketRequest = Pick<ConnectRequest, 'address' | 'tls' | 'keepAliveMs'>;
+
+/** PostgreSQL's SSLRequest: its length, and the number 80877103 in the place of a protocol version. */
+const SSL_REQUEST = Buffer.from([0, 0, 0, 8, 4, 210, 22, 47]);
+/** The name of PostgreSQL's protocol in a TLS handshake. */
+const ALPN_NAME = 'postgresql';
+
+/**
+ * Opens a socket to a server, ready for the startup packet or a cancel request: connected and, for `tls`, encrypted, with the
+ * server's certificate checked as the request says. Certificates and keys are read from their files each time. A server without
+ * TLS is taken as it is where `elseInClear` says so, on the same socket.
+ * An abort destroys the socket and rejects with the signal's reason; else it rejects with the system's error.
+ * @throws PgHerdError `PGHERD_TLS_FAILED` where TLS cannot be had, or not as the request wants it.
+ */
+export async function openSocket(
+  request: SocketRequest,
+  attempt: TlsAttempt,
+  signal: AbortSignal,
+  elseInClear = false,
+): Promise<Socket> {
+  const options = attempt === 'tls' ? await tlsOptions(request.tls, request.address) : undefined;
+  signal.throwIfAborted();
+  const socket = dial(request);
+  // Destroys what stands on it as well.
+  const onAbort = () => socket.destroy();
+  signal.addEventListener('abort', onAbort, { once: true });
+  try {
+    await happened(socket, 'connect');
+    if (options === undefined) return socket;
+    const direct = request.tls.negotiation === 'direct';
+    const answer = direct ? 'tls' : await agreeOnTls(socket);
+    if (answer === 'tls') return await encrypt(socket, options, request.tls);
+    if (elseInClear) return socket;
+    throw new PgHerdError('PGHERD_TLS_FAILED', NO_TLS);
+  } catch (error) {
+    socket.destroy();
+    throw signal.aborted ? signal.reason : error;
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+  }
+}
+
+async function encrypt(socket: Socket, options: ConnectionOptions, request: TlsRequest): Promise<TLSSocket> {
+  try {
+    const encrypted = connectTls({ ...options, socket, ALPNProtocols: [ALPN_NAME] });
+    await happened(encrypted, 'secureConnect');
+    if (request.negotiation === 'direct') checkProtocol(encrypted);
+    return encrypted;
+  } catch (error) {
+    throw handshakeFailure(error, request);
+  }
+}
+
+function dial({ address, keepAliveMs }: SocketRequest): Socket {
+  if (address.transport === 'unix') {
+    // libpq's way to write an abstract socket, which is in no directory.
+    const folder = address.host.startsWith('@') ? `\0${address.host.slice(1)}` : address.host;
+    return connectTcp({ path: `${folder}/.s.PGSQL.${address.port}` });
+  }
+  return connectTcp({
+    host: address.hostaddr ?? address.host,
+    port: address.port,
+    noDelay: true,
+    keepAlive: keepAliveMs !== undefined,
+    keepAliveInitialDelay: keepAliveMs ?? 0,
+  });
+}
+
+/** Resolves with the event, rejects with the error or the end that comes before it. */
+function happened(socket: Socket, event: 'connect' | 'secureConnect'): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const onError = (error: Error) => settle(() => reject(error));
+    const onClose = () => settle(() => reject(closedEarly()));
+    const onEvent = () => settle(resolve);
+    const settle = (fn: () => void) => {
+      socket.off(event, onEvent).off('close', onClose).off('error', onError);
+      fn();
+    };
+    // An error of a socket that nobody looks at any more must not end the process.
+    if (!socket.listeners('error').includes(ignore)) socket.on('error', ignore);
+    socket.once(event, onEvent).on('error', onError).once('close', onClose);
+  });
+}
+
+function ignore(): void {}
+
+/** Asks for TLS in the clear, and reads one byte: what a stranger on the way puts behind it must never be read as the server's. */
+function agreeOnTls(socket: Socket): Promise<'tls' | 'none'> {
+  return new Promise((resolve, reject) => {
+    const onError = (error: Error) => settle(() => reject(error));
+    const onClose = () => settle(() => reject(closedEarly()));
+    const onData = (answer: Buffer) => settle(() => judge(answer, resolve, reject));
+    const settle = (fn: () => void) => {
+      socket.off('data', onData).off('error', onError).off('close', onClose);
+      fn();
+    };
+    socket.once('data', onData).once('error', onError).once('close', onClose);
+    socket.write(SSL_REQUEST);
+  });
+}
+
+function judge(
+  answer: Buffer,
+  resolve: (agreed: 'tls' | 'none') => void,
+  reject: (error: Error) => void,
+): void {
+  const letter = answer.toString('latin1', 0, 1);
+  if (letter === 'S' && answer.length === 1) resolve('tls');
+  else if (letter === 'N' && answer.length === 1) resolve('none');
+  else if (letter === 'S' || letter === 'N') reject(new PgHerdError('PGHERD_TLS_FAILED', STUFFED));
+  // Whatever it says in the clear cannot be trusted: a server that is out of processes, or no PostgreSQL at all.
+  else reject(new Error('There was an error establishing an SSL connection'));
+}
+
+const NO_TLS =
+  'The server does not support SSL connections. Set ssl = on there, or give sslmode=prefer or disable where the network is safe.';
+const STUFFED =
+  "Bytes in the clear followed the server's answer about TLS: somebody on the way may have put them there, so nothing was sent.";
+
+/** libpq's rule: without it another protocol's server could be made to answer. */
+function checkProtocol(socket: TLSSocket): void {
+  if (socket.alpnProtocol === ALPN_NAME) return;
+  throw new PgHerdError(
+    'PGHERD_TLS_FAILED',
+    'The server does not say that it speaks PostgreSQL (ALPN), which sslnegotiation=direct needs: it is older than PostgreSQL 17, ' +
+      'or something else stands in between. Use sslnegotiation=postgres.',
+  );
+}
+
+function closedEarly(): Error {
+  return new Error('Connection terminated unexpectedly');
+}
+
+/** Whether an error says that the server has no TLS at all. */
+export function refusesTls(error: unknown): boolean {
+  return error instanceof PgHerdError && error.message === NO_TLS;
+}

@@ -1,0 +1,216 @@
+import { createPrivateKey } from 'node:crypto';
+import { type FileHandle, open } from 'node:fs/promises';
+import { isIP } from 'node:net';
+import * as tls from 'node:tls';
+import type { TlsRequest } from '../connection/port.ts';
+import { PgHerdError } from '../model/errors.ts';
+import { Secret } from '../model/secret.ts';
+import type { NodeAddress } from '../model/topology.ts';
+
+/** In which order a connection is tried: libpq's `allow` starts in the clear, `prefer` with TLS. */
+export type TlsAttempt = 'tls' | 'plain';
+
+/** The attempts that a mode asks for; a Unix socket never uses TLS. */
+export function tlsAttempts(request: TlsRequest, address: NodeAddress): readonly TlsAttempt[] {
+  if (address.transport === 'unix') return ['plain'];
+  switch (request.mode) {
+    case 'disable':
+      return ['plain'];
+    case 'allow':
+      return ['plain', 'tls'];
+    case 'prefer':
+      return ['tls', 'plain'];
+    case 'require':
+    case 'verify-ca':
+    case 'verify-full':
+    case 'no-verify':
+      return ['tls'];
+    default:
+      return request.mode satisfies never;
+  }
+}
+
+/**
+ * Node's TLS options for a request; files are read anew each time, so that what was rotated is used. What is verified was
+ * decided with the connection string; the name is checked against `serverName`, else `host`, also where `hostaddr` is what we
+ * connect to.
+ * @throws PgHerdError `PGHERD_TLS_FAILED` for a file that cannot be read, or a key that others may read.
+ */
+export async function tlsOptions(request: TlsRequest, address: NodeAddress): Promise<tls.ConnectionOptions> {
+  const name = address.serverName ?? address.host;
+  const [ca, crl, cert] = await Promise.all([
+    authorities(request.rootCert),
+    pemOf('sslcrl', request.crl),
+    request.certMode === 'allow' ? pemOf('sslcert', request.cert) : undefined,
+  ]);
+  const options: tls.ConnectionOptions = {
+    rejectUnauthorized: request.verify !== 'none',
+    checkServerIdentity: (_host: string, certificate: tls.PeerCertificate) =>
+      request.verify === 'full' ? tls.checkServerIdentity(name, certificate) : undefined,
+  };
+  if (ca !== undefined) options.ca = ca;
+  if (crl !== undefined) options.crl = crl;
+  if (cert !== undefined) {
+    options.cert = cert;
+    options.key = decrypted(await keyOf(request), request.keyPassword);
+  }
+  if (request.sni && isIP(name) === 0) options.servername = name;
+  const minVersion = tlsVersion(request.minVersion);
+  const maxVersion = tlsVersion(request.maxVersion);
+  if (minVersion !== undefined) options.minVersion = minVersion;
+  if (maxVersion !== undefined) options.maxVersion = maxVersion;
+  return options;
+}
+
+/** Node tells the system's authorities from version 22.15 on; before, those that it brings stand for them. */
+async function authorities(rootCert: string | undefined): Promise<string | string[] | undefined> {
+  if (rootCert !== 'system') return pemOf('sslrootcert', rootCert);
+  const { getCACertificates } = tls as { getCACertificates?: (type: 'default' | 'system') => string[] };
+  return getCACertificates === undefined
+    ? undefined
+    : [...getCACertificates('default'), ...getCACertificates('system')];
+}
+
+async function keyOf({ cert, key }: TlsRequest): Promise<string> {
+  if (key instanceof Secret) return key.reveal();
+  if (key !== undefined) return (await pemOf('sslkey', key, checkPrivate)) ?? '';
+  throw failure(
+    `A client certificate is given (sslcert ${shown(cert)}), but no private key. Add sslkey with the file of its key.`,
+  );
+}
+
+/** With a wrong password one decryption in 170 gives what looks like one; only the key tells then that it is none. */
+function decrypted(key: string, password: Secret | undefined): string {
+  if (!key.includes('ENCRYPTED')) return key;
+  try {
+    const passphrase = password?.reveal() ?? '';
+    return String(createPrivateKey({ key, passphrase }).export({ type: 'pkcs8', format: 'pem' }));
+  } catch (cause) {
+    throw failure('The private key (sslkey) is encrypted: sslpassword must be its password.', cause);
+  }
+}
+
+type FileCheck = (handle: FileHandle, path: string) => Promise<void>;
+
+/** The text of a file in PEM form, or the text itself where an option holds it. */
+async function pemOf(
+  parameter: string,
+  place: string | undefined,
+  check?: FileCheck,
+): Promise<string | undefined> {
+  if (place === undefined || place.includes('-----BEGIN')) return place;
+  let handle: FileHandle | undefined;
+  try {
+    handle = await open(place, 'r');
+    await check?.(handle, place);
+    return await handle.readFile('utf8');
+  } catch (cause) {
+    if (cause instanceof PgHerdError) throw cause;
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw failure(`The file ${shown(place)} (${parameter}) cannot be read: ${why}`, cause);
+  } finally {
+    await handle?.close();
+  }
+}
+
+/** Whether to check what Windows has no word for. */
+const HAS_MODES = process.platform !== 'win32';
+
+/** libpq's rule: nobody but the owner, and the group only where root is the owner, who hands it to services that way. */
+async function checkPrivate(handle: FileHandle, path: string): Promise<void> {
+  const { mode, uid } = await handle.stat();
+  const forbidden = uid === 0 ? 0o037 : 0o077;
+  if (!HAS_MODES || (mode & forbidden) === 0) return;
+  throw failure(
+    `The private key file ${shown(path)} (sslkey) has group or world access. Give it the permissions u=rw (chmod 0600), or u=rw,g=r ` +
+      '(0640) if root owns it.',
+  );
+}
+
+function shown(path: string | undefined): string {
+  if (path === undefined) return '';
+  return path.includes('-----BEGIN') ? '(in an option)' : JSON.stringify(path);
+}
+
+function failure(message: string, cause?: unknown): PgHerdError {
+  return new PgHerdError('PGHERD_TLS_FAILED', message, {
+    ...(cause === undefined ? {} : { cause }),
+    details: { local: true },
+  });
+}
+
+/** Whether TLS failed by our own doing: a file that is missing, a key that others may read. */
+export function isLocalTlsFailure(error: unknown): boolean {
+  return (
+    error instanceof PgHerdError && error.code === 'PGHERD_TLS_FAILED' && error.details['local'] === true
+  );
+}
+
+/** What of a connection that broke says nothing about TLS. */
+const NETWORK_CODES: ReadonlySet<string> = new Set([
+  'ECONNRESET',
+  'EPIPE',
+  'ETIMEDOUT',
+  'ECONNABORTED',
+  'ENOTCONN',
+]);
+
+/** The error for a handshake that failed; what only says that the network broke stays as it is. */
+export function handshakeFailure(error: unknown, request: TlsRequest): unknown {
+  if (error instanceof PgHerdError || !(error instanceof Error)) return error;
+  const { code } = error as { code?: unknown };
+  if (typeof code !== 'string') return error;
+  if (NETWORK_CODES.has(code)) return request.negotiation === 'direct' ? endedDirect(error, code) : error;
+  const how = `sslmode=${request.mode}`;
+  return new PgHerdError('PGHERD_TLS_FAILED', `TLS failed (${how}): ${error.message}${remedyFor(code)}`, {
+    cause: error,
+    details: { tlsCode: code },
+  });
+}
+
+/** An older server does not know what it is told, and hangs up; but so does any server that is just being stopped. */
+function endedDirect(cause: Error, code: string): Error {
+  const sentence = `${cause.message} (sslnegotiation=direct needs PostgreSQL 17 or later, and nothing in between that is older)`;
+  return Object.assign(new Error(sentence, { cause }), { code });
+}
+
+/** Servers say what they do not like of a client's certificate by an alert of TLS, which may come after the handshake. */
+export function isTlsAlert(error: unknown): boolean {
+  const { code } = (error ?? {}) as { code?: unknown };
+  return typeof code === 'string' && code.startsWith('ERR_SSL_');
+}
+
+function remedyFor(code: string): string {
+  switch (code) {
+    case 'ERR_TLS_CERT_ALTNAME_INVALID':
+      return ' Connect by a name that the certificate holds (hostaddr may give the address), or use sslmode=verify-ca.';
+    case 'SELF_SIGNED_CERT_IN_CHAIN':
+    case 'DEPTH_ZERO_SELF_SIGNED_CERT':
+    case 'UNABLE_TO_VERIFY_LEAF_SIGNATURE':
+    case 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY':
+    case 'UNABLE_TO_GET_ISSUER_CERT':
+      return ". Name the file of the server's authority in sslrootcert.";
+    case 'CERT_HAS_EXPIRED':
+      return '. The server needs a new certificate.';
+    case 'UNABLE_TO_GET_CRL':
+    case 'CRL_HAS_EXPIRED':
+      return '. The file in sslcrl must hold a list that its authority signed and that has not run out.';
+    default:
+      return '';
+  }
+}
+
+function tlsVersion(text: string | undefined): tls.SecureVersion | undefined {
+  switch (text?.toLowerCase()) {
+    case 'tlsv1':
+      return 'TLSv1';
+    case 'tlsv1.1':
+      return 'TLSv1.1';
+    case 'tlsv1.2':
+      return 'TLSv1.2';
+    case 'tlsv1.3':
+      return 'TLSv1.3';
+    default:
+      return undefined;
+  }
+}

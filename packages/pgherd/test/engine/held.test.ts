@@ -1,0 +1,43 @@
+import { describe, expect, it } from 'vitest';
+import { HeldLeases } from '../../src/engine/held.ts';
+import { Session } from '../../src/node/session.ts';
+import { ScriptedConnection } from '../support/scripted-connection.ts';
+
+const session = (node: string) => new Session(node, 1, new ScriptedConnection(), 'read-write');
+
+describe('what an asynchronous context holds', () => {
+  it('is known in the function and all that it calls, and nowhere else', async () => {
+    const held = new HeldLeases<null>();
+    const [a, b] = [session('a'), session('b')];
+    const tx = {};
+    const counts = () => [held.holdsAny, held.count(() => true), held.count((one) => one.node === 'a')];
+    expect(counts()).toEqual([false, 0, 0]);
+    const running = held.run({ session: a, isHeld: () => true, transaction: tx }, async () => {
+      await Promise.resolve();
+      expect(counts()).toEqual([true, 1, 1]);
+      await held.run({ session: b, isHeld: () => true }, async () => {
+        await Promise.resolve();
+        expect(counts()).toEqual([true, 2, 1]);
+        expect(held.transaction).toBe(tx);
+      });
+      expect(counts()).toEqual([true, 1, 1]);
+    });
+    expect(counts()).toEqual([false, 0, 0]);
+    await running;
+    expect(held.transaction).toBeUndefined();
+    held.disable();
+  });
+
+  it('ends with the holding, whoever runs on', async () => {
+    const held = new HeldLeases<null>();
+    let isHeld = true;
+    const tx = {};
+    const later = held.run({ session: session('a'), isHeld: () => isHeld, transaction: tx }, async () => {
+      await new Promise((resolve) => setImmediate(resolve));
+      return [held.holdsAny, held.count(() => true), held.transaction === tx];
+    });
+    isHeld = false;
+    expect(await later).toEqual([false, 0, true]);
+    held.disable();
+  });
+});
