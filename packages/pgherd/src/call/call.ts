@@ -1,4 +1,4 @@
-import { PgHerdError } from '../model/errors.ts';
+import { invalidArgument, type PgHerdError } from '../model/errors.ts';
 import type { Access } from '../model/names.ts';
 import { TARGETS, type Target } from '../model/names.ts';
 import type { Demand } from '../routing/select.ts';
@@ -85,7 +85,7 @@ export function startCall(options: CallOptions, defaults: CallDefaults, now: num
   const target = options.target ?? defaults.target;
   const timeoutMs = options.timeoutMs ?? defaults.timeoutMs;
   if (timeoutMs !== undefined && !(timeoutMs > 0))
-    throw invalid('timeoutMs', timeoutMs, 'a number of ms above 0');
+    throw invalidArgument('timeoutMs', timeoutMs, 'a number of ms above 0');
   assertRouting(options);
   const weight = options.primaryReadWeight ?? 0;
   const writes = target === 'read-write' || target === 'primary';
@@ -108,23 +108,23 @@ function assertRouting(options: RoutingOptions): void {
   assertTarget('target', target);
   assertTarget('fallback', fallback);
   if (node !== undefined && (typeof node !== 'string' || node === ''))
-    throw invalid('node', node, 'the name of a node, host:port');
+    throw invalidArgument('node', node, 'the name of a node, host:port');
   assertLimit('maxLagMs', maxLagMs);
   assertLimit('maxLagBytes', maxLagBytes);
   if (allowStale !== undefined && typeof allowStale !== 'boolean')
-    throw invalid('allowStale', allowStale, 'true or false');
+    throw invalidArgument('allowStale', allowStale, 'true or false');
   if (primaryReadWeight !== undefined && !(isNumber(primaryReadWeight) && primaryReadWeight <= 1))
-    throw invalid('primaryReadWeight', primaryReadWeight, 'between 0 and 1');
+    throw invalidArgument('primaryReadWeight', primaryReadWeight, 'between 0 and 1');
   if (tags !== undefined) assertTags(tags);
 }
 
 function assertTarget(name: string, value: Target | undefined): void {
   if (value !== undefined && !TARGETS.includes(value))
-    throw invalid(name, value, `one of ${TARGETS.join(', ')}`);
+    throw invalidArgument(name, value, `one of ${TARGETS.join(', ')}`);
 }
 
 function assertLimit(name: string, value: unknown): void {
-  if (value !== undefined && !isNumber(value)) throw invalid(name, value, 'a number, at least 0');
+  if (value !== undefined && !isNumber(value)) throw invalidArgument(name, value, 'a number, at least 0');
 }
 
 function isNumber(value: unknown): value is number {
@@ -133,14 +133,8 @@ function isNumber(value: unknown): value is number {
 
 function assertTags(tags: unknown): void {
   if (typeof tags !== 'object' || tags === null || Array.isArray(tags))
-    throw invalid('tags', tags, 'an object of texts, as in { disk: "fast" }');
+    throw invalidArgument('tags', tags, 'an object of texts, as in { disk: "fast" }');
   for (const [name, value] of Object.entries(tags)) {
-    if (typeof value !== 'string') throw invalid(`tags.${name}`, value, 'a text');
+    if (typeof value !== 'string') throw invalidArgument(`tags.${name}`, value, 'a text');
   }
-}
-
-function invalid(name: string, value: unknown, must: string): PgHerdError {
-  return new PgHerdError('PGHERD_INVALID_ARGUMENT', `${name} is ${String(value)}, but must be ${must}.`, {
-    details: { argument: name },
-  });
 }

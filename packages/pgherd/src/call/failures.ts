@@ -1,4 +1,4 @@
-import { OutcomeUnknownError, PgHerdError } from '../model/errors.ts';
+import { messageOf, OutcomeUnknownError, PgHerdError } from '../model/errors.ts';
 import { classifyError, phaseOf } from '../retry/classify.ts';
 import type { Deadline } from '../time/deadline.ts';
 import type { Call } from './call.ts';
@@ -56,7 +56,7 @@ function lostOf(error: unknown, node: string): unknown {
   if (kind !== 'connection-lost' || severity !== undefined || error instanceof PgHerdError) return error;
   return new PgHerdError(
     'PGHERD_CONNECTION_LOST',
-    `The connection to ${node} was lost before the answer came: ${error instanceof Error ? error.message : String(error)}`,
+    `The connection to ${node} was lost before the answer came: ${messageOf(error)}`,
     { cause: error, details: { node, phase: phaseOf(error) } },
   );
 }

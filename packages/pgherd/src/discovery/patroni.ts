@@ -1,3 +1,4 @@
+import { messageOf } from '../model/errors.ts';
 import { boundedGet } from './bounded-get.ts';
 import { readMembers } from './patroni-members.ts';
 import { type PatroniDiscoveryOptions, proof, readEndpoints, secureContext } from './patroni-settings.ts';
@@ -51,15 +52,9 @@ async function firstAnswer(
     try {
       return { nodes: await ask(url), from: url };
     } catch (cause) {
-      errors.push(new Error(`${url.host}: ${reasonOf(cause)}`, { cause }));
+      errors.push(new Error(`${url.host}: ${messageOf(cause)}`, { cause }));
     }
   }
   const list = errors.map((error) => error.message).join('; ');
   throw new AggregateError(errors, `No endpoint of Patroni gave a list of members. ${list}`);
-}
-
-/** A name with several addresses fails with an error without text: its causes have it. */
-function reasonOf(error: unknown): string {
-  if (error instanceof AggregateError && error.message === '') return error.errors.map(reasonOf).join(', ');
-  return error instanceof Error ? error.message : String(error);
 }

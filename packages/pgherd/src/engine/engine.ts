@@ -7,7 +7,7 @@ import { namingScript, notForQuery } from '../lanes/other-verb.ts';
 import { type Queued, Rides } from '../lanes/shared-statements.ts';
 import { Dismissed } from '../lanes/stand-ins.ts';
 import { FactsByText } from '../lanes/statement-facts.ts';
-import { PgHerdError } from '../model/errors.ts';
+import { messageOf, PgHerdError } from '../model/errors.ts';
 import { answeredBy, type QueryResult, type Row, type Statement } from '../model/statement.ts';
 import { LeakWatch } from '../node/leaks.ts';
 import type { NodeRuntime } from '../node/live-node.ts';
@@ -340,7 +340,7 @@ export class Engine<C> {
       }
       if (error instanceof PgHerdError && code === 'PGHERD_POOL_SELF_DEADLOCK') search.deadlock = error;
       search.avoid.add(node.name);
-      if (!refused) search.refusals.set(node.name, error instanceof Error ? error.message : String(error));
+      if (!refused) search.refusals.set(node.name, messageOf(error));
       return undefined;
     }
     // The picture may have changed while we waited: what was suitable may have been fenced meanwhile.

@@ -1,4 +1,4 @@
-import { PgHerdError } from '../model/errors.ts';
+import { argumentError } from '../model/errors.ts';
 import type { AcceptedEpoch, TopologyDescription } from '../model/topology.ts';
 import { nodeAbove } from '../topology/topology.ts';
 
@@ -16,18 +16,18 @@ export function assertAcceptable(
   const { systemIdentifier, timeline } = epoch;
   const known = knownSystems(topology);
   if (systemIdentifier === undefined && known.length > 0) {
-    throw invalid(
+    throw argumentError(
       `The epoch { timeline: ${timeline} } names no system identifier, which may be left out only where no node tells one: known is ${known.join(' and ')}.`,
     );
   }
   if (systemIdentifier !== undefined && pinned !== undefined && pinned !== systemIdentifier) {
-    throw invalid(
+    throw argumentError(
       `system ${systemIdentifier} cannot be accepted while the option systemIdentifier says ${pinned}: change the option.`,
     );
   }
   const above = nodeAbove(topology, epoch);
   if (above === undefined) return;
-  throw invalid(
+  throw argumentError(
     `timeline ${timeline} cannot be accepted while ${above.name} is out of recovery on timeline ${above.timeline}: stop that server first.`,
     { node: above.name, timeline: above.timeline },
   );
@@ -36,7 +36,7 @@ export function assertAcceptable(
 function assertEpoch({ systemIdentifier, timeline }: AcceptedEpoch): void {
   const named = systemIdentifier === undefined || /^[0-9]{1,20}$/.test(systemIdentifier);
   if (named && Number.isInteger(timeline) && timeline > 0) return;
-  throw invalid(
+  throw argumentError(
     `The epoch is { systemIdentifier: ${JSON.stringify(systemIdentifier)}, timeline: ${String(timeline)} }, but must have a decimal system identifier as text and a timeline above 0.`,
   );
 }
@@ -45,8 +45,4 @@ function assertEpoch({ systemIdentifier, timeline }: AcceptedEpoch): void {
 function knownSystems({ systemIdentifier, nodes }: TopologyDescription): readonly string[] {
   if (systemIdentifier !== undefined) return [systemIdentifier];
   return [...new Set(nodes.flatMap((node) => node.systemIdentifier ?? []))].sort();
-}
-
-function invalid(sentence: string, details?: Readonly<Record<string, unknown>>): PgHerdError {
-  return new PgHerdError('PGHERD_INVALID_ARGUMENT', sentence, details === undefined ? {} : { details });
 }

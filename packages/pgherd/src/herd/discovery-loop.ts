@@ -1,5 +1,5 @@
 import type { DiscoveredNode, Discovery, DiscoveryContext } from '../discovery/port.ts';
-import { PgHerdError } from '../model/errors.ts';
+import { messageOf, PgHerdError } from '../model/errors.ts';
 import type { Clock, Random, Timer } from '../time/port.ts';
 
 /** Pause before an iteration that failed is begun anew, milliseconds; it doubles, and is anything up to that. */
@@ -124,7 +124,7 @@ export class DiscoveryLoop {
   #failed(cause: unknown): PgHerdError {
     if (cause instanceof PgHerdError && cause.code === 'PGHERD_DISCOVERY_FAILED') return cause;
     const { name } = this.#discovery;
-    const why = cause instanceof Error ? cause.message : String(cause);
+    const why = messageOf(cause);
     return new PgHerdError('PGHERD_DISCOVERY_FAILED', `${name} gave no list of nodes: ${why}`, {
       cause,
       details: { discovery: name },

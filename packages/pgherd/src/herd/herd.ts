@@ -1,5 +1,5 @@
 import { closedError } from '../call/failures.ts';
-import { PgHerdError } from '../model/errors.ts';
+import { messageOf, PgHerdError } from '../model/errors.ts';
 import type { Observation } from '../model/observation.ts';
 import type { AcceptedEpoch, NodeDescription, TopologyDescription } from '../model/topology.ts';
 import type { MonitorPorts } from '../monitor/monitor.ts';
@@ -73,9 +73,7 @@ export class Herd<C> {
     const open = Object.freeze({ writesOpen: true, fencing, zones, lag });
     this.#selecting = { open, closed: Object.freeze({ ...open, writesOpen: false }) };
     this.events = new Emitter<ClusterEvents>((name, error) =>
-      settings.logger.error(
-        `A listener of "${name}" threw: ${error instanceof Error ? error.message : String(error)}`,
-      ),
+      settings.logger.error(`A listener of "${name}" threw: ${messageOf(error)}`),
     );
     this.#waiting = new WaitingCalls(settings.clock, () => this.isClosed);
     this.#leaving = new LeavingNodes<NodeRuntime<C>>(settings);

@@ -1,3 +1,4 @@
+import { messageOf } from '../model/errors.ts';
 import type { Emitter } from '../observe/emitter.ts';
 import type { ClusterEvents } from '../observe/events.ts';
 import type { Logger } from '../observe/logger.ts';
@@ -32,22 +33,20 @@ export function logEvents(events: Emitter<ClusterEvents>, logger: Logger): void 
   events.on('node:added', ({ node }) => logger.info(`pgherd: ${node} was added`));
   events.on('node:removed', ({ node }) => logger.info(`pgherd: ${node} was removed`));
   events.on('discovery:failed', ({ error }) => {
-    logger.warn(`pgherd: ${error instanceof Error ? error.message : String(error)}`);
+    logger.warn(`pgherd: ${messageOf(error)}`);
   });
   events.on('connection:opened', ({ node, durationMs }) => {
     logger.debug(`pgherd: connected to ${node} in ${Math.round(durationMs)} ms`);
   });
   events.on('connection:failed', ({ node, error }) => {
-    logger.debug(
-      `pgherd: no connection to ${node}: ${error instanceof Error ? error.message : String(error)}`,
-    );
+    logger.debug(`pgherd: no connection to ${node}: ${messageOf(error)}`);
   });
   events.on('call:retried', ({ node, attempt, error }) => {
-    const why = error instanceof Error ? error.message : String(error);
+    const why = messageOf(error);
     logger.warn(`pgherd: a call is run again after ${node}, attempt ${attempt}: ${why}`);
   });
   events.on('retry:exhausted', ({ node, error }) => {
-    const why = error instanceof Error ? error.message : String(error);
+    const why = messageOf(error);
     logger.warn(`pgherd: a call that failed on ${node} is not run again, retry.budget is used up: ${why}`);
   });
   events.on('statement:cancelled', ({ node, ended }) => {

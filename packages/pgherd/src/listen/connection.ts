@@ -1,5 +1,5 @@
 import type { ConnectionListener, DriverConnection } from '../connection/port.ts';
-import { PgHerdError } from '../model/errors.ts';
+import { messageOf, PgHerdError } from '../model/errors.ts';
 import type { TopologyDescription } from '../model/topology.ts';
 import { PooledConnection } from '../pooler/pooler-connection.ts';
 import { quoteIdentifier } from '../sql/quote.ts';
@@ -47,7 +47,7 @@ export class ListenLink {
       {
         parameter: () => undefined,
         message: () => undefined,
-        closed: (error) => link?.close(error instanceof Error ? error.message : String(error)),
+        closed: (error) => link?.close(messageOf(error)),
         notification: (notification) => {
           if (link !== undefined) ports.notified({ ...notification, node: ports.node });
         },
@@ -110,7 +110,7 @@ export class ListenLink {
     try {
       await this.#ask(commands.join('; '));
     } catch (error) {
-      this.close(error instanceof Error ? error.message : String(error));
+      this.close(messageOf(error));
       throw error;
     }
     for (const channel of missing) this.#channels.add(channel);
@@ -145,7 +145,7 @@ export class ListenLink {
       await this.#ask('SELECT 1');
       if (this.#isOpen) this.#beat();
     } catch (error) {
-      this.close(`no sign of life: ${error instanceof Error ? error.message : String(error)}`);
+      this.close(`no sign of life: ${messageOf(error)}`);
     }
   }
 

@@ -1,7 +1,7 @@
 import { startCall } from '../call/call.ts';
 import { abortedError, closedError } from '../call/failures.ts';
 import type { Herd } from '../herd/herd.ts';
-import { PgHerdError } from '../model/errors.ts';
+import { messageOf, PgHerdError } from '../model/errors.ts';
 import { assertChannel } from '../query/querier.ts';
 import type { Demand } from '../routing/select.ts';
 import { watchdog } from '../time/watchdog.ts';
@@ -321,7 +321,7 @@ export class ListenHub<C> {
   /** What a listener throws is its own affair. */
   #call(fn: () => unknown, what: string): void {
     const report = (error: unknown) => {
-      const why = error instanceof Error ? error.message : String(error);
+      const why = messageOf(error);
       try {
         this.#herd.settings.logger.error(`pgherd: the ${what} threw: ${why}`);
       } catch {

@@ -122,3 +122,25 @@ export class OutcomeUnknownError extends PgHerdError {
     this.kind = kind;
   }
 }
+
+/**
+ * What an error says in words, for any value that was thrown. A name with several addresses fails with an `AggregateError` whose
+ * message is empty: its causes have the words.
+ */
+export function messageOf(error: unknown): string {
+  if (error instanceof AggregateError && error.message === '') return error.errors.map(messageOf).join('; ');
+  return error instanceof Error ? error.message : String(error);
+}
+
+/**
+ * The error for an argument of a call: what it is, and the rule that it breaks. Code `PGHERD_INVALID_ARGUMENT`, with the name of the
+ * argument in `details`. Not for secrets: the value stands in the message.
+ */
+export function invalidArgument(argument: string, value: unknown, must: string): PgHerdError {
+  return argumentError(`${argument} is ${String(value)}, but must be ${must}.`, { argument });
+}
+
+/** The error for an argument of a call, in a sentence of its own. Code `PGHERD_INVALID_ARGUMENT`. */
+export function argumentError(sentence: string, details?: Readonly<Record<string, unknown>>): PgHerdError {
+  return new PgHerdError('PGHERD_INVALID_ARGUMENT', sentence, { details });
+}

@@ -1,5 +1,5 @@
 import type { ConnectionListener, DriverConnection, DriverResult } from '../connection/port.ts';
-import { PgHerdError } from '../model/errors.ts';
+import { messageOf, PgHerdError } from '../model/errors.ts';
 import type { Observation } from '../model/observation.ts';
 import type { NodeDescription, TopologyDescription } from '../model/topology.ts';
 import { classifyError, connectFailureOf } from '../retry/classify.ts';
@@ -13,10 +13,10 @@ import {
   planProbe,
 } from '../topology/probe-plan.ts';
 import { findNode } from '../topology/topology.ts';
+import { connectTimeout } from './connect-timeout.ts';
 import { FailureRow } from './failure-row.ts';
 import { type Ask, asked, type Link, linkOver } from './link.ts';
 import { longPollText, PROBES, parseFacts, SOURCE_MISSING } from './probe.ts';
-import { connectTimeout, reasonOf } from './reason.ts';
 
 /** What a monitor needs from the cluster around it. */
 export interface MonitorPorts {
@@ -244,7 +244,7 @@ export class NodeMonitor {
       askedAt,
       generation,
       failure,
-      reason: reasonOf(error),
+      reason: messageOf(error),
       serverVersion,
     });
   }
@@ -257,7 +257,7 @@ export class NodeMonitor {
       node: this.#node,
       at: this.#ports.clock.now(),
       generation: link.generation,
-      reason: reasonOf(error),
+      reason: messageOf(error),
     });
     this.hint();
   }
@@ -295,7 +295,7 @@ export class NodeMonitor {
         this.#probeLevel++;
         return this.#probe(link);
       }
-      if (severity === 'ERROR') this.#answeredNothing(link, askedAt, reasonOf(error));
+      if (severity === 'ERROR') this.#answeredNothing(link, askedAt, messageOf(error));
       throw error;
     }
     const facts = parseFacts(result.rows[0]);

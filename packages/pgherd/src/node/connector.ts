@@ -2,7 +2,7 @@ import { isIP } from 'node:net';
 import type { ConnectionListener, ConnectRequest, Driver, DriverConnection } from '../connection/port.ts';
 import { Credentials, refusesPassword } from '../login/credentials.ts';
 import type { Login } from '../login/login.ts';
-import { PgHerdError } from '../model/errors.ts';
+import { messageOf, PgHerdError } from '../model/errors.ts';
 import type { Access } from '../model/names.ts';
 import type { Secret } from '../model/secret.ts';
 import type { NodeDescription } from '../model/topology.ts';
@@ -219,7 +219,7 @@ export class Connector<C> {
       return this.#newEnough(await this.#logIn(driver, way, listener, signal));
     } catch (error) {
       if (this.pooled || pooler !== undefined || !refusesStartupParameters(error)) throw fromPooler(error);
-      this.#foundPooler(error instanceof Error ? error.message : String(error));
+      this.#foundPooler(messageOf(error));
     }
     return this.#dial(way, listener, signal);
   }

@@ -1,5 +1,5 @@
 import type { ConnectionListener, DriverConnection } from '../connection/port.ts';
-import { PgHerdError } from '../model/errors.ts';
+import { messageOf, PgHerdError } from '../model/errors.ts';
 import type { Access } from '../model/names.ts';
 import type { NodeDescription } from '../model/topology.ts';
 import { type MonitorPorts, NodeMonitor } from '../monitor/monitor.ts';
@@ -236,7 +236,7 @@ export class NodeRuntime<C> {
   #onClosed(session: Session<C>, error: unknown): void {
     this.pool.forget(session);
     if (session.leaving) return;
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     this.#ports.closed(this.name, reason);
     this.monitor.hint();
   }

@@ -1,4 +1,4 @@
-import { PgHerdError } from '../model/errors.ts';
+import { messageOf, PgHerdError } from '../model/errors.ts';
 import type { Access } from '../model/names.ts';
 import {
   assertHooksBehindPooler,
@@ -114,7 +114,7 @@ export class SessionHooks<C> {
   }
 
   #warn(hook: string, error: unknown): void {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     this.#ports.warned(`hooks.${hook} failed on a connection to ${this.#ports.node}: ${reason}`);
   }
 }

@@ -1,4 +1,4 @@
-import { PgHerdError } from '../model/errors.ts';
+import { argumentError, invalidArgument } from '../model/errors.ts';
 import { quoteIdentifier } from '../sql/quote.ts';
 
 /** Names the table that {@link OutcomeOptions.outcomeTable} speaks of. */
@@ -52,14 +52,13 @@ export function outcomeTableText(given: string | OutcomeTable): string {
 
 /** @throws PgHerdError `PGHERD_INVALID_ARGUMENT` */
 export function assertOutcomeOptions({ outcome, outcomeTable }: OutcomeOptions, readOnly: boolean): void {
-  if (outcome !== undefined && outcome !== 'xid')
-    throw invalid('outcome', `outcome is ${String(outcome)}, but must be "xid".`);
+  if (outcome !== undefined && outcome !== 'xid') throw invalidArgument('outcome', outcome, '"xid"');
   if (outcomeTable === undefined) return;
   assertTable(outcomeTable);
   if (readOnly) {
-    throw invalid(
-      'outcomeTable',
+    throw argumentError(
       'outcomeTable makes the transaction write a row, so readOnly must not be given with it.',
+      { argument: 'outcomeTable' },
     );
   }
 }
@@ -70,10 +69,8 @@ function assertTable(given: unknown): void {
   const table = isObject ? given.table : given;
   for (const name of schema === undefined ? [table] : [table, schema]) {
     if (typeof name === 'string' && name !== '' && !name.includes('\0')) continue;
-    throw invalid('outcomeTable', 'outcomeTable must be the name of a table, or { table, schema } by name.');
+    throw argumentError('outcomeTable must be the name of a table, or { table, schema } by name.', {
+      argument: 'outcomeTable',
+    });
   }
-}
-
-function invalid(argument: string, sentence: string): PgHerdError {
-  return new PgHerdError('PGHERD_INVALID_ARGUMENT', sentence, { details: { argument } });
 }

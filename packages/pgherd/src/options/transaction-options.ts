@@ -1,5 +1,5 @@
 import type { CallOptions } from '../call/call.ts';
-import { PgHerdError } from '../model/errors.ts';
+import { invalidArgument, PgHerdError } from '../model/errors.ts';
 import { quoteLiteral } from '../sql/quote.ts';
 import { assertOutcomeOptions, type OutcomeOptions } from './outcome-options.ts';
 
@@ -63,7 +63,7 @@ const SAID_BY_OPTIONS: Readonly<Record<string, string>> = {
 export function assertTransactionOptions(options: TransactionOptions): void {
   const { isolation, readOnly, deferrable, retry, settings } = options;
   if (isolation !== undefined && !ISOLATION_LEVELS.includes(isolation))
-    throw invalid('isolation', isolation, `one of ${ISOLATION_LEVELS.join(', ')}`);
+    throw invalidArgument('isolation', isolation, `one of ${ISOLATION_LEVELS.join(', ')}`);
   assertBoolean('readOnly', readOnly);
   assertBoolean('deferrable', deferrable);
   if (deferrable === true && !(readOnly === true && isolation === 'serializable')) {
@@ -78,7 +78,7 @@ export function assertTransactionOptions(options: TransactionOptions): void {
 }
 
 function assertBoolean(name: string, value: unknown): void {
-  if (value !== undefined && typeof value !== 'boolean') throw invalid(name, value, 'true or false');
+  if (value !== undefined && typeof value !== 'boolean') throw invalidArgument(name, value, 'true or false');
 }
 
 function assertRetry(retry: unknown): void {
@@ -86,30 +86,32 @@ function assertRetry(retry: unknown): void {
   const attempts =
     typeof retry === 'object' && retry !== null && 'attempts' in retry ? retry.attempts : undefined;
   if (typeof retry !== 'object' || retry === null)
-    throw invalid('retry', retry, 'true, false or { attempts }');
+    throw invalidArgument('retry', retry, 'true, false or { attempts }');
   if (attempts !== undefined && !(Number.isInteger(attempts) && Number(attempts) >= 1))
-    throw invalid('retry.attempts', attempts, 'a whole number, at least 1');
+    throw invalidArgument('retry.attempts', attempts, 'a whole number, at least 1');
 }
 
 function assertSettings(settings: unknown): void {
   if (typeof settings !== 'object' || settings === null || Array.isArray(settings))
-    throw invalid('settings', settings, 'an object of values by name');
+    throw invalidArgument('settings', settings, 'an object of values by name');
   for (const [name, value] of Object.entries(settings)) {
     if (!SETTING_NAME.test(name))
-      throw invalid(`settings[${JSON.stringify(name)}]`, 'a strange name', 'a name such as app.user_id');
+      throw invalidArgument(
+        `settings[${JSON.stringify(name)}]`,
+        'a strange name',
+        'a name such as app.user_id',
+      );
     const better = SAID_BY_OPTIONS[name.toLowerCase()];
     if (better !== undefined)
-      throw invalid(`settings.${name}`, 'given as a setting', `given by the option ${better}`);
+      throw invalidArgument(`settings.${name}`, 'given as a setting', `given by the option ${better}`);
     const kind = typeof value;
     const usable = kind === 'boolean' || (kind === 'number' && Number.isFinite(value));
     // The value itself may be a secret: only what it is is told.
     if (!usable && !(typeof value === 'string' && !value.includes('\0')))
-      throw invalid(`settings.${name}`, `of type ${kind}`, 'a text without NUL, a number or a boolean');
+      throw invalidArgument(
+        `settings.${name}`,
+        `of type ${kind}`,
+        'a text without NUL, a number or a boolean',
+      );
   }
-}
-
-function invalid(name: string, value: unknown, must: string): PgHerdError {
-  return new PgHerdError('PGHERD_INVALID_ARGUMENT', `${name} is ${String(value)}, but must be ${must}.`, {
-    details: { argument: name },
-  });
 }

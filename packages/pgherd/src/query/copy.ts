@@ -1,6 +1,6 @@
 import type { CallOptions } from '../call/call.ts';
 import type { DriverCopyIn, DriverCopyOut, DriverResult } from '../connection/port.ts';
-import { OutcomeUnknownError, PgHerdError } from '../model/errors.ts';
+import { argumentError, OutcomeUnknownError, PgHerdError } from '../model/errors.ts';
 import { withoutLeadingComments } from '../sql/atomic.ts';
 import { Turns } from '../time/serial.ts';
 import type { Started } from './long-work.ts';
@@ -91,7 +91,7 @@ async function pump(
 function bytesOf(piece: unknown): Uint8Array {
   if (typeof piece === 'string') return Buffer.from(piece);
   if (piece instanceof Uint8Array) return piece;
-  throw invalid(
+  throw argumentError(
     `The source gave ${piece === null ? 'null' : `a ${typeof piece}`}; COPY takes text or bytes.`,
   );
 }
@@ -109,7 +109,7 @@ function iteratorOf(source: unknown): AsyncIterator<unknown> | Iterator<unknown>
     // A Buffer would give its bytes one by one.
     if (synchronous !== undefined && !(source instanceof Uint8Array)) return synchronous.call(source);
   }
-  throw invalid('The source of copyFrom must be a stream, an async iterable or an array of pieces.');
+  throw argumentError('The source of copyFrom must be a stream, an async iterable or an array of pieces.');
 }
 
 /** Tells the source that no more is wanted, as leaving a loop would: a stream is destroyed by it. */
@@ -217,9 +217,5 @@ export class CopyOutStream implements CopyStream {
 function assertCopy(text: unknown, direction: RegExp, verb: string, form: string): void {
   if (typeof text === 'string' && /^copy\b/i.test(withoutLeadingComments(text)) && direction.test(text))
     return;
-  throw invalid(`${verb} takes the text of a ${form}.`);
-}
-
-function invalid(sentence: string): PgHerdError {
-  return new PgHerdError('PGHERD_INVALID_ARGUMENT', sentence);
+  throw argumentError(`${verb} takes the text of a ${form}.`);
 }

@@ -1,5 +1,5 @@
 import type { CallOptions } from '../call/call.ts';
-import { PgHerdError } from '../model/errors.ts';
+import { argumentError, PgHerdError } from '../model/errors.ts';
 import type { QueryResult, Row, Statement } from '../model/statement.ts';
 import { MAX_PARAMETERS } from '../sql/tag.ts';
 import { runBatch } from './batch.ts';
@@ -185,7 +185,7 @@ export function querierOver(runner: Runner): Querier {
     maybeOne,
     sql: boundTag(run),
     batch: async (statements: readonly First[], options?: CallOptions) => {
-      if (!Array.isArray(statements)) throw invalid('batch takes an array of statements.');
+      if (!Array.isArray(statements)) throw argumentError('batch takes an array of statements.');
       const all = statements.map((one: First) => normalize(one, undefined, undefined)[0]);
       return runBatch(runner, all, options ?? NO_OPTIONS);
     },
@@ -213,7 +213,7 @@ export function assertChannel(channel: unknown): asserts channel is string {
   // The server would cut a longer name in LISTEN, and refuse it in pg_notify.
   const fits = typeof channel === 'string' && Buffer.byteLength(channel) <= MAX_CHANNEL_BYTES;
   if (fits && channel !== '' && !channel.includes('\0')) return;
-  throw invalid(`A channel must be a text of 1 to ${MAX_CHANNEL_BYTES} bytes without NUL.`);
+  throw argumentError(`A channel must be a text of 1 to ${MAX_CHANNEL_BYTES} bytes without NUL.`);
 }
 
 const MAX_CHANNEL_BYTES = 63;
@@ -234,7 +234,7 @@ async function checked(
 /** The server cuts longer names off, and two statements would be one. */
 function assertName(name: unknown): void {
   if (typeof name === 'string' && Buffer.byteLength(name) <= MAX_NAME_BYTES) return;
-  throw invalid(`The name of a statement must be a text of ${MAX_NAME_BYTES} bytes at most.`);
+  throw argumentError(`The name of a statement must be a text of ${MAX_NAME_BYTES} bytes at most.`);
 }
 
 function normalize(
@@ -244,32 +244,29 @@ function normalize(
 ): readonly [Statement, CallOptions] {
   if (typeof first === 'string') {
     if (second !== undefined && !Array.isArray(second))
-      throw invalid('The values of a statement must be an array.');
+      throw argumentError('The values of a statement must be an array.');
     if (second !== undefined && second.length > MAX_PARAMETERS) throw tooManyValues(second.length);
     return [{ text: first, values: second as readonly unknown[] | undefined }, third ?? NO_OPTIONS];
   }
   if (typeof first !== 'object' || first === null || typeof first.text !== 'string') {
-    throw invalid('The statement must be a text, or an object with a text.');
+    throw argumentError('The statement must be a text, or an object with a text.');
   }
   if (first.values !== undefined && !Array.isArray(first.values)) {
-    throw invalid('The values of a statement must be an array.');
+    throw argumentError('The values of a statement must be an array.');
   }
   if (first.values !== undefined && first.values.length > MAX_PARAMETERS)
     throw tooManyValues(first.values.length);
   if (first.name !== undefined) assertName(first.name);
   if (second === undefined) return [first, first];
-  if (Array.isArray(second)) throw invalid('The values stand in the object; what follows it are options.');
+  if (Array.isArray(second))
+    throw argumentError('The values stand in the object; what follows it are options.');
   return [first, { ...first, ...second }];
 }
 
 function tooManyValues(count: number): PgHerdError {
-  return invalid(
+  return argumentError(
     `The statement has ${count} values; PostgreSQL takes ${MAX_PARAMETERS}. Pass an array and unnest it, or use copyFrom.`,
   );
-}
-
-function invalid(sentence: string): PgHerdError {
-  return new PgHerdError('PGHERD_INVALID_ARGUMENT', sentence);
 }
 
 function wrongRowCount(count: number, expected: string): PgHerdError {

@@ -1,4 +1,5 @@
 import type { Herd } from '../herd/herd.ts';
+import { messageOf } from '../model/errors.ts';
 import type { Decision, FailedAttempt } from '../retry/decide.ts';
 import { type RetryVerdict, verdictOf } from '../retry/verdict.ts';
 
@@ -18,7 +19,7 @@ export function wishOf<C>(
     const wish: unknown = isRetryable(error, verdict);
     return typeof wish === 'boolean' ? wish : undefined;
   } catch (failure) {
-    const why = failure instanceof Error ? failure.message : String(failure);
+    const why = messageOf(failure);
     herd.events.emit('cluster:warned', { message: `retry.isRetryable threw: ${why}` });
     return undefined;
   }

@@ -1,4 +1,4 @@
-import { PgHerdError } from '../model/errors.ts';
+import { argumentError } from '../model/errors.ts';
 import { quoteIdentifier } from './quote.ts';
 
 /** A piece of SQL with its values: `{ text, values }`, which every verb takes. */
@@ -74,14 +74,14 @@ export class Fragment implements SqlFragment {
 /** The parts of a template. */
 export function partsOf(strings: TemplateStringsArray, values: readonly unknown[]): readonly Part[] {
   if (!Array.isArray(strings) || !('raw' in strings) || strings.length !== values.length + 1) {
-    throw invalid(
+    throw argumentError(
       'sql is a tag: write sql`select …`, not sql("select …"). A text of its own goes to query(text, values).',
     );
   }
   const parts: Part[] = [];
   for (const [index, text] of (strings as readonly (string | undefined)[]).entries()) {
     if (text === undefined)
-      throw invalid('The template has an escape sequence that JavaScript does not know.');
+      throw argumentError('The template has an escape sequence that JavaScript does not know.');
     if (text !== '') parts.push({ kind: 'text', text });
     if (index < values.length) parts.push(partOf(values[index]));
   }
@@ -92,7 +92,9 @@ function partOf(value: unknown): Part {
   if (value instanceof Fragment) return { kind: 'fragment', fragment: value };
   if (value === undefined || typeof value === 'function' || typeof value === 'symbol') {
     const what = value === undefined ? 'undefined' : `a ${typeof value}`;
-    throw invalid(`A value of the template is ${what}, which no parameter can be. For NULL write null.`);
+    throw argumentError(
+      `A value of the template is ${what}, which no parameter can be. For NULL write null.`,
+    );
   }
   return { kind: 'value', value };
 }
@@ -100,11 +102,11 @@ function partOf(value: unknown): Part {
 function identifier(...names: readonly string[]): SqlFragment {
   const quoted = names.map((name) => {
     if (typeof name !== 'string' || name === '' || name.includes('\0')) {
-      throw invalid('An identifier must be a text that is not empty and has no NUL in it.');
+      throw argumentError('An identifier must be a text that is not empty and has no NUL in it.');
     }
     return quoteIdentifier(name);
   });
-  if (quoted.length === 0) throw invalid('sql.identifier needs a name.');
+  if (quoted.length === 0) throw argumentError('sql.identifier needs a name.');
   return new Fragment([{ kind: 'text', text: quoted.join('.') }]);
 }
 
@@ -112,10 +114,10 @@ const COMMA = new Fragment([{ kind: 'text', text: ', ' }]);
 
 function join(items: readonly unknown[], separator: SqlFragment = COMMA): SqlFragment {
   if (!Array.isArray(items) || items.length === 0) {
-    throw invalid('sql.join needs an array that is not empty: an empty list has no form in SQL.');
+    throw argumentError('sql.join needs an array that is not empty: an empty list has no form in SQL.');
   }
   if (!(separator instanceof Fragment)) {
-    throw invalid('The separator of sql.join must be a fragment: sql` and `.');
+    throw argumentError('The separator of sql.join must be a fragment: sql` and `.');
   }
   const parts: Part[] = [];
   for (const [index, item] of items.entries()) {
@@ -148,7 +150,3 @@ export const sql: SqlTag = Object.freeze(
     TAG_PARTS,
   ),
 );
-
-function invalid(sentence: string): PgHerdError {
-  return new PgHerdError('PGHERD_INVALID_ARGUMENT', sentence);
-}

@@ -1,5 +1,6 @@
 import type { Call } from '../call/call.ts';
 import type { Engine } from '../engine/engine.ts';
+import { messageOf } from '../model/errors.ts';
 import type { Row } from '../model/statement.ts';
 import type { Ask } from '../monitor/link.ts';
 import type { Session } from '../node/session.ts';
@@ -271,8 +272,4 @@ function shortXid(xid: string): string {
 
 function unknown(why: string): Verdict {
   return { kind: 'unknown', why };
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -1,4 +1,4 @@
-import { PgHerdError } from '../model/errors.ts';
+import { messageOf, PgHerdError } from '../model/errors.ts';
 
 /** Whether the server said it, in an ErrorResponse. */
 export function isServerError(error: unknown): boolean {
@@ -17,7 +17,7 @@ export function lostBefore(cause: unknown): PgHerdError {
 
 /** The error for a row that a parser of the caller's could not read: the statement itself was answered. */
 export function unreadable(cause: unknown): PgHerdError {
-  const why = cause instanceof Error ? cause.message : String(cause);
+  const why = messageOf(cause);
   const sentence = `The statement was executed, but a type parser could not read a row of its result: ${why}`;
   return new PgHerdError('PGHERD_INVALID_ARGUMENT', sentence, { cause });
 }

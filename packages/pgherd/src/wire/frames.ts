@@ -1,3 +1,5 @@
+import { messageOf } from '../model/errors.ts';
+
 /** A stream that the parser of `pg` listens to. */
 interface ByteSource {
   on(event: string, listener: (...args: never[]) => void): unknown;
@@ -105,7 +107,7 @@ class CheckedWay implements ByteSource {
 
 /** A code of the system, since whether a statement was executed is as open as after a reset. */
 function notPostgres(cause: unknown): Error {
-  const why = cause instanceof Error ? cause.message : String(cause);
+  const why = messageOf(cause);
   const error = new Error(`The connection was closed, for what came is not PostgreSQL's protocol: ${why}`, {
     cause,
   });

@@ -1,5 +1,5 @@
 import type { PipelinedStatement } from '../connection/port.ts';
-import { PgHerdError } from '../model/errors.ts';
+import { messageOf, PgHerdError } from '../model/errors.ts';
 import type { Row } from '../model/statement.ts';
 import { type DatabaseErrorClass, readServerError, type ServerErrorFields } from './errors.ts';
 import { lostBefore, unreadable } from './failures.ts';
@@ -371,7 +371,7 @@ function isStale(error: unknown): boolean {
 }
 
 function unsendable(cause: unknown): PgHerdError {
-  const why = cause instanceof Error ? cause.message : String(cause);
+  const why = messageOf(cause);
   return new PgHerdError('PGHERD_INVALID_ARGUMENT', `A value of the statement cannot be sent: ${why}`, {
     cause,
   });

@@ -3,7 +3,7 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { isIP } from 'node:net';
 import * as tls from 'node:tls';
 import type { TlsRequest } from '../connection/port.ts';
-import { PgHerdError } from '../model/errors.ts';
+import { messageOf, PgHerdError } from '../model/errors.ts';
 import { Secret } from '../model/secret.ts';
 import type { NodeAddress } from '../model/topology.ts';
 
@@ -106,7 +106,7 @@ async function pemOf(
     return await handle.readFile('utf8');
   } catch (cause) {
     if (cause instanceof PgHerdError) throw cause;
-    const why = cause instanceof Error ? cause.message : String(cause);
+    const why = messageOf(cause);
     throw failure(`The file ${shown(place)} (${parameter}) cannot be read: ${why}`, cause);
   } finally {
     await handle?.close();

@@ -1,5 +1,5 @@
 import type { DriverResult } from '../../connection/port.ts';
-import { PgHerdError } from '../../model/errors.ts';
+import { messageOf, PgHerdError } from '../../model/errors.ts';
 import type { Row } from '../../model/statement.ts';
 import type { AuthenticationWire } from '../../wire/authentication.ts';
 import type { ParsedWire } from '../../wire/frames.ts';
@@ -57,7 +57,7 @@ export function isNotQueryable(error: unknown): boolean {
 
 /** The error for a statement that `pg` itself did not like. */
 export function refused(cause: unknown): PgHerdError {
-  const why = cause instanceof Error ? cause.message : String(cause);
+  const why = messageOf(cause);
   return new PgHerdError('PGHERD_INVALID_ARGUMENT', `pg refused the statement and did not send it: ${why}`, {
     cause,
   });

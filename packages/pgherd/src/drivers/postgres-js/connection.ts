@@ -8,7 +8,7 @@ import type {
   PipelinedStatement,
   TransactionStatus,
 } from '../../connection/port.ts';
-import { PgHerdError } from '../../model/errors.ts';
+import { messageOf, PgHerdError } from '../../model/errors.ts';
 import type { Statement } from '../../model/statement.ts';
 import { sessionWords, tagChangesSession } from '../../sql/session-effects.ts';
 import type { Report } from '../../wire/backend-reader.ts';
@@ -323,10 +323,6 @@ function statusOf(letter: string): TransactionStatus {
   if (letter === 'I') return 'idle';
   if (letter === 'T') return 'in-transaction';
   return letter === 'E' ? 'failed' : 'unknown';
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
 
 function copyInQuery(): PgHerdError {

@@ -1,4 +1,5 @@
 import { isDate } from 'node:util/types';
+import { messageOf } from '../../model/errors.ts';
 import { unsendable } from './inside.ts';
 
 /** A value as it goes to the server: text, made before the type is known. */
@@ -102,6 +103,6 @@ export function parametersOf(values: readonly unknown[] | undefined): (Parameter
   try {
     return values.map(parameterOf);
   } catch (cause) {
-    throw unsendable(cause instanceof Error ? cause.message : String(cause), cause);
+    throw unsendable(messageOf(cause), cause);
   }
 }
