@@ -5,7 +5,7 @@ import { defineConfig } from 'vitest/config';
 const source = { conditions: ['@pgherd/source'] };
 
 /** They keep all processors busy. */
-const ALONE = ['integration/test/storm.test.ts'];
+const ALONE = ['integration/test/failover/busy-servers.test.ts'];
 
 export default defineConfig({
   ssr: { resolve: { conditions: ['@pgherd/source', 'node', 'module'] } },
