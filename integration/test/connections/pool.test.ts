@@ -42,6 +42,38 @@ function refusal(db: Cluster): Promise<string> {
   return failed;
 }
 
+describe('what one caller leaves in a session', () => {
+  it.each([
+    'select 1 as a into local temp t',
+    'select 1 as a into global temporary t',
+    'select 1 as a into /* not temp */ temp table t',
+    'with x as (select 1 as a) select a into temp t from x',
+    'explain analyze create temp table t as select 1 as a',
+    '/* first */ create table pg_temp.t as select 1 as a',
+  ])('is not there for the next one: %s', async (text) => {
+    const db = cut({ pool: { max: 1 } });
+    const pid = await pidOn(db);
+    await db.query(text);
+    await quiet(db);
+    await db.use(async (lease) => {
+      expect(await pidOn(lease)).toBe(pid);
+      expect(await lease.one("select to_regclass('pg_temp.t') as left_there")).toEqual({ left_there: null });
+    });
+  });
+
+  it('is brought back where a caller has thrown it away: reads stay unable to write', async () => {
+    const db = createCluster({ url: cluster.primary.url, env: {}, pool: { max: 1 } });
+    opened.push(db);
+    const question = "select current_setting('transaction_read_only') as guarded, pg_backend_pid() as pid";
+    await db.query('select 1');
+    const before = await db.read.one(question);
+    expect(before).toMatchObject({ guarded: 'on' });
+    await db.read.query('discard all');
+    await quiet(db);
+    expect(await db.read.one(question)).toEqual(before);
+  });
+});
+
 describe('settings of the session', () => {
   const session = { search_path: ['Odd, name', 'public'], role: 'keeper', 'app.tenant': "o'hara \\ 7" };
   const text =

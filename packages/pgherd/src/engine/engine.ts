@@ -3,10 +3,9 @@ import { abortedError, busy, timedOut, unacknowledged, waitedInVain } from '../c
 import { Causal } from '../causal/causal.ts';
 import type { DriverResult } from '../connection/port.ts';
 import type { Herd } from '../herd/herd.ts';
-import { namingScript, notForQuery } from '../lanes/other-verb.ts';
 import { type Queued, Rides } from '../lanes/shared-statements.ts';
 import { Dismissed } from '../lanes/stand-ins.ts';
-import { FactsByText } from '../lanes/statement-facts.ts';
+import { factsOf } from '../lanes/statement-facts.ts';
 import { messageOf, PgHerdError } from '../model/errors.ts';
 import { answeredBy, type QueryResult, type Row, type Statement } from '../model/statement.ts';
 import { LeakWatch } from '../node/leaks.ts';
@@ -20,6 +19,8 @@ import { classifyError, phaseOf } from '../retry/classify.ts';
 import { chooseNode } from '../routing/choose.ts';
 import type { NodeLoad, PolicyContext } from '../routing/policies.ts';
 import type { Demand } from '../routing/select.ts';
+import { ByText } from '../sql/memo.ts';
+import { namingScript, notForQuery } from '../sql/other-verb.ts';
 import { earliest, isPast } from '../time/deadline.ts';
 import { withLimit } from '../time/wait.ts';
 import { HeldLeases } from './held.ts';
@@ -42,7 +43,7 @@ export class Engine<C> {
   readonly #herd: Herd<C>;
   readonly #policyContext: PolicyContext;
   readonly #letting: LettingGo<C>;
-  readonly #facts = new FactsByText();
+  readonly #facts = new ByText(factsOf);
   readonly #rides: Rides<C>;
   #picks = 0;
 
@@ -83,7 +84,7 @@ export class Engine<C> {
     if (facts.otherVerb !== undefined) return Promise.reject(notForQuery(facts));
     if (this.causal.concerns(call)) return this.#executeCausally(statement, call);
     const { prepare } = this.#herd.settings;
-    const rides = facts.rides && (prepare || statement.name === undefined);
+    const rides = facts.mayShare && (prepare || statement.name === undefined);
     if (!rides || this.held.holdsAny) return this.executeAlone(statement, call);
     return this.#rides.run(statement, call, facts);
   }

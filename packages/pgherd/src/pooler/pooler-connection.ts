@@ -1,6 +1,7 @@
 import type { DriverConnection, DriverResult, TransactionStatus } from '../connection/port.ts';
 import { PgHerdError } from '../model/errors.ts';
 import type { Statement } from '../model/statement.ts';
+import { readStatement } from '../sql/statement.ts';
 import { Turns } from '../time/serial.ts';
 import { fromPooler } from './detect.ts';
 import {
@@ -21,8 +22,6 @@ export interface PooledPorts {
   /** Told about each error that the pooler itself gave. */
   onPoolerError(): void;
 }
-
-const BEGINS = /^BEGIN\b/;
 
 /**
  * A connection to a pooler in transaction mode. Behind it each transaction may run in another session of the server, so that
@@ -114,7 +113,8 @@ export class PooledConnection<C> implements DriverConnection<C> {
 
   simple(text: string): Promise<DriverResult> {
     return this.#turns.run(() => {
-      const opening = this.#inner.status === 'idle' && BEGINS.test(text) ? this.#opening() : '';
+      const opening =
+        this.#inner.status === 'idle' && readStatement(text).keyword === 'BEGIN' ? this.#opening() : '';
       return this.#sent(this.#inner.simple(opening === '' ? text : `${text}; ${opening}`));
     });
   }

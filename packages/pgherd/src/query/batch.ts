@@ -1,11 +1,8 @@
 import type { CallOptions } from '../call/call.ts';
 import { PgHerdError } from '../model/errors.ts';
 import { answeredBy, type QueryResult, type Row, type Statement } from '../model/statement.ts';
-import { isAtomic, withoutLeadingComments } from '../sql/atomic.ts';
+import { readStatement } from '../sql/statement.ts';
 import { type Runner, supported } from './runner.ts';
-
-/** Statements that begin or end transactions, or that no batch can hold. */
-const UNFIT = /^(BEGIN|START|COMMIT|END|ROLLBACK|ABORT|SAVEPOINT|RELEASE|PREPARE\s+TRANSACTION|COPY)\b/i;
 
 /** Runs statements in one round trip, all or none of them; the results in the order of the statements. */
 export async function runBatch(
@@ -16,7 +13,7 @@ export async function runBatch(
   for (const [index, { text }] of statements.entries()) assertFit(text, index);
   const [first] = statements;
   if (first === undefined) return [];
-  const statement = statements.find(({ text }) => !isAtomic(text)) ?? first;
+  const statement = statements.find(({ text }) => !readStatement(text).atomic) ?? first;
   const started = await runner.start(
     {
       statement,
@@ -29,16 +26,17 @@ export async function runBatch(
   return started.value.map((result) => answeredBy(result, started.node));
 }
 
+/** What begins or ends a transaction, or takes data, cannot be part of a batch. */
 function assertFit(text: string, index: number): void {
-  const verb = UNFIT.exec(withoutLeadingComments(text))?.[1]?.toUpperCase();
-  if (verb === undefined) return;
-  const remedy =
-    verb === 'COPY'
-      ? 'use copyFrom or copyTo'
-      : 'a batch is one transaction by itself, or part of the one around it';
+  const { keyword, commits, otherVerb } = readStatement(text);
+  const isCopy = keyword === 'COPY';
+  if (!isCopy && commits !== 'always' && otherVerb !== 'transaction') return;
+  const remedy = isCopy
+    ? 'use copyFrom or copyTo'
+    : 'a batch is one transaction by itself, or part of the one around it';
   throw new PgHerdError(
     'PGHERD_STATEMENT_NOT_ALLOWED',
-    `Statement ${index} of the batch begins with ${verb}: ${remedy}.`,
+    `Statement ${index} of the batch begins with ${keyword}: ${remedy}.`,
     { details: { index } },
   );
 }

@@ -1,7 +1,7 @@
 import type { CallOptions } from '../call/call.ts';
 import type { DriverCopyIn, DriverCopyOut, DriverResult } from '../connection/port.ts';
 import { argumentError, OutcomeUnknownError, PgHerdError } from '../model/errors.ts';
-import { withoutLeadingComments } from '../sql/atomic.ts';
+import { type OtherVerb, readStatement } from '../sql/statement.ts';
 import { Turns } from '../time/serial.ts';
 import type { Started } from './long-work.ts';
 import { type Runner, supported } from './runner.ts';
@@ -43,7 +43,7 @@ export async function runCopyFrom(
   source: CopySource,
   options: CopyFromOptions,
 ): Promise<CopyResult> {
-  assertCopy(text, /\bfrom\s+stdin\b/i, 'copyFrom', 'COPY … FROM STDIN');
+  assertCopy(text, 'copyFrom', 'COPY … FROM STDIN');
   const pieces = iteratorOf(source);
   const starting = runner.start<DriverCopyIn>(
     {
@@ -146,7 +146,7 @@ export class CopyOutStream implements CopyStream {
 
   /** @throws PgHerdError `PGHERD_INVALID_ARGUMENT` for a text that is no such COPY. */
   constructor(runner: Runner, text: string, options: CallOptions) {
-    assertCopy(text, /\bto\s+stdout\b/i, 'copyTo', 'COPY … TO STDOUT');
+    assertCopy(text, 'copyTo', 'COPY … TO STDOUT');
     this.#runner = runner;
     this.#text = text;
     this.#options = options;
@@ -214,8 +214,7 @@ export class CopyOutStream implements CopyStream {
   }
 }
 
-function assertCopy(text: unknown, direction: RegExp, verb: string, form: string): void {
-  if (typeof text === 'string' && /^copy\b/i.test(withoutLeadingComments(text)) && direction.test(text))
-    return;
+function assertCopy(text: unknown, verb: OtherVerb, form: string): void {
+  if (typeof text === 'string' && readStatement(text).otherVerb === verb) return;
   throw argumentError(`${verb} takes the text of a ${form}.`);
 }

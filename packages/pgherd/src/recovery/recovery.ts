@@ -16,7 +16,7 @@ import {
   takesToken,
 } from '../retry/decide.ts';
 import type { Phase } from '../retry/rules.ts';
-import { isAtomic } from '../sql/atomic.ts';
+import { readStatement } from '../sql/statement.ts';
 import { isPast } from '../time/deadline.ts';
 import { withLimit } from '../time/wait.ts';
 import { findNode } from '../topology/topology.ts';
@@ -136,7 +136,7 @@ export class Recovery<C> {
       classification,
       readOnlyConnection: session.couldNotWrite,
       idempotent: call.idempotent,
-      atomic: isAtomic(statement.text),
+      atomic: readStatement(statement.text).atomic,
       attempts: progress.attempts,
       maxAttempts: this.#herd.settings.retry.attempts,
       movedBefore: progress.movedBefore,
@@ -151,7 +151,7 @@ export class Recovery<C> {
     const gaveUp = error instanceof PgHerdError && GAVE_UP.has(error.code);
     const answered = classification.severity === 'ERROR' || (error instanceof PgHerdError && !gaveUp);
     const unread = phase === 'not-handed' || phase === 'behind-fatal';
-    const certain = classification.safeToRetry(phase) && (unread || isAtomic(text));
+    const certain = classification.safeToRetry(phase) && (unread || readStatement(text).atomic);
     const harmless = session.couldNotWrite || certain;
     if (answered || harmless || call.idempotent) return withNode(error, session.node);
     const { node } = session;

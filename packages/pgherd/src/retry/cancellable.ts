@@ -1,4 +1,4 @@
-import { withoutLeadingComments } from '../sql/atomic.ts';
+import { readStatement } from '../sql/statement.ts';
 
 /** What runs on a connection when its caller gives up. */
 export interface Abandoned {
@@ -16,19 +16,13 @@ export interface Abandoned {
  */
 export type CancelVerdict = 'cancel' | 'ask' | 'never';
 
-const COMMITS = /^(commit|end|prepare\s+transaction)\b/i;
-/** In a script of several statements a COMMIT may stand anywhere; what else has the word is asked about for nothing. */
-const MAY_COMMIT_WITHIN = /;[\s\S]*\b(commit|end|prepare)\b/i;
-const BEGINS = /^(begin|start\s+transaction|rollback|savepoint|release)\b/i;
-
 /**
  * Whether what was abandoned may be cancelled on the server. A cancelled wait for a synchronous standby ends with success although
  * nothing was replicated; so a COMMIT is never cancelled, nor is a write that may be waiting so.
  */
 export function mayCancel({ text, inTransaction, couldNotWrite }: Abandoned): CancelVerdict {
-  const statement = text === undefined ? '' : withoutLeadingComments(text);
-  if (COMMITS.test(statement)) return 'never';
-  if (couldNotWrite) return 'cancel';
-  if (MAY_COMMIT_WITHIN.test(statement)) return 'ask';
-  return inTransaction || BEGINS.test(statement) ? 'cancel' : 'ask';
+  const commits = text === undefined ? 'outside-transaction' : readStatement(text).commits;
+  if (commits === 'always') return 'never';
+  if (couldNotWrite || commits === 'never') return 'cancel';
+  return commits === 'outside-transaction' && inTransaction ? 'cancel' : 'ask';
 }

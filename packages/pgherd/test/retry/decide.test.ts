@@ -11,7 +11,6 @@ import {
   type FailedAttempt,
 } from '../../src/retry/decide.ts';
 import type { Phase } from '../../src/retry/rules.ts';
-import { isAtomic, withoutLeadingComments } from '../../src/sql/atomic.ts';
 
 const ERRORS = {
   bareClose: new Error('Connection terminated unexpectedly'),
@@ -242,47 +241,5 @@ describe('the pause before another attempt', () => {
       }),
       { examples: [[5_000, { baseMs: 0, factor: 2, maxMs: 2_000 }, 0.5]] },
     );
-  });
-});
-
-describe('whether an error reply proves that nothing was done', () => {
-  it.each([
-    ['select 1', true],
-    ['  INSERT INTO t VALUES (1)', true],
-    ['with x as (select 1) update t set a = 1', true],
-    ['create table t (a int)', true],
-    ['create index i on t (a)', true],
-    ['alter table t add column b int', true],
-    ['-- call\nselect 1', true],
-    ['', true],
-    ['call p()', false],
-    ['CALL p()', false],
-    ['do $$ begin commit; end $$', false],
-    ['-- note\ncall p()', false],
-    ['/* a /* nested */ b */ call p()', false],
-    ['vacuum t', false],
-    ['reindex table t', false],
-    ['cluster t', false],
-    ['create database d', false],
-    ['drop  tablespace s', false],
-    ['alter system set a = 1', false],
-    ['create index concurrently i on t (a)', false],
-    ['create unique index concurrently i on t (a)', false],
-    ['drop index concurrently i', false],
-    ['refresh materialized view concurrently v', false],
-    ['alter table t detach partition p concurrently', false],
-    ['/* never closed call p()', true],
-  ])('%s: %s', (text, atomic) => {
-    expect(isAtomic(text)).toBe(atomic);
-  });
-
-  it('leaves nothing of leading comments, and all of the rest', () => {
-    expect(withoutLeadingComments(' -- a\n\t/* b */ select /* c */ 1 -- d')).toBe('select /* c */ 1 -- d');
-    expect(withoutLeadingComments('-- only')).toBe('');
-  });
-
-  it('is quick for a long comment', () => {
-    const text = `${'/* x */ '.repeat(20_000)}call p()`;
-    expect(isAtomic(text)).toBe(false);
   });
 });

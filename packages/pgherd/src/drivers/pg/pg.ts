@@ -13,7 +13,7 @@ import type {
 } from '../../connection/port.ts';
 import { PgHerdError } from '../../model/errors.ts';
 import type { Statement } from '../../model/statement.ts';
-import { sessionWords, tagChangesSession } from '../../sql/session-effects.ts';
+import { readStatement, tagChangesSession } from '../../sql/statement.ts';
 import { demandProof, guardAuthentication } from '../../wire/authentication.ts';
 import { type CancelTarget, requestCancel } from '../../wire/cancel.ts';
 import { connectWithTls, learntAddresses, type ShareParameters } from '../../wire/connect.ts';
@@ -42,8 +42,6 @@ export interface PgDriverOptions {
   /** The module to use, where `import('pg')` would find another copy than yours. */
   readonly pg?: PgModule | undefined;
 }
-
-const mayChangeSession = sessionWords();
 
 /**
  * Driver for [node-postgres](https://node-postgres.com). It is the default where no driver is given.
@@ -292,7 +290,7 @@ class PgConnection implements DriverConnection<Client> {
 
   #begins(text: string): void {
     this.#own = false;
-    if (mayChangeSession(text)) this.#dirty = true;
+    if (readStatement(text).changesSession) this.#dirty = true;
   }
 
   /**

@@ -10,7 +10,7 @@ import type {
 } from '../../connection/port.ts';
 import { messageOf, PgHerdError } from '../../model/errors.ts';
 import type { Statement } from '../../model/statement.ts';
-import { sessionWords, tagChangesSession } from '../../sql/session-effects.ts';
+import { readStatement, tagChangesSession } from '../../sql/statement.ts';
 import type { Report } from '../../wire/backend-reader.ts';
 import { type CancelTarget, requestCancel } from '../../wire/cancel.ts';
 import { isServerError, lostBefore, unreadable } from '../../wire/failures.ts';
@@ -33,8 +33,6 @@ import { PreparedTexts } from './prepared.ts';
 import { driverResult, parsedRows } from './result.ts';
 import { furtherSocket, Gate, type GateObserver, type SocketLike } from './socket.ts';
 import { parametersOf } from './values.ts';
-
-const mayChangeSession = sessionWords();
 
 /**
  * What `DISCARD ALL` does, but for the statements that postgres.js has prepared: it would go on using their names, and inside a
@@ -208,7 +206,7 @@ export class PostgresJsConnection implements DriverConnection<Sql> {
 
   async #send(statement: Statement, values: readonly unknown[], prepare: boolean): Promise<DriverResult> {
     const { text, types, rowMode } = statement;
-    if (mayChangeSession(text)) this.#dirty = true;
+    if (readStatement(text).changesSession) this.#dirty = true;
     const result = await this.#run(() => {
       const query = this.#inside.unsafe(text, values, { prepare, simple: false });
       if (types !== undefined) return query.raw();

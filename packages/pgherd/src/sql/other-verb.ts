@@ -1,5 +1,5 @@
 import { PgHerdError } from '../model/errors.ts';
-import type { OtherVerb, StatementFacts } from './statement-facts.ts';
+import type { OtherVerb, StatementText } from './statement.ts';
 
 const REMEDIES: Readonly<Record<OtherVerb, string>> = Object.freeze({
   transaction: 'Use db.transaction(fn) or db.begin(); tx.transaction(fn) for a savepoint.',
@@ -12,7 +12,7 @@ const REMEDIES: Readonly<Record<OtherVerb, string>> = Object.freeze({
 });
 
 /** The error for a statement that is another verb's: alone it would change a connection that belongs to everybody. */
-export function notForQuery({ keyword, otherVerb }: StatementFacts): PgHerdError | undefined {
+export function notForQuery({ keyword, otherVerb }: StatementText): PgHerdError | undefined {
   if (otherVerb === undefined) return undefined;
   return new PgHerdError(
     'PGHERD_STATEMENT_NOT_ALLOWED',
