@@ -1,6 +1,6 @@
 import type { TestCluster, TestNode } from '@pgherd/testing';
 import { waitUntil } from '@pgherd/testing';
-import { type Cluster, type ClusterOptions, createCluster } from 'pgherd';
+import { type Cluster, type ClusterOptions, createCluster, type NodeDescription } from 'pgherd';
 
 /** Settings that make the tests quick without changing what is tested. */
 const QUICK: ClusterOptions = { probe: { intervalMs: 200 }, env: {} };
@@ -19,6 +19,20 @@ export function nameOf(node: TestNode | undefined): string {
 /** The names of all standbys, sorted. */
 export function standbyNames(cluster: TestCluster): string[] {
   return cluster.standbys.map(nameOf).sort();
+}
+
+/** What a cluster object knows of a test node. */
+export function described(db: Cluster, node: TestNode): NodeDescription {
+  const found = db.nodes().find(({ name }) => name === nameOf(node));
+  if (found === undefined) throw new Error(`${nameOf(node)} is not in the picture`);
+  return found;
+}
+
+/** The names of the nodes that served twenty reads, sorted. */
+export async function servedBy(db: Cluster): Promise<string[]> {
+  const seen = new Set<string>();
+  for (let round = 0; round < 20; round++) seen.add((await db.read.query('select 1')).node);
+  return [...seen].sort();
 }
 
 /** What a promise was rejected with; a promise that resolves is a failure. */

@@ -5,7 +5,7 @@ import { expectNoAlarm } from '../../src/alarms.ts';
 import { JOURNAL } from '../../src/invariants.ts';
 import { createTable } from '../../src/support.ts';
 
-describe('slow is not dead', () => {
+describe('servers without a processor to spare', () => {
   let cluster: TestCluster;
   beforeAll(async () => {
     cluster = await createTestCluster({ standbys: 2 });
@@ -13,7 +13,7 @@ describe('slow is not dead', () => {
   });
   afterAll(() => cluster?.close());
 
-  it('200 sessions that compute, on the servers', async () => {
+  it('raise no alarm: 200 sessions that compute', async () => {
     const clients: pg.Client[] = [];
     try {
       await expectNoAlarm(cluster, async (load) => {

@@ -2,7 +2,7 @@ import { createTestCluster, type TestCluster, type TestNode, waitUntil } from '@
 import pg from 'pg';
 import { type Cluster, createCluster, type NodeDescription } from 'pgherd';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { expectNoAlarm, journal, underLoad } from '../../src/alarms.ts';
+import { journal, underLoad } from '../../src/alarms.ts';
 import { booksOf, disagreements, entriesOn, JOURNAL, rangeOf } from '../../src/invariants.ts';
 import { allCaughtUp, createTable, nameOf, rejection, restore } from '../../src/support.ts';
 import { Wiretap } from '../../src/wiretap.ts';
@@ -19,34 +19,6 @@ function only(nodes: readonly TestNode[]): TestNode {
 function described(db: Cluster, node: TestNode): NodeDescription | undefined {
   return db.nodes().find((one) => one.name === nameOf(node));
 }
-
-describe('slow is not dead', () => {
-  let cluster: TestCluster;
-  beforeAll(async () => {
-    cluster = await createTestCluster({ standbys: 2 });
-    await createTable(cluster, 'journal', JOURNAL);
-  });
-  afterAll(() => cluster?.close());
-
-  it('our own event loop blocked for 1.5 s', async () => {
-    await expectNoAlarm(cluster, async (load) => {
-      for (let times = 0; times < 2; times++) {
-        const until = performance.now() + 1_500;
-        while (performance.now() < until);
-        await load.acknowledged();
-        await load.served();
-      }
-    });
-  });
-
-  it.each([1_000, 2_000, 3_000])('all nodes paused for %i ms', async (ms) => {
-    await expectNoAlarm(cluster, async (load) => {
-      await cluster.pause(ms);
-      await load.acknowledged();
-      await load.served();
-    });
-  });
-});
 
 describe('promotions', () => {
   let cluster: TestCluster;
