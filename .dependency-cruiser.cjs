@@ -10,8 +10,8 @@ const { join } = require('node:path');
 const RANKS = [
   ['model'],
   ['time'],
-  ['connection', 'dsn', 'routing', 'sql', 'topology'],
-  ['discovery', 'pool', 'retry'],
+  ['connection', 'dsn', 'sql', 'topology'],
+  ['discovery', 'pool', 'retry', 'routing'],
   ['observe', 'wire'],
   ['call', 'drivers', 'login', 'monitor', 'pooler'],
   ['options'],

@@ -161,7 +161,8 @@ export function whyNotListen(topology: TopologyDescription, name: string): strin
   const node = findNode(topology, name);
   if (node === undefined) return `${name} was removed`;
   const writable = writableNode(topology);
-  if (writable !== undefined && writable.name !== name) return `${writable.name} is the primary now`;
+  if (writable?.name === name) return undefined;
+  if (writable !== undefined) return `${writable.name} is the primary now`;
   if (node.standing !== 'current') return `${name} is ${node.standing}`;
   if (node.health === 'offline') return `${name} is offline`;
   return node.role === 'standby' ? `${name} is a standby` : undefined;

@@ -46,3 +46,6 @@ export type ConnectFailure = (typeof CONNECT_FAILURES)[number];
 
 /** Whether a connection may write. A connection for reads refuses a mistaken write instead of running it twice. */
 export type Access = 'read-write' | 'read-only';
+
+/** What becomes of nodes that are not believed: `strict` gives them no work; `report` gives it where no other node can serve. */
+export type Fencing = 'strict' | 'report';

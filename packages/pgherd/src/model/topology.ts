@@ -128,6 +128,8 @@ export interface TopologyDescription {
   readonly floor: number | undefined;
   /** The same for each system identifier that was seen; under `''` for nodes whose cluster nobody could tell. */
   readonly floors: Readonly<Record<string, number>>;
+  /** Name of the node that writes go to; `undefined` while there is none. */
+  readonly writable: string | undefined;
   /** The node that was last given writes. */
   readonly incumbent: string | undefined;
   /** Set while several systems claim to be this cluster's primary; writes are refused. */
@@ -150,15 +152,4 @@ export interface Replacement {
   readonly since: number;
   /** Whether that has been so for `identityGraceMs`. */
   readonly confirmed: boolean;
-}
-
-/**
- * Whether nothing more is to be learnt of the node's own timeline: it is known, or the server never tells any. A node that
- * just left recovery has none until a probe has told it, and gets no writes before. One that has answered no probe yet may
- * still tell, and may turn out to be a second address of another.
- */
-export function isTimelineSettled(node: NodeDescription): boolean {
-  if (node.timeline !== undefined) return true;
-  if (node.rttMs === undefined) return false;
-  return node.systemIdentifier === undefined && node.postmasterStartedAt === undefined;
 }

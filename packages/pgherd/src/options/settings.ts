@@ -3,7 +3,7 @@ import type { Discovery } from '../discovery/port.ts';
 import type { ConnectionPlan } from '../dsn/index.ts';
 import { generalPlan, type Logins, resolveLogins } from '../login/login.ts';
 import { InvalidOptionsError } from '../model/errors.ts';
-import { TARGETS, type Target } from '../model/names.ts';
+import { type Fencing, TARGETS, type Target } from '../model/names.ts';
 import { REDACTED, Secret } from '../model/secret.ts';
 import { type Logger, silentLogger } from '../observe/logger.ts';
 import { localSettings } from '../pooler/detect.ts';
@@ -60,7 +60,7 @@ export interface ClusterSettings<C> extends Pools {
   readonly retry: BackoffSettings &
     BudgetSettings &
     Pick<RetryOptions, 'isRetryable'> & { readonly attempts: number };
-  readonly fencing: 'strict' | 'report';
+  readonly fencing: Fencing;
   readonly systemIdentifier: string | undefined;
   readonly onClusterReplaced: 'refuse' | 'adopt';
   readonly identityGraceMs: number;

@@ -109,11 +109,11 @@ export class Recovery<C> {
   }
 
   async #looksUnwritable(runtime: NodeRuntime<C>, handedAt: number, call: Call): Promise<boolean> {
-    const { clock, probe } = this.#herd.settings;
+    const { clock, fencing, probe } = this.#herd.settings;
     const limit = Math.max(1, Math.min(2 * probe.timeoutMs, call.deadline - clock.now()));
     await withLimit(clock, limit, runtime.monitor.probeNow()).catch(() => undefined);
     const description = findNode(this.#herd.topology, runtime.name);
-    if (description === undefined || !isWritable(description)) return true;
+    if (description === undefined || !isWritable(description, fencing)) return true;
     // It is the primary again, but was not for a while since this attempt began; what was before it did not see.
     return runtime.treatedAt > handedAt;
   }

@@ -1,5 +1,7 @@
-import type { Target } from '../model/names.ts';
-import { isTimelineSettled, type NodeDescription, type TopologyDescription } from '../model/topology.ts';
+import type { Fencing, Target } from '../model/names.ts';
+import type { NodeDescription, TopologyDescription } from '../model/topology.ts';
+import { unusableBecause } from '../topology/usable.ts';
+import { isTimelineSettled, isWritable } from '../topology/writable.ts';
 import { isFresh, type LagRule, staleBecause } from './freshness.ts';
 
 /** What a caller demands of a node. */
@@ -28,7 +30,7 @@ export interface SelectionContext {
   /** Whether the first write may go out: every node has answered or failed, or the grace period is over. */
   readonly writesOpen: boolean;
   /** `report` lets stale and ambiguous nodes serve. */
-  readonly fencing: 'strict' | 'report';
+  readonly fencing: Fencing;
   /** The client's zones in order of preference; empty for no preference. */
   readonly zones: readonly string[];
   /** Limits of lag in the whole cluster. */
@@ -73,7 +75,10 @@ export function selectNodes(
   const rejections: Rejection[] = [];
   let left: NodeDescription[] = [];
   for (const node of topology.nodes) {
-    const reason = unusableBecause(node, demand, context);
+    const reason =
+      notAskedFor(node, demand) ??
+      unusableBecause(node, context.fencing) ??
+      mistaggedBecause(node, demand.tags);
     if (reason === undefined) left.push(node);
     else rejections.push(Object.freeze({ node: node.name, reason }));
   }
@@ -141,30 +146,16 @@ function byZone(nodes: readonly NodeDescription[], zones: readonly string[], wor
   return tiers.filter((tier) => tier.nodes.length > 0);
 }
 
-function unusableBecause(
-  node: NodeDescription,
-  demand: Demand,
-  context: SelectionContext,
-): string | undefined {
+function notAskedFor(node: NodeDescription, demand: Demand): string | undefined {
   if (demand.node !== undefined && node.name !== demand.node) return `only ${demand.node} was asked for`;
-  if (node.health !== 'ok') return `${node.health}: ${node.healthReason ?? 'no reason known'}`;
-  if (node.aliasOf !== undefined) return `the same server as ${node.aliasOf}`;
-  if (node.role === 'unknown') return 'its role is not known yet';
-  if (node.standing === 'foreign') return `foreign: ${node.standingReason ?? ''}`;
-  // No fencing is meant here but the operator's word, so it holds also where fencing only reports.
-  if (!node.promotable && node.role !== 'standby') {
-    return 'out of recovery although it is not promotable: its data are no longer those of the cluster';
-  }
-  if (node.standing !== 'current' && context.fencing === 'strict') {
-    return `${node.standing}: ${node.standingReason ?? ''}`;
-  }
-  return demand.tags === undefined ? undefined : mistaggedBecause(node, demand.tags);
+  return undefined;
 }
 
 function mistaggedBecause(
   node: NodeDescription,
-  wanted: Readonly<Record<string, string>>,
+  wanted: Readonly<Record<string, string>> | undefined,
 ): string | undefined {
+  if (wanted === undefined) return undefined;
   for (const [name, value] of Object.entries(wanted)) {
     const has = Object.hasOwn(node.tags, name) ? node.tags[name] : undefined;
     if (has === undefined) return `has no tag ${name}; "${value}" was asked for`;
@@ -182,7 +173,7 @@ function suits(node: NodeDescription, pass: Pass, demand: Demand, context: Selec
     case 'prefer-standby':
       return node.role !== 'standby' || serves(node, pass, demand, context);
     case 'read-write':
-      return context.writesOpen && node.role === 'primary' && isTimelineSettled(node);
+      return context.writesOpen && isWritable(node, context.fencing);
     case 'primary':
       return node.role !== 'standby' && context.writesOpen && isTimelineSettled(node);
     case 'standby':

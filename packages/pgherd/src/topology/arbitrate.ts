@@ -1,5 +1,5 @@
-import type { Standing } from '../model/names.ts';
-import { isTimelineSettled, type NodeDescription, type TopologyDescription } from '../model/topology.ts';
+import type { Fencing, Standing } from '../model/names.ts';
+import type { NodeDescription, TopologyDescription } from '../model/topology.ts';
 import { withAliases } from './aliases.ts';
 import {
   decideIdentity,
@@ -9,9 +9,12 @@ import {
   mayBePrimary,
 } from './identity.ts';
 import { type LagSettings, withLag } from './lag.ts';
+import { chooseWritable, isTimelineSettled } from './writable.ts';
 
 /** Settings of the arbitration between nodes. */
-export interface ArbitrationSettings extends IdentitySettings, LagSettings {}
+export interface ArbitrationSettings extends IdentitySettings, LagSettings {
+  readonly fencing: Fencing;
+}
 
 /**
  * Weighs the nodes against each other: which cluster this is, which timeline is the highest seen, which of several
@@ -38,6 +41,7 @@ export function arbitrate(
     identityConflict: identity.conflict,
     replacement: adopted ? undefined : identity.replacement,
     accepted: adopted ? undefined : topology.accepted,
+    writable: chooseWritable(measured.nodes, settings.fencing)?.name,
     incumbent,
     floor,
     floors,

@@ -33,6 +33,7 @@ export function initialTopology(listed: readonly (NodeAddress | ListedNode)[]): 
     systemIdentifier: undefined,
     floor: undefined,
     floors: Object.freeze({}),
+    writable: undefined,
     incumbent: undefined,
     identityConflict: undefined,
     accepted: undefined,

@@ -1,23 +1,43 @@
-import { isTimelineSettled, type NodeDescription, type TopologyDescription } from '../model/topology.ts';
+import type { Fencing } from '../model/names.ts';
+import type { NodeDescription, TopologyDescription } from '../model/topology.ts';
+import { unusableBecause } from './usable.ts';
 
 /**
- * The node that writes may be sent to, or `undefined` while there is none that can be believed: healthy, out of
- * recovery, not read-only, of this cluster, and on the highest timeline seen.
+ * Whether nothing more is to be learnt of the node's own timeline: it is known, or the server never returns any. A node that
+ * just left recovery has none until a probe has returned it, and gets no writes before. One that has answered no probe yet may
+ * still return one, and may turn out to be a second address of another node.
  */
-export function writableNode(topology: TopologyDescription): NodeDescription | undefined {
-  return topology.nodes.find((node) => isWritable(node));
+export function isTimelineSettled(node: NodeDescription): boolean {
+  if (node.timeline !== undefined) return true;
+  if (node.rttMs === undefined) return false;
+  return node.systemIdentifier === undefined && node.postmasterStartedAt === undefined;
 }
 
-/** Whether this very node may be written to. A primary whose timeline nobody has told yet may not. */
-export function isWritable(node: NodeDescription): boolean {
-  return (
-    node.role === 'primary' &&
-    node.health === 'ok' &&
-    node.standing === 'current' &&
-    node.aliasOf === undefined &&
-    node.promotable &&
-    isTimelineSettled(node)
-  );
+/**
+ * Whether this node may be written to: usable, out of recovery, not read-only, and its timeline settled. With `strict` fencing
+ * at most one node of a picture is.
+ */
+export function isWritable(node: NodeDescription, fencing: Fencing): boolean {
+  return node.role === 'primary' && isTimelineSettled(node) && unusableBecause(node, fencing) === undefined;
+}
+
+/** The node that writes go to: one that is believed, else, with fencing that only reports, the first that is not. */
+export function chooseWritable(
+  nodes: readonly NodeDescription[],
+  fencing: Fencing,
+): NodeDescription | undefined {
+  let unbelieved: NodeDescription | undefined;
+  for (const node of nodes) {
+    if (!isWritable(node, fencing)) continue;
+    if (node.standing === 'current') return node;
+    unbelieved ??= node;
+  }
+  return unbelieved;
+}
+
+/** The node that writes go to on this picture, as {@link chooseWritable} chose it; `undefined` while there is none. */
+export function writableNode({ nodes, writable }: TopologyDescription): NodeDescription | undefined {
+  return writable === undefined ? undefined : nodes.find((node) => node.name === writable);
 }
 
 /**

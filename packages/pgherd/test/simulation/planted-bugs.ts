@@ -52,14 +52,14 @@ export const PLANTED_BUGS: readonly PlantedBug[] = Object.freeze([
   },
   {
     name: 'a promotion is believed without its timeline',
-    file: 'model/topology.ts',
+    file: 'topology/writable.ts',
     find: 'if (node.timeline !== undefined) return true;',
     replace: 'return true;',
     seeds: 400,
   },
   {
     name: 'suspect nodes are given work',
-    file: 'routing/select.ts',
+    file: 'topology/usable.ts',
     find: "if (node.health !== 'ok') return",
     replace: "if (node.health === 'offline') return",
     seeds: 100,
@@ -67,7 +67,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = Object.freeze([
   {
     name: 'a refused write moves on without a probe that confirms it',
     file: 'recovery/recovery.ts',
-    find: 'if (description === undefined || !isWritable(description)) return true;',
+    find: 'if (description === undefined || !isWritable(description, fencing)) return true;',
     replace: 'if (runtime !== undefined) return true;',
     seeds: 200,
   },

@@ -118,6 +118,7 @@ export function bytes(letter: string, { at, generation = 0 }: When): Observation
 }
 
 export const SETTINGS: TopologySettings = Object.freeze({
+  fencing: 'strict',
   deadAfterMs: 5_000,
   expireAfterMs: 10_000,
   systemIdentifier: undefined,

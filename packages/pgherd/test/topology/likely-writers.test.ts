@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { NodeDescription, TopologyDescription } from '../../src/model/topology.ts';
 import { initialTopology } from '../../src/topology/topology.ts';
-import { likelyWriters } from '../../src/topology/writable.ts';
+import { chooseWritable, likelyWriters } from '../../src/topology/writable.ts';
 
 const HOSTS = ['a', 'b', 'c'].map((host) => ({ transport: 'tcp' as const, host, port: 5432 }));
 const EMPTY = initialTopology(HOSTS);
@@ -9,10 +9,12 @@ const EMPTY = initialTopology(HOSTS);
 /** A topology whose nodes differ from a healthy standby as told. */
 function topology(nodes: readonly Partial<NodeDescription>[], incumbent = 'a:5432'): TopologyDescription {
   const standby = { health: 'ok', role: 'standby', systemIdentifier: '7', timeline: undefined } as const;
+  const described = EMPTY.nodes.map((node, index) => ({ ...node, ...standby, ...nodes[index] }));
   return {
     ...EMPTY,
+    writable: chooseWritable(described, 'strict')?.name,
     incumbent: incumbent === '' ? undefined : incumbent,
-    nodes: EMPTY.nodes.map((node, index) => ({ ...node, ...standby, ...nodes[index] })),
+    nodes: described,
   };
 }
 

@@ -2,16 +2,18 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { CONNECT_FAILURES } from '../../src/model/names.ts';
 import type { Observation, ProbeFacts } from '../../src/model/observation.ts';
-import type { TopologyDescription } from '../../src/model/topology.ts';
+import type { NodeDescription, TopologyDescription } from '../../src/model/topology.ts';
 import { selectNodes } from '../../src/routing/select.ts';
 import { affectsRouting, changesBetween } from '../../src/topology/diff.ts';
 import { observe, withIncumbent } from '../../src/topology/topology.ts';
 import { treatConnections } from '../../src/topology/treatment.ts';
-import { isWritable } from '../../src/topology/writable.ts';
+import { isWritable, writableNode } from '../../src/topology/writable.ts';
 import { named, OTHER_SYSTEM, SETTINGS, SYSTEM, watching } from '../support/evidence.ts';
 import { ANYTHING_GOES } from '../support/selection.ts';
 
 const LETTERS = 'abc';
+const REPORTING = { ...SETTINGS, fencing: 'report' } as const;
+const isBelieved = (node: NodeDescription) => isWritable(node, 'strict');
 const letter = fc.constantFrom(...LETTERS);
 const someFacts: fc.Arbitrary<ProbeFacts> = fc.record({
   inRecovery: fc.boolean(),
@@ -50,7 +52,11 @@ const someEvent = fc.record({
 });
 type SomeEvent = typeof someEvent extends fc.Arbitrary<infer E> ? E : never;
 
-const someSettings = fc.constantFrom(SETTINGS, SETTINGS, { ...SETTINGS, systemIdentifier: SYSTEM });
+type Settings = typeof SETTINGS;
+const someSettings: fc.Arbitrary<Settings> = fc.constantFrom(SETTINGS, SETTINGS, {
+  ...SETTINGS,
+  systemIdentifier: SYSTEM,
+});
 
 function observationOf(event: SomeEvent, at: number, topology: TopologyDescription): Observation | undefined {
   const node = named(event.letter);
@@ -92,7 +98,7 @@ function play(
     const observation = observationOf(event, at, picture);
     if (observation !== undefined) picture = observe(picture, observation, settings);
     else {
-      const writer = picture.nodes.find(isWritable);
+      const writer = writableNode(picture);
       if (writer !== undefined) picture = withIncumbent(picture, writer.name, settings, at);
     }
     look(before, picture);
@@ -101,15 +107,20 @@ function play(
 
 /** Runs `look` over many sequences of evidence. */
 function always(
-  look: (before: TopologyDescription, after: TopologyDescription, settings: typeof SETTINGS) => void,
+  look: (before: TopologyDescription, after: TopologyDescription, settings: Settings) => void,
+  settingsOf: fc.Arbitrary<Settings> = someSettings,
 ): void {
   const events = fc.array(someEvent, { maxLength: 40, size: 'max' });
   fc.assert(
-    fc.property(events, someSettings, (sequence, settings) =>
+    fc.property(events, settingsOf, (sequence, settings) =>
       play(sequence, settings, (before, after) => look(before, after, settings)),
     ),
     { numRuns: 80 },
   );
+}
+
+function nameOf(node: NodeDescription): string {
+  return node.name;
 }
 
 function isDeeplyFrozen(value: unknown): boolean {
@@ -125,13 +136,13 @@ function textOf(value: unknown): string {
 describe('whatever evidence comes, in whatever order', { timeout: 30_000 }, () => {
   it('there is at most one node that may be written to', () => {
     always((_before, after) => {
-      expect(after.nodes.filter(isWritable).length).toBeLessThanOrEqual(1);
+      expect(after.nodes.filter(isBelieved).length).toBeLessThanOrEqual(1);
     });
   });
 
   it('what may be written to is not below the floor of its system', () => {
     always((_before, after) => {
-      for (const node of after.nodes.filter(isWritable)) {
+      for (const node of after.nodes.filter(isBelieved)) {
         if (node.timeline === undefined) continue;
         expect(node.timeline).toBeGreaterThanOrEqual(after.floors[node.systemIdentifier ?? ''] ?? 0);
         expect(node.timeline).toBeGreaterThanOrEqual(after.floor ?? 0);
@@ -152,7 +163,7 @@ describe('whatever evidence comes, in whatever order', { timeout: 30_000 }, () =
 
   it('only a pinned or known system is written to, and never while identities conflict', () => {
     always((_before, after, settings) => {
-      const writable = after.nodes.filter(isWritable);
+      const writable = after.nodes.filter(isBelieved);
       if (after.identityConflict !== undefined) expect(writable).toEqual([]);
       for (const node of writable) {
         expect([undefined, after.systemIdentifier]).toContain(node.systemIdentifier);
@@ -219,20 +230,28 @@ describe('whatever evidence comes, in whatever order', { timeout: 30_000 }, () =
     });
   });
 
-  it('what may be written to is what routing gives to writes', () => {
-    always((_before, after) => {
-      const { tiers } = selectNodes(after, { target: 'read-write' }, ANYTHING_GOES);
-      expect(tiers.flat()).toEqual(after.nodes.filter(isWritable));
-    });
+  it('what may be written to is what routing gives to writes, and the first of it is where writes go', () => {
+    const look = (_before: TopologyDescription, after: TopologyDescription, { fencing }: Settings) => {
+      const { tiers } = selectNodes(after, { target: 'read-write' }, { ...ANYTHING_GOES, fencing });
+      expect(tiers.flat().map(nameOf).sort()).toEqual(
+        after.nodes
+          .filter((node) => isWritable(node, fencing))
+          .map(nameOf)
+          .sort(),
+      );
+      expect(writableNode(after)).toBe(tiers[0]?.[0]);
+    };
+    always(look);
+    always(look, fc.constant(REPORTING));
   });
 
   it('a node that lost the right to be written to is treated, and nothing is done about one that stays as it is', () => {
     always((before, after) => {
-      const writer = after.nodes.find(isWritable);
+      const writer = after.nodes.find(isBelieved);
       for (const [index, node] of after.nodes.entries()) {
         const old = before.nodes[index] ?? node;
         const treatment = treatConnections(old, node, writer !== undefined && writer.name !== node.name);
-        if (isWritable(old) && !isWritable(node) && node.role !== 'primary')
+        if (isBelieved(old) && !isBelieved(node) && node.role !== 'primary')
           expect(treatment.reason).not.toBe('');
         if (old === node && node.health === 'ok') expect(treatment.reason).toBe('');
         expect(changesBetween(after, after)).toEqual([]);

@@ -109,7 +109,6 @@ export interface TransitionCase {
   /** What is said of the nodes, by letter. */
   readonly labels: Readonly<Record<string, Partial<NodeLabels>>>;
   readonly settings: TopologySettings;
-  readonly fencing: 'strict' | 'report';
   /** The client's zones, in order of preference. */
   readonly zones: readonly string[];
   /** Whether standbys beyond the limits of lag serve where no other node can. */
@@ -128,6 +127,7 @@ export interface CaseFile {
 
 /** What holds where a case sets nothing else: the product's defaults. */
 export const DEFAULTS: TopologySettings = Object.freeze({
+  fencing: 'strict',
   deadAfterMs: 5_000,
   expireAfterMs: 10_000,
   systemIdentifier: undefined,

@@ -119,9 +119,8 @@ function lettersOf(place: Place): string {
 /** Settings by the names that the code has for them; what the case says wins over what the file says. */
 function readSettings(
   ...places: readonly Place[]
-): Pick<TransitionCase, 'settings' | 'fencing' | 'zones' | 'allowStale'> {
+): Pick<TransitionCase, 'settings' | 'zones' | 'allowStale'> {
   let settings: TopologySettings = DEFAULTS;
-  let fencing: 'strict' | 'report' = 'strict';
   let zones: readonly string[] = [];
   let allowStale = false;
   for (const place of places) {
@@ -130,10 +129,10 @@ function readSettings(
     const system = keys.systemIdentifier.isGiven()
       ? SYSTEMS[keys.systemIdentifier.oneOf(Object.keys(SYSTEMS))]
       : settings.systemIdentifier;
-    fencing = keys.fencing.oneOf(['strict', 'report'] as const, fencing);
     if (keys.zones.isGiven()) zones = keys.zones.elements().map((zone) => zone.text());
     allowStale = keys.allowStale.flag(allowStale);
     settings = {
+      fencing: keys.fencing.oneOf(['strict', 'report'] as const, settings.fencing),
       deadAfterMs: keys.deadAfterMs.number(settings.deadAfterMs),
       expireAfterMs: keys.expireAfterMs.number(settings.expireAfterMs),
       identityGraceMs: keys.identityGraceMs.number(settings.identityGraceMs),
@@ -146,7 +145,7 @@ function readSettings(
       lag: keys.lag.isGiven() ? readLagLimits(keys.lag) : settings.lag,
     };
   }
-  return { settings, fencing, zones, allowStale };
+  return { settings, zones, allowStale };
 }
 
 function readLagLimits(place: Place): TopologySettings['lag'] {

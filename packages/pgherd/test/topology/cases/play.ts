@@ -99,10 +99,9 @@ function resolved(
   }
 }
 
-/** With fencing that only reports, writes also go where they should not. */
 function assertMayWrite(now: TopologyDescription, name: string, line: string, one: TransitionCase): void {
   const node = findNode(now, name);
-  if (one.fencing === 'report' || (node !== undefined && isWritable(node))) return;
+  if (node !== undefined && isWritable(node, one.settings.fencing)) return;
   throw new Error(`"${line}": the cluster would not have written there`);
 }
 
@@ -121,7 +120,7 @@ function treatments(
 
 /** What holds for every picture of every case, whatever it is about. */
 function assertSound(before: TopologyDescription, after: TopologyDescription, one: TransitionCase): void {
-  const writable = after.nodes.filter(isWritable);
+  const writable = after.nodes.filter((node) => isWritable(node, 'strict'));
   if (writable.length > 1) {
     throw new Error(`${writable.map((node) => node.name).join(' and ')} may both be written to`);
   }
@@ -131,6 +130,9 @@ function assertSound(before: TopologyDescription, after: TopologyDescription, on
       throw new Error(`${name} may be written to below ${floor}`);
     if (standing !== 'current') throw new Error(`${name} is ${standing} and may be written to`);
   }
+  const [first = writableNode(after)] = writable;
+  if (after.writable !== first?.name)
+    throw new Error(`writes go to ${after.writable}, not to ${first?.name}`);
   if (after !== before && after.version <= before.version) throw new Error('the version did not grow');
   const pinned = one.settings.systemIdentifier;
   if (pinned !== undefined && writable.some((node) => (node.systemIdentifier ?? pinned) !== pinned)) {

@@ -15,7 +15,8 @@ export function pictureMisses(
   one: TransitionCase,
 ): readonly string[] {
   const { expect } = phase;
-  const { fencing, zones, allowStale, settings } = one;
+  const { zones, allowStale, settings } = one;
+  const { fencing } = settings;
   const context = { writesOpen: phase.writesOpen, fencing, zones, lag: { ...settings.lag, allowStale } };
   const misses: string[] = [];
   for (const [letter, fields] of Object.entries(expect.nodes)) {
