@@ -2,7 +2,7 @@ import type { DriverConnection, DriverResult, TransactionStatus } from '../conne
 import { PgHerdError } from '../model/errors.ts';
 import type { Statement } from '../model/statement.ts';
 import { readStatement } from '../sql/statement.ts';
-import { Turns } from '../time/serial.ts';
+import { Serial } from '../time/serial.ts';
 import { fromPooler } from './detect.ts';
 import {
   type Bracket,
@@ -38,7 +38,7 @@ export class PooledConnection<C> implements DriverConnection<C> {
   #guarded = false;
   #begunOnStandby = false;
   /** Each statement begins when the one before it is over: it must see what that left behind. */
-  readonly #turns = new Turns();
+  readonly #serial = new Serial();
 
   readonly batch: DriverConnection['batch'];
   readonly cursor: DriverConnection['cursor'];
@@ -112,7 +112,7 @@ export class PooledConnection<C> implements DriverConnection<C> {
   }
 
   simple(text: string): Promise<DriverResult> {
-    return this.#turns.run(() => {
+    return this.#serial.run(() => {
       const opening =
         this.#inner.status === 'idle' && readStatement(text).keyword === 'BEGIN' ? this.#opening() : '';
       return this.#sent(this.#inner.simple(opening === '' ? text : `${text}; ${opening}`));
@@ -138,7 +138,7 @@ export class PooledConnection<C> implements DriverConnection<C> {
 
   /** In its turn, and in a transaction of its own where something has to be said at its beginning. */
   #run<T>(work: () => Promise<T>): Promise<T> {
-    return this.#turns.run(async () => {
+    return this.#serial.run(async () => {
       const around = this.#bracket();
       const result = await started(around, () => this.#sent(work()));
       await around.commit();

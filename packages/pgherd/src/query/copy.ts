@@ -2,7 +2,7 @@ import type { CallOptions } from '../call/call.ts';
 import type { DriverCopyIn, DriverCopyOut, DriverResult } from '../connection/port.ts';
 import { argumentError, OutcomeUnknownError, PgHerdError } from '../model/errors.ts';
 import { type OtherVerb, readStatement } from '../sql/statement.ts';
-import { Turns } from '../time/serial.ts';
+import { Serial } from '../time/serial.ts';
 import type { Started } from './long-work.ts';
 import { type Runner, supported } from './runner.ts';
 
@@ -142,7 +142,7 @@ export class CopyOutStream implements CopyStream {
   #bytes = 0;
   #result: CopyResult | undefined;
   #ended = false;
-  readonly #turns = new Turns();
+  readonly #serial = new Serial();
 
   /** @throws PgHerdError `PGHERD_INVALID_ARGUMENT` for a text that is no such COPY. */
   constructor(runner: Runner, text: string, options: CallOptions) {
@@ -161,11 +161,11 @@ export class CopyOutStream implements CopyStream {
   }
 
   next(): Promise<IteratorResult<Uint8Array>> {
-    return this.#turns.run(() => this.#next());
+    return this.#serial.run(() => this.#next());
   }
 
   return(): Promise<IteratorResult<Uint8Array>> {
-    return this.#turns.run(async () => {
+    return this.#serial.run(async () => {
       this.#ended = true;
       await this.#started?.stop();
       return END;

@@ -2,7 +2,7 @@ import type { CallOptions } from '../call/call.ts';
 import type { DriverConnection, DriverCursor } from '../connection/port.ts';
 import { PgHerdError } from '../model/errors.ts';
 import type { Row, Statement } from '../model/statement.ts';
-import { Turns } from '../time/serial.ts';
+import { Serial } from '../time/serial.ts';
 import type { Started } from './long-work.ts';
 import { type Runner, supported } from './runner.ts';
 import { checkedRows, type StandardSchema } from './schema.ts';
@@ -46,7 +46,7 @@ export class CursorStream implements RowStream<unknown> {
   #count = 0;
   #ended = false;
   /** Calls that came while a part was being fetched take their turn. */
-  readonly #turns = new Turns();
+  readonly #serial = new Serial();
 
   /** @throws PgHerdError `PGHERD_INVALID_ARGUMENT` for a batch size that is none. */
   constructor(
@@ -74,11 +74,11 @@ export class CursorStream implements RowStream<unknown> {
 
   next(): Promise<IteratorResult<unknown>> {
     if (this.#at < this.#rows.length) return Promise.resolve({ done: false, value: this.#rows[this.#at++] });
-    return this.#turns.run(() => this.#next());
+    return this.#serial.run(() => this.#next());
   }
 
   return(): Promise<IteratorResult<unknown>> {
-    return this.#turns.run(async () => {
+    return this.#serial.run(async () => {
       this.#ended = true;
       this.#rows = [];
       await this.#started?.stop();

@@ -6,8 +6,8 @@ import { watchdog } from './watchdog.ts';
 const ONCE = Object.freeze({ once: true });
 
 /**
- * Calls `fn` when the signal aborts, and at once if it has aborted already. Returns a function that withdraws it, harmless to call
- * twice. Without a signal nothing happens.
+ * Calls `fn` when the signal aborts, and at once if it has aborted already. Returns a function that withdraws it,
+ * harmless to call twice. Without a signal nothing happens.
  */
 export function onAbort(signal: AbortSignal | undefined, fn: () => void): () => void {
   if (signal === undefined) return noop;
@@ -74,7 +74,7 @@ export function unlessAborted<T>(
 ): Promise<T> {
   return new Promise<T>((resolve, reject) => {
     const forget = onAbort(signal, () => reject(aborted()));
-    work.then(resolve, reject).finally(forget);
+    settleWith(work, forget, resolve, reject);
   });
 }
 
@@ -114,6 +114,25 @@ export function within<T>(clock: Clock, work: Promise<T>, limits: Limits): Promi
       settle();
       reject(limits.aborted());
     });
-    work.then(resolve, reject).finally(settle);
+    settleWith(work, settle, resolve, reject);
   });
+}
+
+/** Withdraws timers and listeners before the caller has the answer: an abort by the caller must not end what the work held. */
+function settleWith<T>(
+  work: Promise<T>,
+  withdraw: () => void,
+  resolve: (value: T) => void,
+  reject: (error: unknown) => void,
+): void {
+  work.then(
+    (value) => {
+      withdraw();
+      resolve(value);
+    },
+    (error) => {
+      withdraw();
+      reject(error);
+    },
+  );
 }
