@@ -3,7 +3,7 @@ import { abortedError, busy, timedOut, unacknowledged, waitedInVain } from '../c
 import { Causal } from '../causal/causal.ts';
 import type { DriverResult } from '../connection/port.ts';
 import type { Herd } from '../herd/herd.ts';
-import { type Queued, Rides } from '../lanes/shared-statements.ts';
+import { type Queued, SharedStatements } from '../lanes/shared-statements.ts';
 import { Dismissed } from '../lanes/stand-ins.ts';
 import { factsOf } from '../lanes/statement-facts.ts';
 import { messageOf, PgHerdError } from '../model/errors.ts';
@@ -44,7 +44,7 @@ export class Engine<C> {
   readonly #policyContext: PolicyContext;
   readonly #letting: LettingGo<C>;
   readonly #facts = new ByText(factsOf);
-  readonly #rides: Rides<C>;
+  readonly #shared: SharedStatements<C>;
   #picks = 0;
 
   constructor(herd: Herd<C>) {
@@ -54,7 +54,7 @@ export class Engine<C> {
     this.leaks = new LeakWatch(clock, leakAfterMs, (leak) => herd.leaked(leak));
     this.causal = new Causal<C>(herd);
     this.#letting = new LettingGo<C>(herd, (session, reason) => this.discard(session, reason));
-    this.#rides = new Rides<C>({
+    this.#shared = new SharedStatements<C>({
       herd,
       recovery: this.recovery,
       pickAtOnce: (call, lostOn) => this.#pickAtOnce(call, lostOn),
@@ -63,7 +63,7 @@ export class Engine<C> {
       lease: (node, call, search, queued) => this.#lease(node, call, search, queued),
       release: (session) => this.release(session),
       discard: (session, reason) => this.discard(session, reason),
-      letGo: (session, reason) => this.#letting.letGo(session, reason),
+      abandon: (session, reason) => this.#letting.letGo(session, reason),
     });
     this.#policyContext = Object.freeze({
       load: (name: string) => herd.nodes.get(name)?.load ?? NO_LOAD,
@@ -84,9 +84,9 @@ export class Engine<C> {
     if (facts.otherVerb !== undefined) return Promise.reject(notForQuery(facts));
     if (this.causal.concerns(call)) return this.#executeCausally(statement, call);
     const { prepare } = this.#herd.settings;
-    const rides = facts.mayShare && (prepare || statement.name === undefined);
-    if (!rides || this.held.holdsAny) return this.executeAlone(statement, call);
-    return this.#rides.run(statement, call, facts);
+    const mayShare = facts.mayShare && (prepare || statement.name === undefined);
+    if (!mayShare || this.held.holdsAny) return this.executeAlone(statement, call);
+    return this.#shared.run(statement, call, facts);
   }
 
   /** What writes has its connection for itself, which is asked for its position afterwards. */

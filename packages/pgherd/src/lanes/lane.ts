@@ -2,7 +2,7 @@ import type { LaneGauge } from '../node/in-flight.ts';
 import type { Session } from '../node/session.ts';
 import type { LaneState } from './admission.ts';
 import { learn, learnAlone, predictedMs, type ServiceTime } from './service-time.ts';
-import type { Ticket, TicketLane } from './shared-statement.ts';
+import type { SharedStatement, StatementLane } from './shared-statement.ts';
 
 /** What a lane reports to. */
 export interface LanePorts<C> {
@@ -10,7 +10,7 @@ export interface LanePorts<C> {
   readonly sharing: boolean;
   now(): number;
   /** A statement was answered (`true`) or failed; afterwards there may be room. */
-  landed(lane: Lane<C>, answered: boolean): void;
+  left(lane: Lane<C>, answered: boolean): void;
   /** The last statement has left. */
   emptied(lane: Lane<C>): void;
   /** How long the server worked at each of the statements that were answered just now, milliseconds. */
@@ -25,10 +25,10 @@ export interface LanePorts<C> {
 const COMPACT_AT = 256;
 
 /** One session shared by statements in flight. It exists from its first statement to its last. */
-export class Lane<C> implements LaneState, LaneGauge, TicketLane<C> {
+export class Lane<C> implements LaneState, LaneGauge, StatementLane<C> {
   readonly session: Session<C>;
   readonly #ports: LanePorts<C>;
-  readonly #tickets: (Ticket<C> | undefined)[] = [];
+  readonly #statements: (SharedStatement<C> | undefined)[] = [];
   #head = 0;
   /** Service times of what was answered in this turn of the event loop. */
   #answered: ServiceTime[] = [];
@@ -64,32 +64,32 @@ export class Lane<C> implements LaneState, LaneGauge, TicketLane<C> {
   }
 
   /** The statement that the server works at. */
-  get head(): Ticket<C> | undefined {
-    return this.#tickets[this.#head];
+  get head(): SharedStatement<C> | undefined {
+    return this.#statements[this.#head];
   }
 
   /**
    * Sends a statement behind those in flight.
    * @throws PgHerdError `PGHERD_INVALID_ARGUMENT` where it cannot be sent; then it never was on this lane.
    */
-  send(ticket: Ticket<C>): void {
+  send(shared: SharedStatement<C>): void {
     const now = this.#ports.now();
-    ticket.board(this, now);
-    this.#tickets.push(ticket);
+    shared.join(this, now);
+    this.#statements.push(shared);
     this.depth++;
     this.awaited++;
-    if (ticket.facts.writes) this.writes++;
-    this.queueMs += ticket.costMs;
+    if (shared.facts.writes) this.writes++;
+    this.queueMs += shared.costMs;
     if (this.depth === 1) this.#newHead(now);
     try {
-      this.#hand(ticket);
+      this.#hand(shared);
     } catch (error) {
-      this.#tickets.pop();
-      this.#leave(ticket);
-      ticket.lane = undefined;
+      this.#statements.pop();
+      this.#leave(shared);
+      shared.lane = undefined;
       throw error;
     }
-    ticket.sent(this.session);
+    shared.sent(this.session);
   }
 
   /** Resolves when the last statement has left. */
@@ -100,58 +100,58 @@ export class Lane<C> implements LaneState, LaneGauge, TicketLane<C> {
   }
 
   /** The first in flight is done with. */
-  landed(ticket: Ticket<C>, answered: boolean): void {
+  left(shared: SharedStatement<C>, answered: boolean): void {
     const now = this.#ports.now();
     this.untriedSince = undefined;
-    this.#takeOut(ticket);
-    if (answered) this.#note(ticket, now);
-    this.#leave(ticket);
-    ticket.lane = undefined;
+    this.#takeOut(shared);
+    if (answered) this.#note(shared, now);
+    this.#leave(shared);
+    shared.lane = undefined;
     this.#newHead(now);
-    this.#ports.landed(this, answered);
+    this.#ports.left(this, answered);
     if (this.depth > 0) return;
     this.#onEmpty?.();
     this.#ports.emptied(this);
   }
 
   /** Nobody waits for it any more; its answer still has to come. */
-  abandon(ticket: Ticket<C>): void {
-    ticket.abandoned = true;
+  abandon(shared: SharedStatement<C>): void {
+    shared.abandoned = true;
     this.awaited--;
   }
 
   /** What a driver without pipelining can do: one statement at a time. */
-  #hand(ticket: Ticket<C>): void {
+  #hand(shared: SharedStatement<C>): void {
     const { connection } = this.session;
     if (connection.pipeline !== undefined) {
-      connection.pipeline(ticket);
+      connection.pipeline(shared);
       return;
     }
-    connection.query(ticket.statement).then(
-      ({ rows, rowCount, fields, command }) => ticket.answered(rows, rowCount, fields, command),
-      (error: unknown) => ticket.failed(error),
+    connection.query(shared.statement).then(
+      ({ rows, rowCount, fields, command }) => shared.answered(rows, rowCount, fields, command),
+      (error: unknown) => shared.failed(error),
     );
   }
 
   /** Nearly always the first; after a statement was sent anew under another name it is not. */
-  #takeOut(ticket: Ticket<C>): void {
-    const tickets = this.#tickets;
-    if (tickets[this.#head] === ticket) tickets[this.#head++] = undefined;
-    else tickets.splice(tickets.indexOf(ticket, this.#head), 1);
-    if (this.#head === tickets.length) {
-      tickets.length = 0;
+  #takeOut(shared: SharedStatement<C>): void {
+    const statements = this.#statements;
+    if (statements[this.#head] === shared) statements[this.#head++] = undefined;
+    else statements.splice(statements.indexOf(shared, this.#head), 1);
+    if (this.#head === statements.length) {
+      statements.length = 0;
       this.#head = 0;
     } else if (this.#head >= COMPACT_AT) {
-      tickets.splice(0, this.#head);
+      statements.splice(0, this.#head);
       this.#head = 0;
     }
   }
 
-  #leave(ticket: Ticket<C>): void {
+  #leave(shared: SharedStatement<C>): void {
     this.depth--;
-    if (!ticket.abandoned) this.awaited--;
-    if (ticket.facts.writes) this.writes--;
-    this.queueMs = this.depth === 0 ? 0 : Math.max(0, this.queueMs - ticket.costMs);
+    if (!shared.abandoned) this.awaited--;
+    if (shared.facts.writes) this.writes--;
+    this.queueMs = this.depth === 0 ? 0 : Math.max(0, this.queueMs - shared.costMs);
   }
 
   #newHead(now: number): void {
@@ -161,7 +161,7 @@ export class Lane<C> implements LaneState, LaneGauge, TicketLane<C> {
   }
 
   /** What is answered in one turn of the event loop came in one go: only its sum was measured. */
-  #note({ facts, sentAt }: Ticket<C>, now: number): void {
+  #note({ facts, sentAt }: SharedStatement<C>, now: number): void {
     const { time } = facts;
     if (this.#answered.length > 0) {
       this.#answered.push(time);

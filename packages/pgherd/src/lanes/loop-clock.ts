@@ -6,7 +6,7 @@ const LONGEST_TURN_MS = 20;
 const FADING = 0.9;
 
 /** A clock that is read once in a turn of the event loop: thousands of statements are answered in one. */
-export class TurnClock {
+export class LoopClock {
   readonly #clock: Clock;
   #now = 0;
   #fresh = false;

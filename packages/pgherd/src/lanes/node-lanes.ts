@@ -6,10 +6,10 @@ import type { WaitingElsewhere } from '../pool/waiters.ts';
 import type { Clock, Timer } from '../time/port.ts';
 import { hasRoom, type LaneState, roomForLong } from './admission.ts';
 import { Lane } from './lane.ts';
-import { type Waiting, WaitingTickets } from './queue.ts';
+import { type QueuedStatement, StatementQueue } from './queue.ts';
 import { isLong, LONG_MS } from './service-time.ts';
-import type { Ticket } from './shared-statement.ts';
-import { Agents, TRIAL_MS } from './stand-ins.ts';
+import type { SharedStatement } from './shared-statement.ts';
+import { StandIns, TRIAL_MS } from './stand-ins.ts';
 import { isTried } from './statement-facts.ts';
 
 /** What the lanes of a node need. */
@@ -32,7 +32,7 @@ export interface NodeLanesPorts<C> {
   /** Gives back a session that nobody uses any more. */
   release(session: Session<C>): void;
   /** Whether the node still suits what the statement asks for. */
-  suits(ticket: Ticket<C>): boolean;
+  suits(shared: SharedStatement<C>): boolean;
   /** Most connections that the pool may open. */
   max(): number;
   /** A connection of the node for `call`; `undefined` where another node must be looked for, and `search` says why. */
@@ -42,11 +42,11 @@ export interface NodeLanesPorts<C> {
     queued: (leave: (why: unknown) => void) => void,
   ): Promise<Session<C> | undefined>;
   /** A statement waited in vain here and looks for a node anew. */
-  elsewhere(waiting: Waiting<C>, search: Search | undefined): void;
+  elsewhere(waiting: QueuedStatement<C>, search: Search | undefined): void;
   /** A statement has waited until its deadline. */
-  late(waiting: Waiting<C>, now: number): void;
-  /** A statement that waited was served. */
-  served(waitedMs: number): void;
+  late(waiting: QueuedStatement<C>, now: number): void;
+  /** Makes the pool count what waits here; gives what it is to be told for each statement that no longer waits. */
+  represent(waiting: WaitingElsewhere): (waitedMs: number) => void;
   answered(lane: Lane<C>): void;
   failed(): void;
 }
@@ -68,10 +68,10 @@ const LOOKED_AT = 8;
 export class NodeLanes<C> implements WaitingElsewhere {
   readonly #ports: NodeLanesPorts<C>;
   readonly #lanes: Lane<C>[] = [];
-  readonly #waiting: WaitingTickets<C>;
+  readonly #waiting: StatementQueue<C>;
   /** Long ones that wait: the others must not stand behind them. */
-  readonly #long: WaitingTickets<C>;
-  readonly #agents: Agents<C>;
+  readonly #long: StatementQueue<C>;
+  readonly #standIns: StandIns<C>;
   #checkedAt = 0;
   /** When a statement that is not long was last seen. */
   #shortAt = Number.NEGATIVE_INFINITY;
@@ -81,14 +81,15 @@ export class NodeLanes<C> implements WaitingElsewhere {
   /** Limits for a statement that is tried behind others, and for those that would wait anyway. */
   readonly #onTrial: LaneLimits;
   readonly #forWaiting: LaneLimits;
+  readonly #served: (waitedMs: number) => void;
 
   constructor(ports: NodeLanesPorts<C>) {
     this.#ports = ports;
     const { clock, limits } = ports;
-    const late = (waiting: Waiting<C>, now: number) => ports.late(waiting, now);
-    this.#waiting = new WaitingTickets<C>(clock, late, () => this.#agents.adjust());
-    this.#long = new WaitingTickets<C>(clock, late, () => undefined);
-    this.#agents = new Agents<C>({
+    const late = (waiting: QueuedStatement<C>, now: number) => ports.late(waiting, now);
+    this.#waiting = new StatementQueue<C>(clock, late, () => this.#standIns.adjust());
+    this.#long = new StatementQueue<C>(clock, late, () => undefined);
+    this.#standIns = new StandIns<C>({
       clock,
       max: () => ports.max(),
       wanted: () => this.#waiting.size,
@@ -97,9 +98,10 @@ export class NodeLanes<C> implements WaitingElsewhere {
       came: (session) => this.#use(session),
       elsewhere: (search) => this.#sendAway(search),
       failed: (error) => {
-        for (const { ticket } of this.#takeAll()) ticket.reject(error);
+        for (const { shared } of this.#takeAll()) shared.reject(error);
       },
     });
+    this.#served = ports.represent(this);
     this.#onTrial = Object.freeze({ ...limits, maxQueueMs: LONG_MS });
     this.#forWaiting = Object.freeze({ ...limits, maxQueueMs: WAITING_FACTOR * limits.maxQueueMs });
   }
@@ -108,12 +110,12 @@ export class NodeLanes<C> implements WaitingElsewhere {
    * Whether the statement has to wait although a connection may be free: it is long, and others that are not would find none. As
    * many long ones run then as there are connections but one, so that one of them ends.
    */
-  holdsBack(ticket: Ticket<C>): boolean {
-    return this.#noteLength(ticket) && this.#roomForLong(this.#ports.now()) <= 0;
+  holdsBack(shared: SharedStatement<C>): boolean {
+    return this.#noteLength(shared) && this.#roomForLong(this.#ports.now()) <= 0;
   }
 
   /** Whether it is long; takes note of one that is not. */
-  #noteLength({ facts }: Ticket<C>): boolean {
+  #noteLength({ facts }: SharedStatement<C>): boolean {
     if (isLong(facts.time)) return true;
     this.#shortAt = this.#ports.now();
     return false;
@@ -123,15 +125,15 @@ export class NodeLanes<C> implements WaitingElsewhere {
    * Sends the statement by the first lane that has room; `false` where none has.
    * @throws PgHerdError `PGHERD_INVALID_ARGUMENT` where it cannot be sent.
    */
-  admit(ticket: Ticket<C>): boolean {
+  admit(shared: SharedStatement<C>): boolean {
     const lanes = this.#lanes;
     if (lanes.length === 0) return false;
     const now = this.#ports.now();
     const usable = lanes.length - this.#foreign();
     for (let index = 0; index < usable; index++) {
       const lane = lanes[index];
-      if (lane === undefined || !this.#fits(lane, ticket, now)) continue;
-      lane.send(ticket);
+      if (lane === undefined || !this.#fits(lane, shared, now)) continue;
+      lane.send(shared);
       return true;
     }
     return false;
@@ -141,12 +143,12 @@ export class NodeLanes<C> implements WaitingElsewhere {
    * Makes a lane of a leased session and sends the statement by it.
    * @throws PgHerdError `PGHERD_INVALID_ARGUMENT` where it cannot be sent; the session is given back then.
    */
-  open(session: Session<C>, ticket: Ticket<C>): void {
+  open(session: Session<C>, shared: SharedStatement<C>): void {
     const { inFlight, now, answered, failed, sharing } = this.#ports;
     const lane = new Lane<C>(session, {
       sharing,
       now,
-      landed: (one, well) => {
+      left: (one, well) => {
         if (well) answered(one);
         else failed();
         if (this.#waiting.size + this.#long.size > 0) this.#fill(one);
@@ -166,7 +168,7 @@ export class NodeLanes<C> implements WaitingElsewhere {
     this.#lanes.push(lane);
     inFlight.attach(lane);
     try {
-      lane.send(ticket);
+      lane.send(shared);
     } catch (error) {
       this.#close(lane);
       throw error;
@@ -176,7 +178,7 @@ export class NodeLanes<C> implements WaitingElsewhere {
 
   /** Statements that wait, without those whom an agent stands for in the pool's queue. */
   get count(): number {
-    return this.#long.size + Math.max(0, this.#waiting.size - this.#agents.queued);
+    return this.#long.size + Math.max(0, this.#waiting.size - this.#standIns.queued);
   }
 
   get oldestSince(): number | undefined {
@@ -186,16 +188,16 @@ export class NodeLanes<C> implements WaitingElsewhere {
   }
 
   /** Lets a statement wait, until there is room on a lane, another connection, or none to be had here. */
-  queue(ticket: Ticket<C>, deadline: number, since: number): void {
-    if (this.#noteLength(ticket)) {
-      this.#holdBack(ticket, deadline, since);
+  queue(shared: SharedStatement<C>, deadline: number, since: number): void {
+    if (this.#noteLength(shared)) {
+      this.#holdBack(shared, deadline, since);
       this.#letGoOn(undefined, this.#ports.now());
-    } else this.#waiting.add(ticket, deadline, since, this.#ports.clock.now());
-    this.#agents.adjust();
+    } else this.#waiting.add(shared, deadline, since, this.#ports.clock.now());
+    this.#standIns.adjust();
   }
 
-  #holdBack(ticket: Ticket<C>, deadline: number, since: number): void {
-    this.#long.add(ticket, deadline, since, this.#ports.clock.now());
+  #holdBack(shared: SharedStatement<C>, deadline: number, since: number): void {
+    this.#long.add(shared, deadline, since, this.#ports.clock.now());
     this.#lookLater();
   }
 
@@ -219,11 +221,11 @@ export class NodeLanes<C> implements WaitingElsewhere {
     return roomForLong(this.#lanes, this.#ports.max());
   }
 
-  #fits(lane: Lane<C>, ticket: Ticket<C>, now: number): boolean {
+  #fits(lane: Lane<C>, shared: SharedStatement<C>, now: number): boolean {
     if (!this.#isOpen(lane)) return false;
-    const { writes } = ticket.facts;
+    const { writes } = shared.facts;
     if (hasRoom(lane, writes, now, this.#ports.limits)) return true;
-    return hasRoom(lane, writes, now, this.#onTrial) && isTried(ticket.facts);
+    return hasRoom(lane, writes, now, this.#onTrial) && isTried(shared.facts);
   }
 
   /** One that is not shared has room for the next between two of its statements. */
@@ -235,7 +237,7 @@ export class NodeLanes<C> implements WaitingElsewhere {
   /** Callers of other kinds who wait for what the lanes hold. */
   #foreign(): number {
     const starving = this.#ports.starving();
-    return starving === 0 ? 0 : Math.max(0, starving - this.#agents.queued);
+    return starving === 0 ? 0 : Math.max(0, starving - this.#standIns.queued);
   }
 
   /** Lets those who wait board a lane that has room again, in their order. */
@@ -246,13 +248,13 @@ export class NodeLanes<C> implements WaitingElsewhere {
     let looked = 0;
     for (const waiting of this.#waiting) {
       if (looked++ === LOOKED_AT || !this.#isOpen(lane)) break;
-      const { ticket } = waiting;
+      const { shared } = waiting;
       if (this.#putBack(waiting)) continue;
-      if (!hasRoom(lane, ticket.facts.writes, now, this.#forWaiting)) continue;
+      if (!hasRoom(lane, shared.facts.writes, now, this.#forWaiting)) continue;
       looked = 0;
-      if (this.#takeForUse(waiting, now)) sendOn(lane, ticket);
+      if (this.#takeForUse(waiting, now)) sendOn(lane, shared);
     }
-    this.#agents.adjust();
+    this.#standIns.adjust();
   }
 
   /** Long ones go on, as many as may: on `lane` those who have waited longest, others for as many connections as may be had. */
@@ -261,21 +263,21 @@ export class NodeLanes<C> implements WaitingElsewhere {
     for (const held of this.#long) {
       if (lane === undefined || room <= 0 || !this.#takesLong(lane, held, now)) break;
       room--;
-      if (this.#takeForUse(held, now)) sendOn(lane, held.ticket);
+      if (this.#takeForUse(held, now)) sendOn(lane, held.shared);
     }
     room = Math.min(room, this.#ports.max() - this.#lanes.length - this.#waiting.size);
     for (const held of this.#long) {
       if (room-- <= 0) return;
-      const { ticket, deadline, since } = held;
+      const { shared, deadline, since } = held;
       this.#long.take(held);
-      this.#waiting.add(ticket, deadline, since, this.#ports.clock.now());
+      this.#waiting.add(shared, deadline, since, this.#ports.clock.now());
     }
   }
 
-  #takesLong(lane: Lane<C>, { ticket, since }: Waiting<C>, now: number): boolean {
+  #takesLong(lane: Lane<C>, { shared, since }: QueuedStatement<C>, now: number): boolean {
     const { first } = this.#waiting;
     if (!this.#isOpen(lane) || (first !== undefined && first.since < since)) return false;
-    return hasRoom(lane, ticket.facts.writes, now, this.#forWaiting);
+    return hasRoom(lane, shared.facts.writes, now, this.#forWaiting);
   }
 
   /** A connection has become free, or nothing short may have come for a while, or all is over here. */
@@ -283,42 +285,42 @@ export class NodeLanes<C> implements WaitingElsewhere {
     this.#lookAgain?.cancel();
     this.#lookAgain = undefined;
     const { first } = this.#long;
-    if (first !== undefined && !this.#ports.suits(first.ticket)) this.#sendUnsuitedAway();
+    if (first !== undefined && !this.#ports.suits(first.shared)) this.#sendUnsuitedAway();
     this.#letGoOn(undefined, this.#ports.now());
-    this.#agents.adjust();
+    this.#standIns.adjust();
     if (this.#long.size > 0) this.#lookLater();
   }
 
   /** No agent stands for those who are held back, who would be told that nothing is to be had here any more. */
   #sendUnsuitedAway(): void {
     for (const held of this.#long) {
-      if (this.#ports.suits(held.ticket)) continue;
+      if (this.#ports.suits(held.shared)) continue;
       this.#long.take(held);
       this.#ports.elsewhere(held, undefined);
     }
   }
 
   /** Puts a statement that waits among those who are held back, where it is one of them by now. */
-  #putBack(waiting: Waiting<C>): boolean {
-    const { ticket, deadline, since } = waiting;
-    if (!this.holdsBack(ticket)) return false;
+  #putBack(waiting: QueuedStatement<C>): boolean {
+    const { shared, deadline, since } = waiting;
+    if (!this.holdsBack(shared)) return false;
     this.#waiting.take(waiting);
-    this.#holdBack(ticket, deadline, since);
+    this.#holdBack(shared, deadline, since);
     return true;
   }
 
-  #takeAll(): Waiting<C>[] {
+  #takeAll(): QueuedStatement<C>[] {
     return [...this.#waiting.takeAll(), ...this.#long.takeAll()];
   }
 
   /** Takes a statement out of its queue, to be sent; where the node does not suit it any more it looks for another one. */
-  #takeForUse(waiting: Waiting<C>, now: number): boolean {
+  #takeForUse(waiting: QueuedStatement<C>, now: number): boolean {
     waiting.takeOut();
-    if (!this.#ports.suits(waiting.ticket)) {
+    if (!this.#ports.suits(waiting.shared)) {
       this.#ports.elsewhere(waiting, undefined);
       return false;
     }
-    this.#ports.served(now - waiting.since);
+    this.#served(now - waiting.since);
     return true;
   }
 
@@ -326,21 +328,21 @@ export class NodeLanes<C> implements WaitingElsewhere {
   #use(session: Session<C>): void {
     const now = this.#ports.now();
     for (const waiting of this.#waiting) {
-      const { ticket } = waiting;
+      const { shared } = waiting;
       if (this.#putBack(waiting) || !this.#takeForUse(waiting, now)) continue;
       let boarded: boolean;
       try {
-        boarded = this.admit(ticket);
+        boarded = this.admit(shared);
       } catch (error) {
-        ticket.reject(error);
+        shared.reject(error);
         continue;
       }
       if (boarded) continue;
       try {
-        this.open(session, ticket);
+        this.open(session, shared);
       } catch (error) {
         // The connection was given back.
-        ticket.reject(error);
+        shared.reject(error);
       }
       return;
     }
@@ -356,7 +358,7 @@ export class NodeLanes<C> implements WaitingElsewhere {
     search: Search,
     queued: (leave: (why: unknown) => void) => void,
   ): Promise<Session<C> | undefined> {
-    const call = this.#waiting.first?.ticket.call;
+    const call = this.#waiting.first?.shared.call;
     if (call === undefined) return undefined;
     const unlimited = { ...call, deadline: Number.POSITIVE_INFINITY, signal: undefined, scope: undefined };
     return this.#ports.lease(unlimited, search, queued);
@@ -386,10 +388,10 @@ function isBusyWithShort({ depth, queueMs }: LaneState): boolean {
   return depth > 0 && queueMs < LONG_MS;
 }
 
-function sendOn<C>(lane: Lane<C>, ticket: Ticket<C>): void {
+function sendOn<C>(lane: Lane<C>, shared: SharedStatement<C>): void {
   try {
-    lane.send(ticket);
+    lane.send(shared);
   } catch (error) {
-    ticket.reject(error);
+    shared.reject(error);
   }
 }

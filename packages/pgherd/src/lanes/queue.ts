@@ -1,23 +1,23 @@
 import { Deadlines, type Due } from '../pool/deadlines.ts';
 import { abortedError } from '../pool/failures.ts';
 import type { Clock } from '../time/port.ts';
-import type { Ticket } from './shared-statement.ts';
+import type { SharedStatement } from './shared-statement.ts';
 
 /** A statement in the queue: it is its own entry among the deadlines and its own listener. */
-export class Waiting<C> implements Due {
-  readonly ticket: Ticket<C>;
+export class QueuedStatement<C> implements Due {
+  readonly shared: SharedStatement<C>;
   readonly deadline: number;
   readonly since: number;
-  readonly #home: WaitingTickets<C>;
+  readonly #home: StatementQueue<C>;
   place = -1;
-  /** Its neighbours. Belong to {@link WaitingTickets}. */
-  before: Waiting<C> | undefined;
-  behind: Waiting<C> | undefined;
+  /** Its neighbours. Belong to {@link StatementQueue}. */
+  before: QueuedStatement<C> | undefined;
+  behind: QueuedStatement<C> | undefined;
   isHere = true;
 
-  constructor(home: WaitingTickets<C>, ticket: Ticket<C>, deadline: number, since: number) {
+  constructor(home: StatementQueue<C>, shared: SharedStatement<C>, deadline: number, since: number) {
     this.#home = home;
-    this.ticket = ticket;
+    this.shared = shared;
     this.deadline = deadline;
     this.since = since;
   }
@@ -28,9 +28,9 @@ export class Waiting<C> implements Due {
   }
 
   handleEvent(): void {
-    const { signal } = this.ticket.call;
+    const { signal } = this.shared.call;
     if (signal === undefined || !this.takeOut()) return;
-    this.ticket.reject(abortedError(signal));
+    this.shared.reject(abortedError(signal));
     this.#home.noteLeft();
   }
 }
@@ -39,16 +39,16 @@ export class Waiting<C> implements Due {
  * Statements that wait for room on a lane, in the order they came. Each is here until exactly one of a lane, another node,
  * deadline or abort reaches it; then neither deadline nor listener of it is left.
  */
-export class WaitingTickets<C> {
+export class StatementQueue<C> {
   /** A chain, for one is taken out of it at the front nearly always: a `Set` would step over all that were there before. */
-  #first: Waiting<C> | undefined;
-  #last: Waiting<C> | undefined;
+  #first: QueuedStatement<C> | undefined;
+  #last: QueuedStatement<C> | undefined;
   #size = 0;
-  readonly #deadlines: Deadlines<Waiting<C>>;
+  readonly #deadlines: Deadlines<QueuedStatement<C>>;
   readonly #left: () => void;
 
   /** `late` is told of those whose time was over; `left`, that there is one less by its own doing. */
-  constructor(clock: Clock, late: (waiting: Waiting<C>, now: number) => void, left: () => void) {
+  constructor(clock: Clock, late: (waiting: QueuedStatement<C>, now: number) => void, left: () => void) {
     this.#left = left;
     this.#deadlines = new Deadlines(clock, (waiting, now) => {
       if (this.take(waiting)) late(waiting, now);
@@ -61,22 +61,22 @@ export class WaitingTickets<C> {
   }
 
   /** The one that waits longest. */
-  get first(): Waiting<C> | undefined {
+  get first(): QueuedStatement<C> | undefined {
     return this.#first;
   }
 
   /** In their order; some may be taken out on the way. Where the next one is among them it begins anew. */
-  *[Symbol.iterator](): Generator<Waiting<C>, void> {
+  *[Symbol.iterator](): Generator<QueuedStatement<C>, void> {
     for (let one = this.#first; one !== undefined; ) {
-      const { behind }: Waiting<C> = one;
+      const { behind }: QueuedStatement<C> = one;
       yield one;
       one = behind === undefined || behind.isHere ? behind : this.#first;
     }
   }
 
   /** Puts a statement at the end, which has been waiting `since`. */
-  add(ticket: Ticket<C>, deadline: number, since: number, now: number): void {
-    const waiting = new Waiting(this, ticket, deadline, since);
+  add(shared: SharedStatement<C>, deadline: number, since: number, now: number): void {
+    const waiting = new QueuedStatement(this, shared, deadline, since);
     const last = this.#last;
     waiting.before = last;
     if (last === undefined) this.#first = waiting;
@@ -84,11 +84,11 @@ export class WaitingTickets<C> {
     this.#last = waiting;
     this.#size++;
     this.#deadlines.add(waiting, now);
-    ticket.call.signal?.addEventListener('abort', waiting, ONCE);
+    shared.call.signal?.addEventListener('abort', waiting, ONCE);
   }
 
   /** Takes out one of these; whether it was still here. */
-  take(waiting: Waiting<C>): boolean {
+  take(waiting: QueuedStatement<C>): boolean {
     if (!waiting.isHere) return false;
     const { before, behind } = waiting;
     waiting.isHere = false;
@@ -101,13 +101,13 @@ export class WaitingTickets<C> {
     waiting.behind = undefined;
     this.#size--;
     this.#deadlines.remove(waiting);
-    waiting.ticket.call.signal?.removeEventListener('abort', waiting);
+    waiting.shared.call.signal?.removeEventListener('abort', waiting);
     return true;
   }
 
   /** Takes all out. */
-  takeAll(): Waiting<C>[] {
-    const all: Waiting<C>[] = [];
+  takeAll(): QueuedStatement<C>[] {
+    const all: QueuedStatement<C>[] = [];
     for (let one = this.#first; one !== undefined; one = this.#first) {
       this.take(one);
       all.push(one);

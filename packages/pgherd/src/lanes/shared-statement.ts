@@ -6,37 +6,37 @@ import type { Progress } from '../recovery/recovery.ts';
 import { predictedMs } from './service-time.ts';
 import type { StatementFacts } from './statement-facts.ts';
 
-/** A lane as its tickets see it. */
-export interface TicketLane<C> {
+/** A lane as its statements see it. */
+export interface StatementLane<C> {
   readonly session: Session<C>;
   readonly depth: number;
   /** How many of them write. */
   readonly writes: number;
   /** The statement that the server works at. */
-  readonly head: Ticket<C> | undefined;
+  readonly head: SharedStatement<C> | undefined;
   /** Statements whose callers still wait. */
   readonly awaited: number;
   /** Takes nobody any more. */
   leaving: boolean;
-  /** The ticket is done with, with an answer or an error. */
-  landed(ticket: Ticket<C>, answered: boolean): void;
-  /** Nobody waits for the ticket any more; its answer still has to come. */
-  abandon(ticket: Ticket<C>): void;
+  /** The shared is done with, with an answer or an error. */
+  left(shared: SharedStatement<C>, answered: boolean): void;
+  /** Nobody waits for the shared any more; its answer still has to come. */
+  abandon(shared: SharedStatement<C>): void;
   /** Resolves when the last statement has left. */
   untilEmpty(): Promise<void>;
 }
 
-/** Who decides what becomes of a ticket that failed. */
-export interface TicketOwner<C> {
-  failed(ticket: Ticket<C>, session: Session<C>, error: unknown): void;
+/** Who decides what becomes of a shared that failed. */
+export interface StatementOwner<C> {
+  failed(shared: SharedStatement<C>, session: Session<C>, error: unknown): void;
   /** Sets the limits of a call that has any, once it is on its way. */
-  fly(ticket: Ticket<C>, session: Session<C>): Flight;
+  limit(shared: SharedStatement<C>, session: Session<C>): Settlement;
   /** The error of a write that no synchronous standby confirmed. */
   unacknowledged(): unknown;
 }
 
 /** Settles what runs on a lane for a call with a limit, which may end before the lane is done with it. */
-export interface Flight {
+export interface Settlement {
   resolve(result: QueryResult<Row>): void;
   reject(error: unknown): void;
 }
@@ -45,29 +45,29 @@ export interface Flight {
  * One call's statement on its way over lanes. It is nowhere, waiting, or on exactly one lane; there it is answered or fails
  * once, and after a failure it may board another. Its caller is told once.
  */
-export class Ticket<C> implements PipelinedStatement {
+export class SharedStatement<C> implements PipelinedStatement {
   readonly statement: Statement;
   readonly call: Call;
   readonly facts: StatementFacts;
   readonly prepare: boolean;
   readonly resolve: (result: QueryResult<Row>) => void;
   readonly reject: (error: unknown) => void;
-  readonly #owner: TicketOwner<C>;
+  readonly #owner: StatementOwner<C>;
   /** Runs made so far, and where; `undefined` before the first failure. */
   progress: Progress | undefined;
-  lane: TicketLane<C> | undefined;
+  lane: StatementLane<C> | undefined;
   /** How it looks for a node, once one gave it no connection. */
   search: Search | undefined;
   /** What it was expected to take when it boarded, milliseconds. */
   costMs = 0;
   sentAt = 0;
   /** Only of a call with a deadline or a signal. */
-  flight: Flight | undefined;
+  settlement: Settlement | undefined;
   /** Its caller gave up: nobody waits for the answer. */
   abandoned = false;
 
   constructor(
-    owner: TicketOwner<C>,
+    owner: StatementOwner<C>,
     statement: Statement,
     call: Call,
     facts: StatementFacts,
@@ -85,7 +85,7 @@ export class Ticket<C> implements PipelinedStatement {
   }
 
   /** It boards: what it costs is counted until it leaves. */
-  board(lane: TicketLane<C>, now: number): void {
+  join(lane: StatementLane<C>, now: number): void {
     this.lane = lane;
     this.sentAt = now;
     this.costMs = predictedMs(this.facts.time);
@@ -96,7 +96,7 @@ export class Ticket<C> implements PipelinedStatement {
     const { deadline, signal } = this.call;
     const limited = deadline !== Number.POSITIVE_INFINITY || signal !== undefined;
     // Of a connection that was gone already it has been told in the meantime.
-    if (limited && this.lane !== undefined) this.flight = this.#owner.fly(this, session);
+    if (limited && this.lane !== undefined) this.settlement = this.#owner.limit(this, session);
   }
 
   answered(rows: Row[], rowCount: number | null, fields: readonly Field[], command: string): void {
@@ -106,17 +106,17 @@ export class Ticket<C> implements PipelinedStatement {
     const { node } = session;
     const confirmed = !session.committedLocallyOnly;
     session.committedLocallyOnly = false;
-    lane.landed(this, true);
+    lane.left(this, true);
     if (this.abandoned) return;
     if (!confirmed && this.call.access === 'read-write') {
       this.#fail(session, this.#owner.unacknowledged());
       return;
     }
     const result = { rows, rowCount, fields, command, node };
-    const { flight } = this;
-    this.flight = undefined;
-    if (flight === undefined) this.resolve(result);
-    else flight.resolve(result);
+    const { settlement } = this;
+    this.settlement = undefined;
+    if (settlement === undefined) this.resolve(result);
+    else settlement.resolve(result);
   }
 
   failed(error: unknown): void {
@@ -125,14 +125,14 @@ export class Ticket<C> implements PipelinedStatement {
     const { session } = lane;
     session.committedLocallyOnly = false;
     session.handedAt = this.sentAt;
-    lane.landed(this, false);
+    lane.left(this, false);
     if (!this.abandoned) this.#fail(session, error);
   }
 
   #fail(session: Session<C>, error: unknown): void {
-    const { flight } = this;
-    this.flight = undefined;
-    if (flight === undefined) this.#owner.failed(this, session, error);
-    else flight.reject(error);
+    const { settlement } = this;
+    this.settlement = undefined;
+    if (settlement === undefined) this.#owner.failed(this, session, error);
+    else settlement.reject(error);
   }
 }

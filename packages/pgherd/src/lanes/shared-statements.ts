@@ -13,17 +13,17 @@ import { phaseOf } from '../retry/classify.ts';
 import { namingScript } from '../sql/other-verb.ts';
 import { earliest } from '../time/deadline.ts';
 import { findNode } from '../topology/topology.ts';
-import { TurnClock } from './loop-clock.ts';
+import { LoopClock } from './loop-clock.ts';
 import { NodeLanes } from './node-lanes.ts';
-import type { Waiting } from './queue.ts';
-import { type Flight, Ticket, type TicketOwner } from './shared-statement.ts';
+import type { QueuedStatement } from './queue.ts';
+import { type Settlement, SharedStatement, type StatementOwner } from './shared-statement.ts';
 import type { StatementFacts } from './statement-facts.ts';
 
 /** Takes a caller out of a pool's queue. */
 export type Queued = (leave: (why: unknown) => void) => void;
 
 /** What the engine does for statements that share connections. */
-export interface RidePorts<C> {
+export interface SharedStatementsPorts<C> {
   readonly herd: Herd<C>;
   readonly recovery: Recovery<C>;
   pickAtOnce(call: Call, lostOn: ReadonlySet<string>): NodeRuntime<C> | undefined;
@@ -37,21 +37,21 @@ export interface RidePorts<C> {
   lease(node: NodeRuntime<C>, call: Call, search: Search, queued: Queued): Promise<Session<C> | undefined>;
   release(session: Session<C>): void;
   discard(session: Session<C>, reason: string): void;
-  letGo(session: Session<C>, reason: string): void;
+  abandon(session: Session<C>, reason: string): void;
 }
 
 /** From the second time on a text is worth a prepared statement. */
 const PREPARED_FROM = 2;
 
 /** Runs statements over lanes: each boards one as soon as there is room, and another one where nothing was executed. */
-export class Rides<C> implements TicketOwner<C> {
-  readonly #ports: RidePorts<C>;
-  readonly #clock: TurnClock;
+export class SharedStatements<C> implements StatementOwner<C> {
+  readonly #ports: SharedStatementsPorts<C>;
+  readonly #clock: LoopClock;
   readonly #lanes = new WeakMap<NodeRuntime<C>, Readonly<Record<Access, NodeLanes<C>>>>();
 
-  constructor(ports: RidePorts<C>) {
+  constructor(ports: SharedStatementsPorts<C>) {
     this.#ports = ports;
-    this.#clock = new TurnClock(ports.herd.settings.clock);
+    this.#clock = new LoopClock(ports.herd.settings.clock);
   }
 
   /** Runs a statement that may share a connection. */
@@ -59,73 +59,76 @@ export class Rides<C> implements TicketOwner<C> {
     const { prepare } = this.#ports.herd.settings;
     const repeated = ++facts.seen >= PREPARED_FROM || statement.name !== undefined;
     return new Promise((resolve, reject) => {
-      this.#start(new Ticket<C>(this, statement, call, facts, prepare && repeated, resolve, reject), NOBODY);
+      this.#start(
+        new SharedStatement<C>(this, statement, call, facts, prepare && repeated, resolve, reject),
+        NONE,
+      );
     });
   }
 
-  failed(ticket: Ticket<C>, session: Session<C>, error: unknown): void {
-    void this.#recover(ticket, session, error);
+  failed(shared: SharedStatement<C>, session: Session<C>, error: unknown): void {
+    void this.#recover(shared, session, error);
   }
 
   unacknowledged(): unknown {
     return unacknowledged('statement');
   }
 
-  fly(ticket: Ticket<C>, session: Session<C>): Flight {
-    const { call } = ticket;
-    let flight: Flight | undefined;
+  limit(shared: SharedStatement<C>, session: Session<C>): Settlement {
+    const { call } = shared;
+    let settlement: Settlement | undefined;
     const work = new Promise<QueryResult<Row>>((resolve, reject) => {
-      flight = { resolve, reject };
+      settlement = { resolve, reject };
     });
     withinCall(work, call, this.#ports.herd.settings.clock, {
       late: (now) => timedOut(session.node, call, now),
-      letGo: (error) => this.#abandon(ticket, error.message),
-    }).then(ticket.resolve, (error: unknown) => this.failed(ticket, session, error));
-    return flight ?? NO_FLIGHT;
+      letGo: (error) => this.#abandon(shared, error.message),
+    }).then(shared.resolve, (error: unknown) => this.failed(shared, session, error));
+    return settlement ?? NO_SETTLEMENT;
   }
 
-  #start(ticket: Ticket<C>, lostOn: ReadonlySet<string>): void {
-    const { call } = ticket;
+  #start(shared: SharedStatement<C>, lostOn: ReadonlySet<string>): void {
+    const { call } = shared;
     const node = this.#ports.pickAtOnce(call, lostOn);
-    if (node !== undefined && this.#boardAtOnce(node, ticket)) return;
+    if (node !== undefined && this.#joinAtOnce(node, shared)) return;
     const startedAt = this.#clock.now();
     const deadline = earliest(call.deadline, startedAt + this.#ports.herd.settings.waitTimeoutMs);
     // The path of nearly every statement that has to wait: the node is known, and takes it in its turn.
     if (node !== undefined) {
-      this.#wait(node, ticket, deadline, startedAt);
+      this.#wait(node, shared, deadline, startedAt);
       return;
     }
-    this.#search(ticket, { startedAt, deadline, avoid: new Set(lostOn), refusals: new Map() });
+    this.#search(shared, { startedAt, deadline, avoid: new Set(lostOn), refusals: new Map() });
   }
 
   /** Looks for a node until there is one on which the statement boards, or waits for that. */
-  #search(ticket: Ticket<C>, search: Search): void {
+  #search(shared: SharedStatement<C>, search: Search): void {
     const look = (node: NodeRuntime<C>): true => {
-      if (this.#boardAtOnce(node, ticket)) return true;
-      ticket.search = search;
-      this.#wait(node, ticket, search.deadline, search.startedAt);
+      if (this.#joinAtOnce(node, shared)) return true;
+      shared.search = search;
+      this.#wait(node, shared, search.deadline, search.startedAt);
       return true;
     };
-    this.#ports.search(ticket.call, look, undefined, search).catch(ticket.reject);
+    this.#ports.search(shared.call, look, undefined, search).catch(shared.reject);
   }
 
-  #wait(node: NodeRuntime<C>, ticket: Ticket<C>, deadline: number, since: number): void {
+  #wait(node: NodeRuntime<C>, shared: SharedStatement<C>, deadline: number, since: number): void {
     try {
       node.pool.assertRoom();
     } catch (error) {
-      ticket.reject(error);
+      shared.reject(error);
       return;
     }
-    this.#lanesOf(node, ticket.call.access).queue(ticket, deadline, since);
+    this.#lanesOf(node, shared.call.access).queue(shared, deadline, since);
   }
 
   #sentElsewhere(
     node: NodeRuntime<C>,
-    { ticket, since, deadline }: Waiting<C>,
+    { shared, since, deadline }: QueuedStatement<C>,
     told: Search | undefined,
   ): void {
-    const lostOn = ticket.progress?.lostOn ?? NOBODY;
-    const search = ticket.search ?? {
+    const lostOn = shared.progress?.lostOn ?? NONE;
+    const search = shared.search ?? {
       startedAt: since,
       deadline,
       avoid: new Set(lostOn),
@@ -135,59 +138,59 @@ export class Rides<C> implements TicketOwner<C> {
     const refusal = told?.refusals.get(node.name);
     if (told?.avoid.has(node.name)) search.avoid.add(node.name);
     if (refusal !== undefined) search.refusals.set(node.name, refusal);
-    this.#search(ticket, search);
+    this.#search(shared, search);
   }
 
   /** Who waited in vain for a node that refuses connections is told why it does. */
-  #late(node: NodeRuntime<C>, { ticket, since, deadline }: Waiting<C>, now: number): void {
-    const { call, search } = ticket;
+  #late(node: NodeRuntime<C>, { shared, since, deadline }: QueuedStatement<C>, now: number): void {
+    const { call, search } = shared;
     const waitedMs = now - since;
     const error = search?.refusals.has(node.name)
       ? this.#ports.herd.noNodeError(call.demand, waitedMs, search.refusals)
       : lateError(node.pool.stats(), Math.round(waitedMs));
-    ticket.reject(waitedInVain(error, call, deadline, now));
+    shared.reject(waitedInVain(error, call, deadline, now));
   }
 
-  #boardAtOnce(node: NodeRuntime<C>, ticket: Ticket<C>): boolean {
-    const lanes = this.#lanesOf(node, ticket.call.access);
-    if (lanes.holdsBack(ticket)) return false;
-    if (lanes.admit(ticket)) {
-      if (ticket.call.access === 'read-write') this.#ports.herd.noteWriter(node.name);
+  #joinAtOnce(node: NodeRuntime<C>, shared: SharedStatement<C>): boolean {
+    const lanes = this.#lanesOf(node, shared.call.access);
+    if (lanes.holdsBack(shared)) return false;
+    if (lanes.admit(shared)) {
+      if (shared.call.access === 'read-write') this.#ports.herd.noteWriter(node.name);
       return true;
     }
-    const session = this.#ports.acquireAtOnce(node, ticket.call);
+    const session = this.#ports.acquireAtOnce(node, shared.call);
     if (session === undefined) return false;
-    this.#open(lanes, session, ticket);
+    this.#open(lanes, session, shared);
     return true;
   }
 
-  #open(lanes: NodeLanes<C>, session: Session<C>, ticket: Ticket<C>): void {
+  #open(lanes: NodeLanes<C>, session: Session<C>, shared: SharedStatement<C>): void {
     session.movable = true;
-    lanes.open(session, ticket);
+    lanes.open(session, shared);
   }
 
-  async #recover(ticket: Ticket<C>, session: Session<C>, error: unknown): Promise<void> {
-    const { statement, call } = ticket;
+  async #recover(shared: SharedStatement<C>, session: Session<C>, error: unknown): Promise<void> {
+    const { statement, call } = shared;
     const { recovery } = this.#ports;
-    ticket.progress ??= { attempts: 0, movedBefore: false, lostOn: new Set() };
-    const { progress } = ticket;
+    shared.progress ??= { attempts: 0, movedBefore: false, lostOn: new Set() };
+    const { progress } = shared;
     progress.attempts++;
     try {
       const phase = phaseOf(error);
       const again = await recovery.recover(error, phase, statement, session, call, progress);
-      ticket.search = undefined;
-      if (again) this.#start(ticket, progress.lostOn);
-      else ticket.reject(namingScript(recovery.failure(error, phase, session, call, statement.text)));
+      shared.search = undefined;
+      if (again) this.#start(shared, progress.lostOn);
+      else shared.reject(namingScript(recovery.failure(error, phase, session, call, statement.text)));
     } catch (unexpected) {
-      ticket.reject(unexpected);
+      shared.reject(unexpected);
     }
   }
 
   /** Its neighbours go on; where it has none, what runs there is let go of. */
-  #abandon(ticket: Ticket<C>, reason: string): void {
-    const { lane } = ticket;
+  #abandon(shared: SharedStatement<C>, reason: string): void {
+    const { lane } = shared;
     if (lane === undefined) return;
-    lane.abandon(ticket);
+    lane.abandon(shared);
     if (lane.awaited > 0) return;
     lane.leaving = true;
     const { session } = lane;
@@ -197,9 +200,9 @@ export class Rides<C> implements TicketOwner<C> {
       return;
     }
     session.answer = lane.untilEmpty();
-    session.text = (lane.head ?? ticket).statement.text;
+    session.text = (lane.head ?? shared).statement.text;
     session.inHand = 1;
-    this.#ports.letGo(session, reason);
+    this.#ports.abandon(session, reason);
   }
 
   #lanesOf(node: NodeRuntime<C>, access: Access): NodeLanes<C> {
@@ -214,7 +217,7 @@ export class Rides<C> implements TicketOwner<C> {
   #lanesFor(node: NodeRuntime<C>): NodeLanes<C> {
     const { herd, release } = this.#ports;
     const { lanes: limits } = herd.settings;
-    const lanes: NodeLanes<C> = new NodeLanes<C>({
+    return new NodeLanes<C>({
       limits: limits ?? ALONE,
       sharing: limits !== undefined,
       clock: herd.settings.clock,
@@ -226,7 +229,7 @@ export class Rides<C> implements TicketOwner<C> {
       },
       elsewhere: (waiting, search) => this.#sentElsewhere(node, waiting, search),
       late: (waiting, now) => this.#late(node, waiting, now),
-      served: (waitedMs) => served(waitedMs),
+      represent: (waiting) => node.pool.represents(waiting),
       now: () => this.#clock.now(),
       turnMs: () => this.#clock.turnMs,
       rttMs: () => findNode(herd.topology, node.name)?.rttMs,
@@ -237,7 +240,7 @@ export class Rides<C> implements TicketOwner<C> {
         session.inHand = 0;
         release(session);
       },
-      suits: (ticket) => !herd.isClosed && herd.stillSuits(node.name, ticket.call.demand),
+      suits: (shared) => !herd.isClosed && herd.stillSuits(node.name, shared.call.demand),
       answered: ({ session }) => {
         node.answered++;
         if (!node.isOk) herd.noteAnswer(node.name, session.generation);
@@ -246,12 +249,10 @@ export class Rides<C> implements TicketOwner<C> {
         node.failures++;
       },
     });
-    const served = node.pool.represents(lanes);
-    return lanes;
   }
 }
 
-const NOBODY: ReadonlySet<string> = new Set();
+const NONE: ReadonlySet<string> = new Set();
 /** With `lanes: false`. */
 const ALONE: LaneLimits = Object.freeze({ maxDepth: 1, maxWrites: 1, maxQueueMs: 0 });
-const NO_FLIGHT: Flight = Object.freeze({ resolve: () => undefined, reject: () => undefined });
+const NO_SETTLEMENT: Settlement = Object.freeze({ resolve: () => undefined, reject: () => undefined });

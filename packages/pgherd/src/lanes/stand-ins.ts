@@ -9,7 +9,7 @@ export const TRIAL_MS = 10;
 export class Dismissed extends Error {}
 
 /** What agents need of those who send them. */
-export interface AgentsPorts<C> {
+export interface StandInsPorts<C> {
   readonly clock: Clock;
   /** Most of them at one time: as many connections as the pool may open. */
   max(): number;
@@ -27,7 +27,7 @@ export interface AgentsPorts<C> {
   failed(error: unknown): void;
 }
 
-interface Agent {
+interface StandIn {
   leave: ((why: unknown) => void) | undefined;
 }
 
@@ -35,19 +35,19 @@ interface Agent {
  * Those who stand in the pool's queue for the statements that wait: thousands of statements need no more places there than the
  * pool has connections. A connection that comes is for whoever waits longest then.
  */
-export class Agents<C> {
-  readonly #ports: AgentsPorts<C>;
-  readonly #agents = new Set<Agent>();
+export class StandIns<C> {
+  readonly #ports: StandInsPorts<C>;
+  readonly #standIns = new Set<StandIn>();
   #later: Timer | undefined;
 
-  constructor(ports: AgentsPorts<C>) {
+  constructor(ports: StandInsPorts<C>) {
     this.#ports = ports;
   }
 
   /** How many stand in the pool's queue. */
   get queued(): number {
     let count = 0;
-    for (const { leave } of this.#agents) if (leave !== undefined) count++;
+    for (const { leave } of this.#standIns) if (leave !== undefined) count++;
     return count;
   }
 
@@ -55,9 +55,9 @@ export class Agents<C> {
   adjust(): void {
     const { max, wanted, hesitates } = this.#ports;
     const goal = Math.min(wanted(), max());
-    if (this.#agents.size < goal && hesitates()) this.#adjustLater();
-    else while (this.#agents.size < goal) this.#send();
-    if (this.#agents.size > goal) this.#dismiss(this.#agents.size - goal);
+    if (this.#standIns.size < goal && hesitates()) this.#adjustLater();
+    else while (this.#standIns.size < goal) this.#send();
+    if (this.#standIns.size > goal) this.#dismiss(this.#standIns.size - goal);
   }
 
   #adjustLater(): void {
@@ -71,30 +71,30 @@ export class Agents<C> {
 
   #dismiss(count: number): void {
     let left = count;
-    for (const agent of [...this.#agents].reverse()) {
+    for (const standIn of [...this.#standIns].reverse()) {
       if (left-- === 0) return;
-      this.#agents.delete(agent);
-      agent.leave?.(DISMISSED);
+      this.#standIns.delete(standIn);
+      standIn.leave?.(DISMISSED);
     }
   }
 
   #send(): void {
-    const agent: Agent = { leave: undefined };
-    this.#agents.add(agent);
-    void this.#wait(agent);
+    const standIn: StandIn = { leave: undefined };
+    this.#standIns.add(standIn);
+    void this.#wait(standIn);
   }
 
-  async #wait(agent: Agent): Promise<void> {
+  async #wait(standIn: StandIn): Promise<void> {
     const search = endless();
     try {
       const session = await this.#ports.lease(search, (leave) => {
-        agent.leave = leave;
+        standIn.leave = leave;
       });
-      const isWanted = this.#agents.delete(agent);
+      const isWanted = this.#standIns.delete(standIn);
       if (session !== undefined) this.#ports.came(session);
       else if (isWanted) this.#ports.elsewhere(search);
     } catch (error) {
-      if (this.#agents.delete(agent)) this.#ports.failed(error);
+      if (this.#standIns.delete(standIn)) this.#ports.failed(error);
     }
     this.adjust();
   }

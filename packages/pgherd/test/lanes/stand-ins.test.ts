@@ -1,13 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import { Agents, TRIAL_MS } from '../../src/lanes/stand-ins.ts';
+import { StandIns, TRIAL_MS } from '../../src/lanes/stand-ins.ts';
 import { virtualClock } from '../support/virtual-clock.ts';
 
-/** Agents of a node, whose pool never gives a connection. */
-function agentsOf(state: { wanted: number; hesitates: boolean }) {
+/** StandIns of a node, whose pool never gives a connection. */
+function standInsOf(state: { wanted: number; hesitates: boolean }) {
   const clock = virtualClock();
   let sent = 0;
   let dismissed = 0;
-  const agents = new Agents({
+  const standIns = new StandIns({
     clock,
     max: () => 3,
     wanted: () => state.wanted,
@@ -25,29 +25,29 @@ function agentsOf(state: { wanted: number; hesitates: boolean }) {
     elsewhere: () => undefined,
     failed: () => undefined,
   });
-  return { agents, clock, seen: () => ({ sent, dismissed, queued: agents.queued }) };
+  return { standIns, clock, seen: () => ({ sent, dismissed, queued: standIns.queued }) };
 }
 
-describe('agents', () => {
+describe('stand-ins', () => {
   it('are as many as are wanted, as far as the pool goes, and go when they are not', async () => {
     const state = { wanted: 2, hesitates: false };
-    const { agents, seen } = agentsOf(state);
-    agents.adjust();
+    const { standIns, seen } = standInsOf(state);
+    standIns.adjust();
     expect(seen()).toEqual({ sent: 2, dismissed: 0, queued: 2 });
     state.wanted = 50;
-    agents.adjust();
+    standIns.adjust();
     expect(seen()).toEqual({ sent: 3, dismissed: 0, queued: 3 });
     state.wanted = 1;
-    agents.adjust();
+    standIns.adjust();
     await Promise.resolve();
     expect(seen()).toEqual({ sent: 3, dismissed: 2, queued: 1 });
   });
 
   it('are not sent out while a lane is tried, and are when that takes too long', async () => {
     const state = { wanted: 2, hesitates: true };
-    const { agents, clock, seen } = agentsOf(state);
-    agents.adjust();
-    agents.adjust();
+    const { standIns, clock, seen } = standInsOf(state);
+    standIns.adjust();
+    standIns.adjust();
     await clock.advance(TRIAL_MS - 1);
     expect(seen()).toEqual({ sent: 0, dismissed: 0, queued: 0 });
     state.hesitates = false;
@@ -57,19 +57,19 @@ describe('agents', () => {
 
   it('who are there already stay while a lane is tried', () => {
     const state = { wanted: 1, hesitates: false };
-    const { agents, seen } = agentsOf(state);
-    agents.adjust();
+    const { standIns, seen } = standInsOf(state);
+    standIns.adjust();
     Object.assign(state, { wanted: 3, hesitates: true });
-    agents.adjust();
+    standIns.adjust();
     expect(seen()).toEqual({ sent: 1, dismissed: 0, queued: 1 });
   });
 
   it('are sent out as soon as the lane has answered', async () => {
     const state = { wanted: 2, hesitates: true };
-    const { agents, clock, seen } = agentsOf(state);
-    agents.adjust();
+    const { standIns, clock, seen } = standInsOf(state);
+    standIns.adjust();
     Object.assign(state, { hesitates: false });
-    agents.adjust();
+    standIns.adjust();
     expect(seen()).toMatchObject({ sent: 2 });
     await clock.advance(TRIAL_MS);
     expect(seen()).toMatchObject({ sent: 2 });
