@@ -8,7 +8,7 @@ import {
 } from '../../src/retry/decide.ts';
 import type { Phase } from '../../src/retry/rules.ts';
 
-/** One line of the table: how it is called there, and an error of the kind. */
+/** One line of the table: its name there, and an error of that kind. */
 export interface Case {
   readonly name: string;
   readonly error: unknown;
@@ -27,35 +27,38 @@ function system(codes: string, what: string): Case {
   return { name: `${shown}: ${what}`, error: Object.assign(new Error(what), { code }) };
 }
 
-/** The errors in the order of the page; a test sees to it that every kind is among them. */
+/** The errors, in the order of the page; a test ensures that every kind is among them. */
 export const CASES: readonly Case[] = [
   server('40001', 'ERROR', 'serialization failure; on a standby a conflict with replay'),
   server('40P01', 'ERROR', 'deadlock'),
-  server('57P01', 'FATAL', 'the server is shut down, or the session terminated'),
+  server('57P01', 'FATAL', 'the server was shut down, or the session was terminated'),
   server('57P01', 'WARNING', 'terminated while waiting for a synchronous standby'),
   server('57P02', 'FATAL', 'another process of the server crashed'),
-  server('57P03', 'FATAL', 'the server starts or ends'),
+  server('57P03', 'FATAL', 'the server is starting up or shutting down'),
   server('57P05', 'FATAL', 'idle for longer than `idle_session_timeout`'),
-  server('25P03', 'FATAL', 'idle in a transaction for too long'),
-  server('25P04', 'FATAL', 'longer than `transaction_timeout`'),
+  server('25P03', 'FATAL', 'idle for longer than `idle_in_transaction_session_timeout`'),
+  server('25P04', 'FATAL', 'the transaction took longer than `transaction_timeout`'),
   server('53300', 'FATAL', 'too many connections'),
-  server('25006', 'ERROR', 'read-only, and the node confirms that it takes no writes'),
-  server('55P03', 'ERROR', 'a lock was not to be had in time'),
-  server('57014', 'ERROR', 'cancelled, or longer than `statement_timeout`'),
-  server('23505', 'ERROR', 'a constraint; so all of class 23'),
-  server('42601', 'ERROR', 'any other error of a statement; so all other classes'),
-  server('XX000', 'FATAL', 'any other end of a session'),
-  server('08006', 'FATAL', 'the connection failed; so all of class 08 but the two below'),
-  server('08006', 'ERROR', "a foreign server's connection failed"),
-  server('08P01', 'FATAL', 'a violation of the protocol'),
-  server('08007', 'ERROR', 'outcome unknown; so `40002`, `40003`'),
-  server('28P01', 'FATAL', 'password refused; so all of class 28'),
-  server('3D000', 'FATAL', 'no such database'),
-  { name: 'a bare close of the connection', error: new Error('Connection terminated unexpectedly') },
+  server('25006', 'ERROR', 'read-only, and a probe confirms that the node accepts no writes'),
+  server('55P03', 'ERROR', 'a lock was not available (`NOWAIT`, `lock_timeout`)'),
+  server('57014', 'ERROR', 'cancelled, or took longer than `statement_timeout`'),
+  server('23505', 'ERROR', 'constraint violation; likewise all of class 23'),
+  server('42601', 'ERROR', 'any other error of a statement; likewise all other classes'),
+  server('XX000', 'FATAL', 'any other error that ends the session'),
+  server('08006', 'FATAL', 'the connection failed; likewise all of class 08 except `08P01` and `08007`'),
+  server('08006', 'ERROR', 'the connection to a foreign server failed'),
+  server('08P01', 'FATAL', 'protocol violation'),
+  server('08007', 'ERROR', 'outcome unknown; likewise `40002`, `40003`'),
+  server('28P01', 'FATAL', 'password rejected; likewise all of class 28'),
+  server('3D000', 'FATAL', 'the database does not exist'),
+  {
+    name: 'the connection closed without an error message',
+    error: new Error('Connection terminated unexpectedly'),
+  },
   system('ECONNRESET, EPIPE, ETIMEDOUT, ECONNABORTED, ENOTCONN', 'the socket failed'),
   system(
     'ECONNREFUSED, EHOSTUNREACH, ENETUNREACH, EHOSTDOWN, ENOTFOUND, EAI_AGAIN',
-    'no connection came about',
+    'no connection was established',
   ),
   { name: '`PGHERD_TIMEOUT`, `PGHERD_ABORTED`', error: new PgHerdError('PGHERD_TIMEOUT', '') },
   {
