@@ -2,11 +2,11 @@ import type { Call, Search } from '../call/call.ts';
 import type { InFlight } from '../node/in-flight.ts';
 import type { Session } from '../node/session.ts';
 import type { LaneLimits } from '../options/settings.ts';
-import type { WaitingElsewhere } from '../pool/waiters.ts';
+import type { WaitingElsewhere } from '../pool/callers.ts';
 import type { Clock, Timer } from '../time/port.ts';
 import { hasRoom, type LaneState, roomForLong } from './admission.ts';
 import { Lane } from './lane.ts';
-import { type QueuedStatement, StatementQueue } from './queue.ts';
+import { enqueue, type QueuedStatement, type StatementQueue, statementQueue } from './queue.ts';
 import { isLong, LONG_MS } from './service-time.ts';
 import type { SharedStatement } from './shared-statement.ts';
 import { StandIns, TRIAL_MS } from './stand-ins.ts';
@@ -87,8 +87,8 @@ export class NodeLanes<C> implements WaitingElsewhere {
     this.#ports = ports;
     const { clock, limits } = ports;
     const late = (waiting: QueuedStatement<C>, now: number) => ports.late(waiting, now);
-    this.#waiting = new StatementQueue<C>(clock, late, () => this.#standIns.adjust());
-    this.#long = new StatementQueue<C>(clock, late, () => undefined);
+    this.#waiting = statementQueue<C>(clock, late, () => this.#standIns.adjust());
+    this.#long = statementQueue<C>(clock, late, () => undefined);
     this.#standIns = new StandIns<C>({
       clock,
       max: () => ports.max(),
@@ -192,12 +192,12 @@ export class NodeLanes<C> implements WaitingElsewhere {
     if (this.#noteLength(shared)) {
       this.#holdBack(shared, deadline, since);
       this.#letGoOn(undefined, this.#ports.now());
-    } else this.#waiting.add(shared, deadline, since, this.#ports.clock.now());
+    } else enqueue(this.#waiting, shared, deadline, since, this.#ports.clock.now());
     this.#standIns.adjust();
   }
 
   #holdBack(shared: SharedStatement<C>, deadline: number, since: number): void {
-    this.#long.add(shared, deadline, since, this.#ports.clock.now());
+    enqueue(this.#long, shared, deadline, since, this.#ports.clock.now());
     this.#lookLater();
   }
 
@@ -270,7 +270,7 @@ export class NodeLanes<C> implements WaitingElsewhere {
       if (room-- <= 0) return;
       const { shared, deadline, since } = held;
       this.#long.take(held);
-      this.#waiting.add(shared, deadline, since, this.#ports.clock.now());
+      enqueue(this.#waiting, shared, deadline, since, this.#ports.clock.now());
     }
   }
 

@@ -1,11 +1,11 @@
 import { PgHerdError } from '../model/errors.ts';
 import type { Clock, Random } from '../time/port.ts';
+import { type AcquireRequest, CallerQueue, type WaitingElsewhere } from './callers.ts';
 import { Drains } from './drains.ts';
 import { closedError, fullError, lateError, Redirected, selfDeadlock, throwIfAborted } from './failures.ts';
 import { Alarm, type Entry, IdleStack } from './idle.ts';
 import { Openings } from './openings.ts';
 import type { PoolFactory, PoolSettings, PoolStats } from './settings.ts';
-import { type AcquireRequest, Waiters, type WaitingElsewhere } from './waiters.ts';
 
 /** The ports of a pool. */
 export interface PoolPorts {
@@ -28,7 +28,7 @@ export class Pool<R extends object> {
   readonly #ports: PoolPorts;
   readonly #entries = new Map<R, Entry<R>>();
   readonly #idle = new IdleStack<R>();
-  readonly #waiters: Waiters<R>;
+  readonly #waiters: CallerQueue<R>;
   readonly #checked = new Set<Entry<R>>();
   readonly #openings: Openings<R>;
   readonly #drains = new Drains();
@@ -46,7 +46,7 @@ export class Pool<R extends object> {
     this.#factory = factory;
     this.#ports = ports;
     const { clock } = ports;
-    this.#waiters = new Waiters<R>({ clock, lateError: (waitedMs) => lateError(this.stats(), waitedMs) });
+    this.#waiters = new CallerQueue<R>({ clock, lateError: (waitedMs) => lateError(this.stats(), waitedMs) });
     this.#reaper = new Alarm(clock, () => this.#reap());
     this.#openings = new Openings<R>({
       clock,
