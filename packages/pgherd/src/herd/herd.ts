@@ -9,11 +9,12 @@ import type { Session } from '../node/session.ts';
 import { Emitter } from '../observe/emitter.ts';
 import type { ClusterEvents } from '../observe/events.ts';
 import type { ClusterSettings } from '../options/settings.ts';
+import { hasOwnLimit } from '../routing/freshness.ts';
 import type { Demand, Selection, SelectionContext } from '../routing/select.ts';
 import { Selections } from '../routing/selections.ts';
 import type { Deadline } from '../time/deadline.ts';
 import type { Timer } from '../time/port.ts';
-import { affectsLag, affectsRouting, changesBetween, counterpart, fellSilent } from '../topology/diff.ts';
+import { type Effects, effects, type PoolEffect } from '../topology/effects.ts';
 import { nodeName } from '../topology/node.ts';
 import { startDelayMs } from '../topology/probe-plan.ts';
 import {
@@ -23,10 +24,10 @@ import {
   startedTopology,
   withAcceptedEpoch,
   withIncumbent,
+  withLagMattering,
   withNodes,
+  withWritesOpen,
 } from '../topology/topology.ts';
-import { treatConnections } from '../topology/treatment.ts';
-import { likelyWriters, writableNode } from '../topology/writable.ts';
 import { assertAcceptable } from './accepted-epoch.ts';
 import { announce } from './announce.ts';
 import { DiscoveryLoop } from './discovery-loop.ts';
@@ -52,26 +53,19 @@ export class Herd<C> {
   readonly nodes = new Map<string, NodeRuntime<C>>();
   #topology: TopologyDescription;
   #state: 'idle' | 'watching' | 'closed' = 'idle';
-  #primaryLostAt: number | undefined;
   readonly #waiting: WaitingCalls;
   readonly #discovery: DiscoveryLoop | undefined;
   readonly #leaving: LeavingNodes<NodeRuntime<C>>;
   readonly #selections = new Selections();
-  /** Circumstances of choices, once writes are open and before. */
-  readonly #selecting: { readonly open: SelectionContext; readonly closed: SelectionContext };
+  readonly #selecting: SelectionContext;
   #graceTimer: Timer | undefined;
-  #graceOver = false;
-  /** Whether anybody has set a limit for lag, which only probes measure. */
-  #lagMatters: boolean;
   #fatal: PgHerdError | undefined;
   #connectErrors = new Map<string, unknown>();
 
   constructor(settings: ClusterSettings<C>) {
     this.settings = settings;
     const { fencing, zones, lag } = settings;
-    this.#lagMatters = lag.maxMs !== undefined || lag.maxBytes !== undefined;
-    const open = Object.freeze({ writesOpen: true, fencing, zones, lag });
-    this.#selecting = { open, closed: Object.freeze({ ...open, writesOpen: false }) };
+    this.#selecting = Object.freeze({ fencing, zones, lag });
     this.events = new Emitter<ClusterEvents>((name, error) =>
       settings.logger.error(`A listener of "${name}" threw: ${messageOf(error)}`),
     );
@@ -95,9 +89,9 @@ export class Herd<C> {
     if (this.#state !== 'idle') return;
     this.#state = 'watching';
     const { clock, firstWriteGraceMs, plan, random } = this.settings;
-    this.#primaryLostAt = clock.now();
     this.#topology = startedTopology(this.#topology, clock.now());
-    this.#graceTimer = clock.schedule(firstWriteGraceMs, () => this.#endGrace(), { ref: false });
+    const endGrace = () => this.#replace(withWritesOpen(this.#topology));
+    this.#graceTimer = clock.schedule(firstWriteGraceMs, endGrace, { ref: false });
     for (const message of plan.warnings) this.events.emit('cluster:warned', { message });
     let index = 0;
     for (const node of this.nodes.values()) node.monitor.start(startDelayMs(index++, random.next()));
@@ -107,16 +101,13 @@ export class Herd<C> {
   /** Takes in evidence. */
   observe(observation: Observation): void {
     if (this.#state === 'closed') return;
-    const before = this.#topology;
-    const after = observe(before, observation, this.settings);
-    if (after !== before) this.#replace(before, after);
+    this.#replace(observe(this.#topology, observation, this.settings));
   }
 
   /** Takes note that a write goes to `node`. */
   noteWriter(node: string): void {
     if (this.#topology.incumbent === node) return;
-    const before = this.#topology;
-    this.#replace(before, withIncumbent(before, node, this.settings, this.settings.clock.now()));
+    this.#replace(withIncumbent(this.#topology, node, this.settings, this.settings.clock.now()));
   }
 
   /**
@@ -125,10 +116,9 @@ export class Herd<C> {
    */
   acceptEpoch(epoch: AcceptedEpoch): void {
     if (this.isClosed) throw closedError();
-    const before = this.#topology;
-    assertAcceptable(epoch, before, this.settings.systemIdentifier);
-    this.#replace(before, withAcceptedEpoch(before, epoch, this.settings, this.settings.clock.now()));
-    this.#hintAll();
+    assertAcceptable(epoch, this.#topology, this.settings.systemIdentifier);
+    this.#replace(withAcceptedEpoch(this.#topology, epoch, this.settings, this.settings.clock.now()));
+    this.#hint('monitors-and-discovery');
   }
 
   /** The live side of the node that `session` is connected to, also while it is leaving. */
@@ -158,9 +148,8 @@ export class Herd<C> {
 
   /** Who could serve `demand` now. */
   select(demand: Demand): Selection {
-    if (demand.maxLagMs !== undefined || demand.maxLagBytes !== undefined) this.#lagMatters = true;
-    const context = this.#writesOpen() ? this.#selecting.open : this.#selecting.closed;
-    return this.#selections.of(this.#topology, demand, context);
+    if (hasOwnLimit(demand)) this.#replace(withLagMattering(this.#topology));
+    return this.#selections.of(this.#topology, demand, this.#selecting);
   }
 
   /** Whether `node` still suits `demand` on the picture of now. */
@@ -170,7 +159,7 @@ export class Herd<C> {
 
   /** Resolves `true` after the next change that matters to `demand`, `false` at the deadline, rejects on abort or close. */
   changed(deadline: Deadline, signal: AbortSignal | undefined, demand?: Demand): Promise<boolean> {
-    const lagMatters = demand?.maxLagMs !== undefined || demand?.maxLagBytes !== undefined;
+    const lagMatters = demand !== undefined && hasOwnLimit(demand);
     return this.#waiting.wait({ deadline, signal, lagMatters });
   }
 
@@ -253,7 +242,7 @@ export class Herd<C> {
       this.nodes.set(name, runtime);
       fresh.push(runtime);
     }
-    this.#replace(before, after);
+    this.#replace(after);
     for (const runtime of fresh) runtime.monitor.start();
   }
 
@@ -268,8 +257,7 @@ export class Herd<C> {
       clock: settings.clock,
       random: settings.random,
       topology: () => this.#topology,
-      primaryLostAt: () => this.#primaryLostAt,
-      traffic: () => ({ trafficAt: runtime.trafficAt, lagMatters: this.#lagMatters }),
+      trafficAt: () => runtime.trafficAt,
       observe: (observation) => isCurrent() && this.observe(observation),
       connect: (node, listener, signal) => this.#node(node).connectMonitor(listener, signal),
       parameter,
@@ -308,64 +296,32 @@ export class Herd<C> {
     this.#waiting.wake('all');
   }
 
-  #replace(before: TopologyDescription, after: TopologyDescription): void {
+  /** Assigns the picture, then does what follows from the change: treat, hint, prepare, tell, wake, in this order. */
+  #replace(after: TopologyDescription): void {
+    const before = this.#topology;
+    if (after === before) return;
     this.#topology = after;
-    const writable = writableNode(after);
-    if (writable !== undefined) this.#primaryLostAt = undefined;
-    else this.#primaryLostAt ??= this.settings.clock.now();
-    this.#treatAll(before, after, writable);
-    if (writable === undefined && writableNode(before) !== undefined) this.#hintAll();
-    else if (fellSilent(before, after)) this.#hintNodes();
-    for (const name of likelyWriters(before, after)) void this.nodes.get(name)?.prepareWriter();
-    for (const change of changesBetween(before, after)) announce(change, this.events);
-    if (affectsRouting(before, after)) {
-      this.events.emit('topology:changed', { before, after });
-      this.#waiting.wake('all');
-    } else if (affectsLag(before, after)) this.#waiting.wake('lag');
-  }
-
-  #treatAll(
-    before: TopologyDescription,
-    after: TopologyDescription,
-    writable: NodeDescription | undefined,
-  ): void {
-    const primaryChanged = writableNode(before)?.name !== writable?.name;
-    for (const [index, node] of after.nodes.entries()) {
-      const old = counterpart(node, index, before) ?? node;
-      const runtime = old === node && !primaryChanged ? undefined : this.nodes.get(node.name);
-      if (runtime === undefined) continue;
-      runtime.isOk = node.health === 'ok';
-      const newerPrimaryKnown = writable !== undefined && writable.name !== node.name;
-      const treatment = treatConnections(old, node, newerPrimaryKnown);
-      if (treatment.reason !== '') runtime.treat(treatment);
-    }
+    const { changes, hint, pools, prepare, wake, writable } = effects(before, after);
+    for (const pool of pools) this.#follow(pool);
     if (writable !== undefined) this.#leaving.succeededBy(writable);
+    this.#hint(hint);
+    for (const name of prepare) void this.nodes.get(name)?.prepareWriter();
+    for (const change of changes) announce(change, this.events);
+    if (wake === 'all') this.events.emit('topology:changed', { before, after });
+    if (wake !== 'none') this.#waiting.wake(wake);
   }
 
-  /** The primary is gone: every other node is worth a look now, and so is the list of them. */
-  #hintAll(): void {
-    this.#hintNodes();
-    this.#discovery?.hint();
+  #follow({ node, isOk, treatment }: PoolEffect): void {
+    const runtime = this.nodes.get(node);
+    if (runtime === undefined) return;
+    runtime.isOk = isOk;
+    if (treatment.reason !== '') runtime.treat(treatment);
   }
 
-  #hintNodes(): void {
+  #hint(hint: Effects['hint']): void {
+    if (hint === 'none') return;
     for (const node of this.nodes.values()) node.monitor.hint();
-  }
-
-  /** Writes open once every node has answered or failed, or the grace period is over; then they stay open. */
-  #writesOpen(): boolean {
-    if (this.#graceOver) return true;
-    const settled = this.#topology.nodes.every(
-      (node) =>
-        node.rttMs !== undefined || node.connectFailure !== undefined || node.silentSince !== undefined,
-    );
-    if (settled && this.#topology.startedAt !== undefined) this.#graceOver = true;
-    return this.#graceOver;
-  }
-
-  #endGrace(): void {
-    this.#graceOver = true;
-    this.#waiting.wake('all');
+    if (hint === 'monitors-and-discovery') this.#discovery?.hint();
   }
 
   #causes(): unknown {

@@ -130,6 +130,15 @@ export interface TopologyDescription {
   readonly floors: Readonly<Record<string, number>>;
   /** Name of the node that writes go to; `undefined` while there is none. */
   readonly writable: string | undefined;
+  /** Since when there is no such node, once watching has begun; `undefined` while there is one. */
+  readonly primaryLostAt: number | undefined;
+  /**
+   * Whether the first write may go out: every node has answered or failed, or `firstWriteGraceMs` is over. Never becomes
+   * `false` again.
+   */
+  readonly writesOpen: boolean;
+  /** Whether the cluster or any call so far has set a limit for lag: then traffic does not replace probes, which alone measure it. */
+  readonly lagMatters: boolean;
   /** The node that was last given writes. */
   readonly incumbent: string | undefined;
   /** Set while several systems claim to be this cluster's primary; writes are refused. */

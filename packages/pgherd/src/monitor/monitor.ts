@@ -5,13 +5,7 @@ import type { NodeDescription, TopologyDescription } from '../model/topology.ts'
 import { classifyError, connectFailureOf } from '../retry/classify.ts';
 import type { Clock, Random, Timer } from '../time/port.ts';
 import { watchdog } from '../time/watchdog.ts';
-import {
-  BURST_START_MS,
-  type ProbeCircumstances,
-  type ProbePlan,
-  type ProbeSettings,
-  planProbe,
-} from '../topology/probe-plan.ts';
+import { BURST_START_MS, type ProbePlan, type ProbeSettings, planProbe } from '../topology/probe-plan.ts';
 import { findNode } from '../topology/topology.ts';
 import { connectTimeout } from './connect-timeout.ts';
 import { FailureRow } from './failure-row.ts';
@@ -24,10 +18,8 @@ export interface MonitorPorts {
   readonly random: Random;
   /** The picture as it is now. */
   topology(): TopologyDescription;
-  /** When the last believable primary was lost; `undefined` while there is one. */
-  primaryLostAt(): number | undefined;
-  /** What the application's own statements tell of the node, and whether it wants to know more. */
-  traffic(): Pick<ProbeCircumstances, 'trafficAt' | 'lagMatters'>;
+  /** When the node last answered a statement of the application with a reply that shows its role; else `undefined`. */
+  trafficAt(): number | undefined;
   /** Takes in a piece of evidence. */
   observe(observation: Observation): void;
   /** Opens a connection for the monitor itself, outside the pool. */
@@ -168,9 +160,8 @@ export class NodeMonitor {
     const node = findNode(topology, this.#node);
     if (node === undefined) return { kind: 'probe', afterMs: this.#settings.intervalMs } as const;
     return planProbe(node, topology, this.#settings, {
-      ...this.#ports.traffic(),
+      trafficAt: this.#ports.trafficAt(),
       failures: this.#failures.count,
-      primaryLostAt: this.#ports.primaryLostAt(),
       connected: this.#link !== undefined,
       longPollWorks: this.#longPollWorks,
       now: this.#ports.clock.now(),

@@ -46,7 +46,8 @@ export function staleBecause(node: NodeDescription, own: OwnLimits, rule: LagRul
   return `${known}; ${limit}${within ? ', and it has been beyond that and is not yet well below' : ''}`;
 }
 
-function hasOwnLimit(own: OwnLimits): boolean {
+/** Whether the call gives any limit of its own. */
+export function hasOwnLimit(own: OwnLimits): boolean {
   return own.maxLagMs !== undefined || own.maxLagBytes !== undefined;
 }
 

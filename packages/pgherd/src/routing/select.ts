@@ -27,8 +27,6 @@ export interface Demand {
 
 /** Circumstances of a choice that are not the caller's. */
 export interface SelectionContext {
-  /** Whether the first write may go out: every node has answered or failed, or the grace period is over. */
-  readonly writesOpen: boolean;
   /** `report` lets stale and ambiguous nodes serve. */
   readonly fencing: Fencing;
   /** The client's zones in order of preference; empty for no preference. */
@@ -85,13 +83,14 @@ export function selectNodes(
   const passes = passesOf(demand, context);
   const tiers: Tier[] = [];
   for (const pass of passes) {
+    if (WRITES.has(pass.asks) && !topology.writesOpen) continue;
     const found = left.filter((node) => suits(node, pass, demand, context));
     if (found.length === 0) continue;
     left = left.filter((node) => !found.includes(node));
     tiers.push(...split(found, pass, context));
   }
   for (const node of left) {
-    const reason = unsuitableBecause(node, passes, demand, context);
+    const reason = unsuitableBecause(node, { passes, writesOpen: topology.writesOpen }, demand, context);
     rejections.push(Object.freeze({ node: node.name, reason }));
   }
   return Object.freeze({
@@ -173,9 +172,9 @@ function suits(node: NodeDescription, pass: Pass, demand: Demand, context: Selec
     case 'prefer-standby':
       return node.role !== 'standby' || serves(node, pass, demand, context);
     case 'read-write':
-      return context.writesOpen && isWritable(node, context.fencing);
+      return isWritable(node, context.fencing);
     case 'primary':
-      return node.role !== 'standby' && context.writesOpen && isTimelineSettled(node);
+      return node.role !== 'standby' && isTimelineSettled(node);
     case 'standby':
       return node.role === 'standby' ? serves(node, pass, demand, context) : countsAsStandby(node, demand);
     case 'read-only':
@@ -207,13 +206,12 @@ function isReadable(node: NodeDescription, demand: Demand): boolean {
 
 function unsuitableBecause(
   node: NodeDescription,
-  passes: readonly Pass[],
+  { passes, writesOpen }: { readonly passes: readonly Pass[]; readonly writesOpen: boolean },
   demand: Demand,
   context: SelectionContext,
 ): string {
-  const writes = passes.some(({ asks }) => asks === 'read-write' || asks === 'primary');
-  if (writes && node.role === 'primary') {
-    if (!context.writesOpen) return 'a primary, but the first write waits until every node has answered';
+  if (node.role === 'primary' && passes.some(({ asks }) => WRITES.has(asks))) {
+    if (!writesOpen) return 'a primary, but the first write waits until every node has answered';
     if (!isTimelineSettled(node)) return 'just promoted, its timeline is not known yet';
   }
   if (node.role === 'standby' && passes.some(({ asks }) => READS_STANDBYS.has(asks))) {
@@ -224,6 +222,8 @@ function unsuitableBecause(
   return `its role is ${node.role}`;
 }
 
+/** Looks that nothing passes before the first write may go out. */
+const WRITES: ReadonlySet<Target> = new Set(['read-write', 'primary']);
 /** Looks that a standby can pass. */
 const READS_STANDBYS: ReadonlySet<Target> = new Set(['any', 'standby', 'read-only']);
 /** Looks for the one primary there is, wherever it stands. */

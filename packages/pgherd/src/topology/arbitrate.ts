@@ -8,7 +8,7 @@ import {
   isOutOfRecovery,
   mayBePrimary,
 } from './identity.ts';
-import { type LagSettings, withLag } from './lag.ts';
+import { hasLimit, type LagSettings, withLag } from './lag.ts';
 import { chooseWritable, isTimelineSettled } from './writable.ts';
 
 /** Settings of the arbitration between nodes. */
@@ -35,19 +35,29 @@ export function arbitrate(
   const believed = believedClaim(claims, incumbent, topology.leaderHint);
   const judged = nodes.map((node) => judge(node, { identity, floor, claims, believed }));
   const measured = withLag(judged, topology.positions, currentPrimary(judged), settings);
+  const writable = chooseWritable(measured.nodes, settings.fencing)?.name;
+  const isWatched = topology.startedAt !== undefined;
   return Object.freeze({
     ...topology,
     systemIdentifier: identity.systemIdentifier,
     identityConflict: identity.conflict,
     replacement: adopted ? undefined : identity.replacement,
     accepted: adopted ? undefined : topology.accepted,
-    writable: chooseWritable(measured.nodes, settings.fencing)?.name,
+    writable,
+    primaryLostAt: isWatched && writable === undefined ? (topology.primaryLostAt ?? now) : undefined,
+    writesOpen: topology.writesOpen || (isWatched && nodes.every(isAccountedFor)),
+    lagMatters: topology.lagMatters || hasLimit(settings.lag),
     incumbent,
     floor,
     floors,
     positions: measured.positions,
     nodes: Object.freeze(measured.nodes),
   });
+}
+
+/** Whether the node has answered or failed, so that nothing more is to be expected of it before the first write. */
+function isAccountedFor({ rttMs, connectFailure, silentSince }: NodeDescription): boolean {
+  return rttMs !== undefined || connectFailure !== undefined || silentSince !== undefined;
 }
 
 function identityKept(identity: Identity, topology: TopologyDescription): boolean {

@@ -98,18 +98,10 @@ function replacementBetween(
 /** Whether a choice of nodes may come out differently on the newer picture. */
 export function affectsRouting(before: TopologyDescription, after: TopologyDescription): boolean {
   if (before.nodes.length !== after.nodes.length || before.startedAt !== after.startedAt) return true;
-  if (before.replacement !== after.replacement) return true;
+  if (before.replacement !== after.replacement || before.writesOpen !== after.writesOpen) return true;
   return after.nodes.some((node, index) => {
     const old = before.nodes[index];
     return old?.name !== node.name || (old !== node && differs(old, node));
-  });
-}
-
-/** Whether a node has just fallen silent: whether it alone, the others can tell. */
-export function fellSilent(before: TopologyDescription, after: TopologyDescription): boolean {
-  return after.nodes.some((node, index) => {
-    if (node.suspectedAt === undefined) return false;
-    return counterpart(node, index, before)?.suspectedAt === undefined;
   });
 }
 

@@ -6,6 +6,11 @@ export interface LagLimits {
   readonly maxBytes: number | undefined;
 }
 
+/** Whether there is any limit. */
+export function hasLimit({ maxMs, maxBytes }: LagLimits): boolean {
+  return maxMs !== undefined || maxBytes !== undefined;
+}
+
 /** Settings of the lag. */
 export interface LagSettings {
   /** Age at which a position that nobody confirmed says nothing any more, milliseconds. */

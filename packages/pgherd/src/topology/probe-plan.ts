@@ -1,6 +1,5 @@
 import type { NodeDescription, TopologyDescription } from '../model/topology.ts';
 import { isLastingFailure } from './node.ts';
-import { writableNode } from './writable.ts';
 
 /** Settings of the monitor's rhythm, all in milliseconds. */
 export interface ProbeSettings {
@@ -57,8 +56,6 @@ export const WATCH_PHASES: readonly WatchPhase[] = Object.freeze([
 export interface ProbeCircumstances {
   /** Connection attempts that failed in a row. */
   readonly failures: number;
-  /** When the primary was lost; `undefined` while one is known. */
-  readonly primaryLostAt: number | undefined;
   /** Whether a connection to the node is open. */
   readonly connected: boolean;
   /** Whether the server has been found able to run the long poll. */
@@ -68,8 +65,6 @@ export interface ProbeCircumstances {
    * tell of a change of role (a pooler in between).
    */
   readonly trafficAt?: number | undefined;
-  /** Whether anybody set limits for lag, which only probes measure. */
-  readonly lagMatters?: boolean | undefined;
   readonly now: number;
   /** A number in [0, 1). */
   readonly dice: number;
@@ -86,13 +81,14 @@ export function planProbe(
   settings: ProbeSettings,
   circumstances: ProbeCircumstances,
 ): ProbePlan {
-  const { failures, dice, now, primaryLostAt } = circumstances;
+  const { failures, dice, now } = circumstances;
+  const { lagMatters, primaryLostAt } = topology;
   if (isLastingFailure(node.connectFailure)) {
     return probeAfter(backoff(LASTING_FAILURE_START_MS, failures, LASTING_FAILURE_MAX_MS), dice);
   }
   if (failures > 0) return probeAfter(backoff(BURST_START_MS, failures, settings.intervalMs), dice);
-  if (writableNode(topology) !== undefined || primaryLostAt === undefined) {
-    const factor = isProvenByTraffic(node, settings, circumstances) ? PROVEN_FACTOR : 1;
+  if (primaryLostAt === undefined) {
+    const factor = !lagMatters && isProvenByTraffic(node, settings, circumstances) ? PROVEN_FACTOR : 1;
     return probeAfter(settings.intervalMs * factor, dice);
   }
   const phase = WATCH_PHASES.find(({ untilMs }) => now - primaryLostAt < untilMs);
@@ -131,9 +127,9 @@ export function startDelayMs(index: number, dice: number): number {
 function isProvenByTraffic(
   node: NodeDescription,
   settings: ProbeSettings,
-  { trafficAt, lagMatters, now }: ProbeCircumstances,
+  { trafficAt, now }: ProbeCircumstances,
 ): boolean {
-  if (trafficAt === undefined || lagMatters === true) return false;
+  if (trafficAt === undefined) return false;
   if (node.health !== 'ok' || (node.serverVersion ?? 0) < TELLS_ROLE_VERSION) return false;
   return now - trafficAt < settings.intervalMs;
 }

@@ -34,6 +34,9 @@ export function initialTopology(listed: readonly (NodeAddress | ListedNode)[]): 
     floor: undefined,
     floors: Object.freeze({}),
     writable: undefined,
+    primaryLostAt: undefined,
+    writesOpen: false,
+    lagMatters: false,
     incumbent: undefined,
     identityConflict: undefined,
     accepted: undefined,
@@ -44,9 +47,23 @@ export function initialTopology(listed: readonly (NodeAddress | ListedNode)[]): 
   });
 }
 
-/** The topology from the moment on when it is watched. */
+/** The topology from the time on when it is watched. */
 export function startedTopology(topology: TopologyDescription, now: number): TopologyDescription {
-  return Object.freeze({ ...topology, startedAt: now, version: topology.version + 1 });
+  return changed(topology, { startedAt: now, primaryLostAt: now });
+}
+
+/** The topology after the first write has waited long enough for nodes that do not answer. */
+export function withWritesOpen(topology: TopologyDescription): TopologyDescription {
+  return topology.writesOpen ? topology : changed(topology, { writesOpen: true });
+}
+
+/** The topology after a call set a lag limit of its own. */
+export function withLagMattering(topology: TopologyDescription): TopologyDescription {
+  return topology.lagMatters ? topology : changed(topology, { lagMatters: true });
+}
+
+function changed(topology: TopologyDescription, fields: Partial<TopologyDescription>): TopologyDescription {
+  return Object.freeze({ ...topology, ...fields, version: topology.version + 1 });
 }
 
 /** The topology after one observation; the same object where it changes nothing. */

@@ -39,19 +39,3 @@ export function chooseWritable(
 export function writableNode({ nodes, writable }: TopologyDescription): NodeDescription | undefined {
   return writable === undefined ? undefined : nodes.find((node) => node.name === writable);
 }
-
-/**
- * Nodes that may be written to soon, at the moments when that becomes likely: every standby when the primary is lost,
- * and the one that has just left recovery. None where nothing was written yet.
- */
-export function likelyWriters(before: TopologyDescription, after: TopologyDescription): string[] {
-  if (after.incumbent === undefined || writableNode(after) !== undefined) return [];
-  const lost = writableNode(before) !== undefined;
-  const likely = after.nodes.filter((node) => {
-    if (node.health !== 'ok' || node.standing !== 'current' || !node.promotable) return false;
-    if (node.role === 'standby') return lost;
-    const old = before.nodes.find((one) => one.name === node.name);
-    return node.role === 'primary' && old?.role === 'standby';
-  });
-  return likely.map((node) => node.name);
-}

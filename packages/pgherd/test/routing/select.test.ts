@@ -7,7 +7,6 @@ import { describedNode, pictureOf } from '../support/nodes.ts';
 import { ANYTHING_GOES } from '../support/selection.ts';
 
 const OPEN = ANYTHING_GOES;
-const CLOSED: SelectionContext = { ...OPEN, writesOpen: false };
 
 /** One node of each kind: p primary, n just promoted, r read-only primary, s standby, u unknown. */
 const KINDS: Readonly<Record<string, Partial<NodeDescription>>> = {
@@ -23,9 +22,16 @@ function select(
   demand: Demand | Target,
   context: SelectionContext = OPEN,
   change: Partial<NodeDescription> = {},
+  writesOpen = true,
 ): Selection {
   const nodes = [...ALL].map((letter) => describedNode(letter, { ...KINDS[letter], ...change }));
-  return selectNodes(pictureOf(nodes), typeof demand === 'string' ? { target: demand } : demand, context);
+  const asked = typeof demand === 'string' ? { target: demand } : demand;
+  return selectNodes(pictureOf(nodes, writesOpen), asked, context);
+}
+
+/** The same before writes are open. */
+function selectClosed(target: Target): Selection {
+  return select(target, OPEN, {}, false);
 }
 
 /** Tiers as letters: `s pnr`. */
@@ -54,7 +60,7 @@ describe('who serves a target', () => {
 
   it.each(MATRIX)('%s: %s, and before writes are open: %s', (target, open, closed) => {
     expect(tiersOf(select(target))).toBe(open);
-    expect(tiersOf(select(target, CLOSED))).toBe(closed);
+    expect(tiersOf(selectClosed(target))).toBe(closed);
   });
 
   it.each(
@@ -96,8 +102,7 @@ describe('who serves a target', () => {
 
   it('every node is in a tier or told why not', () => {
     for (const target of TARGETS) {
-      for (const context of [OPEN, CLOSED]) {
-        const { tiers, rejections } = select(target, context);
+      for (const { tiers, rejections } of [select(target), selectClosed(target)]) {
         const names = [...tiers.flat().map((node) => node.name), ...rejections.map(({ node }) => node)];
         expect(names.sort()).toEqual([...ALL].map(named).sort());
         for (const { reason } of rejections) expect(reason).toMatch(/\w/);
@@ -175,16 +180,16 @@ describe('limits of lag', () => {
 });
 
 describe('the reason', () => {
-  it.each<[Target, string, SelectionContext, RegExp]>([
-    ['read-write', 'p', CLOSED, /the first write waits until every node has answered/],
-    ['primary', 'p', CLOSED, /the first write waits until every node has answered/],
-    ['read-write', 'n', OPEN, /just promoted, its timeline is not known yet/],
-    ['primary', 'n', OPEN, /just promoted, its timeline is not known yet/],
-    ['read-write', 'r', OPEN, /^its role is primary-read-only$/],
-    ['standby', 'p', OPEN, /^its role is primary$/],
-    ['standby', 'n', CLOSED, /^its role is primary$/],
-    ['any', 'u', OPEN, /^its role is not known yet$/],
-  ])('why %s does not take %s', (target, letter, context, reason) => {
-    expect(reasonFor(select(target, context), letter)).toMatch(reason);
+  it.each<[Target, string, (target: Target) => Selection, RegExp]>([
+    ['read-write', 'p', selectClosed, /the first write waits until every node has answered/],
+    ['primary', 'p', selectClosed, /the first write waits until every node has answered/],
+    ['read-write', 'n', select, /just promoted, its timeline is not known yet/],
+    ['primary', 'n', select, /just promoted, its timeline is not known yet/],
+    ['read-write', 'r', select, /^its role is primary-read-only$/],
+    ['standby', 'p', select, /^its role is primary$/],
+    ['standby', 'n', selectClosed, /^its role is primary$/],
+    ['any', 'u', select, /^its role is not known yet$/],
+  ])('why %s does not take %s', (target, letter, selecting, reason) => {
+    expect(reasonFor(selecting(target), letter)).toMatch(reason);
   });
 });

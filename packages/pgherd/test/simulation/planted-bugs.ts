@@ -88,8 +88,8 @@ export const PLANTED_BUGS: readonly PlantedBug[] = Object.freeze([
   {
     name: 'waiting calls are not woken',
     file: 'herd/herd.ts',
-    find: "this.events.emit('topology:changed', { before, after });\n      this.#waiting.wake('all');",
-    replace: "this.events.emit('topology:changed', { before, after });",
+    find: "if (wake !== 'none') this",
+    replace: "if (wake === 'lag') this",
     seeds: 200,
   },
   {
@@ -101,9 +101,9 @@ export const PLANTED_BUGS: readonly PlantedBug[] = Object.freeze([
   },
   {
     name: 'the first write does not wait for the other nodes',
-    file: 'herd/herd.ts',
-    find: 'if (this.#graceOver) return true;',
-    replace: 'return true;',
+    file: 'topology/arbitrate.ts',
+    find: 'writesOpen: topology.writesOpen ||',
+    replace: 'writesOpen: true ||',
     seeds: 100,
   },
   {

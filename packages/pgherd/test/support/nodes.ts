@@ -15,7 +15,7 @@ export function describedNode(letter: string, description: Partial<NodeDescripti
   return { ...unknownNode(addressOf(letter)), ...OK, ...description };
 }
 
-/** A picture of these nodes. */
-export function pictureOf(nodes: readonly NodeDescription[]): TopologyDescription {
-  return { ...initialTopology([]), nodes };
+/** A picture of these nodes in which writes are open, unless told otherwise. */
+export function pictureOf(nodes: readonly NodeDescription[], writesOpen = true): TopologyDescription {
+  return { ...initialTopology([]), writesOpen, nodes };
 }

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { ConnectFailure } from '../../src/model/names.ts';
+import type { TopologyDescription } from '../../src/model/topology.ts';
 import { isLastingFailure } from '../../src/topology/node.ts';
 import {
   type ProbeCircumstances,
@@ -24,7 +25,6 @@ import {
 const SETTINGS: ProbeSettings = { intervalMs: 1_000, timeoutMs: 900, longPoll: true };
 const CALM: ProbeCircumstances = {
   failures: 0,
-  primaryLostAt: undefined,
   connected: true,
   longPollWorks: true,
   now: 100_000,
@@ -34,7 +34,12 @@ const HEALTHY = after(watching('ab'), [
   answer('a', primaryFacts(), { at: 10 }),
   answer('b', standbyFacts(), { at: 10 }),
 ]);
-const LOST = after(HEALTHY, [connectFailed('a', 'refused', { at: 20 })]);
+const LOST = lostSince(500, after(HEALTHY, [connectFailed('a', 'refused', { at: 20 })]));
+
+/** The same picture, with the primary lost so many milliseconds ago. */
+function lostSince(ms: number, topology = LOST): TopologyDescription {
+  return { ...topology, primaryLostAt: CALM.now - ms };
+}
 
 function plan(
   letter: string,
@@ -110,10 +115,8 @@ describe('when a node is asked next', () => {
 });
 
 describe('while no primary is known', () => {
-  const lostNow = { primaryLostAt: CALM.now - 500 };
-
   it('a healthy standby is asked by a long poll of half the timeout', () => {
-    expect(plan('b', LOST, lostNow)).toEqual({ kind: 'long-poll', boundMs: 450, stepMs: 5 });
+    expect(plan('b', LOST)).toEqual({ kind: 'long-poll', boundMs: 450, stepMs: 5 });
   });
 
   it.each<[string, Partial<ProbeCircumstances>, Partial<ProbeSettings>, typeof LOST]>([
@@ -124,12 +127,12 @@ describe('while no primary is known', () => {
     ['the node has just left recovery', {}, {}, after(LOST, [hotStandby('b', false, { at: 30 })])],
     ['its role is not known', {}, {}, watching('ab')],
   ])('but in a burst where %s', (_why, circumstances, settings, topology) => {
-    const next = plan('b', topology, { ...lostNow, ...circumstances }, settings);
+    const next = plan('b', lostSince(500, topology), circumstances, settings);
     expect(next).toEqual({ kind: 'probe', afterMs: 50 });
   });
 
   it('a long poll ends up to a quarter sooner, so that those of many clients do not end together', () => {
-    const next = plan('b', LOST, { ...lostNow, dice: 1 - Number.EPSILON });
+    const next = plan('b', LOST, { dice: 1 - Number.EPSILON });
     expect(next).toEqual({ kind: 'long-poll', boundMs: 337, stepMs: 5 });
   });
 
@@ -141,7 +144,7 @@ describe('while no primary is known', () => {
     [10_000, 100, 900],
     [59_999, 100, 900],
   ])('after %i ms a long poll looks every %i ms for %i ms', (ms, stepMs, boundMs) => {
-    const next = plan('b', LOST, { primaryLostAt: CALM.now - ms });
+    const next = plan('b', lostSince(ms));
     expect(next).toEqual({ kind: 'long-poll', boundMs, stepMs });
   });
 
@@ -153,16 +156,15 @@ describe('while no primary is known', () => {
     [10_000, 500],
     [59_999, 500],
   ])('after %i ms a burst asks every %i ms', (ms, pauseMs) => {
-    const circumstances = { primaryLostAt: CALM.now - ms, longPollWorks: false };
-    expect(pauses('b', LOST, circumstances)).toEqual(spread(pauseMs));
+    expect(pauses('b', lostSince(ms), { longPollWorks: false })).toEqual(spread(pauseMs));
   });
 
   it('after a minute everybody is asked as at rest', () => {
-    expect(pauses('b', LOST, { primaryLostAt: CALM.now - 60_000 })).toEqual(spread(1_000));
+    expect(pauses('b', lostSince(60_000))).toEqual(spread(1_000));
   });
 
   it('nobody is asked less often than at rest', () => {
-    const soon = plan('b', LOST, { ...lostNow, longPollWorks: false }, { intervalMs: 20 });
+    const soon = plan('b', LOST, { longPollWorks: false }, { intervalMs: 20 });
     expect(soon).toEqual({ kind: 'probe', afterMs: 20 });
   });
 
@@ -172,7 +174,7 @@ describe('while no primary is known', () => {
       answer('b', primaryFacts(), { at: 10 }),
       answer('c', standbyFacts(), { at: 10 }),
     ]);
-    expect(plan('c', ambiguous, lostNow).kind).toBe('long-poll');
+    expect(plan('c', lostSince(500, ambiguous)).kind).toBe('long-poll');
   });
 });
 
@@ -187,7 +189,7 @@ describe('a node that traffic proves alive', () => {
   it.each<[string, Partial<ProbeCircumstances>, typeof HEALTHY]>([
     ['the last answer is an interval old', { trafficAt: CALM.now - 1_000 }, HEALTHY],
     ['there was none', { trafficAt: undefined }, HEALTHY],
-    ['lag is to be measured', { ...busy, lagMatters: true }, HEALTHY],
+    ['lag is to be measured', busy, { ...HEALTHY, lagMatters: true }],
     [
       'it is too old to tell its role unasked',
       busy,
@@ -199,8 +201,7 @@ describe('a node that traffic proves alive', () => {
   });
 
   it('and not while no primary is known', () => {
-    const lost = { ...busy, primaryLostAt: CALM.now - 500 };
-    expect(plan('b', LOST, lost)).toEqual({ kind: 'long-poll', boundMs: 450, stepMs: 5 });
+    expect(plan('b', LOST, busy)).toEqual({ kind: 'long-poll', boundMs: 450, stepMs: 5 });
   });
 });
 
@@ -224,29 +225,31 @@ it('no pause is ever nothing, nor much longer than two intervals where nobody ha
     fc.property(
       fc.record({
         failures: fc.nat(),
-        lostForMs: fc.option(fc.nat(100_000), { nil: undefined }),
         connected: fc.boolean(),
         longPollWorks: fc.boolean(),
         trafficAt: fc.option(fc.integer({ min: CALM.now - 5_000, max: CALM.now }), { nil: undefined }),
-        lagMatters: fc.boolean(),
         dice: fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }),
       }),
       fc.record({
         intervalMs: fc.integer({ min: 10, max: 60_000 }),
         timeoutMs: fc.integer({ min: 10, max: 60_000 }),
       }),
-      fc.constantFrom(HEALTHY, LOST, watching('ab')),
+      fc.record({
+        known: fc.constantFrom(HEALTHY, LOST, watching('ab')),
+        lostForMs: fc.option(fc.nat(100_000), { nil: undefined }),
+        lagMatters: fc.boolean(),
+      }),
       fc.constantFrom('a', 'b'),
-      ({ lostForMs, ...circumstances }, settings, topology, letter) => {
+      (circumstances, settings, { known, lostForMs, lagMatters }, letter) => {
         const primaryLostAt = lostForMs === undefined ? undefined : CALM.now - lostForMs;
-        const next = plan(letter, topology, { ...circumstances, primaryLostAt }, settings);
+        const next = plan(letter, { ...known, primaryLostAt, lagMatters }, circumstances, settings);
         if (next.kind === 'long-poll') {
           expect(next.boundMs).toBeGreaterThan(0);
           expect(next.boundMs).toBeLessThanOrEqual(settings.timeoutMs);
           return;
         }
         expect(next.afterMs).toBeGreaterThan(0);
-        const proven = circumstances.trafficAt !== undefined && !circumstances.lagMatters ? 2 : 1;
+        const proven = circumstances.trafficAt !== undefined && !lagMatters ? 2 : 1;
         expect(next.afterMs).toBeLessThanOrEqual(settings.intervalMs * proven * 1.25);
         if (primaryLostAt === undefined && circumstances.failures === 0) {
           expect(next.afterMs).toBeGreaterThanOrEqual(settings.intervalMs);

@@ -5,7 +5,7 @@ import type { Observation, ProbeFacts } from '../../src/model/observation.ts';
 import type { NodeDescription, TopologyDescription } from '../../src/model/topology.ts';
 import { selectNodes } from '../../src/routing/select.ts';
 import { affectsRouting, changesBetween } from '../../src/topology/diff.ts';
-import { observe, withIncumbent } from '../../src/topology/topology.ts';
+import { observe, withIncumbent, withWritesOpen } from '../../src/topology/topology.ts';
 import { treatConnections } from '../../src/topology/treatment.ts';
 import { isWritable, writableNode } from '../../src/topology/writable.ts';
 import { named, OTHER_SYSTEM, SETTINGS, SYSTEM, watching } from '../support/evidence.ts';
@@ -232,7 +232,11 @@ describe('whatever evidence comes, in whatever order', { timeout: 30_000 }, () =
 
   it('what may be written to is what routing gives to writes, and the first of it is where writes go', () => {
     const look = (_before: TopologyDescription, after: TopologyDescription, { fencing }: Settings) => {
-      const { tiers } = selectNodes(after, { target: 'read-write' }, { ...ANYTHING_GOES, fencing });
+      const { tiers } = selectNodes(
+        withWritesOpen(after),
+        { target: 'read-write' },
+        { ...ANYTHING_GOES, fencing },
+      );
       expect(tiers.flat().map(nameOf).sort()).toEqual(
         after.nodes
           .filter((node) => isWritable(node, fencing))

@@ -1,6 +1,7 @@
 import type { NodeDescription, TopologyDescription } from '../../../src/model/topology.ts';
 import { type SelectionContext, selectNodes } from '../../../src/routing/select.ts';
-import { changesBetween, type TopologyChange } from '../../../src/topology/diff.ts';
+import type { TopologyChange } from '../../../src/topology/diff.ts';
+import { type Effects, effects } from '../../../src/topology/effects.ts';
 import { NO_LABELS } from '../../../src/topology/node.ts';
 import {
   findNode,
@@ -13,8 +14,8 @@ import {
   withIncumbent,
   withNodes,
 } from '../../../src/topology/topology.ts';
-import { type Treatment, treatConnections } from '../../../src/topology/treatment.ts';
-import { isWritable, likelyWriters, writableNode } from '../../../src/topology/writable.ts';
+import type { Treatment } from '../../../src/topology/treatment.ts';
+import { isWritable, writableNode } from '../../../src/topology/writable.ts';
 import { addressOf } from '../../support/evidence.ts';
 import { type AskedFor, type Step, SYSTEMS, type TransitionCase, type TreatmentWord } from './format.ts';
 
@@ -53,13 +54,14 @@ export function play(
       const before = topology;
       topology = act(before);
       assertSound(before, topology, one);
-      events.push(...changesBetween(before, topology).map(told));
-      for (const [letter, word] of treatments(before, topology)) {
+      const following = effects(before, topology);
+      events.push(...following.changes.map(told));
+      for (const [letter, word] of treatments(following)) {
         const words = connections[letter] ?? [];
         // The same treatment again finds nothing left to treat.
         if (words.at(-1) !== word) connections[letter] = [...words, word];
       }
-      prepares += likelyWriters(before, topology).map(letterOf).join('');
+      prepares += following.prepare.map(letterOf).join('');
     }
   }
   return { topology, events, connections, prepares };
@@ -105,16 +107,10 @@ function assertMayWrite(now: TopologyDescription, name: string, line: string, on
   throw new Error(`"${line}": the cluster would not have written there`);
 }
 
-function treatments(
-  before: TopologyDescription,
-  after: TopologyDescription,
-): readonly (readonly [string, TreatmentWord])[] {
-  const writable = writableNode(after);
-  return after.nodes.flatMap((node) => {
-    const newerPrimaryKnown = writable !== undefined && writable.name !== node.name;
-    const treatment = treatConnections(findNode(before, node.name) ?? node, node, newerPrimaryKnown);
+function treatments({ pools }: Effects): readonly (readonly [string, TreatmentWord])[] {
+  return pools.flatMap(({ node, treatment }) => {
     const word = wordFor(treatment);
-    return word === undefined ? [] : [[letterOf(node.name), word] as const];
+    return word === undefined ? [] : [[letterOf(node), word] as const];
   });
 }
 

@@ -17,7 +17,8 @@ export function pictureMisses(
   const { expect } = phase;
   const { zones, allowStale, settings } = one;
   const { fencing } = settings;
-  const context = { writesOpen: phase.writesOpen, fencing, zones, lag: { ...settings.lag, allowStale } };
+  const context = { fencing, zones, lag: { ...settings.lag, allowStale } };
+  const picture = { ...topology, writesOpen: phase.writesOpen };
   const misses: string[] = [];
   for (const [letter, fields] of Object.entries(expect.nodes)) {
     misses.push(...fieldMisses(`node ${letter}`, findNode(topology, named(letter)), fields));
@@ -28,10 +29,10 @@ export function pictureMisses(
     misses.push(...unequal('writes', writable === undefined ? null : letterOf(writable.name), expect.writes));
   }
   for (const { key, asked, tiers } of expect.serves) {
-    misses.push(...unequal(`serves ${key}`, tiersFor(topology, asked, context), tiers));
+    misses.push(...unequal(`serves ${key}`, tiersFor(picture, asked, context), tiers));
   }
   for (const { key, asked, node, reason } of expect.refused) {
-    const { rejections } = selectNodes(topology, asked, context);
+    const { rejections } = selectNodes(picture, asked, context);
     const told = rejections.find((rejection) => rejection.node === node)?.reason;
     if (!meets(told, reason)) misses.push(miss(`refused ${key}, ${node}`, told, reason));
   }

@@ -1,0 +1,83 @@
+import type { NodeDescription, TopologyDescription } from '../model/topology.ts';
+import { affectsLag, affectsRouting, changesBetween, counterpart, type TopologyChange } from './diff.ts';
+import { type Treatment, treatConnections } from './treatment.ts';
+import { writableNode } from './writable.ts';
+
+/** What has to be done after one picture replaced another, in this order. */
+export interface Effects {
+  /** Nodes whose pools have to follow; the others keep everything. */
+  readonly pools: readonly PoolEffect[];
+  /** The node that took the writes of another one, as far as nodes that have left the list are concerned. */
+  readonly writable: NodeDescription | undefined;
+  /** Whether every monitor probes as soon as it may, and whether discovery is asked for a new list as well. */
+  readonly hint: 'none' | 'monitors' | 'monitors-and-discovery';
+  /** Names of the nodes that may be written to soon: a connection of each is made ready for it. */
+  readonly prepare: readonly string[];
+  /** Events, in the order in which they are emitted. */
+  readonly changes: readonly TopologyChange[];
+  /** Which waiting calls choose again: `lag` for those with a lag limit of their own. */
+  readonly wake: 'none' | 'lag' | 'all';
+}
+
+/** What happens to the pool of one node. */
+export interface PoolEffect {
+  readonly node: string;
+  /** Whether connections may be opened there. */
+  readonly isOk: boolean;
+  readonly treatment: Treatment;
+}
+
+/** Decides what the change of the picture entails. Pure. */
+export function effects(before: TopologyDescription, after: TopologyDescription): Effects {
+  return {
+    pools: poolEffects(before, after),
+    writable: writableNode(after),
+    hint: hintAfter(before, after),
+    prepare: likelyWriters(before, after),
+    changes: changesBetween(before, after),
+    wake: affectsRouting(before, after) ? 'all' : affectsLag(before, after) ? 'lag' : 'none',
+  };
+}
+
+function poolEffects(before: TopologyDescription, after: TopologyDescription): PoolEffect[] {
+  const primaryChanged = before.writable !== after.writable;
+  const pools: PoolEffect[] = [];
+  for (const [index, node] of after.nodes.entries()) {
+    const old = counterpart(node, index, before) ?? node;
+    if (old === node && !primaryChanged) continue;
+    const newerPrimaryKnown = after.writable !== undefined && after.writable !== node.name;
+    const isOk = node.health === 'ok';
+    const treatment = treatConnections(old, node, newerPrimaryKnown);
+    if (treatment.reason !== '' || isOk !== (old.health === 'ok'))
+      pools.push({ node: node.name, isOk, treatment });
+  }
+  return pools;
+}
+
+/** A lost primary makes every node worth a look, and the list of them; a node that fell silent, only the others. */
+function hintAfter(before: TopologyDescription, after: TopologyDescription): Effects['hint'] {
+  if (before.writable !== undefined && after.writable === undefined) return 'monitors-and-discovery';
+  return fellSilent(before, after) ? 'monitors' : 'none';
+}
+
+/** Whether a node has just fallen silent. The answers of the others show whether it is the only one. */
+function fellSilent(before: TopologyDescription, after: TopologyDescription): boolean {
+  return after.nodes.some((node, index) => {
+    if (node.suspectedAt === undefined) return false;
+    return counterpart(node, index, before)?.suspectedAt === undefined;
+  });
+}
+
+/**
+ * Nodes that may be written to soon, at the times when that becomes likely: every standby when the primary is lost, and
+ * the one that has just left recovery. None before the first write.
+ */
+function likelyWriters(before: TopologyDescription, after: TopologyDescription): string[] {
+  if (after.incumbent === undefined || after.writable !== undefined) return [];
+  const likely = after.nodes.filter((node, index) => {
+    if (node.health !== 'ok' || node.standing !== 'current' || !node.promotable) return false;
+    if (node.role === 'standby') return before.writable !== undefined;
+    return node.role === 'primary' && counterpart(node, index, before)?.role === 'standby';
+  });
+  return likely.map((node) => node.name);
+}
