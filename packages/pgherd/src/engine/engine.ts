@@ -13,9 +13,9 @@ import type { NodeRuntime } from '../node/live-node.ts';
 import type { Session } from '../node/session.ts';
 import { Redirected } from '../pool/failures.ts';
 import { LettingGo } from '../recovery/abandon.ts';
-import { type Progress, Recovery } from '../recovery/recovery.ts';
+import { newProgress, Recovery } from '../recovery/recovery.ts';
 import { untilLetGo, withinCall } from '../recovery/within.ts';
-import { classifyError, phaseOf } from '../retry/classify.ts';
+import { classifyError } from '../retry/classify.ts';
 import { chooseNode } from '../routing/choose.ts';
 import type { NodeLoad, PolicyContext } from '../routing/policies.ts';
 import type { Demand } from '../routing/select.ts';
@@ -99,7 +99,7 @@ export class Engine<C> {
   /** As {@link execute}, on a connection that it has for itself. */
   async executeAlone(statement: Statement, given: Call): Promise<QueryResult<Row>> {
     const call = this.causal.concerns(given) ? await this.causal.route(given) : given;
-    const progress: Progress = { attempts: 0, movedBefore: false, lostOn: new Set() };
+    const progress = newProgress();
     for (;;) {
       const node = this.#pickAtOnce(call, progress.lostOn);
       const session = this.#acquireAtOnce(node, call) ?? (await this.acquire(call, node, progress.lostOn));
@@ -112,9 +112,10 @@ export class Engine<C> {
         return answeredBy(result, session.node);
       } catch (error) {
         this.release(session);
-        const phase = phaseOf(error);
-        const again = await this.recovery.recover(error, phase, statement, session, call, progress);
-        if (!again) throw namingScript(this.recovery.failure(error, phase, session, call, statement.text));
+        const attempt = { error, session, call, progress, text: statement.text };
+        await this.recovery.recover(attempt).catch((end: unknown) => {
+          throw namingScript(end);
+        });
       }
     }
   }

@@ -7,9 +7,8 @@ import type { NodeRuntime } from '../node/live-node.ts';
 import type { Session } from '../node/session.ts';
 import type { LaneLimits } from '../options/settings.ts';
 import { lateError } from '../pool/failures.ts';
-import type { Recovery } from '../recovery/recovery.ts';
+import { newProgress, type Recovery } from '../recovery/recovery.ts';
 import { withinCall } from '../recovery/within.ts';
-import { phaseOf } from '../retry/classify.ts';
 import { namingScript } from '../sql/other-verb.ts';
 import { earliest } from '../time/deadline.ts';
 import { findNode } from '../topology/topology.ts';
@@ -172,17 +171,15 @@ export class SharedStatements<C> implements StatementOwner<C> {
   async #recover(shared: SharedStatement<C>, session: Session<C>, error: unknown): Promise<void> {
     const { statement, call } = shared;
     const { recovery } = this.#ports;
-    shared.progress ??= { attempts: 0, movedBefore: false, lostOn: new Set() };
+    shared.progress ??= newProgress();
     const { progress } = shared;
     progress.attempts++;
     try {
-      const phase = phaseOf(error);
-      const again = await recovery.recover(error, phase, statement, session, call, progress);
+      await recovery.recover({ error, session, call, progress, text: statement.text });
       shared.search = undefined;
-      if (again) this.#start(shared, progress.lostOn);
-      else shared.reject(namingScript(recovery.failure(error, phase, session, call, statement.text)));
-    } catch (unexpected) {
-      shared.reject(unexpected);
+      this.#start(shared, progress.lostOn);
+    } catch (end) {
+      shared.reject(namingScript(end));
     }
   }
 

@@ -4,8 +4,9 @@ import type { Engine } from '../engine/engine.ts';
 import { PgHerdError } from '../model/errors.ts';
 import { answeredBy, type QueryResult, type Row, type Statement } from '../model/statement.ts';
 import type { Session } from '../node/session.ts';
+import { endError } from '../recovery/failed-work.ts';
 import { mayCancel } from '../retry/cancellable.ts';
-import { classifyError, phaseOf } from '../retry/classify.ts';
+import { classifyError } from '../retry/classify.ts';
 import { type Place, startOnSession } from './long-work.ts';
 import { type Querier, querierOver } from './querier.ts';
 import { NOT_ATOMIC, runScript } from './script.ts';
@@ -117,7 +118,7 @@ class SessionLease<C> {
   #script(text: string, options: CallOptions): Promise<QueryResult<Row>> {
     this.#assertHeld();
     this.#handing(text);
-    const told = (error: unknown) => this.#told(error, NOT_ATOMIC.text);
+    const told = (error: unknown) => this.#told(error, NOT_ATOMIC);
     return runScript(
       { engine: this.#engine, session: this.#session, call: this.#narrowed(options), told },
       text,
@@ -146,7 +147,7 @@ class SessionLease<C> {
     const call = this.#call;
     if (call.access === 'read-write') noteRefusal(this.#engine, this.#session, error);
     if (this.#undone) return withNode(error, this.#session.node);
-    return this.#engine.recovery.failure(error, phaseOf(error), this.#session, call, text);
+    return endError(error, this.#session, call, text);
   }
 
   /** Each call on a lease has limits of its own; those of `acquire` were for getting it. */

@@ -5,9 +5,9 @@ import type { Engine } from '../engine/engine.ts';
 import { PgHerdError } from '../model/errors.ts';
 import type { Statement } from '../model/statement.ts';
 import type { Session } from '../node/session.ts';
-import type { Progress } from '../recovery/recovery.ts';
+import { endError } from '../recovery/failed-work.ts';
+import { newProgress } from '../recovery/recovery.ts';
 import { untilLetGo } from '../recovery/within.ts';
-import { phaseOf } from '../retry/classify.ts';
 import type { Clock, Timer } from '../time/port.ts';
 
 /** How long the end of what was left early may take before its connection is destroyed, milliseconds. */
@@ -215,7 +215,7 @@ export async function startOnCluster<C, T>(
   work: Work<T>,
 ): Promise<Started<T>> {
   const { recovery } = engine;
-  const progress: Progress = { attempts: 0, movedBefore: false, lostOn: new Set() };
+  const progress = newProgress();
   for (;;) {
     const session = await engine.acquire(call, undefined, progress.lostOn);
     progress.attempts++;
@@ -224,9 +224,7 @@ export async function startOnCluster<C, T>(
       return await begin(placeOnCluster(engine, session, call, work.statement.text), work);
     } catch (error) {
       engine.release(session);
-      const phase = phaseOf(error);
-      const again = await recovery.recover(error, phase, work.statement, session, call, progress);
-      if (!again) throw recovery.failure(error, phase, session, call, work.statement.text);
+      await recovery.recover({ error, session, call, progress, text: work.statement.text });
     }
   }
 }
@@ -237,7 +235,7 @@ function placeOnCluster<C>(engine: Engine<C>, session: Session<C>, call: Call, t
     call,
     clock: engine.herd.settings.clock,
     perform: (answer, text) => engine.perform(session, answer, call, text),
-    told: (error) => engine.recovery.failure(error, phaseOf(error), session, call, text),
+    told: (error) => endError(error, session, call, text),
     assertHeld: () => undefined,
     isReplaceable: true,
     release: () => engine.release(session),

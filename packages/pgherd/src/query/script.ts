@@ -5,9 +5,8 @@ import { PgHerdError } from '../model/errors.ts';
 import { answeredBy, type QueryResult, type Row } from '../model/statement.ts';
 import type { Session } from '../node/session.ts';
 import { PooledConnection } from '../pooler/pooler-connection.ts';
-import type { Progress } from '../recovery/recovery.ts';
+import { newProgress } from '../recovery/recovery.ts';
 import { untilLetGo } from '../recovery/within.ts';
-import { phaseOf } from '../retry/classify.ts';
 
 /** Where a script runs. */
 interface ScriptPlace<C> {
@@ -18,7 +17,7 @@ interface ScriptPlace<C> {
 }
 
 /** A script may commit on its way: an error tells nothing of what was before it. */
-export const NOT_ATOMIC = Object.freeze({ text: 'DO' });
+export const NOT_ATOMIC = 'DO';
 
 /**
  * Runs a text of many statements on a connection that is not used again, whatever the script did to its session. Without BEGIN and
@@ -31,7 +30,7 @@ export async function runScriptOnCluster<C>(
 ): Promise<QueryResult<Row>> {
   assertText(text);
   const { recovery } = engine;
-  const progress: Progress = { attempts: 0, movedBefore: false, lostOn: new Set() };
+  const progress = newProgress();
   for (;;) {
     const session = await engine.acquire(call, undefined, progress.lostOn);
     progress.attempts++;
@@ -44,9 +43,7 @@ export async function runScriptOnCluster<C>(
       return result;
     } catch (error) {
       engine.release(session);
-      const phase = phaseOf(error);
-      const again = await recovery.recover(error, phase, NOT_ATOMIC, session, call, progress);
-      if (!again) throw recovery.failure(error, phase, session, call, NOT_ATOMIC.text);
+      await recovery.recover({ error, session, call, progress, text: NOT_ATOMIC });
     }
   }
 }

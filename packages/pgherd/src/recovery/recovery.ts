@@ -1,27 +1,27 @@
 import type { Call } from '../call/call.ts';
-import { withNode } from '../call/failures.ts';
 import type { Herd } from '../herd/herd.ts';
-import { OutcomeUnknownError, PgHerdError } from '../model/errors.ts';
-import type { Statement } from '../model/statement.ts';
+import { messageOf } from '../model/errors.ts';
 import type { NodeRuntime } from '../node/live-node.ts';
 import type { Session } from '../node/session.ts';
 import { type Budget, fullBudget, spend } from '../retry/budget.ts';
-import { classifyError } from '../retry/classify.ts';
+import type { Classification } from '../retry/classify.ts';
 import {
   backoffMs,
+  classifyTransaction,
   type Decision,
   decideStatement,
+  decideTransaction,
   type FailedAttempt,
   overruled,
   takesToken,
 } from '../retry/decide.ts';
-import type { Phase } from '../retry/rules.ts';
-import { readStatement } from '../sql/statement.ts';
+import { isFinal, type Phase } from '../retry/rules.ts';
+import { type RetryVerdict, verdictOf } from '../retry/verdict.ts';
 import { isPast } from '../time/deadline.ts';
-import { withLimit } from '../time/wait.ts';
+import { sleep, withLimit } from '../time/wait.ts';
 import { findNode } from '../topology/topology.ts';
 import { isWritable } from '../topology/writable.ts';
-import { wishOf } from './retry-wish.ts';
+import { errorOf, failedWork } from './failed-work.ts';
 
 /** How often a node is asked whether its configuration makes it read-only, before that is denied; every 50 ms at most. */
 const LOOKS_BY_DEFAULT = 5;
@@ -34,6 +34,37 @@ export interface Progress {
   readonly lostOn: Set<string>;
 }
 
+/** The progress of a call before its first attempt. */
+export function newProgress(): Progress {
+  return { attempts: 0, movedBefore: false, lostOn: new Set() };
+}
+
+/** An attempt of a call that failed. */
+export interface Attempt<C> {
+  readonly error: unknown;
+  /** Where it ran. */
+  readonly session: Session<C>;
+  readonly call: Call;
+  readonly progress: Progress;
+}
+
+/** An attempt outside a transaction. */
+export interface StatementAttempt<C> extends Attempt<C> {
+  /** The SQL that was sent. */
+  readonly text: string;
+}
+
+/** A run of a transaction's function, {@link Attempt.error} being what it threw. */
+export interface TransactionAttempt<C> extends Attempt<C> {
+  /** The first error of a statement inside it; the function may have hidden it. */
+  readonly firstError: unknown;
+  readonly phase: Phase;
+  /** Whether it could not write. */
+  readonly readOnly: boolean;
+  /** Most attempts; default: the cluster's `retry.attempts`. */
+  readonly maxAttempts: number | undefined;
+}
+
 /** Says what becomes of work that failed, and does what has to be done before it is run again. */
 export class Recovery<C> {
   readonly #herd: Herd<C>;
@@ -44,40 +75,105 @@ export class Recovery<C> {
   }
 
   /**
-   * Decides what becomes of a failed attempt and does what has to be done before the next one. `false` means that the
-   * error goes to the caller.
+   * Resolves if work outside a transaction is to be run again, once everything is done that has to be done before.
+   * @throws the error that the caller gets, if it is not.
    */
-  async retries(
-    attempt: FailedAttempt,
-    decide: (attempt: FailedAttempt) => Decision,
-    session: Session<C> | undefined,
-    error: unknown,
-    call: Call,
-    progress: Progress,
+  async recover(attempt: StatementAttempt<C>): Promise<void> {
+    const { error, session, call } = attempt;
+    const work = failedWork(error, session, call, attempt.text);
+    const { classification } = work;
+    this.#hint(classification, session);
+    const failed = {
+      ...work,
+      ...this.#limits(attempt),
+      refusalConfirmed: await this.#isRefusalConfirmed(classification, attempt),
+    };
+    const decision = decideStatement(failed);
+    if (!isFinal(error, 'statement') && (await this.#runsAgain(attempt, 'statement', failed, decision)))
+      return;
+    throw errorOf(error, decision.ending, session.node);
+  }
+
+  /**
+   * Resolves if the transaction's function is to be run again, once everything is done that has to be done before.
+   * @throws the error of the attempt, if it is not.
+   */
+  async recoverTransaction(attempt: TransactionAttempt<C>): Promise<void> {
+    const { error, session, phase, readOnly } = attempt;
+    if (isFinal(error, 'transaction')) throw error;
+    const classification = classifyTransaction(error, attempt.firstError);
+    this.#hint(classification, session);
+    const failed = {
+      phase,
+      classification,
+      readOnlyConnection: readOnly,
+      idempotent: false,
+      atomic: true,
+      ...this.#limits(attempt, attempt.maxAttempts),
+      refusalConfirmed: !readOnly && (await this.#isRefusalConfirmed(classification, attempt)),
+    };
+    if (await this.#runsAgain(attempt, 'transaction', failed, decideTransaction(failed))) return;
+    throw error;
+  }
+
+  #limits(
+    { progress }: Attempt<C>,
+    maxAttempts = this.#herd.settings.retry.attempts,
+  ): Pick<FailedAttempt, 'attempts' | 'maxAttempts' | 'movedBefore'> {
+    return { attempts: progress.attempts, maxAttempts, movedBefore: progress.movedBefore };
+  }
+
+  #hint({ nodeVerdict }: Classification, session: Session<C>): void {
+    if (nodeVerdict === 'probe') this.#herd.nodes.get(session.node)?.monitor.hint();
+  }
+
+  /**
+   * Whether the work is to be run again, as `advised` says and as the caller's `retry.isRetryable`, the budget and the call's limits
+   * allow; once everything is done that has to be done before.
+   */
+  async #runsAgain(
+    attempt: Attempt<C>,
+    work: RetryVerdict['work'],
+    failed: FailedAttempt,
+    advised: Decision,
   ): Promise<boolean> {
+    const { error, session, call, progress } = attempt;
     const { clock, random, retry } = this.#herd.settings;
-    const advised = decide(attempt);
-    const work = decide === decideStatement ? 'statement' : 'transaction';
-    const wish = wishOf(this.#herd, error, attempt, advised, work, session?.node);
-    const decision = overruled(advised, wish, attempt);
-    if (decision.kind === 'unknown' || decision.kind === 'fail') return false;
-    if (takesToken(decision, attempt.classification) && !this.#spend()) {
-      this.#herd.events.emit('retry:exhausted', { node: session?.node, error });
+    const { node } = session;
+    const answer = this.#askIsRetryable(error, verdictOf(failed, advised, work, node));
+    const { next } = overruled(advised, answer, failed);
+    if (next === 'end') return false;
+    if (takesToken(next, failed.classification) && !this.#spend()) {
+      this.#herd.events.emit('retry:exhausted', { node, error });
       return false;
     }
-    const free = decision.kind === 'move' && decision.free;
-    if (decision.kind === 'move') {
-      if (free) progress.attempts--;
+    const free = next === 'move-free';
+    if (free) progress.attempts--;
+    if (free || next === 'move') {
       progress.movedBefore = true;
-      if (session !== undefined) progress.lostOn.add(session.node);
+      progress.lostOn.add(node);
     }
-    const delayMs = free ? 0 : backoffMs(attempt.attempts, retry, random.next());
-    if (!free) await this.#pause(delayMs, call);
+    const delayMs = free ? 0 : backoffMs(failed.attempts, retry, random.next());
+    if (!free) await sleep(clock, Math.min(delayMs, call.deadline - clock.now()), call.signal);
     if (isPast(call.deadline, clock.now()) || call.signal?.aborted === true) return false;
-    const { kind } = attempt.classification;
+    const { kind } = failed.classification;
     const again = progress.attempts + 1;
-    this.#herd.events.emit('call:retried', { node: session?.node, attempt: again, error, kind, delayMs });
+    this.#herd.events.emit('call:retried', { node, attempt: again, error, kind, delayMs });
     return true;
+  }
+
+  /** What the caller's hook answers; `undefined` without a hook. One that throws is reported and has no say. */
+  #askIsRetryable(error: unknown, verdict: RetryVerdict): boolean | undefined {
+    const { isRetryable } = this.#herd.settings.retry;
+    if (isRetryable === undefined) return undefined;
+    try {
+      const answer: unknown = isRetryable(error, verdict);
+      return typeof answer === 'boolean' ? answer : undefined;
+    } catch (failure) {
+      const message = `retry.isRetryable threw: ${messageOf(failure)}`;
+      this.#herd.events.emit('cluster:warned', { message });
+      return undefined;
+    }
   }
 
   #spend(): boolean {
@@ -92,10 +188,11 @@ export class Recovery<C> {
   }
 
   /**
-   * A node that refused a write as read-only is asked before anybody believes it: the reason may be the caller's own
-   * read-only transaction or a setting of its role.
+   * A node that refused a write as read-only is asked before the refusal counts: the reason may be the caller's own read-only
+   * transaction or a setting of its role.
    */
-  async confirmRefusal(session: Session<C>, call: Call): Promise<boolean> {
+  async #isRefusalConfirmed({ kind }: Classification, { session, call }: Attempt<C>): Promise<boolean> {
+    if (kind !== 'read-only' || call.access !== 'read-write') return false;
     const runtime = this.#herd.runtimeOf(session);
     if (runtime === undefined) return false;
     const { handedAt } = session;
@@ -117,66 +214,4 @@ export class Recovery<C> {
     // It is the primary again, but was not for a while since this attempt began; what was before it did not see.
     return runtime.treatedAt > handedAt;
   }
-
-  /** Whether a single statement that failed is to be run again, after what has to be done before. */
-  async recover(
-    error: unknown,
-    phase: Phase,
-    statement: Statement,
-    session: Session<C>,
-    call: Call,
-    progress: Progress,
-  ): Promise<boolean> {
-    const classification = classifyError(error);
-    if (error instanceof PgHerdError && GAVE_UP.has(error.code)) return false;
-    if (classification.nodeVerdict === 'probe') this.#herd.nodes.get(session.node)?.monitor.hint();
-    const refused = classification.kind === 'read-only' && call.access === 'read-write';
-    const attempt: FailedAttempt = {
-      phase,
-      classification,
-      readOnlyConnection: session.couldNotWrite,
-      idempotent: call.idempotent,
-      atomic: readStatement(statement.text).atomic,
-      attempts: progress.attempts,
-      maxAttempts: this.#herd.settings.retry.attempts,
-      movedBefore: progress.movedBefore,
-      refusalConfirmed: refused && (await this.confirmRefusal(session, call)),
-    };
-    return this.retries(attempt, decideStatement, session, error, call, progress);
-  }
-
-  /** What the caller sees of an error that ends the call; `text` is what was sent, where that says whether a part may be done. */
-  failure(error: unknown, phase: Phase, session: Session<C>, call: Call, text = ''): unknown {
-    const classification = classifyError(error);
-    const gaveUp = error instanceof PgHerdError && GAVE_UP.has(error.code);
-    const answered = classification.severity === 'ERROR' || (error instanceof PgHerdError && !gaveUp);
-    const unread = phase === 'not-handed' || phase === 'behind-fatal';
-    const certain = classification.safeToRetry(phase) && (unread || readStatement(text).atomic);
-    const harmless = session.couldNotWrite || certain;
-    if (answered || harmless || call.idempotent) return withNode(error, session.node);
-    const { node } = session;
-    const sentence = `The statement was sent to ${node} and was not answered: nobody can tell whether it was executed.`;
-    return withNode(
-      new OutcomeUnknownError('statement', sentence, { cause: error, details: { node } }),
-      node,
-    );
-  }
-
-  async #pause(ms: number, call: Call): Promise<void> {
-    const { clock } = this.#herd.settings;
-    await new Promise<void>((resolve) => {
-      const timer = clock.schedule(Math.max(0, Math.min(ms, call.deadline - clock.now())), done);
-      const { signal } = call;
-      function done() {
-        timer.cancel();
-        signal?.removeEventListener('abort', done);
-        resolve();
-      }
-      signal?.addEventListener('abort', done, { once: true });
-      if (signal?.aborted) done();
-    });
-  }
 }
-
-/** Errors by which a call ends although its statement may still run. */
-const GAVE_UP: ReadonlySet<string> = new Set(['PGHERD_TIMEOUT', 'PGHERD_ABORTED']);

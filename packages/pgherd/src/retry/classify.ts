@@ -19,6 +19,8 @@ export interface Classification {
   /** `ERROR`, `FATAL`, `PANIC`; only errors that came from a server have one. */
   readonly severity: string | undefined;
   readonly nodeVerdict: NodeVerdict;
+  /** Whether the error itself says what became of the work: see {@link ErrorRule.outcomeKnown}. */
+  readonly outcomeKnown: boolean;
   /** Whether it is certain that nothing was executed, when the work had come as far as `phase`. */
   safeToRetry(phase: Phase): boolean;
 }
@@ -66,6 +68,7 @@ function classification(
     sqlState: code !== undefined && isSqlState(code) ? code : undefined,
     severity,
     nodeVerdict: rule?.nodeVerdict ?? 'none',
+    outcomeKnown: rule?.outcomeKnown === true,
     safeToRetry: (phase) => kind !== 'outcome-unknown' && nothingExecuted(certain, phase),
   };
 }

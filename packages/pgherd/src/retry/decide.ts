@@ -1,8 +1,8 @@
-import type { Classification } from './classify.ts';
+import { type Classification, classifyError } from './classify.ts';
 import type { Phase } from './rules.ts';
 
-/** What the engine knows when a call failed on a node. */
-export interface FailedAttempt {
+/** Failed work, as far as that decides whether its outcome is known. */
+export interface FailedWork {
   readonly phase: Phase;
   readonly classification: Classification;
   /** Whether the statement ran where a write is impossible: a standby, or a connection that refuses writes. */
@@ -11,6 +11,10 @@ export interface FailedAttempt {
   readonly idempotent: boolean;
   /** An error reply proves that nothing was done: see `isAtomic`. Of a transaction this is always true. */
   readonly atomic: boolean;
+}
+
+/** Failed work that may be run again. */
+export interface FailedAttempt extends FailedWork {
   /** Attempts made so far, this one included. */
   readonly attempts: number;
   /** Most attempts a call may take, those behind a lost node's first re-dispatch not counted. */
@@ -21,70 +25,98 @@ export interface FailedAttempt {
   readonly refusalConfirmed: boolean;
 }
 
-/** What becomes of the call. */
-export type Decision =
-  /** Run it again on another node; `free` does not count as an attempt. */
-  | { readonly kind: 'move'; readonly free: boolean }
-  /** Run it again after a pause. */
-  | { readonly kind: 'back-off' }
-  /** Nobody can tell whether it was done. */
-  | { readonly kind: 'unknown' }
-  /** Pass the error to the caller. */
-  | { readonly kind: 'fail' };
+/** What the caller gets if the call ends now: the error as it is, or `PGHERD_OUTCOME_UNKNOWN`. */
+export type Ending = 'error' | 'unknown';
 
-const FAIL: Decision = Object.freeze({ kind: 'fail' });
-const UNKNOWN: Decision = Object.freeze({ kind: 'unknown' });
-const BACK_OFF: Decision = Object.freeze({ kind: 'back-off' });
+/**
+ * `move-free`: run it again at once on another node, without counting it as an attempt. `move`: run it again on another node, after a
+ * pause. `back-off`: run it again after a pause. `end`: do not run it again.
+ */
+export type Next = 'move-free' | 'move' | 'back-off' | 'end';
+
+/** What becomes of the call. */
+export interface Decision {
+  readonly next: Next;
+  /** What the caller gets if the call ends, now or because another attempt cannot be made. */
+  readonly ending: Ending;
+}
+
+/**
+ * The one rule of certainty: what the caller gets of work that is not run again. `unknown` unless it is certain that nothing was
+ * executed, running it twice does no harm, or the error itself says what became of it.
+ */
+export function endingOf(work: FailedWork): Ending {
+  const { classification, phase } = work;
+  if (phase === 'in-transaction') return 'error';
+  if (phase === 'commit-sent') return classification.safeToRetry(phase) ? 'error' : 'unknown';
+  if (isHarmless(work)) return 'error';
+  if (classification.kind === 'outcome-unknown') return 'unknown';
+  return classification.severity === 'ERROR' || classification.outcomeKnown ? 'error' : 'unknown';
+}
+
+/** Whether running it again cannot do it twice, or may. */
+function isHarmless({ classification, phase, readOnlyConnection, idempotent, atomic }: FailedWork): boolean {
+  const unread = phase === 'not-handed' || phase === 'behind-fatal';
+  return readOnlyConnection || idempotent || (classification.safeToRetry(phase) && (atomic || unread));
+}
 
 /** Decides about a single statement outside a transaction. Pure: `docs/retries.md` has the table. */
 export function decideStatement(attempt: FailedAttempt): Decision {
-  const { classification, phase } = attempt;
-  const unread = phase === 'not-handed' || phase === 'behind-fatal';
-  const certain = classification.safeToRetry(phase) && (attempt.atomic || unread);
-  const harmless = attempt.readOnlyConnection || attempt.idempotent || certain;
-  const given = harmless || classification.severity === 'ERROR' ? FAIL : UNKNOWN;
-  switch (classification.kind) {
+  return { next: afterStatement(attempt, isHarmless(attempt)), ending: endingOf(attempt) };
+}
+
+function afterStatement(attempt: FailedAttempt, harmless: boolean): Next {
+  const { kind } = attempt.classification;
+  switch (kind) {
     case 'connection-lost':
     case 'connect-failed':
     case 'shutdown':
     case 'starting-up':
-      return harmless ? move(attempt) : UNKNOWN;
     case 'outcome-unknown':
-      return harmless ? move(attempt) : UNKNOWN;
+      return harmless ? move(attempt) : 'end';
     case 'too-many-connections':
-      return harmless ? again(attempt) : UNKNOWN;
+    case 'deadlock':
+      return harmless ? again(attempt) : 'end';
     case 'read-only':
-      return attempt.refusalConfirmed && harmless && !attempt.readOnlyConnection ? move(attempt) : FAIL;
+      return attempt.refusalConfirmed && harmless && !attempt.readOnlyConnection ? move(attempt) : 'end';
     case 'serialization':
       // On a standby this is a conflict with replay: another node is not in the same position.
       if (attempt.readOnlyConnection) return move(attempt);
-      return harmless ? again(attempt) : FAIL;
-    case 'deadlock':
-      return harmless ? again(attempt) : FAIL;
+      return harmless ? again(attempt) : 'end';
     case 'authentication':
     case 'database-missing':
       // Fresh connections of one node are refused: another node may serve.
-      return phase === 'not-handed' ? move(attempt) : given;
+      return attempt.phase === 'not-handed' ? move(attempt) : 'end';
     case 'constraint':
     case 'unavailable':
     case 'lock-not-available':
     case 'cancelled':
     case 'statement':
     case 'other':
-      // Who gave up, or was left by a session that ended, does not know what became of a write.
-      return given;
+      return 'end';
     default:
-      return classification.kind satisfies never;
+      return kind satisfies never;
   }
+}
+
+/**
+ * What the errors of a transaction mean: the one that its function threw, or, if that says nothing, the first one that a statement
+ * met: the function may have hidden it.
+ */
+export function classifyTransaction(thrown: unknown, first: unknown): Classification {
+  const classification = classifyError(thrown);
+  return classification.kind === 'other' ? classifyError(first) : classification;
 }
 
 /** Decides about a whole transaction whose function can be run again. */
 export function decideTransaction(attempt: FailedAttempt): Decision {
-  const { classification, phase } = attempt;
-  if (phase === 'commit-sent' && !classification.safeToRetry(phase)) {
-    return attempt.idempotent ? again(attempt) : UNKNOWN;
-  }
-  switch (classification.kind) {
+  const ending = endingOf(attempt);
+  return { next: ending === 'unknown' ? 'end' : afterTransaction(attempt), ending };
+}
+
+function afterTransaction(attempt: FailedAttempt): Next {
+  const { kind } = attempt.classification;
+  switch (kind) {
     case 'connection-lost':
     case 'connect-failed':
     case 'shutdown':
@@ -95,52 +127,49 @@ export function decideTransaction(attempt: FailedAttempt): Decision {
     case 'deadlock':
       return again(attempt);
     case 'read-only':
-      return attempt.refusalConfirmed && !attempt.readOnlyConnection ? move(attempt) : FAIL;
-    case 'outcome-unknown':
-      return UNKNOWN;
+      return attempt.refusalConfirmed && !attempt.readOnlyConnection ? move(attempt) : 'end';
     case 'authentication':
     case 'database-missing':
-      return phase === 'not-handed' ? move(attempt) : FAIL;
+      return attempt.phase === 'not-handed' ? move(attempt) : 'end';
+    case 'outcome-unknown':
     case 'constraint':
     case 'unavailable':
     case 'lock-not-available':
     case 'cancelled':
     case 'statement':
     case 'other':
-      return FAIL;
+      return 'end';
     default:
-      return classification.kind satisfies never;
+      return kind satisfies never;
   }
 }
 
 /** Leaving a lost node is free the first time: the caller did not ask for a dead host. */
-function move(attempt: FailedAttempt): Decision {
-  if (!attempt.movedBefore) return { kind: 'move', free: true };
-  return attempt.attempts < attempt.maxAttempts ? { kind: 'move', free: false } : FAIL;
+function move(attempt: FailedAttempt): Next {
+  if (!attempt.movedBefore) return 'move-free';
+  return attempt.attempts < attempt.maxAttempts ? 'move' : 'end';
 }
 
-function again(attempt: FailedAttempt): Decision {
-  return attempt.attempts < attempt.maxAttempts ? BACK_OFF : FAIL;
+function again(attempt: FailedAttempt): Next {
+  return attempt.attempts < attempt.maxAttempts ? 'back-off' : 'end';
 }
 
 /**
- * What the user has to say: `false` gives up, `true` runs it again as long as there are attempts left, also where nobody can tell
- * what was executed; `undefined` leaves the decision as it is.
+ * The decision after the caller's `retry.isRetryable` has answered: `false` ends the call, `true` runs the work again as long as
+ * there are attempts left, even if its outcome is unknown; `undefined` leaves the decision as it is.
  */
-export function overruled(decision: Decision, wish: boolean | undefined, attempt: FailedAttempt): Decision {
-  if (wish === undefined) return decision;
-  const runsAgain = decision.kind === 'move' || decision.kind === 'back-off';
-  if (wish) return runsAgain ? decision : again(attempt);
-  return runsAgain ? FAIL : decision;
+export function overruled(decision: Decision, answer: boolean | undefined, attempt: FailedAttempt): Decision {
+  if (answer === undefined || answer === (decision.next !== 'end')) return decision;
+  return { next: answer ? again(attempt) : 'end', ending: decision.ending };
 }
 
 /**
  * Whether running it again takes a token of the budget. Leaving a lost node for the first time does not; nor does what the server
  * asks for by itself, as it does of transactions that met: these fail one by one, however well the server is.
  */
-export function takesToken(decision: Decision, { kind }: Classification): boolean {
-  if (decision.kind === 'move') return !decision.free;
-  return decision.kind === 'back-off' && kind !== 'serialization' && kind !== 'deadlock';
+export function takesToken(next: Next, { kind }: Classification): boolean {
+  if (next === 'move') return true;
+  return next === 'back-off' && kind !== 'serialization' && kind !== 'deadlock';
 }
 
 /** Settings of the pause between attempts. */

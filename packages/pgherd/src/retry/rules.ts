@@ -1,3 +1,5 @@
+import { PgHerdError } from '../model/errors.ts';
+
 /** What an error means, whatever class it is of. */
 export const ERROR_KINDS = Object.freeze([
   'connection-lost',
@@ -54,6 +56,11 @@ export interface ErrorRule {
   readonly fatalIsCertain?: boolean;
   /** Whether it does not count for an ERROR: one of class 08 is about a foreign server's connection, ours is fine. Default `false`. */
   readonly notAsError?: boolean;
+  /**
+   * Whether the error itself says what became of the work: it was refused before it was sent, or it was executed and the message says
+   * so. The outcome is then never reported as unknown. Default `false`.
+   */
+  readonly outcomeKnown?: boolean;
 }
 
 /**
@@ -74,25 +81,45 @@ export const ERROR_RULES: readonly ErrorRule[] = Object.freeze([
   { codes: ['53300'], kind: 'too-many-connections', fatalIsCertain: true },
   { codes: ['25006'], kind: 'read-only', nodeVerdict: 'read-only' },
   { codes: ['57014', 'PGHERD_TIMEOUT', 'PGHERD_ABORTED'], kind: 'cancelled' },
+  {
+    codes: [
+      'PGHERD_INVALID_ARGUMENT',
+      'PGHERD_CONNECTION_BUSY',
+      'PGHERD_UNSUPPORTED',
+      'PGHERD_STATEMENT_NOT_ALLOWED',
+      'PGHERD_CLOSED',
+    ],
+    kind: 'other',
+    outcomeKnown: true,
+  },
   { codes: ['55P03'], kind: 'lock-not-available' },
   {
-    codes: ['28', 'PGHERD_AUTHENTICATION_FAILED', 'AUTH_TYPE_NOT_IMPLEMENTED', 'SASL_SIGNATURE_MISMATCH'],
+    codes: ['28', 'AUTH_TYPE_NOT_IMPLEMENTED', 'SASL_SIGNATURE_MISMATCH'],
     kind: 'authentication',
   },
+  { codes: ['PGHERD_AUTHENTICATION_FAILED'], kind: 'authentication', outcomeKnown: true },
   { codes: ['3D000'], kind: 'database-missing' },
   { codes: ['23'], kind: 'constraint' },
   { codes: ['08P01'], kind: 'statement' },
   { codes: ['08'], kind: 'connection-lost', nodeVerdict: 'probe', notAsError: true },
-  { codes: ['PGHERD_NO_SUITABLE_NODE', 'PGHERD_WAIT_TIMEOUT', 'PGHERD_POOL_FULL'], kind: 'unavailable' },
+  {
+    codes: ['PGHERD_NO_SUITABLE_NODE', 'PGHERD_WAIT_TIMEOUT', 'PGHERD_POOL_FULL'],
+    kind: 'unavailable',
+    outcomeKnown: true,
+  },
   {
     codes: ['PGHERD_CONNECTION_LOST', 'CONNECTION_CLOSED', 'CONNECTION_DESTROYED', 'CONNECTION_ENDED'],
     kind: 'connection-lost',
     nodeVerdict: 'probe',
   },
   {
+    codes: ['PGHERD_CONNECT_TIMEOUT', 'PGHERD_TLS_FAILED'],
+    kind: 'connect-failed',
+    nodeVerdict: 'probe',
+    outcomeKnown: true,
+  },
+  {
     codes: [
-      'PGHERD_CONNECT_TIMEOUT',
-      'PGHERD_TLS_FAILED',
       'CONNECT_TIMEOUT',
       'ECONNREFUSED',
       'EHOSTUNREACH',
@@ -120,6 +147,24 @@ export const ERROR_RULES: readonly ErrorRule[] = Object.freeze([
     nodeVerdict: 'probe',
   },
 ]);
+
+/** The two kinds of work that are run again. */
+export type Work = 'statement' | 'transaction';
+
+const BOTH: readonly Work[] = Object.freeze(['statement', 'transaction']);
+
+/** Errors of ours after which work is never run again, whatever `retry.isRetryable` says. */
+const FINAL: ReadonlyMap<string, readonly Work[]> = new Map([
+  ['PGHERD_TIMEOUT', BOTH],
+  ['PGHERD_ABORTED', BOTH],
+  ['PGHERD_CLOSED', BOTH],
+  ['PGHERD_OUTCOME_UNKNOWN', ['transaction']],
+]);
+
+/** Whether the work is never run again after this very error, whatever `retry.isRetryable` says. */
+export function isFinal(error: unknown, work: Work): boolean {
+  return error instanceof PgHerdError && FINAL.get(error.code)?.includes(work) === true;
+}
 
 /** How messages begin by which drivers report, without any code, that they gave a connection up. */
 export const LOST_MESSAGES: readonly string[] = Object.freeze([

@@ -5,7 +5,7 @@ import type { ErrorKind, Phase } from './rules.ts';
 export interface RetryVerdict {
   /** Whether it will be run again unless somebody objects. */
   readonly willRetry: boolean;
-  /** Nobody can tell whether it was executed: whoever says `true` now may have it done twice. */
+  /** Whether the caller gets `PGHERD_OUTCOME_UNKNOWN` if it is not run again: `true` from the hook may then do it twice. */
   readonly outcomeUnknown: boolean;
   readonly work: 'statement' | 'transaction';
   readonly kind: ErrorKind;
@@ -27,8 +27,8 @@ export function verdictOf(
 ): RetryVerdict {
   const { classification, phase, attempts } = attempt;
   return Object.freeze({
-    willRetry: advised.kind === 'move' || advised.kind === 'back-off',
-    outcomeUnknown: advised.kind === 'unknown',
+    willRetry: advised.next !== 'end',
+    outcomeUnknown: advised.ending === 'unknown',
     work,
     kind: classification.kind,
     sqlState: classification.sqlState,

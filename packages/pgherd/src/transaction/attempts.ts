@@ -4,10 +4,8 @@ import { PgHerdError } from '../model/errors.ts';
 import type { Trace } from '../node/leaks.ts';
 import type { Session } from '../node/session.ts';
 import type { TransactionOptions } from '../options/transaction-options.ts';
-import type { Progress } from '../recovery/recovery.ts';
+import { newProgress } from '../recovery/recovery.ts';
 import { type GiveUp, withinCall } from '../recovery/within.ts';
-import { classifyError } from '../retry/classify.ts';
-import { decideTransaction, type FailedAttempt } from '../retry/decide.ts';
 import type { Phase } from '../retry/rules.ts';
 import { SessionTransaction, type Transaction } from './transaction.ts';
 
@@ -25,7 +23,7 @@ export async function runTransaction<C, T>(
   fn: TransactionFunction<T>,
   trace?: Trace,
 ): Promise<T> {
-  const progress: Progress = { attempts: 0, movedBefore: false, lostOn: new Set() };
+  const progress = newProgress();
   for (let run = 1; ; run++) {
     const session = await engine.acquire(call, undefined, progress.lostOn);
     engine.leaks.watch(session, trace);
@@ -33,9 +31,15 @@ export async function runTransaction<C, T>(
     session.movable = options.retry !== false;
     const outcome = await attemptOnce(engine, call, options, fn, session, run);
     if (outcome.kind === 'committed') return outcome.value;
-    const again =
-      options.retry !== false && (await mayRunAgain(engine, outcome, session, call, options, progress));
-    if (!again) throw outcome.error;
+    if (options.retry === false) throw outcome.error;
+    await engine.recovery.recoverTransaction({
+      ...outcome,
+      session,
+      call,
+      progress,
+      readOnly: call.access === 'read-only' || options.readOnly === true,
+      maxAttempts: typeof options.retry === 'object' ? options.retry.attempts : undefined,
+    });
   }
 }
 
@@ -77,42 +81,3 @@ function lateFunction<C>(transaction: SessionTransaction<C>): GiveUp {
     letGo: (error) => transaction.abandon(error.message),
   };
 }
-
-async function mayRunAgain<C>(
-  engine: Engine<C>,
-  outcome: Extract<Outcome<unknown>, { kind: 'failed' }>,
-  session: Session<C>,
-  call: Call,
-  options: TransactionOptions,
-  progress: Progress,
-): Promise<boolean> {
-  const { error, phase } = outcome;
-  // What the function throws may hide what happened to it: the first error of its statements tells.
-  const told = classifyError(error);
-  const classification = told.kind === 'other' ? classifyError(outcome.firstError) : told;
-  if (error instanceof PgHerdError && FINAL.has(error.code)) return false;
-  if (classification.nodeVerdict === 'probe') engine.herd.nodes.get(session.node)?.monitor.hint();
-  const refused =
-    classification.kind === 'read-only' && call.access === 'read-write' && options.readOnly !== true;
-  const retry = typeof options.retry === 'object' ? options.retry.attempts : undefined;
-  const attempt: FailedAttempt = {
-    phase,
-    classification,
-    readOnlyConnection: call.access === 'read-only' || options.readOnly === true,
-    idempotent: false,
-    atomic: true,
-    attempts: progress.attempts,
-    maxAttempts: retry ?? engine.herd.settings.retry.attempts,
-    movedBefore: progress.movedBefore,
-    refusalConfirmed: refused && (await engine.recovery.confirmRefusal(session, call)),
-  };
-  return engine.recovery.retries(attempt, decideTransaction, session, error, call, progress);
-}
-
-/** Errors after which the function is never run again. */
-const FINAL: ReadonlySet<string> = new Set([
-  'PGHERD_TIMEOUT',
-  'PGHERD_ABORTED',
-  'PGHERD_OUTCOME_UNKNOWN',
-  'PGHERD_CLOSED',
-]);

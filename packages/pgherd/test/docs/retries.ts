@@ -1,4 +1,4 @@
-import { PgHerdError } from '../../src/model/errors.ts';
+import { type ErrorCode, PgHerdError } from '../../src/model/errors.ts';
 import { type Classification, classifyError } from '../../src/retry/classify.ts';
 import {
   type Decision,
@@ -8,23 +8,30 @@ import {
 } from '../../src/retry/decide.ts';
 import type { Phase } from '../../src/retry/rules.ts';
 
-/** One line of the table: its name there, and an error of that kind. */
+/** One line of the table: its name there, and the errors of that kind. */
 export interface Case {
   readonly name: string;
-  readonly error: unknown;
+  readonly errors: readonly unknown[];
 }
 
 function server(code: string, severity: string, what: string): Case {
   return {
     name: `\`${code}\` ${severity}: ${what}`,
-    error: Object.assign(new Error(what), { code, severity }),
+    errors: [Object.assign(new Error(what), { code, severity })],
   };
 }
 
-function system(codes: string, what: string): Case {
-  const [code = ''] = codes.split(', ');
-  const shown = codes.replace(/[A-Z_]+/g, '`$&`');
-  return { name: `${shown}: ${what}`, error: Object.assign(new Error(what), { code }) };
+function named(codes: readonly string[], what: string, make: (code: string) => unknown): Case {
+  const shown = codes.map((code) => `\`${code}\``).join(', ');
+  return { name: what === '' ? shown : `${shown}: ${what}`, errors: codes.map(make) };
+}
+
+function system(codes: readonly string[], what: string): Case {
+  return named(codes, what, (code) => Object.assign(new Error(what), { code }));
+}
+
+function ours(codes: readonly ErrorCode[], what: string): Case {
+  return named(codes, what, (code) => new PgHerdError(code as ErrorCode, what));
 }
 
 /** The errors, in the order of the page; a test ensures that every kind is among them. */
@@ -53,19 +60,28 @@ export const CASES: readonly Case[] = [
   server('3D000', 'FATAL', 'the database does not exist'),
   {
     name: 'the connection closed without an error message',
-    error: new Error('Connection terminated unexpectedly'),
+    errors: [new Error('Connection terminated unexpectedly')],
   },
-  system('ECONNRESET, EPIPE, ETIMEDOUT, ECONNABORTED, ENOTCONN', 'the socket failed'),
+  system(['ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'ECONNABORTED', 'ENOTCONN'], 'the socket failed'),
   system(
-    'ECONNREFUSED, EHOSTUNREACH, ENETUNREACH, EHOSTDOWN, ENOTFOUND, EAI_AGAIN',
+    ['ECONNREFUSED', 'EHOSTUNREACH', 'ENETUNREACH', 'EHOSTDOWN', 'ENOTFOUND', 'EAI_AGAIN'],
     'no connection was established',
   ),
-  { name: '`PGHERD_TIMEOUT`, `PGHERD_ABORTED`', error: new PgHerdError('PGHERD_TIMEOUT', '') },
-  {
-    name: '`PGHERD_NO_SUITABLE_NODE`, `PGHERD_WAIT_TIMEOUT`, `PGHERD_POOL_FULL`',
-    error: new PgHerdError('PGHERD_NO_SUITABLE_NODE', ''),
-  },
-  { name: 'anything else', error: new Error('something else') },
+  ours(['PGHERD_CONNECT_TIMEOUT', 'PGHERD_TLS_FAILED'], 'no connection was established'),
+  ours(['PGHERD_AUTHENTICATION_FAILED'], 'the login failed, ours or that of a pooler'),
+  ours(['PGHERD_TIMEOUT', 'PGHERD_ABORTED'], ''),
+  ours(['PGHERD_NO_SUITABLE_NODE', 'PGHERD_WAIT_TIMEOUT', 'PGHERD_POOL_FULL'], ''),
+  ours(
+    [
+      'PGHERD_INVALID_ARGUMENT',
+      'PGHERD_CONNECTION_BUSY',
+      'PGHERD_UNSUPPORTED',
+      'PGHERD_STATEMENT_NOT_ALLOWED',
+      'PGHERD_CLOSED',
+    ],
+    'refused before it was sent, or executed, as the message says',
+  ),
+  { name: 'anything else', errors: [new Error('something else')] },
 ];
 
 const FIRST: Omit<FailedAttempt, 'phase' | 'classification'> = {
@@ -104,17 +120,16 @@ const COLUMNS: readonly Column[] = [
 ];
 
 function word(decision: Decision): string {
-  switch (decision.kind) {
+  switch (decision.next) {
+    case 'move-free':
     case 'move':
       return 'elsewhere';
     case 'back-off':
       return 'again';
-    case 'unknown':
-      return '**unknown**';
-    case 'fail':
-      return 'error';
+    case 'end':
+      return decision.ending === 'unknown' ? '**unknown**' : 'error';
     default:
-      return decision satisfies never;
+      return decision.next satisfies never;
   }
 }
 
@@ -122,9 +137,14 @@ function word(decision: Decision): string {
 export function retryTable(): string[] {
   const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
   const head = ['error', 'kind', ...COLUMNS.map(({ title }) => title)];
-  const rows = CASES.map(({ name, error }) => {
-    const classification = classifyError(error);
-    return line([name, classification.kind, ...COLUMNS.map(({ decide }) => word(decide(classification)))]);
+  const rows = CASES.flatMap(({ name, errors }) => {
+    const cells = errors.map((error) => {
+      const classification = classifyError(error);
+      const decided = COLUMNS.map(({ decide }) => word(decide(classification)));
+      return line([name, classification.kind, ...decided]);
+    });
+    // Errors that stand in one row must be decided alike: else the table has a row too many.
+    return [...new Set(cells)];
   });
   return [line(head), line(head.map(() => '---')), ...rows];
 }

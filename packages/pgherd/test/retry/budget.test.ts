@@ -2,7 +2,13 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type Budget, type BudgetSettings, fullBudget, spend } from '../../src/retry/budget.ts';
 import { classifyError } from '../../src/retry/classify.ts';
-import { type Decision, type FailedAttempt, overruled, takesToken } from '../../src/retry/decide.ts';
+import {
+  type Decision,
+  type FailedAttempt,
+  type Next,
+  overruled,
+  takesToken,
+} from '../../src/retry/decide.ts';
 
 const SETTINGS: BudgetSettings = { budget: 3, budgetRatio: 0.5, budgetPerSecond: 1 };
 
@@ -61,23 +67,17 @@ describe('the budget of repeated attempts', () => {
   });
 });
 
-const MOVE: Decision = { kind: 'move', free: true };
-const LATER_MOVE: Decision = { kind: 'move', free: false };
-const BACK_OFF: Decision = { kind: 'back-off' };
-const UNKNOWN: Decision = { kind: 'unknown' };
-const FAIL: Decision = { kind: 'fail' };
-
 describe('what takes a token', () => {
-  it.each<[string, Decision, string, boolean]>([
-    ['leaving a lost node for the first time', MOVE, '57P01', false],
-    ['leaving one again', LATER_MOVE, '57P01', true],
-    ['too many connections', BACK_OFF, '53300', true],
-    ['transactions that met', BACK_OFF, '40001', false],
-    ['a deadlock', BACK_OFF, '40P01', false],
-    ['what is not run again', FAIL, '53300', false],
-  ])('%s', (_what, decision, code, expected) => {
+  it.each<[string, Next, string, boolean]>([
+    ['leaving a lost node for the first time', 'move-free', '57P01', false],
+    ['leaving one again', 'move', '57P01', true],
+    ['too many connections', 'back-off', '53300', true],
+    ['transactions that met', 'back-off', '40001', false],
+    ['a deadlock', 'back-off', '40P01', false],
+    ['what is not run again', 'end', '53300', false],
+  ])('%s', (_what, next, code, expected) => {
     const classification = classifyError(Object.assign(new Error(code), { code, severity: 'ERROR' }));
-    expect(takesToken(decision, classification)).toBe(expected);
+    expect(takesToken(next, classification)).toBe(expected);
   });
 });
 
@@ -94,19 +94,25 @@ describe("the user's word", () => {
     refusalConfirmed: false,
   };
 
+  const MOVE: Decision = { next: 'move-free', ending: 'error' };
+  const BACK_OFF: Decision = { next: 'back-off', ending: 'error' };
+  const END: Decision = { next: 'end', ending: 'error' };
+  const UNKNOWN: Decision = { next: 'end', ending: 'unknown' };
+  const UNKNOWN_AGAIN: Decision = { next: 'back-off', ending: 'unknown' };
+
   it.each<[Decision, boolean | undefined, number, Decision]>([
     [MOVE, undefined, 1, MOVE],
     [MOVE, true, 1, MOVE],
-    [MOVE, false, 1, FAIL],
-    [BACK_OFF, false, 1, FAIL],
-    [FAIL, true, 1, BACK_OFF],
-    [FAIL, true, 3, FAIL],
-    [UNKNOWN, true, 1, BACK_OFF],
-    [UNKNOWN, true, 3, FAIL],
+    [MOVE, false, 1, END],
+    [BACK_OFF, false, 1, END],
+    [END, true, 1, BACK_OFF],
+    [END, true, 3, END],
+    [UNKNOWN, true, 1, UNKNOWN_AGAIN],
+    [UNKNOWN, true, 3, UNKNOWN],
     [UNKNOWN, false, 1, UNKNOWN],
     [UNKNOWN, undefined, 1, UNKNOWN],
-    [FAIL, false, 1, FAIL],
-  ])('%o, wish %s after attempt %i: %o', (decision, wish, attempts, expected) => {
-    expect(overruled(decision, wish, { ...attempt, attempts })).toEqual(expected);
+    [END, false, 1, END],
+  ])('%o, answer %s after attempt %i: %o', (decision, answer, attempts, expected) => {
+    expect(overruled(decision, answer, { ...attempt, attempts })).toEqual(expected);
   });
 });

@@ -52,9 +52,9 @@ function attempt(error: unknown, change: Partial<FailedAttempt> = {}): FailedAtt
   return { ...FIRST, classification: classifyError(error), ...change };
 }
 
-/** The decision in two words at most. */
-function said(decision: Decision): string {
-  return decision.kind === 'move' ? (decision.free ? 'move, free' : 'move') : decision.kind;
+/** What happens next, or what the caller gets. */
+function said({ next, ending }: Decision): string {
+  return next === 'end' ? ending : next;
 }
 
 type Name = keyof typeof ERRORS;
@@ -63,57 +63,57 @@ type Row = readonly [Name, Partial<FailedAttempt>, string];
 describe('a statement that failed', () => {
   const TABLE: readonly Row[] = [
     ['bareClose', {}, 'unknown'],
-    ['bareClose', { phase: 'not-handed' }, 'move, free'],
-    ['bareClose', { phase: 'not-handed', atomic: false }, 'move, free'],
-    ['bareClose', { readOnlyConnection: true }, 'move, free'],
-    ['bareClose', { idempotent: true }, 'move, free'],
+    ['bareClose', { phase: 'not-handed' }, 'move-free'],
+    ['bareClose', { phase: 'not-handed', atomic: false }, 'move-free'],
+    ['bareClose', { readOnlyConnection: true }, 'move-free'],
+    ['bareClose', { idempotent: true }, 'move-free'],
     ['bareClose', { idempotent: true, movedBefore: true, attempts: 2 }, 'move'],
-    ['bareClose', { idempotent: true, movedBefore: true, attempts: 3 }, 'fail'],
+    ['bareClose', { idempotent: true, movedBefore: true, attempts: 3 }, 'error'],
     ['bareClose', { attempts: 3 }, 'unknown'],
-    ['bareClose', { phase: 'behind-fatal' }, 'move, free'],
-    ['bareClose', { phase: 'behind-fatal', atomic: false }, 'move, free'],
-    ['refusedToConnect', { phase: 'not-handed' }, 'move, free'],
+    ['bareClose', { phase: 'behind-fatal' }, 'move-free'],
+    ['bareClose', { phase: 'behind-fatal', atomic: false }, 'move-free'],
+    ['refusedToConnect', { phase: 'not-handed' }, 'move-free'],
     ['refusedToConnect', {}, 'unknown'],
-    ['shutdown', {}, 'move, free'],
+    ['shutdown', {}, 'move-free'],
     ['shutdown', { movedBefore: true }, 'move'],
-    ['shutdown', { movedBefore: true, attempts: 3 }, 'fail'],
+    ['shutdown', { movedBefore: true, attempts: 3 }, 'error'],
     ['shutdown', { atomic: false }, 'unknown'],
-    ['shutdown', { atomic: false, idempotent: true }, 'move, free'],
-    ['startingUp', {}, 'move, free'],
+    ['shutdown', { atomic: false, idempotent: true }, 'move-free'],
+    ['startingUp', {}, 'move-free'],
     ['tooMany', {}, 'back-off'],
-    ['tooMany', { attempts: 3 }, 'fail'],
-    ['readOnly', {}, 'fail'],
-    ['readOnly', { refusalConfirmed: true }, 'move, free'],
+    ['tooMany', { attempts: 3 }, 'error'],
+    ['readOnly', {}, 'error'],
+    ['readOnly', { refusalConfirmed: true }, 'move-free'],
     ['readOnly', { refusalConfirmed: true, movedBefore: true }, 'move'],
-    ['readOnly', { refusalConfirmed: true, readOnlyConnection: true }, 'fail'],
-    ['readOnly', { refusalConfirmed: true, atomic: false }, 'fail'],
+    ['readOnly', { refusalConfirmed: true, readOnlyConnection: true }, 'error'],
+    ['readOnly', { refusalConfirmed: true, atomic: false }, 'error'],
     ['serialization', {}, 'back-off'],
     ['serialization', { attempts: 2 }, 'back-off'],
-    ['serialization', { attempts: 3 }, 'fail'],
-    ['serialization', { atomic: false }, 'fail'],
+    ['serialization', { attempts: 3 }, 'error'],
+    ['serialization', { atomic: false }, 'error'],
     // A conflict with replay on a standby: another node is not in the same position.
-    ['serialization', { readOnlyConnection: true }, 'move, free'],
+    ['serialization', { readOnlyConnection: true }, 'move-free'],
     ['deadlock', {}, 'back-off'],
-    ['authentication', { phase: 'not-handed' }, 'move, free'],
+    ['authentication', { phase: 'not-handed' }, 'move-free'],
     ['authentication', {}, 'unknown'],
-    ['authentication', { readOnlyConnection: true }, 'fail'],
-    ['databaseMissing', { phase: 'not-handed' }, 'move, free'],
-    ['databaseMissing', { phase: 'behind-fatal' }, 'fail'],
+    ['authentication', { readOnlyConnection: true }, 'error'],
+    ['databaseMissing', { phase: 'not-handed' }, 'move-free'],
+    ['databaseMissing', { phase: 'behind-fatal' }, 'error'],
     ['outcomeUnknown', {}, 'unknown'],
-    ['outcomeUnknown', { idempotent: true }, 'move, free'],
-    ['outcomeUnknown', { readOnlyConnection: true }, 'move, free'],
-    ['constraint', {}, 'fail'],
-    ['constraint', { idempotent: true }, 'fail'],
-    ['cancelled', {}, 'fail'],
-    ['lockNotAvailable', { idempotent: true }, 'fail'],
-    ['unavailable', { phase: 'not-handed' }, 'fail'],
-    ['syntax', {}, 'fail'],
-    ['syntax', { readOnlyConnection: true }, 'fail'],
+    ['outcomeUnknown', { idempotent: true }, 'move-free'],
+    ['outcomeUnknown', { readOnlyConnection: true }, 'move-free'],
+    ['constraint', {}, 'error'],
+    ['constraint', { idempotent: true }, 'error'],
+    ['cancelled', {}, 'error'],
+    ['lockNotAvailable', { idempotent: true }, 'error'],
+    ['unavailable', { phase: 'not-handed' }, 'error'],
+    ['syntax', {}, 'error'],
+    ['syntax', { readOnlyConnection: true }, 'error'],
     ['unexpected', {}, 'unknown'],
-    ['unexpected', { phase: 'not-handed' }, 'fail'],
-    ['unexpected', { readOnlyConnection: true }, 'fail'],
+    ['unexpected', { phase: 'not-handed' }, 'error'],
+    ['unexpected', { readOnlyConnection: true }, 'error'],
     ['panic', {}, 'unknown'],
-    ['panic', { readOnlyConnection: true }, 'fail'],
+    ['panic', { readOnlyConnection: true }, 'error'],
   ];
 
   it.each(TABLE)('by %s, %o: %s', (name, change, expected) => {
@@ -125,30 +125,29 @@ describe('a transaction that failed', () => {
   const inside = { phase: 'in-transaction' } as const;
   const committing = { phase: 'commit-sent' } as const;
   const TABLE: readonly Row[] = [
-    ['bareClose', inside, 'move, free'],
+    ['bareClose', inside, 'move-free'],
     ['bareClose', { ...inside, movedBefore: true }, 'move'],
-    ['bareClose', { ...inside, movedBefore: true, attempts: 3 }, 'fail'],
+    ['bareClose', { ...inside, movedBefore: true, attempts: 3 }, 'error'],
     ['bareClose', committing, 'unknown'],
-    ['bareClose', { ...committing, idempotent: true }, 'back-off'],
-    ['bareClose', { ...committing, idempotent: true, attempts: 3 }, 'fail'],
-    ['shutdown', inside, 'move, free'],
-    ['shutdown', committing, 'move, free'],
-    ['startingUp', { phase: 'not-handed' }, 'move, free'],
+    ['bareClose', { ...committing, idempotent: true }, 'unknown'],
+    ['shutdown', inside, 'move-free'],
+    ['shutdown', committing, 'move-free'],
+    ['startingUp', { phase: 'not-handed' }, 'move-free'],
     ['tooMany', { phase: 'not-handed' }, 'back-off'],
     ['serialization', inside, 'back-off'],
     ['serialization', committing, 'back-off'],
-    ['serialization', { ...inside, attempts: 3 }, 'fail'],
+    ['serialization', { ...inside, attempts: 3 }, 'error'],
     ['deadlock', inside, 'back-off'],
-    ['readOnly', inside, 'fail'],
-    ['readOnly', { ...inside, refusalConfirmed: true }, 'move, free'],
-    ['readOnly', { ...inside, refusalConfirmed: true, readOnlyConnection: true }, 'fail'],
-    ['outcomeUnknown', inside, 'unknown'],
+    ['readOnly', inside, 'error'],
+    ['readOnly', { ...inside, refusalConfirmed: true }, 'move-free'],
+    ['readOnly', { ...inside, refusalConfirmed: true, readOnlyConnection: true }, 'error'],
+    ['outcomeUnknown', inside, 'error'],
     ['outcomeUnknown', committing, 'unknown'],
-    ['authentication', { phase: 'not-handed' }, 'move, free'],
-    ['authentication', inside, 'fail'],
-    ['constraint', inside, 'fail'],
-    ['constraint', committing, 'fail'],
-    ['unexpected', inside, 'fail'],
+    ['authentication', { phase: 'not-handed' }, 'move-free'],
+    ['authentication', inside, 'error'],
+    ['constraint', inside, 'error'],
+    ['constraint', committing, 'error'],
+    ['unexpected', inside, 'error'],
     ['unexpected', committing, 'unknown'],
   ];
 
@@ -171,12 +170,13 @@ it('nothing is run again that may have been executed, unless it does no harm', (
       }),
       (error, phase, change) => {
         const failed = attempt(error, { ...change, phase });
-        const { kind } = decideStatement(failed);
-        const runs = kind === 'move' || kind === 'back-off';
+        const { next, ending } = decideStatement(failed);
+        const runs = next !== 'end';
+        if (runs) expect(ending).toBe('error');
         if (runs) expect(failed.classification.safeToRetry(phase)).toBe(true);
         if (runs && !failed.atomic) expect(phase).toBe('not-handed');
-        const whole = decideTransaction({ ...failed, phase: 'commit-sent' }).kind;
-        if (whole === 'move' || whole === 'back-off') {
+        const whole = decideTransaction({ ...failed, phase: 'commit-sent' }).next;
+        if (whole !== 'end') {
           expect(failed.classification.safeToRetry('commit-sent')).toBe(true);
         }
       },
@@ -199,11 +199,9 @@ it('nothing is run again for ever', () => {
             refusalConfirmed: true,
           }),
         );
-        if (decision.kind !== 'move' && decision.kind !== 'back-off') break;
-        if (decision.kind === 'move') {
-          if (decision.free) attempts--;
-          movedBefore = true;
-        }
+        if (decision.next === 'end') break;
+        if (decision.next === 'move-free') attempts--;
+        movedBefore ||= decision.next !== 'back-off';
         rounds++;
         expect(rounds).toBeLessThanOrEqual(FIRST.maxAttempts);
       }

@@ -1,0 +1,34 @@
+import type { Call } from '../call/call.ts';
+import { withNode } from '../call/failures.ts';
+import { messageOf, OutcomeUnknownError } from '../model/errors.ts';
+import type { Session } from '../node/session.ts';
+import { classifyError, phaseOf } from '../retry/classify.ts';
+import { type Ending, endingOf, type FailedWork } from '../retry/decide.ts';
+import { readStatement } from '../sql/statement.ts';
+
+/** What failed on a session outside a transaction; `text` is the SQL that was sent, which says whether a part of it may be done. */
+export function failedWork(error: unknown, session: Session, call: Call, text: string): FailedWork {
+  return {
+    phase: phaseOf(error),
+    classification: classifyError(error),
+    readOnlyConnection: session.couldNotWrite,
+    idempotent: call.idempotent,
+    atomic: readStatement(text).atomic,
+  };
+}
+
+/** The error that the caller gets of work outside a transaction that is not run again. */
+export function endError(error: unknown, session: Session, call: Call, text: string): unknown {
+  return errorOf(error, endingOf(failedWork(error, session, call, text)), session.node);
+}
+
+/** `error` as the caller gets it, when `ending` is what the table says. */
+export function errorOf(error: unknown, ending: Ending, node: string): unknown {
+  if (ending === 'error' || error instanceof OutcomeUnknownError) return withNode(error, node);
+  const { kind } = classifyError(error);
+  const sentence =
+    kind === 'outcome-unknown'
+      ? `${node} answered that the outcome of the statement is unknown: ${messageOf(error)}`
+      : `The statement was sent to ${node}, but no answer came: its outcome is unknown.`;
+  return withNode(new OutcomeUnknownError('statement', sentence, { cause: error, details: { node } }), node);
+}
