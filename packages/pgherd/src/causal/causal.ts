@@ -108,9 +108,8 @@ export class Causal<C> {
    * there is nothing to ask; else it must not be given back before.
    */
   positionBehind(session: Session<C>): Promise<void> | undefined {
-    const { scope } = session;
+    const scope = session.takeScope();
     if (scope === undefined) return undefined;
-    session.scope = undefined;
     scope.letGo(session);
     const lost = this.#tokenOf(session.node, {});
     if (session.connection.closed || session.occupied) {
@@ -122,7 +121,7 @@ export class Causal<C> {
       ({ rows }) => this.#tokenOf(session.node, rows[0] ?? {}),
       (error: unknown) => {
         // What is late would be taken for the answer to whatever is asked next.
-        if (session.connection.status !== 'idle') session.retired ??= 'did not tell its position';
+        if (session.connection.status !== 'idle') session.retire('did not tell its position');
         throw error;
       },
     );

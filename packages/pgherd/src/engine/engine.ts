@@ -22,11 +22,8 @@ import type { Demand } from '../routing/select.ts';
 import { ByText } from '../sql/memo.ts';
 import { namingScript, notForQuery } from '../sql/other-verb.ts';
 import { earliest, isPast } from '../time/deadline.ts';
-import { withLimit } from '../time/wait.ts';
 import { HeldLeases } from './held.ts';
 
-/** Time a session may take to become clean again, milliseconds. */
-const CLEAN_UP_MS = 1_000;
 /** Pause before a node whose pool could not connect is tried again by the same call, milliseconds. */
 const RECONNECT_PAUSE_MS = 50;
 
@@ -63,7 +60,7 @@ export class Engine<C> {
       lease: (node, call, search, queued) => this.#lease(node, call, search, queued),
       release: (session) => this.release(session),
       discard: (session, reason) => this.discard(session, reason),
-      abandon: (session, reason) => this.#letting.letGo(session, reason),
+      abandon: (session, reason, running) => this.#letting.letGo(session, reason, false, running),
     });
     this.#policyContext = Object.freeze({
       load: (name: string) => herd.nodes.get(name)?.load ?? NO_LOAD,
@@ -104,7 +101,7 @@ export class Engine<C> {
       const node = this.#pickAtOnce(call, progress.lostOn);
       const session = this.#acquireAtOnce(node, call) ?? (await this.acquire(call, node, progress.lostOn));
       progress.attempts++;
-      session.movable = true;
+      session.allowMove();
       try {
         const result = await this.send(session, statement, call);
         if (session.committedLocallyOnly && call.access === 'read-write') throw unacknowledged('statement');
@@ -169,7 +166,7 @@ export class Engine<C> {
   /** Hands a statement to the session's connection and waits for its answer, as of {@link perform}. */
   send(session: Session<C>, statement: Statement | string, call: Call): Promise<DriverResult> {
     // A request to cancel that is on its way must not hit what comes next.
-    if (session.lettingGo !== undefined) return this.#sendAfterwards(session, statement, call);
+    if (session.handed.abandoning !== undefined) return this.#sendAfterwards(session, statement, call);
     if (session.occupied) return Promise.reject(busy(session.node));
     const { connection } = session;
     const answer = typeof statement === 'string' ? connection.simple(statement) : connection.query(statement);
@@ -183,9 +180,7 @@ export class Engine<C> {
   async perform<T>(session: Session<C>, answer: Promise<T>, call: Call, text?: string): Promise<T> {
     const node = this.#herd.runtimeOf(session);
     const landed = node?.inFlight.start();
-    session.inHand++;
-    session.answer = answer;
-    session.text = text;
+    session.handed.add(answer, text);
     try {
       const result = await this.#within(answer, session, call, (reason) =>
         this.#letting.letGo(session, reason, call === session.owner),
@@ -199,7 +194,7 @@ export class Engine<C> {
       if (node !== undefined) node.failures++;
       throw error;
     } finally {
-      if (session.lettingGo === undefined) session.landed();
+      session.handed.answered();
     }
   }
 
@@ -216,49 +211,18 @@ export class Engine<C> {
    * Lets go of a session whose caller gives up, whatever runs there: a COMMIT is not among it. It is to be released as any other.
    */
   giveUp(session: Session<C>, reason: string): void {
-    if (session.inHand > 0) this.#letting.letGo(session, reason, true);
+    if (session.handed.count > 0) this.#letting.letGo(session, reason, true);
   }
 
   /** Gives a session back, after cleaning it up where that is needed. */
   release(session: Session<C>): void {
-    if (session.lettingGo !== undefined) {
-      void session.lettingGo.then(() => this.release(session));
-      return;
-    }
-    const position = this.causal.positionBehind(session);
-    if (position !== undefined) {
-      void position.then(() => this.release(session));
+    const before = session.handed.abandoning ?? this.causal.positionBehind(session);
+    if (before !== undefined) {
+      void before.then(() => this.release(session));
       return;
     }
     const pool = this.#herd.runtimeOf(session)?.pool;
-    session.committedLocallyOnly = false;
-    session.movable = false;
-    session.trace = undefined;
-    session.owner = undefined;
-    if (session.connection.closed) {
-      pool?.forget(session);
-      return;
-    }
-    if (session.occupied) {
-      this.discard(session, 'was left in the middle of a stream or a COPY');
-      return;
-    }
-    if (session.retired !== undefined) {
-      pool?.release(session, session.retired);
-      return;
-    }
-    if (session.isClean) {
-      session.connection.setRef(false);
-      pool?.release(session);
-      return;
-    }
-    withLimit(this.#herd.settings.clock, CLEAN_UP_MS, session.cleanUp()).then(
-      () => {
-        session.connection.setRef(false);
-        pool?.release(session, session.isClean ? undefined : 'could not be cleaned up');
-      },
-      () => this.discard(session, 'could not be cleaned up'),
-    );
+    if (pool !== undefined) session.returnTo(pool, this.#herd.settings.clock);
   }
 
   /** Destroys a session that must not be used again. */
@@ -289,13 +253,8 @@ export class Engine<C> {
   }
 
   #hand(session: Session<C>, call: Call): void {
-    session.useFor(call.access);
-    session.handedAt = this.#herd.settings.clock.now();
-    session.connection.setRef(true);
-    if (call.access === 'read-write') {
-      session.scope = call.scope;
-      this.#herd.noteWriter(session.node);
-    }
+    session.lease(call.access, this.#herd.settings.clock.now(), call.scope);
+    if (call.access === 'read-write') this.#herd.noteWriter(session.node);
   }
 
   /** The node that the policy picks of those that suit `demand` best, without those to avoid. */

@@ -104,8 +104,7 @@ export class SharedStatement<C> implements PipelinedStatement {
     if (lane === undefined) return;
     const { session } = lane;
     const { node } = session;
-    const confirmed = !session.committedLocallyOnly;
-    session.committedLocallyOnly = false;
+    const confirmed = !session.takeLocalCommit();
     lane.left(this, true);
     if (this.abandoned) return;
     if (!confirmed && this.call.access === 'read-write') {
@@ -123,8 +122,8 @@ export class SharedStatement<C> implements PipelinedStatement {
     const { lane } = this;
     if (lane === undefined) return;
     const { session } = lane;
-    session.committedLocallyOnly = false;
-    session.handedAt = this.sentAt;
+    session.takeLocalCommit();
+    session.noteHandedAt(this.sentAt);
     lane.left(this, false);
     if (!this.abandoned) this.#fail(session, error);
   }

@@ -7,6 +7,7 @@ import type { NodeRuntime } from '../node/live-node.ts';
 import type { Session } from '../node/session.ts';
 import type { LaneLimits } from '../options/settings.ts';
 import { lateError } from '../pool/failures.ts';
+import type { Running } from '../recovery/abandon.ts';
 import { newProgress, type Recovery } from '../recovery/recovery.ts';
 import { withinCall } from '../recovery/within.ts';
 import { namingScript } from '../sql/other-verb.ts';
@@ -36,7 +37,7 @@ export interface SharedStatementsPorts<C> {
   lease(node: NodeRuntime<C>, call: Call, search: Search, queued: Queued): Promise<Session<C> | undefined>;
   release(session: Session<C>): void;
   discard(session: Session<C>, reason: string): void;
-  abandon(session: Session<C>, reason: string): void;
+  abandon(session: Session<C>, reason: string, running: Running): void;
 }
 
 /** From the second time on a text is worth a prepared statement. */
@@ -164,7 +165,7 @@ export class SharedStatements<C> implements StatementOwner<C> {
   }
 
   #open(lanes: NodeLanes<C>, session: Session<C>, shared: SharedStatement<C>): void {
-    session.movable = true;
+    session.allowMove();
     lanes.open(session, shared);
   }
 
@@ -196,10 +197,8 @@ export class SharedStatements<C> implements StatementOwner<C> {
       this.#ports.discard(session, reason);
       return;
     }
-    session.answer = lane.untilEmpty();
-    session.text = (lane.head ?? shared).statement.text;
-    session.inHand = 1;
-    this.#ports.abandon(session, reason);
+    const { text } = (lane.head ?? shared).statement;
+    this.#ports.abandon(session, reason, { count: 1, answer: lane.untilEmpty(), text });
   }
 
   #lanesOf(node: NodeRuntime<C>, access: Access): NodeLanes<C> {
@@ -221,7 +220,7 @@ export class SharedStatements<C> implements StatementOwner<C> {
       max: () => node.pool.max,
       lease: async (call, search, queued) => {
         const session = await this.#ports.lease(node, call, search, queued);
-        if (session !== undefined) session.movable = true;
+        if (session !== undefined) session.allowMove();
         return session;
       },
       elsewhere: (waiting, search) => this.#sentElsewhere(node, waiting, search),
@@ -233,10 +232,7 @@ export class SharedStatements<C> implements StatementOwner<C> {
       inFlight: node.inFlight,
       starving: () => node.pool.starving,
       outworn: (session) => node.pool.outworn(session),
-      release: (session) => {
-        session.inHand = 0;
-        release(session);
-      },
+      release,
       suits: (shared) => !herd.isClosed && herd.stillSuits(node.name, shared.call.demand),
       answered: ({ session }) => {
         node.answered++;

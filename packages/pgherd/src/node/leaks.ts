@@ -11,8 +11,9 @@ export interface Trace {
 
 /** What the watch needs to know of a connection. */
 export interface Watched {
-  /** Who holds it; set by the watch, cleared when it is given back. */
-  trace: Trace | undefined;
+  /** Which verb took it and from where; forgotten when it is given back. */
+  readonly trace: Trace | undefined;
+  noteTaken(trace: Trace): void;
 }
 
 /** A connection that was not given back in time. */
@@ -68,7 +69,7 @@ export class LeakWatch<S extends Watched> {
   /** Begins to watch a connection that was just taken. */
   watch(session: S, trace: Trace | undefined): void {
     if (trace === undefined) return;
-    session.trace = trace;
+    session.noteTaken(trace);
     this.#records.delete(session);
     this.#records.set(session, { session, trace, since: this.#clock.now() });
     this.#timer ??= this.#arm(this.#leakAfterMs);

@@ -13,8 +13,9 @@ import { type ProbeSettings, WATCH_MS } from '../topology/probe-plan.ts';
 import type { Treatment } from '../topology/treatment.ts';
 import { Connector } from './connector.ts';
 import { InFlight } from './in-flight.ts';
-import { Session, SessionListener, type SessionObserver } from './session.ts';
+import { Session } from './session.ts';
 import { SessionHooks } from './session-hooks.ts';
+import { SessionListener, type SessionObserver } from './session-listener.ts';
 
 /** What a node's runtime reports to the herd. */
 export interface RuntimePorts<C> {
@@ -137,7 +138,7 @@ export class NodeRuntime<C> {
     if (session === undefined) return;
     try {
       await withLimit(clock, probe.timeoutMs, session.setAccess('read-write'));
-      if (this.#ports.describe().role === 'standby') session.preparedAt = clock.now();
+      if (this.#ports.describe().role === 'standby') session.notePrepared(clock.now());
       this.pool.release(session);
     } catch {
       this.pool.destroyWhere((one) => one === session, 'could not be prepared for writes');
@@ -149,8 +150,7 @@ export class NodeRuntime<C> {
    * once more would only delay the first write after the promotion, just when the server is busy.
    */
   #isReadyForPromotion(session: Session<C>): boolean {
-    const { preparedAt } = session;
-    session.preparedAt = undefined;
+    const preparedAt = session.takePreparedAt();
     const now = this.#ports.settings.clock.now();
     const { seenAt } = this.#ports.describe();
     if (preparedAt === undefined || seenAt === undefined) return false;
@@ -244,7 +244,7 @@ export class NodeRuntime<C> {
   async #close(session: Session<C>, reason: string): Promise<void> {
     const { connection } = session;
     if (connection.closed) return;
-    session.leaving = true;
+    session.leave();
     this.#ports.closed(this.name, reason);
     await this.#hooks.beforeClose(session, reason);
     const { clock } = this.#ports.settings;
@@ -254,7 +254,7 @@ export class NodeRuntime<C> {
 
   #destroy(session: Session<C>, reason: string): void {
     if (session.connection.closed) return;
-    session.leaving = true;
+    session.leave();
     this.#ports.closed(this.name, reason);
     session.connection.destroy();
   }

@@ -46,11 +46,11 @@ export class SessionHooks<C> {
     const { connection } = session;
     const role = setsRole(this.#ports.settings.plan) && !this.#ports.isPooled();
     if (role || afterConnect !== undefined) {
-      session.restore = async () => {
+      session.restoreBy(async () => {
         // The role of the startup packet is what RESET goes back to, but not what DISCARD ALL does.
         if (role) await connection.simple('RESET ROLE');
         await this.#afterConnect(session, 'reset');
-      };
+      });
     }
     if (afterConnect === undefined) return;
     try {

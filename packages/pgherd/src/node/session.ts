@@ -1,54 +1,53 @@
 import type { CausalScope } from '../call/causal-scope.ts';
-import type { ConnectionListener, DriverConnection, ServerMessage } from '../connection/port.ts';
+import type { DriverConnection, ServerMessage } from '../connection/port.ts';
 import type { Access } from '../model/names.ts';
+import type { Pool } from '../pool/pool.ts';
 import { PooledConnection } from '../pooler/pooler-connection.ts';
+import type { Clock } from '../time/port.ts';
+import { withLimit } from '../time/wait.ts';
+import { HandedOver } from './handed-over.ts';
 import type { Trace } from './leaks.ts';
 
-/** The server gave up waiting for its synchronous standby: what was just committed is committed here only. */
+/** The server stopped waiting for its synchronous standby: the commit is durable on this server only. */
 const LOCAL_COMMIT_ROUTINE = 'SyncRepWaitForLSN';
+/** Time a session may take to become clean again, milliseconds. */
+const CLEAN_UP_MS = 1_000;
 
-/** One connection of a node's pool, with what the cluster knows about it. */
+/**
+ * One connection of a node's pool, with what the cluster knows about it. Its state changes by its own verbs only:
+ *
+ * - a call leases it (`lease`, `allowMove`, `assignTo`) and gives it back (`returnTo`, which undoes all of that);
+ * - what runs on it is `handed` over; a stream or a COPY occupies it (`occupy`, `vacate`);
+ * - `retire` decides that it is never used again, and `leave` that we are the side that ends the connection.
+ */
 export class Session<C = unknown> {
   readonly node: string;
   /** Generation of the node when the connection was opened. */
   readonly generation: number;
   readonly connection: DriverConnection<C>;
-  /** The same connection where it leads to a pooler: then no setting of the session says whether it may write. */
+  /** What runs on it. */
+  readonly handed = new HandedOver();
+  /** The same connection if it leads to a pooler: then no setting of the session says whether it may write. */
   readonly #pooled: PooledConnection<C> | undefined;
   /** Access that a reset of the session brings back. */
   readonly #initialAccess: Access;
-  access: Access;
-  /** What it is leased for now. */
-  use: Access = 'read-write';
-  /** When it was last handed to a call, milliseconds of the cluster's clock. */
-  handedAt = 0;
-  /** Whether what runs on it can be run again elsewhere; what the caller holds cannot. */
-  movable = false;
-  /** Set when a commit was not acknowledged by a synchronous standby although the server said that it is done. */
-  committedLocallyOnly = false;
-  /** When it was made ready for the first write after a promotion; `undefined` once that was made use of. */
-  preparedAt: number | undefined;
-  /** Why it is not used again, whatever state it is in; `undefined` while it may be. */
-  retired: string | undefined;
-  /** Whether a stream or a COPY is under way on it, so that nothing else can be. */
-  occupied = false;
-  /** Scope whose reads have to see what is written on it; asked for its position when it is given back. */
-  scope: CausalScope | undefined;
-  /** Who holds it, where that is watched. */
-  trace: Trace | undefined;
-  /** The transaction's call while it is in one: when its time is over, so is that of all its statements. */
-  owner: object | undefined;
-  /** Brings back after a reset what belongs to every session; `undefined` where the startup packet has it all. */
-  restore: (() => Promise<void>) | undefined;
-  /** Set when we ourselves end the connection: its end is no news then. */
-  leaving = false;
-  /** Statements that were handed over and not answered. */
-  inHand = 0;
-  /** What was handed over last, with its text where it has one. */
-  answer: Promise<unknown> | undefined;
-  text: string | undefined;
-  /** Settles when it is known what became of it after its caller gave up what runs on it; `undefined` where nobody did. */
-  lettingGo: Promise<void> | undefined;
+  #access: Access;
+  #restore: (() => Promise<void>) | undefined;
+
+  // The lease.
+  #use: Access = 'read-write';
+  #handedAt = 0;
+  #movable = false;
+  #owner: object | undefined;
+  #scope: CausalScope | undefined;
+  #trace: Trace | undefined;
+
+  // Its condition.
+  #occupied = false;
+  #committedLocallyOnly = false;
+  #preparedAt: number | undefined;
+  #retired: string | undefined;
+  #leaving = false;
 
   constructor(node: string, generation: number, connection: DriverConnection<C>, access: Access) {
     this.node = node;
@@ -56,59 +55,181 @@ export class Session<C = unknown> {
     this.connection = connection;
     this.#pooled = connection instanceof PooledConnection ? connection : undefined;
     this.#initialAccess = access;
-    this.access = access;
+    this.#access = access;
   }
 
-  /** One of what was handed over was answered. */
-  landed(): void {
-    if (this.inHand > 0) this.inHand--;
-    // A result must not stay in memory for as long as the connection is idle.
-    if (this.inHand === 0) this.forgetHanded();
-  }
-
-  /** Nothing runs on it any more. */
-  forgetHanded(): void {
-    this.inHand = 0;
-    this.answer = undefined;
-    this.text = undefined;
-  }
-
-  /** Takes note of what the server says by itself. */
-  noteMessage(message: ServerMessage): void {
-    if (message.routine === LOCAL_COMMIT_ROUTINE) this.committedLocallyOnly = true;
+  /** Access that the session has now. */
+  get access(): Access {
+    return this.#access;
   }
 
   /** Whether it can be used so without a round trip. */
   suits(access: Access): boolean {
-    return this.#pooled !== undefined || this.access === access;
+    return this.#pooled !== undefined || this.#access === access;
   }
 
-  /** What it is leased for, from now on. */
-  useFor(access: Access): void {
-    this.use = access;
+  /** Switches between reading and writing: a round trip, needed only on a node that serves both. */
+  async setAccess(access: Access): Promise<void> {
+    this.#useFor(access);
+    if (this.#access === access) return;
+    const value = access === 'read-only' ? 'on' : 'off';
+    await this.connection.simple(`SET default_transaction_read_only = ${value}`);
+    this.#access = access;
+  }
+
+  /** Sets what brings back, after a reset, the settings that the startup packet does not have. */
+  restoreBy(restore: () => Promise<void>): void {
+    this.#restore = restore;
+  }
+
+  /**
+   * A call gets it at `now`, milliseconds of the cluster's clock. `scope` is the causal scope whose reads have to see what is
+   * written on it; of a read it stays as it is.
+   */
+  lease(access: Access, now: number, scope: CausalScope | undefined): void {
+    this.#useFor(access);
+    this.#handedAt = now;
+    if (access === 'read-write') this.#scope = scope;
+    this.connection.setRef(true);
+  }
+
+  #useFor(access: Access): void {
+    this.#use = access;
     if (this.#pooled === undefined) return;
-    this.access = access;
+    this.#access = access;
     this.#pooled.readOnly = access === 'read-only';
+  }
+
+  /** What it is leased for. */
+  get use(): Access {
+    return this.#use;
   }
 
   /** Whether what it ran last cannot have written, so that running it again does no harm. */
   get couldNotWrite(): boolean {
-    return this.use === 'read-only' && (this.#pooled?.couldNotWrite ?? true);
+    return this.#use === 'read-only' && (this.#pooled?.couldNotWrite ?? true);
   }
 
-  /** Switches between reading and writing: a round trip, needed only where a node serves both. */
-  async setAccess(access: Access): Promise<void> {
-    this.useFor(access);
-    if (this.access === access) return;
-    const value = access === 'read-only' ? 'on' : 'off';
-    await this.connection.simple(`SET default_transaction_read_only = ${value}`);
-    this.access = access;
+  /** When it was last handed to a call, milliseconds of the cluster's clock. */
+  get handedAt(): number {
+    return this.#handedAt;
+  }
+
+  /** Of several calls that share it, the one whose failure is looked into got it at `now`. */
+  noteHandedAt(now: number): void {
+    this.#handedAt = now;
+  }
+
+  /** Whether what runs on it can be run again elsewhere; what the caller holds cannot. */
+  get movable(): boolean {
+    return this.#movable;
+  }
+
+  /** What runs on it during this lease can be run again elsewhere. */
+  allowMove(): void {
+    this.#movable = true;
+  }
+
+  /** Call of the transaction that has it: when that call's time is over, so is that of all its statements. */
+  get owner(): object | undefined {
+    return this.#owner;
+  }
+
+  /** A transaction begins on it, for this call. */
+  assignTo(owner: object): void {
+    this.#owner = owner;
+  }
+
+  /** Scope whose reads have to see what is written on it. */
+  get scope(): CausalScope | undefined {
+    return this.#scope;
+  }
+
+  /** Gives the scope away: its position is asked for once. */
+  takeScope(): CausalScope | undefined {
+    const scope = this.#scope;
+    if (scope !== undefined) this.#scope = undefined;
+    return scope;
+  }
+
+  /** Which verb took it and from where; `undefined` unless leaks are watched. */
+  get trace(): Trace | undefined {
+    return this.#trace;
+  }
+
+  /** It was taken by a verb that the watch for leaks knows. */
+  noteTaken(trace: Trace): void {
+    this.#trace = trace;
+  }
+
+  /** Whether a stream or a COPY is under way on it, so that nothing else can be. */
+  get occupied(): boolean {
+    return this.#occupied;
+  }
+
+  /** A stream or a COPY begins on it. */
+  occupy(): void {
+    this.#occupied = true;
+  }
+
+  /** The stream or the COPY has ended. */
+  vacate(): void {
+    this.#occupied = false;
+  }
+
+  /** Takes note of what the server says by itself. */
+  noteMessage(message: ServerMessage): void {
+    if (message.routine === LOCAL_COMMIT_ROUTINE) this.#committedLocallyOnly = true;
+  }
+
+  /** Whether a commit was not acknowledged by a synchronous standby although the server says that it is done. */
+  get committedLocallyOnly(): boolean {
+    return this.#committedLocallyOnly;
+  }
+
+  /** As {@link committedLocallyOnly}, which starts anew with the next statement. */
+  takeLocalCommit(): boolean {
+    const locallyOnly = this.#committedLocallyOnly;
+    if (locallyOnly) this.#committedLocallyOnly = false;
+    return locallyOnly;
+  }
+
+  /** It was made ready for the first write after a promotion at `now`, milliseconds of the cluster's clock. */
+  notePrepared(now: number): void {
+    this.#preparedAt = now;
+  }
+
+  /** When it was made ready for the first write after a promotion; told once, `undefined` afterwards. */
+  takePreparedAt(): number | undefined {
+    const preparedAt = this.#preparedAt;
+    this.#preparedAt = undefined;
+    return preparedAt;
+  }
+
+  /** Why it is not used again, whatever state it is in; `undefined` while it may be. */
+  get retired(): string | undefined {
+    return this.#retired;
+  }
+
+  /** It is not used again after this lease. The first reason stays. */
+  retire(reason: string): void {
+    this.#retired ??= reason;
+  }
+
+  /** Whether we end the connection: then its end is not reported. */
+  get leaving(): boolean {
+    return this.#leaving;
+  }
+
+  /** We end the connection. */
+  leave(): void {
+    this.#leaving = true;
   }
 
   /** Whether the connection can be handed to the next caller as it is. */
   get isClean(): boolean {
     const { connection } = this;
-    return !connection.closed && connection.status === 'idle' && !connection.dirty && !this.occupied;
+    return !connection.closed && connection.status === 'idle' && !connection.dirty && !this.#occupied;
   }
 
   /** Rolls back what is open and resets what was changed. */
@@ -117,43 +238,43 @@ export class Session<C = unknown> {
     if (connection.status !== 'idle') await connection.simple('ROLLBACK');
     if (!connection.dirty) return;
     await connection.reset();
-    await this.restore?.();
-    this.access = this.#initialAccess;
+    await this.#restore?.();
+    this.#access = this.#initialAccess;
+  }
+
+  /** Ends the lease: the pool gets it back, after cleaning it up if that is needed, or destroys it. */
+  returnTo(pool: SessionPool<C>, clock: Clock): void {
+    this.#committedLocallyOnly = false;
+    this.#movable = false;
+    this.#trace = undefined;
+    this.#owner = undefined;
+    if (this.connection.closed) pool.forget(this);
+    else if (this.#occupied) this.#destroyedBy(pool, 'was left in the middle of a stream or a COPY');
+    else if (this.#retired !== undefined) pool.release(this, this.#retired);
+    else if (this.isClean) this.#releasedTo(pool);
+    else void this.#cleanUpFor(pool, clock);
+  }
+
+  #releasedTo(pool: SessionPool<C>): void {
+    this.connection.setRef(false);
+    pool.release(this);
+  }
+
+  async #cleanUpFor(pool: SessionPool<C>, clock: Clock): Promise<void> {
+    try {
+      await withLimit(clock, CLEAN_UP_MS, this.cleanUp());
+    } catch {
+      this.#destroyedBy(pool, 'could not be cleaned up');
+      return;
+    }
+    if (this.isClean) this.#releasedTo(pool);
+    else pool.release(this, 'could not be cleaned up');
+  }
+
+  #destroyedBy(pool: SessionPool<C>, reason: string): void {
+    pool.destroyWhere((one) => one === this, reason);
   }
 }
 
-/** What the listeners of a node's sessions report to; a session is missing as long as it is being prepared. */
-export interface SessionObserver<C> {
-  parameter(generation: number, session: Session<C> | undefined, name: string, value: string): void;
-  message(session: Session<C> | undefined, message: ServerMessage): void;
-  /** Not called for a session that was never ready. */
-  closed(session: Session<C>, error: unknown): void;
-}
-
-/**
- * A listener that can be made before its session exists. It lives as long as the connection, and keeps nothing else of
- * what opening it took.
- */
-export class SessionListener<C> implements ConnectionListener {
-  readonly #observer: SessionObserver<C>;
-  readonly #generation: number;
-  /** Set once it is ready. */
-  session: Session<C> | undefined;
-
-  constructor(observer: SessionObserver<C>, generation: number) {
-    this.#observer = observer;
-    this.#generation = generation;
-  }
-
-  parameter(name: string, value: string): void {
-    this.#observer.parameter(this.#generation, this.session, name, value);
-  }
-
-  message(message: ServerMessage): void {
-    this.#observer.message(this.session, message);
-  }
-
-  closed(error: unknown): void {
-    if (this.session !== undefined) this.#observer.closed(this.session, error);
-  }
-}
+/** The pool that a session is given back to. */
+export type SessionPool<C> = Pick<Pool<Session<C>>, 'release' | 'forget' | 'destroyWhere'>;

@@ -34,7 +34,7 @@ export interface Lease<C = unknown> extends Querier, AsyncDisposable {
  */
 function noteRefusal<C>(engine: Engine<C>, session: Session<C>, error: unknown): void {
   if (classifyError(error).kind !== 'read-only') return;
-  session.retired = 'refused a write as read-only';
+  session.retire('refused a write as read-only');
   engine.herd.nodes.get(session.node)?.monitor.hint();
 }
 
@@ -87,10 +87,7 @@ class SessionLease<C> {
     this.#handing(statement.text);
     try {
       const result = await this.#engine.send(session, statement, this.#narrowed(options));
-      if (session.committedLocallyOnly && this.#call.access === 'read-write') {
-        session.committedLocallyOnly = false;
-        throw unacknowledged('statement');
-      }
+      if (session.takeLocalCommit() && this.#call.access === 'read-write') throw unacknowledged('statement');
       return answeredBy(result, session.node);
     } catch (error) {
       throw this.#told(error, statement.text);

@@ -110,7 +110,7 @@ export class Started<T> {
     if (!this.#ends()) return;
     const { session, call } = this.#place;
     const { committedLocallyOnly, connection } = session;
-    if (connection.status === 'idle') session.committedLocallyOnly = false;
+    if (connection.status === 'idle') session.takeLocalCommit();
     this.#release();
     const local = committedLocallyOnly && connection.status === 'idle' && call.access === 'read-write';
     if (local) throw unacknowledged('statement');
@@ -166,7 +166,7 @@ export class Started<T> {
   }
 
   #release(): void {
-    this.#place.session.occupied = false;
+    this.#place.session.vacate();
     this.#place.release();
   }
 
@@ -194,12 +194,12 @@ export class Started<T> {
 async function begin<T>(place: Place, work: Work<T>): Promise<Started<T>> {
   const { session } = place;
   await untilLetGo(session, place.call, place.clock);
-  session.occupied = work.occupies(session.connection);
+  if (work.occupies(session.connection)) session.occupy();
   try {
     const value = await place.perform(work.begin(session.connection), work.statement.text);
     return new Started(place, work, value);
   } catch (error) {
-    session.occupied = false;
+    session.vacate();
     throw error;
   }
 }
@@ -219,7 +219,7 @@ export async function startOnCluster<C, T>(
   for (;;) {
     const session = await engine.acquire(call, undefined, progress.lostOn);
     progress.attempts++;
-    session.movable = true;
+    session.allowMove();
     try {
       return await begin(placeOnCluster(engine, session, call, work.statement.text), work);
     } catch (error) {

@@ -56,7 +56,7 @@ export async function runScript<C>(place: ScriptPlace<C>, text: string): Promise
   if (session.occupied) throw busy(node);
   if (connection instanceof PooledConnection) throw noScripts(node);
   await untilLetGo(session, call, engine.herd.settings.clock);
-  session.retired = 'ran a script';
+  session.retire('ran a script');
   try {
     const result = await engine.perform(session, connection.simple(text), call, text);
     return answeredBy(result, node);

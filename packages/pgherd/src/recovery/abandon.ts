@@ -1,5 +1,6 @@
 import type { Herd } from '../herd/herd.ts';
 import type { Ask } from '../monitor/link.ts';
+import type { HandedOver } from '../node/handed-over.ts';
 import type { Session } from '../node/session.ts';
 import { mayCancel } from '../retry/cancellable.ts';
 import type { Timer } from '../time/port.ts';
@@ -15,6 +16,9 @@ const REPEAT_MS = 200;
 /** Empty where no COMMIT waits for a standby. */
 const SYNCHRONOUS = "SELECT pg_catalog.current_setting('synchronous_standby_names') AS names";
 
+/** What runs on a session: the number of statements, the answer to the last, and its SQL. */
+export type Running = Pick<HandedOver, 'count' | 'answer' | 'text'>;
+
 /**
  * Lets go of sessions whose caller has given up while something runs on them. The caller never waits for it. What may be cancelled
  * on the server is cancelled, so that it does not go on for nobody; the session is used again once it has answered. Everything
@@ -29,21 +33,25 @@ export class LettingGo<C> {
     this.#discard = discard;
   }
 
-  /** `everything`: whatever runs there belongs to the caller who gave up, and none of it is a COMMIT. */
-  letGo(session: Session<C>, reason: string, everything = false): void {
-    if (session.lettingGo !== undefined || session.connection.closed) return;
-    const { connection, answer, text } = session;
+  /**
+   * Ends `running`, by default what was handed over. `everything`: all of it belongs to the caller that gave up, and none of it
+   * is a COMMIT.
+   */
+  letGo(session: Session<C>, reason: string, everything = false, running: Running = session.handed): void {
+    if (session.handed.abandoning !== undefined || session.connection.closed) return;
+    const { connection } = session;
+    const { answer, text, count } = running;
     const verdict = mayCancel({
       text,
       inTransaction: connection.status === 'in-transaction' || connection.status === 'failed',
       couldNotWrite: session.couldNotWrite,
     });
-    const foreign = session.inHand > 1 && !everything;
+    const foreign = count > 1 && !everything;
     if (verdict === 'never' || foreign || answer === undefined || connection.cancel === undefined) {
       this.#discard(session, reason);
       return;
     }
-    session.lettingGo = this.#end(session, answer, verdict === 'ask', reason);
+    session.handed.beginAbandoning(this.#end(session, answer, verdict === 'ask', reason));
   }
 
   async #end(session: Session<C>, answer: Promise<unknown>, ask: boolean, reason: string): Promise<void> {
@@ -62,8 +70,7 @@ export class LettingGo<C> {
       // The request did not come through: what runs there is left to the server.
     } finally {
       timer.cancel();
-      session.lettingGo = undefined;
-      session.forgetHanded();
+      session.handed.endAbandoning();
       // A request that is still on its way could hit whatever ran there next.
       if (!ended) this.#discard(session, reason);
       this.#herd.events.emit('statement:cancelled', {

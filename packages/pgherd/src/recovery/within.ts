@@ -9,12 +9,13 @@ import type { Clock, Timer } from '../time/port.ts';
  * @throws PgHerdError `PGHERD_TIMEOUT`, `PGHERD_ABORTED` where the call ends before.
  */
 export async function untilLetGo(
-  session: Pick<Session, 'node' | 'lettingGo'>,
+  session: Pick<Session, 'node' | 'handed'>,
   call: Call,
   clock: Clock,
 ): Promise<void> {
-  if (session.lettingGo === undefined) return;
-  await withinCall(session.lettingGo, call, clock, {
+  const { abandoning } = session.handed;
+  if (abandoning === undefined) return;
+  await withinCall(abandoning, call, clock, {
     late: (now) => timedOut(session.node, call, now),
     letGo: () => undefined,
   });

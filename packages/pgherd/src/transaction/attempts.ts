@@ -28,7 +28,7 @@ export async function runTransaction<C, T>(
     const session = await engine.acquire(call, undefined, progress.lostOn);
     engine.leaks.watch(session, trace);
     progress.attempts++;
-    session.movable = options.retry !== false;
+    if (options.retry !== false) session.allowMove();
     const outcome = await attemptOnce(engine, call, options, fn, session, run);
     if (outcome.kind === 'committed') return outcome.value;
     if (options.retry === false) throw outcome.error;

@@ -86,7 +86,7 @@ export class SessionTransaction<C> {
     attempt: number,
   ): Promise<SessionTransaction<C>> {
     const transaction = new SessionTransaction(engine, session, call, attempt);
-    session.owner = call;
+    session.assignTo(call);
     try {
       transaction.#witness = await beginOn(engine, session, call, options);
     } catch (error) {
@@ -190,7 +190,7 @@ export class SessionTransaction<C> {
   #isGivenUp(): boolean {
     const { deadline, signal } = this.#call;
     const late = isPast(deadline, this.#engine.herd.settings.clock.now());
-    return late || signal?.aborted === true || this.#session.lettingGo !== undefined;
+    return late || signal?.aborted === true || this.#session.handed.abandoning !== undefined;
   }
 
   /** Resolves where the transaction turns out to be committed all the same. */

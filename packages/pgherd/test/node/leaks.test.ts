@@ -1,16 +1,25 @@
 import { describe, expect, it } from 'vitest';
-import { type Leak, LeakWatch, type Watched } from '../../src/node/leaks.ts';
+import { type Leak, LeakWatch, type Trace, type Watched } from '../../src/node/leaks.ts';
 import { virtualClock } from '../support/virtual-clock.ts';
 
-interface Thing extends Watched {
+class Thing implements Watched {
   readonly name: string;
+  trace: Trace | undefined;
+
+  constructor(name: string) {
+    this.name = name;
+  }
+
+  noteTaken(trace: Trace): void {
+    this.trace = trace;
+  }
 }
 
 function watch(leakAfterMs: number) {
   const clock = virtualClock();
   const leaks: Leak<Thing>[] = [];
   const watched = new LeakWatch<Thing>(clock, leakAfterMs, (leak) => leaks.push(leak));
-  const thing = (name: string): Thing => ({ name, trace: undefined });
+  const thing = (name: string) => new Thing(name);
   const told = () => leaks.map(({ session, heldMs }) => [session.name, heldMs]);
   return { clock, watched, leaks, thing, told };
 }

@@ -117,14 +117,14 @@ describe('a session over it', () => {
     ['read-only, on a standby', true, 'read-only', true],
   ] as const)('%s: could not write?', async (_what, standby, access, expected) => {
     const { session } = pooled({ standby });
-    session.useFor(access);
+    session.lease(access, 0, undefined);
     await session.connection.query({ text: 'select 1' });
     expect(session.couldNotWrite).toBe(expected);
   });
 
   it('read-only on a standby that was promoted meanwhile: it could have written', async () => {
     const { session, node } = pooled({ standby: true });
-    session.useFor('read-only');
+    session.lease('read-only', 0, undefined);
     await session.connection.query({ text: 'select 1' });
     node.standby = false;
     expect(session.couldNotWrite).toBe(false);

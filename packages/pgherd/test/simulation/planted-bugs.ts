@@ -116,8 +116,8 @@ export const PLANTED_BUGS: readonly PlantedBug[] = Object.freeze([
   {
     name: 'a commit that no standby confirmed is taken for done',
     file: 'node/session.ts',
-    find: 'this.committedLocallyOnly = true;',
-    replace: 'this.committedLocallyOnly = false;',
+    find: 'this.#committedLocallyOnly = true;',
+    replace: 'this.#committedLocallyOnly = false;',
     seeds: 400,
   },
   {

@@ -1,0 +1,38 @@
+import type { ConnectionListener, ServerMessage } from '../connection/port.ts';
+import type { Session } from './session.ts';
+
+/** What the listeners of a node's sessions report to; a session is missing as long as it is being prepared. */
+export interface SessionObserver<C> {
+  parameter(generation: number, session: Session<C> | undefined, name: string, value: string): void;
+  message(session: Session<C> | undefined, message: ServerMessage): void;
+  /** Not called for a session that was never ready. */
+  closed(session: Session<C>, error: unknown): void;
+}
+
+/**
+ * A listener that can be made before its session exists. It lives as long as the connection, and keeps nothing else of
+ * what opening it took.
+ */
+export class SessionListener<C> implements ConnectionListener {
+  readonly #observer: SessionObserver<C>;
+  readonly #generation: number;
+  /** Set once it is ready. */
+  session: Session<C> | undefined;
+
+  constructor(observer: SessionObserver<C>, generation: number) {
+    this.#observer = observer;
+    this.#generation = generation;
+  }
+
+  parameter(name: string, value: string): void {
+    this.#observer.parameter(this.#generation, this.session, name, value);
+  }
+
+  message(message: ServerMessage): void {
+    this.#observer.message(this.session, message);
+  }
+
+  closed(error: unknown): void {
+    if (this.session !== undefined) this.#observer.closed(this.session, error);
+  }
+}
