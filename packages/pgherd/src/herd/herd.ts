@@ -45,7 +45,7 @@ const MAX_CAUSES = 8;
  * The herd: the one writer of the topology, and the live nodes behind it.
  *
  * Evidence comes in through `observe`, in any order and at any time; each piece makes a new picture, which replaces the
- * old one in one assignment. Then, and only then, connections are treated, events told and waiting calls woken.
+ * old one in one assignment. Then, and only then, connections are disposed of, events emitted and waiting calls woken.
  */
 export class Herd<C> {
   readonly settings: ClusterSettings<C>;
@@ -296,7 +296,7 @@ export class Herd<C> {
     this.#waiting.wake('all');
   }
 
-  /** Assigns the picture, then does what follows from the change: treat, hint, prepare, tell, wake, in this order. */
+  /** Assigns the picture, then does what follows from the change: dispose, hint, prepare, emit, wake, in this order. */
   #replace(after: TopologyDescription): void {
     const before = this.#topology;
     if (after === before) return;
@@ -311,11 +311,11 @@ export class Herd<C> {
     if (wake !== 'none') this.#waiting.wake(wake);
   }
 
-  #follow({ node, isOk, treatment }: PoolEffect): void {
-    const runtime = this.nodes.get(node);
+  #follow(effect: PoolEffect): void {
+    const runtime = this.nodes.get(effect.node);
     if (runtime === undefined) return;
-    runtime.isOk = isOk;
-    if (treatment.reason !== '') runtime.treat(treatment);
+    runtime.isOk = effect.isOk;
+    runtime.dispose(effect);
   }
 
   #hint(hint: Effects['hint']): void {

@@ -1,7 +1,7 @@
 import type { NodeDescription } from '../model/topology.ts';
 import type { Pool } from '../pool/pool.ts';
 import type { Clock } from '../time/port.ts';
-import { isSuperseded } from '../topology/treatment.ts';
+import { isSuperseded } from '../topology/disposition.ts';
 
 /** What draining needs from the cluster. */
 export interface LeavingSettings {

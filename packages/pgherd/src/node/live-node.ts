@@ -9,8 +9,8 @@ import type { PoolFactory, PoolSettings } from '../pool/settings.ts';
 import type { NodeLoad } from '../routing/policies.ts';
 import { withLimit } from '../time/wait.ts';
 import { watchdog } from '../time/watchdog.ts';
+import type { Disposal } from '../topology/disposition.ts';
 import { type ProbeSettings, WATCH_MS } from '../topology/probe-plan.ts';
-import type { Treatment } from '../topology/treatment.ts';
 import { Connector } from './connector.ts';
 import { InFlight } from './in-flight.ts';
 import { Session } from './session.ts';
@@ -53,8 +53,8 @@ export class NodeRuntime<C> {
   lastPick = 0;
   answered = 0;
   failures = 0;
-  /** When its connections were last given up because of what became of the node. */
-  treatedAt = Number.NEGATIVE_INFINITY;
+  /** When connections were last disposed of because of what became of the node. */
+  disposedAt = Number.NEGATIVE_INFINITY;
   #isOk = false;
 
   constructor(name: string, ports: RuntimePorts<C>) {
@@ -157,17 +157,37 @@ export class NodeRuntime<C> {
     return now - preparedAt < WATCH_MS && now - seenAt < SIGN_OF_LIFE_MS;
   }
 
-  /** Does to the connections what was decided. */
-  treat(treatment: Treatment): void {
-    const { reason } = treatment;
-    this.treatedAt = this.#ports.settings.clock.now();
-    // First those who wait: else a connection would be opened for each of them, only to be evicted.
-    if (treatment.redirectWaiters) this.pool.redirectWaiters(reason);
-    if (treatment.destroyAll) this.pool.destroyWhere(() => true, reason);
-    else if (treatment.destroyReads) {
-      this.pool.destroyWhere((session) => session.use === 'read-only' && session.movable, reason);
+  /** Carries out what was decided about the connections. */
+  dispose({ disposition, reason }: Disposal): void {
+    if (disposition === 'keep') return;
+    this.disposedAt = this.#ports.settings.clock.now();
+    // First the waiting callers: else a connection would be opened for each of them, only to be evicted.
+    this.pool.redirectWaiters(reason);
+    switch (disposition) {
+      case 'redirect':
+        break;
+      case 'drain':
+        this.pool.evict(reason);
+        break;
+      case 'move-reads':
+        this.#destroyReads(reason);
+        break;
+      case 'withdraw':
+        this.#destroyReads(reason);
+        this.pool.evict(reason);
+        break;
+      case 'destroy':
+        this.pool.destroyWhere(() => true, reason);
+        this.pool.evict(reason);
+        break;
+      default:
+        disposition satisfies never;
     }
-    if (treatment.evict) this.pool.evict(reason);
+  }
+
+  /** Ends reads that can run elsewhere. */
+  #destroyReads(reason: string): void {
+    this.pool.destroyWhere((session) => session.use === 'read-only' && session.movable, reason);
   }
 
   /** Opens a connection for the monitor, outside the pool. */

@@ -212,6 +212,6 @@ export class Recovery<C> {
     const description = findNode(this.#herd.topology, runtime.name);
     if (description === undefined || !isWritable(description, fencing)) return true;
     // It is the primary again, but was not for a while since this attempt began; what was before it did not see.
-    return runtime.treatedAt > handedAt;
+    return runtime.disposedAt > handedAt;
   }
 }

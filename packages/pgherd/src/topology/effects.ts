@@ -1,6 +1,6 @@
 import type { NodeDescription, TopologyDescription } from '../model/topology.ts';
 import { affectsLag, affectsRouting, changesBetween, counterpart, type TopologyChange } from './diff.ts';
-import { type Treatment, treatConnections } from './treatment.ts';
+import { type Disposal, disposeConnections } from './disposition.ts';
 import { writableNode } from './writable.ts';
 
 /** What has to be done after one picture replaced another, in this order. */
@@ -20,11 +20,10 @@ export interface Effects {
 }
 
 /** What happens to the pool of one node. */
-export interface PoolEffect {
+export interface PoolEffect extends Disposal {
   readonly node: string;
   /** Whether connections may be opened there. */
   readonly isOk: boolean;
-  readonly treatment: Treatment;
 }
 
 /** Decides what the change of the picture entails. Pure. */
@@ -47,9 +46,9 @@ function poolEffects(before: TopologyDescription, after: TopologyDescription): P
     if (old === node && !primaryChanged) continue;
     const newerPrimaryKnown = after.writable !== undefined && after.writable !== node.name;
     const isOk = node.health === 'ok';
-    const treatment = treatConnections(old, node, newerPrimaryKnown);
-    if (treatment.reason !== '' || isOk !== (old.health === 'ok'))
-      pools.push({ node: node.name, isOk, treatment });
+    const disposal = disposeConnections(old, node, newerPrimaryKnown);
+    if (disposal.disposition !== 'keep' || isOk !== (old.health === 'ok'))
+      pools.push({ node: node.name, isOk, ...disposal });
   }
   return pools;
 }

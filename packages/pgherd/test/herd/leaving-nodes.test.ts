@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { LeavingNodes } from '../../src/herd/leaving-nodes.ts';
 import type { NodeDescription } from '../../src/model/topology.ts';
-import { isSuperseded } from '../../src/topology/treatment.ts';
+import { isSuperseded } from '../../src/topology/disposition.ts';
 import { bench } from '../pool/fake-factory.ts';
 import { OTHER_SYSTEM } from '../support/evidence.ts';
 import { describedNode } from '../support/nodes.ts';

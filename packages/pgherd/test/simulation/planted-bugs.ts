@@ -80,7 +80,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = Object.freeze([
   },
   {
     name: 'the connections of a stale node are kept',
-    file: 'topology/treatment.ts',
+    file: 'topology/disposition.ts',
     find: "if (after.standing !== before.standing && after.standing !== 'current') {",
     replace: "if (after.standing === 'current' && after.standing !== before.standing && false) {",
     seeds: 400,
@@ -145,8 +145,8 @@ export const PLANTED_BUGS: readonly PlantedBug[] = Object.freeze([
   {
     name: 'what became of the node before the refused statement counts',
     file: 'recovery/recovery.ts',
-    find: 'return runtime.treatedAt > handedAt;',
-    replace: 'return runtime.treatedAt >= call.startedAt;',
+    find: 'return runtime.disposedAt > handedAt;',
+    replace: 'return runtime.disposedAt >= call.startedAt;',
     seeds: 40,
   },
   {

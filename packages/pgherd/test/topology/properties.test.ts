@@ -5,8 +5,8 @@ import type { Observation, ProbeFacts } from '../../src/model/observation.ts';
 import type { NodeDescription, TopologyDescription } from '../../src/model/topology.ts';
 import { selectNodes } from '../../src/routing/select.ts';
 import { affectsRouting, changesBetween } from '../../src/topology/diff.ts';
+import { disposeConnections } from '../../src/topology/disposition.ts';
 import { observe, withIncumbent, withWritesOpen } from '../../src/topology/topology.ts';
-import { treatConnections } from '../../src/topology/treatment.ts';
 import { isWritable, writableNode } from '../../src/topology/writable.ts';
 import { named, OTHER_SYSTEM, SETTINGS, SYSTEM, watching } from '../support/evidence.ts';
 import { ANYTHING_GOES } from '../support/selection.ts';
@@ -249,15 +249,16 @@ describe('whatever evidence comes, in whatever order', { timeout: 30_000 }, () =
     always(look, fc.constant(REPORTING));
   });
 
-  it('a node that lost the right to be written to is treated, and nothing is done about one that stays as it is', () => {
+  it('a node that lost the right to be written to keeps not all its connections, and one that stays as it is does', () => {
     always((before, after) => {
       const writer = after.nodes.find(isBelieved);
       for (const [index, node] of after.nodes.entries()) {
         const old = before.nodes[index] ?? node;
-        const treatment = treatConnections(old, node, writer !== undefined && writer.name !== node.name);
+        const newerPrimaryKnown = writer !== undefined && writer.name !== node.name;
+        const { disposition } = disposeConnections(old, node, newerPrimaryKnown);
         if (isBelieved(old) && !isBelieved(node) && node.role !== 'primary')
-          expect(treatment.reason).not.toBe('');
-        if (old === node && node.health === 'ok') expect(treatment.reason).toBe('');
+          expect(disposition).not.toBe('keep');
+        if (old === node && node.health === 'ok') expect(disposition).toBe('keep');
         expect(changesBetween(after, after)).toEqual([]);
       }
     });

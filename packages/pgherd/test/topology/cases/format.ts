@@ -1,6 +1,7 @@
 import type { Target } from '../../../src/model/names.ts';
 import type { Observation } from '../../../src/model/observation.ts';
 import type { AcceptedEpoch, NodeLabels } from '../../../src/model/topology.ts';
+import type { Disposition } from '../../../src/topology/disposition.ts';
 import type { TopologySettings } from '../../../src/topology/topology.ts';
 
 /** One line of `see`: something that happens to the picture. */
@@ -62,17 +63,6 @@ export interface ExpectedRefusal {
   readonly reason: Expected;
 }
 
-/** What becomes of the connections of a node, from the mildest on: the words of `connections`. */
-export const TREATMENTS = Object.freeze([
-  'waiters-move',
-  'drain',
-  'reads-move',
-  'reads-move-idle-close',
-  'destroy',
-] as const);
-/** One of {@link TREATMENTS}. */
-export type TreatmentWord = (typeof TREATMENTS)[number];
-
 /** What holds after a phase; what is left out is not looked at. */
 export interface Expectation {
   readonly nodes: Readonly<Record<string, ExpectedFields>>;
@@ -84,7 +74,7 @@ export interface Expectation {
   /** Everything that listeners are told during the phase, in order. */
   readonly events: readonly string[] | undefined;
   /** By letter, in order, the same again counted once; nodes that are not named keep theirs. */
-  readonly connections: Readonly<Record<string, readonly TreatmentWord[]>> | undefined;
+  readonly connections: Readonly<Record<string, readonly Disposition[]>> | undefined;
   /** Letters of the nodes that a connection is made ready for, because they may be written to soon. */
   readonly prepares: string | undefined;
 }

@@ -77,7 +77,7 @@ describe('a file that is not as it must be is refused with its place and the rul
     ['an unknown option', { expect: { serves: { 'any nod=a': 'a' } } }, /"nod" is not known here/],
     ['no number', { expect: { serves: { 'any maxLagMs=x': 'a' } } }, /maxLagMs is no number from 0 up/],
     ['an unknown change', { expect: { events: ['rôle a'] } }, /"rôle a" is no change that is told/],
-    ['an unknown treatment', { expect: { connections: { a: ['close'] } } }, /"close" is not known here/],
+    ['an unknown disposition', { expect: { connections: { a: ['close'] } } }, /"close" is not known here/],
     ['a text for a position', { expect: { nodes: { a: { lsn: '0/1' } } } }, /position is a number of bytes/],
     [
       'a broken pattern',

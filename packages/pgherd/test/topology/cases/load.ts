@@ -1,4 +1,5 @@
 import { TARGETS } from '../../../src/model/names.ts';
+import { DISPOSITIONS } from '../../../src/topology/disposition.ts';
 import type { TopologySettings } from '../../../src/topology/topology.ts';
 import { named } from '../../support/evidence.ts';
 import {
@@ -10,7 +11,6 @@ import {
   type Phase,
   type Step,
   SYSTEMS,
-  TREATMENTS,
   type TransitionCase,
 } from './format.ts';
 import { Place } from './json.ts';
@@ -252,7 +252,7 @@ function readChange(place: Place): string {
 
 function readConnections(place: Place, letters: string): Expectation['connections'] {
   const entries = place.entries().map(([letter, words]) => {
-    const list = words.elements().map((word) => word.oneOf(TREATMENTS));
+    const list = words.elements().map((word) => word.oneOf(DISPOSITIONS));
     return [knownLetter(words, letter, letters), list] as const;
   });
   return Object.fromEntries(entries);

@@ -1,6 +1,7 @@
 import type { NodeDescription, TopologyDescription } from '../../../src/model/topology.ts';
 import { type SelectionContext, selectNodes } from '../../../src/routing/select.ts';
 import type { TopologyChange } from '../../../src/topology/diff.ts';
+import type { Disposition } from '../../../src/topology/disposition.ts';
 import { type Effects, effects } from '../../../src/topology/effects.ts';
 import { NO_LABELS } from '../../../src/topology/node.ts';
 import {
@@ -14,16 +15,15 @@ import {
   withIncumbent,
   withNodes,
 } from '../../../src/topology/topology.ts';
-import type { Treatment } from '../../../src/topology/treatment.ts';
 import { isWritable, writableNode } from '../../../src/topology/writable.ts';
 import { addressOf } from '../../support/evidence.ts';
-import { type AskedFor, type Step, SYSTEMS, type TransitionCase, type TreatmentWord } from './format.ts';
+import { type AskedFor, type Step, SYSTEMS, type TransitionCase } from './format.ts';
 
 /** All that was seen to happen while steps were taken. */
 export interface Played {
   readonly topology: TopologyDescription;
   readonly events: readonly string[];
-  readonly connections: Readonly<Record<string, readonly TreatmentWord[]>>;
+  readonly connections: Readonly<Record<string, readonly Disposition[]>>;
   /** Letters of nodes that were made ready, in order, each as often as it was. */
   readonly prepares: string;
 }
@@ -37,7 +37,7 @@ function listed(letter: string, { labels }: TransitionCase): ListedNode {
   return { address: addressOf(letter), labels: { ...NO_LABELS, ...labels[letter] } };
 }
 
-/** Takes the steps as the cluster would: each gives a new picture, then connections are treated and changes told. */
+/** Takes the steps as the cluster would: each gives a new picture, then connections are disposed of and changes reported. */
 export function play(
   start: TopologyDescription,
   steps: readonly Step[],
@@ -46,7 +46,7 @@ export function play(
 ): Played {
   let topology = start;
   const events: string[] = [];
-  const connections: Record<string, TreatmentWord[]> = {};
+  const connections: Record<string, Disposition[]> = {};
   let prepares = '';
   for (const step of steps) {
     const act = resolved(topology, step, one);
@@ -56,9 +56,9 @@ export function play(
       assertSound(before, topology, one);
       const following = effects(before, topology);
       events.push(...following.changes.map(told));
-      for (const [letter, word] of treatments(following)) {
+      for (const [letter, word] of disposals(following)) {
         const words = connections[letter] ?? [];
-        // The same treatment again finds nothing left to treat.
+        // The same disposition again finds nothing left to dispose of.
         if (words.at(-1) !== word) connections[letter] = [...words, word];
       }
       prepares += following.prepare.map(letterOf).join('');
@@ -107,11 +107,10 @@ function assertMayWrite(now: TopologyDescription, name: string, line: string, on
   throw new Error(`"${line}": the cluster would not have written there`);
 }
 
-function treatments({ pools }: Effects): readonly (readonly [string, TreatmentWord])[] {
-  return pools.flatMap(({ node, treatment }) => {
-    const word = wordFor(treatment);
-    return word === undefined ? [] : [[letterOf(node), word] as const];
-  });
+function disposals({ pools }: Effects): readonly (readonly [string, Disposition])[] {
+  return pools.flatMap(({ node, disposition }) =>
+    disposition === 'keep' ? [] : [[letterOf(node), disposition] as const],
+  );
 }
 
 /** What holds for every picture of every case, whatever it is about. */
@@ -177,13 +176,4 @@ export function letterOf(name: string): string {
 
 function systemName(identifier: string): string {
   return Object.keys(SYSTEMS).find((name) => SYSTEMS[name] === identifier) ?? identifier;
-}
-
-/** The treatment in one word; `undefined` where everything stays. */
-function wordFor(treatment: Treatment): TreatmentWord | undefined {
-  const { evict, redirectWaiters, destroyReads, destroyAll } = treatment;
-  if (destroyAll) return 'destroy';
-  if (destroyReads) return evict ? 'reads-move-idle-close' : 'reads-move';
-  if (evict) return 'drain';
-  return redirectWaiters ? 'waiters-move' : undefined;
 }
