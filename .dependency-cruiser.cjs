@@ -52,7 +52,7 @@ const manifest = JSON.parse(readFileSync(join(__dirname, 'packages/pgherd/packag
 const peers = Object.keys(manifest.peerDependencies ?? {});
 
 /** @type {import('dependency-cruiser').IConfiguration} */
-module.exports = {
+const configuration = {
   forbidden: [
     ...layerRules,
     {
@@ -131,6 +131,14 @@ module.exports = {
       to: { path: '^packages/', pathNot: '^packages/$1/', dependencyTypes: ['local'] },
     },
     {
+      name: 'no-relative-path-into-a-package',
+      comment:
+        "Integration tests and benchmarks import a package by its name: what it exports, or what its entry 'internal' declares.",
+      severity: 'error',
+      from: { path: '^(integration|bench)/' },
+      to: { path: '^packages/[^/]+/src/', dependencyTypes: ['local'] },
+    },
+    {
       name: 'resolvable',
       comment: 'Every import leads to a file.',
       severity: 'error',
@@ -150,3 +158,7 @@ module.exports = {
     },
   },
 };
+
+module.exports = configuration;
+// For the test of these rules; dependency-cruiser itself refuses a property that it does not know.
+Object.defineProperty(module.exports, 'RANKS', { value: RANKS, enumerable: false });

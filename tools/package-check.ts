@@ -3,7 +3,7 @@ import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Finding, isMain, runAsCommand } from './lib/findings.ts';
-import { publicEntries, publishedPackages, type WorkspacePackage } from './lib/packages.ts';
+import { internalSubpaths, publicEntries, publishedPackages, type WorkspacePackage } from './lib/packages.ts';
 
 const BIN = fileURLToPath(new URL('../node_modules/.bin', import.meta.url));
 
@@ -32,7 +32,16 @@ function checkPackage(root: string, { folder, manifest }: WorkspacePackage, dest
   if (typeof packed === 'string') return [{ file: folder, message: `cannot be packed:\n${packed}` }];
   const tarball = join(destination, packed.filename);
   const publint = runTool('publint', ['run', tarball, '--strict']);
-  const attwArguments = [tarball, '--profile', 'esm-only', '--no-definitely-typed', '--no-color'];
+  const internal = internalSubpaths(manifest);
+  const excluded = internal.length === 0 ? [] : ['--exclude-entrypoints', ...internal];
+  const attwArguments = [
+    tarball,
+    '--profile',
+    'esm-only',
+    '--no-definitely-typed',
+    '--no-color',
+    ...excluded,
+  ];
   const attw = runTool('attw', attwArguments);
   return [
     ...wrongFiles(folder, packed.files),

@@ -1,6 +1,5 @@
 import pg from 'pg';
-import { Pool } from '../../packages/pgherd/src/pool/pool.ts';
-import { systemClock, systemRandom } from '../../packages/pgherd/src/time/system.ts';
+import { Pool, systemClock, systemRandom } from 'pgherd/internal';
 
 /** Resources of each pool. */
 const SIZE = 10;

@@ -1,9 +1,6 @@
 import { parseArgs } from 'node:util';
-import type { Driver } from '../../packages/pgherd/src/connection/port.ts';
-import { Engine } from '../../packages/pgherd/src/engine/engine.ts';
-import { Herd } from '../../packages/pgherd/src/herd/herd.ts';
-import { resolveSettings } from '../../packages/pgherd/src/options/settings.ts';
-import { POLICY_NAMES, type PolicyName } from '../../packages/pgherd/src/routing/policies.ts';
+import type { Driver } from 'pgherd';
+import { Engine, Herd, POLICY_NAMES, type PolicyName, resolveSettings } from 'pgherd/internal';
 import { median } from './statistics.ts';
 
 const NODES = 3;

@@ -5,11 +5,16 @@ import { chown, mkdir, mkdtemp, readFile, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { waitUntil } from '@pgherd/testing';
+import {
+  canReach,
+  findRunUser,
+  killTree,
+  type PortReservation,
+  type RunUser,
+  reservePorts,
+  theSupervisor,
+} from '@pgherd/testing/internal';
 import pg from 'pg';
-import { type PortReservation, reservePorts } from '../../packages/testing/src/ports.ts';
-import { killTree } from '../../packages/testing/src/process-tree.ts';
-import { canReach, findRunUser, type RunUser } from '../../packages/testing/src/run-user.ts';
-import { theSupervisor } from '../../packages/testing/src/supervisor.ts';
 import { findPrograms, type Programs } from './patroni-programs.ts';
 
 const HOST = '127.0.0.1';

@@ -5,7 +5,7 @@ import { chown, mkdtemp, readFile, stat, writeFile } from 'node:fs/promises';
 import net from 'node:net';
 import path from 'node:path';
 import { type TestNode, waitUntil } from '@pgherd/testing';
-import { type PortReservation, reservePorts } from '../../packages/testing/src/ports.ts';
+import { type PortReservation, reservePorts } from '@pgherd/testing/internal';
 
 /** Where distributions put the program; `sbin` is often not on the path. */
 const PLACES = ['/usr/sbin/pgbouncer', '/usr/bin/pgbouncer', '/usr/local/bin/pgbouncer'];

@@ -1,5 +1,8 @@
 import type { TestCluster, TestNode } from '@pgherd/testing';
 import { waitUntil } from '@pgherd/testing';
+
+export { rejection } from '@pgherd/testing/internal';
+
 import { type Cluster, type ClusterOptions, createCluster, type NodeDescription } from 'pgherd';
 
 /** Settings that make the tests quick without changing what is tested. */
@@ -33,17 +36,6 @@ export async function servedBy(db: Cluster): Promise<string[]> {
   const seen = new Set<string>();
   for (let round = 0; round < 20; round++) seen.add((await db.read.query('select 1')).node);
   return [...seen].sort();
-}
-
-/** What a promise was rejected with; a promise that resolves is a failure. */
-export async function rejection(work: Promise<unknown>): Promise<unknown> {
-  let value: unknown;
-  try {
-    value = await work;
-  } catch (error) {
-    return error;
-  }
-  throw new Error(`expected a rejection, but got ${String(value)}`);
 }
 
 /** The code an error carries, ours or the server's. */

@@ -45,7 +45,7 @@ export function publishedPackages(root: string): WorkspacePackage[] {
 export function publicEntries(root: string): PublicEntry[] {
   return publishedPackages(root).flatMap(({ folder, manifest }) =>
     Object.entries(manifest.exports ?? {}).flatMap(([subpath, target]) => {
-      if (typeof target === 'string') return [];
+      if (typeof target === 'string' || isInternal(target)) return [];
       const { types, '@pgherd/source': source } = target;
       if (types === undefined || source === undefined) {
         throw new Error(`${folder}/package.json: exports["${subpath}"] needs "@pgherd/source" and "types".`);
@@ -59,5 +59,17 @@ export function publicEntries(root: string): PublicEntry[] {
         },
       ];
     }),
+  );
+}
+
+/** Subpaths that exist in this repository only. */
+export function internalSubpaths({ exports = {} }: Manifest): string[] {
+  return Object.keys(exports).filter((subpath) => isInternal(exports[subpath] ?? ''));
+}
+
+/** Users have no condition that leads to an internal entry. */
+function isInternal(target: string | Readonly<Record<string, string>>): boolean {
+  return (
+    typeof target !== 'string' && Object.keys(target).every((condition) => condition === '@pgherd/source')
   );
 }

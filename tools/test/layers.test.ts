@@ -1,10 +1,14 @@
 import { spawnSync } from 'node:child_process';
+import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { checkLayers } from '../layers.ts';
 import { type Files, REPOSITORY, repository } from './fixture.ts';
 
 const SRC = 'packages/pgherd/src';
+const { RANKS: ranks } = createRequire(import.meta.url)('../../.dependency-cruiser.cjs') as {
+  RANKS: readonly (readonly string[])[];
+};
 
 /** A planted mistake, and the rule and file that must be named for it. */
 const MISTAKES: readonly { name: string; files: Files; rule: string; file: string }[] = [
@@ -98,12 +102,41 @@ const MISTAKES: readonly { name: string; files: Files; rule: string; file: strin
     file: 'packages/cli/src/index.ts',
   },
   {
+    name: 'an integration test that reaches into a package',
+    files: { 'integration/src/reach.ts': `export { first } from '../../packages/pgherd/src/dsn/dsn.ts';\n` },
+    rule: 'no-relative-path-into-a-package',
+    file: 'integration/src/reach.ts',
+  },
+  {
+    name: 'a benchmark that reaches into a package, for a type',
+    files: {
+      'bench/src/reach.ts': `import type { first } from '../../packages/pgherd/src/dsn/dsn.ts';\nexport type X = typeof first;\n`,
+    },
+    rule: 'no-relative-path-into-a-package',
+    file: 'bench/src/reach.ts',
+  },
+  {
     name: 'an import that leads nowhere',
     files: { [`${SRC}/dsn/lost.ts`]: `export { y } from './nowhere.ts';\n` },
     rule: 'resolvable',
     file: `${SRC}/dsn/lost.ts`,
   },
 ];
+
+/** The folders of the library, lowest first, as the rules rank them. */
+const RANKED = ranks.flatMap((rank, index) => rank.map((folder) => ({ folder, index })));
+
+/** Every folder with one that it must not import: of its own rank if there is another one, else of the next; `index.ts` for the last. */
+const UPWARD = RANKED.map(({ folder, index }) => {
+  const other = RANKED.find((one) => one.folder !== folder && one.index >= index);
+  return { folder, target: other === undefined ? 'index.ts' : `${other.folder}/target.ts` };
+});
+
+/** Every folder with one that stands above it, however many ranks lie between. */
+const FAR_UPWARD = RANKED.flatMap(({ folder, index }) => {
+  const top = RANKED.at(-1);
+  return top === undefined || top.index === index ? [] : [{ folder, target: `${top.folder}/target.ts` }];
+});
 
 describe('layers', () => {
   test('let a clean repository pass', async () => {
@@ -119,6 +152,31 @@ describe('layers', () => {
     expect(findings).toContainEqual(
       expect.objectContaining({ file, message: expect.stringContaining(rule) }),
     );
+  });
+
+  test('object to an upward import of each folder', async () => {
+    for (const planted of [UPWARD, FAR_UPWARD]) {
+      const targets = RANKED.map(({ folder }) => [
+        `${SRC}/${folder}/target.ts`,
+        'export const target = 1;\n',
+      ]);
+      const imports = planted.map(({ folder, target }) => [
+        `${SRC}/${folder}/up.ts`,
+        `export * as up from '../${target}';\n`,
+      ]);
+      const findings = await checkLayers(repository(Object.fromEntries([...targets, ...imports])));
+      const found = findings.flatMap(({ file, message }) => {
+        const rule = /\(layer:(\w+):/.exec(message)?.[1];
+        return rule === undefined ? [] : [`${rule}: ${file}`];
+      });
+      const expected = planted.map(({ folder }) => `${folder}: ${SRC}/${folder}/up.ts`);
+      expect(found.sort()).toEqual(expected.sort());
+    }
+  });
+
+  test('rank no folder twice', () => {
+    const folders = RANKED.map(({ folder }) => folder);
+    expect(folders).toEqual([...new Set(folders)]);
   });
 
   test('as a command, fail with the place and the rule', { timeout: 30_000 }, () => {

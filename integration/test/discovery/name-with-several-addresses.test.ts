@@ -1,9 +1,9 @@
 import dns from 'node:dns';
 import net from 'node:net';
 import { createTestCluster, type TestCluster, waitUntil } from '@pgherd/testing';
+import { reservePorts } from '@pgherd/testing/internal';
 import { type Cluster, createCluster } from 'pgherd';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it, vi } from 'vitest';
-import { reservePorts } from '../../../packages/testing/src/ports.ts';
 import { createTable } from '../../src/support.ts';
 
 const NAME = 'herd.test';

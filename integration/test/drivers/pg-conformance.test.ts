@@ -1,5 +1,9 @@
+import { driverConformance } from '@pgherd/testing/conformance';
+import * as pgherd from 'pgherd';
 import { pgDriver } from 'pgherd/pg';
-import { conformanceVersions } from '../../src/conformance/bench.ts';
-import { driverConformance } from '../../src/driver-conformance.ts';
+import * as vitest from 'vitest';
+import { serverVersions } from '../../src/versions.ts';
 
-for (const version of conformanceVersions()) driverConformance('pg', pgDriver, { version });
+for (const version of serverVersions()) {
+  driverConformance({ name: 'pg', makeDriver: pgDriver, pgherd, runner: vitest, version });
+}

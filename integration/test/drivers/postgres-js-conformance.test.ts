@@ -1,5 +1,9 @@
+import { driverConformance } from '@pgherd/testing/conformance';
+import * as pgherd from 'pgherd';
 import { postgresJsDriver } from 'pgherd/postgres-js';
-import { conformanceVersions } from '../../src/conformance/bench.ts';
-import { driverConformance } from '../../src/driver-conformance.ts';
+import * as vitest from 'vitest';
+import { serverVersions } from '../../src/versions.ts';
 
-for (const version of conformanceVersions()) driverConformance('postgres.js', postgresJsDriver, { version });
+for (const version of serverVersions()) {
+  driverConformance({ name: 'postgres.js', makeDriver: postgresJsDriver, pgherd, runner: vitest, version });
+}

@@ -1,7 +1,8 @@
 import { FAKE_PHASES, type FakeAction, type FakePostmaster, waitUntil } from '@pgherd/testing';
+import { FAULTS } from '@pgherd/testing/internal';
 import type { Cluster } from 'pgherd';
 import { describe, expect, it } from 'vitest';
-import { FAULTS, fakeCluster, isCoded, openFakes } from '../../src/fakes.ts';
+import { fakeCluster, isCoded, openFakes } from '../../src/fakes.ts';
 import { codeOf, rejection } from '../../src/support.ts';
 
 const READ = 'select n from t where id = $1';

@@ -1,0 +1,12 @@
+/**
+ * Parts that the benchmarks of this repository measure by themselves. The entry exists under the condition `@pgherd/source`
+ * only, and is not covered by semantic versioning.
+ *
+ * @packageDocumentation
+ */
+export { Engine } from './engine/engine.ts';
+export { Herd } from './herd/herd.ts';
+export { resolveSettings } from './options/settings.ts';
+export { Pool } from './pool/pool.ts';
+export { POLICY_NAMES, type PolicyName } from './routing/policies.ts';
+export { systemClock, systemRandom } from './time/system.ts';

@@ -1,0 +1,12 @@
+/**
+ * Parts that the tests of this repository share. The entry exists under the condition `@pgherd/source` only, and is not covered
+ * by semantic versioning.
+ *
+ * @packageDocumentation
+ */
+export { FAULTS, isCoded } from './conformance/faults.ts';
+export { rejection } from './conformance/rejection.ts';
+export { type PortReservation, reservePorts } from './ports.ts';
+export { killTree } from './process-tree.ts';
+export { canReach, findRunUser, type RunUser } from './run-user.ts';
+export { theSupervisor } from './supervisor.ts';
