@@ -80,7 +80,7 @@ const configuration = {
       name: 'no-dependencies',
       comment: 'pgherd has no runtime dependency and knows no other package of this workspace.',
       severity: 'error',
-      from: { path: SRC, pathNot: `${SRC}(drivers|integrations|wire)/` },
+      from: { path: SRC, pathNot: `${SRC}(drivers|integrations)/` },
       to: { pathNot: SRC, dependencyTypesNot: ['core'] },
     },
     {
@@ -88,7 +88,7 @@ const configuration = {
       comment:
         'Drivers and integrations import the optional peers named in packages/pgherd/package.json, nothing else.',
       severity: 'error',
-      from: { path: `${SRC}(drivers|integrations|wire)/` },
+      from: { path: `${SRC}(drivers|integrations)/` },
       to: {
         pathNot: [SRC, `(^|/)node_modules/(@types/)?${either(peers)}/`],
         dependencyTypesNot: ['core'],

@@ -1,80 +1,69 @@
 import type { ConnectRequest } from '../connection/port.ts';
 import { PgHerdError } from '../model/errors.ts';
 
-/** The messages by which a server asks for a proof of identity. */
-export interface AuthenticationWire {
-  on(event: 'authenticationCleartextPassword' | 'authenticationMD5Password', fn: () => void): void;
-  on(event: 'authenticationSASL', fn: (message: { mechanisms: string[] }) => void): void;
-  on(event: 'authenticationSASLFinal' | 'authenticationOk', fn: () => void): void;
-  off(event: string, fn: () => void): void;
-}
-
-/** Why a method is refused although `require_auth` allows it, or says nothing. */
+/** The rule in a refusal if `require_auth` itself would have allowed the method. */
 const ONLY_IN_CLEAR =
   'this host, which discovery named, may without TLS (sslmode=require or stricter) ask only for';
-const CHANNEL_BOUND = 'SCRAM-SHA-256-PLUS';
+
+/** libpq's names of what a server can ask for; `none` if it asks for nothing. */
+export type AuthenticationMethod = 'password' | 'md5' | 'scram-sha-256' | 'none';
 
 /**
- * Holds the server to `require_auth` and `channel_binding=require`, as libpq does: a server that asks for less, or for
- * nothing, is not the one we were told to trust, and must not see the password. Must listen before `pg` does.
+ * Holds a server to `require_auth` and `channel_binding=require`, as libpq does: a server that asks for less, or for
+ * nothing, is not the one that the user trusts, and must not see the password. A server that asked for SCRAM must prove that it
+ * knows the password, too.
+ *
+ * The adapter reports each message of the server before its driver acts on it.
  */
-export function guardAuthentication(
-  wire: AuthenticationWire,
-  request: ConnectRequest,
-  encrypted: boolean,
-  refuse: (error: PgHerdError) => void,
-): void {
-  const { channelBinding } = request;
-  const requireAuth = encrypted ? request.requireAuth : (request.requireAuthInClear ?? request.requireAuth);
-  const bound = channelBinding === 'require';
-  if (requireAuth === undefined && !bound) return;
-  let asked = false;
-  const demand = (method: string, isBound: boolean) => {
-    asked = true;
-    if (requireAuth !== undefined && !requireAuth.includes(method)) {
-      const rule = requireAuth === request.requireAuth ? 'require_auth allows' : ONLY_IN_CLEAR;
-      refuse(refusal(`it asks for ${method}, and ${rule} ${requireAuth.join(', ')}`));
-    } else if (bound && !isBound) {
-      refuse(
+export class AuthenticationCheck {
+  readonly #allowed: readonly string[] | undefined;
+  readonly #rule: string;
+  readonly #mustBind: boolean;
+  readonly #refuse: (error: PgHerdError) => void;
+  #asked = false;
+  #owesProof = false;
+
+  constructor(request: ConnectRequest, encrypted: boolean, refuse: (error: PgHerdError) => void) {
+    const { requireAuth, requireAuthInClear, channelBinding } = request;
+    this.#allowed = encrypted ? requireAuth : (requireAuthInClear ?? requireAuth);
+    this.#rule = this.#allowed === requireAuth ? 'require_auth allows' : ONLY_IN_CLEAR;
+    this.#mustBind = channelBinding === 'require';
+    this.#refuse = refuse;
+  }
+
+  /** Whether some methods would be refused, so that every demand must be reported, however late it comes. */
+  get isSelective(): boolean {
+    return this.#allowed !== undefined || this.#mustBind;
+  }
+
+  /** The server asks for a proof of identity; `isBound`: bound to the TLS channel. */
+  asked(method: AuthenticationMethod, isBound = false): void {
+    this.#asked = true;
+    if (method === 'scram-sha-256') this.#owesProof = true;
+    const allowed = this.#allowed;
+    if (allowed !== undefined && !allowed.includes(method)) {
+      this.#refuse(refusal(`it asks for ${method}, and ${this.#rule} ${allowed.join(', ')}`));
+    } else if (this.#mustBind && !isBound) {
+      this.#refuse(
         refusal('it does not bind the authentication to the TLS channel, as channel_binding=require demands'),
       );
     }
-  };
-  wire.on('authenticationCleartextPassword', () => demand('password', false));
-  wire.on('authenticationMD5Password', () => demand('md5', false));
-  wire.on('authenticationSASL', ({ mechanisms }) =>
-    demand('scram-sha-256', mechanisms.includes(CHANNEL_BOUND)),
-  );
-  wire.on('authenticationOk', () => {
-    if (!asked) demand('none', false);
-  });
-}
+  }
 
-/**
- * A server that asked for SCRAM must prove that it knows the password as well, before it lets us in: `pg` checks the proof, but
- * not that there was one.
- */
-export function demandProof(wire: AuthenticationWire, refuse: (error: PgHerdError) => void): void {
-  let owed = false;
-  const onAsked = () => {
-    owed = true;
-  };
-  const onProof = () => {
-    owed = false;
-  };
-  const onOk = () => {
-    // It is asked once; what listens costs memory for as long as the connection lives.
-    wire.off('authenticationSASL', onAsked);
-    wire.off('authenticationSASLFinal', onProof);
-    wire.off('authenticationOk', onOk);
-    if (!owed) return;
+  /** The server has sent its proof, which the driver checks. */
+  proved(): void {
+    this.#owesProof = false;
+  }
+
+  /** AuthenticationOk. */
+  accepted(): void {
+    if (!this.#asked) this.asked('none');
+    if (!this.#owesProof) return;
+    this.#owesProof = false;
     const sentence =
-      'The server let us in without the proof that it knows the password: it may be another server.';
-    refuse(new PgHerdError('PGHERD_AUTHENTICATION_FAILED', sentence));
-  };
-  wire.on('authenticationSASL', onAsked);
-  wire.on('authenticationSASLFinal', onProof);
-  wire.on('authenticationOk', onOk);
+      'The server accepted the login without the proof that it knows the password: it may be another server.';
+    this.#refuse(new PgHerdError('PGHERD_AUTHENTICATION_FAILED', sentence));
+  }
 }
 
 function refusal(reason: string): PgHerdError {

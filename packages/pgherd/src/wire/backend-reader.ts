@@ -1,8 +1,11 @@
+import { readFields, severityOf } from './errors.ts';
+import { FrameCheck } from './frame-check.ts';
 import { Frames } from './frames.ts';
+import { HEAD_BYTES, typeName } from './messages.ts';
 
-/** Fields of an error or a notice that pgherd reads; all of them stand in `all`, by their letter. */
+/** Fields of an error or a notice that pgherd reads; `all` has every field, by its letter. */
 export interface Report {
-  /** Not translated, where the server tells it so. */
+  /** In English, if the server reports it so. */
   readonly severity: string;
   readonly sqlState: string;
   readonly message: string;
@@ -12,11 +15,11 @@ export interface Report {
 
 /** What a server's messages mean, in the order of the wire. */
 export interface BackendObserver {
-  /** A demand for authentication, by its number in the protocol; `false` refuses it, and nothing more is read. */
+  /** A request for authentication, by its number in the protocol; `false` refuses it, and nothing more is read. */
   authentication(kind: number, body: Buffer): boolean;
   key(pid: number, secret: Buffer): void;
   parameter(name: string, value: string): void;
-  /** A description of rows: those of the statement that runs follow. */
+  /** A description of rows: those of the running statement follow. */
   rows(): void;
   /** The tag of a command that is complete. */
   complete(tag: string): void;
@@ -29,110 +32,55 @@ export interface BackendObserver {
   ready(status: string): void;
 }
 
-/** Messages that are looked into, by their letter. */
+/** Types of the messages that are read. */
 const READ: ReadonlySet<number> = new Set([...'RKSTCENAZGHW'].map((letter) => letter.charCodeAt(0)));
-const HEAD_BYTES = 5;
 
 /**
- * Follows the messages of a server beside a driver that does not tell all of them. What is framed wrongly, or would send the
- * driver round for ever, is found before the driver sees it.
+ * Follows the messages of a server beside a driver that does not report all of them. A message that is framed wrongly, or that
+ * would make the driver loop forever, is found before the driver sees it.
  */
 export class BackendReader {
   readonly #observer: BackendObserver;
-  readonly #frames = new Frames(false);
-  /** The beginning of a message whose end has not come yet. */
-  #pending: Buffer[] = [];
-  #pendingBytes = 0;
-  /** Bytes still to come of a message that is not looked into. */
-  #skip = 0;
+  readonly #check = new FrameCheck(false);
+  readonly #frames: Frames;
   #complaint = '';
+  /** Length of the message that must not be passed on, bytes; 0 if there is none. */
+  #refusedBytes = 0;
 
   constructor(observer: BackendObserver) {
     this.#observer = observer;
+    this.#frames = new Frames(
+      (type, bytes, start, end) => this.#take(type, bytes, start, end),
+      (type) => !READ.has(type),
+    );
   }
 
-  /** What was wrong with the message at which {@link take} stopped; empty where it was refused by the observer. */
+  /** What was wrong with the message at which {@link take} stopped; empty if the observer refused it. */
   get complaint(): string {
     return this.#complaint;
   }
 
-  /** How many bytes of `chunk`, from its beginning, the driver may see: fewer than all where something is wrong. */
+  /** How many bytes of `chunk`, from its beginning, the driver may see: fewer than all if something is wrong. */
   take(chunk: Buffer): number {
-    const framed = this.#frames.take(chunk);
-    let at = 0;
-    while (at < framed) {
-      if (this.#skip > 0) {
-        const skipped = Math.min(this.#skip, framed - at);
-        this.#skip -= skipped;
-        at += skipped;
-        continue;
-      }
-      const end = this.#endOf(chunk, at, framed);
-      if (end === undefined) break;
-      if (end < 0) return at;
-      at = end;
+    const framed = this.#check.take(chunk);
+    const rest = this.#frames.read(framed === chunk.length ? chunk : chunk.subarray(0, framed));
+    if (this.#refusedBytes > 0) {
+      const end = framed - (rest?.length ?? 0);
+      return Math.max(0, end - this.#refusedBytes);
     }
-    if (framed < chunk.length) this.#complaint = this.#frames.complaint;
+    if (framed < chunk.length) this.#complaint = this.#check.complaint;
     return framed;
   }
 
-  /** Where the message at `at` ends; `undefined` when more must come, -1 when it is not to be passed on. */
-  #endOf(chunk: Buffer, at: number, framed: number): number | undefined {
-    if (this.#pendingBytes > 0) return this.#continue(chunk, at, framed);
-    if (framed - at < HEAD_BYTES) return this.#keep(chunk, at, framed);
-    const length = 1 + chunk.readUInt32BE(at + 1);
-    if (!READ.has(chunk[at] ?? 0)) {
-      this.#skip = length;
-      return at;
-    }
-    if (at + length > framed) return this.#keep(chunk, at, framed);
-    return this.#read(chunk.subarray(at, at + length)) ? at + length : -1;
+  #take(type: number, bytes: Buffer, start: number, end: number): boolean {
+    const good = !READ.has(type) || this.#understand(String.fromCharCode(type), bytes.subarray(start, end));
+    if (good === true) return true;
+    if (good === undefined) this.#complaint = `a message of type ${typeName(type)} is malformed`;
+    this.#refusedBytes = HEAD_BYTES + end - start;
+    return false;
   }
 
-  #keep(chunk: Buffer, at: number, framed: number): undefined {
-    this.#pending.push(chunk.subarray(at, framed));
-    this.#pendingBytes += framed - at;
-  }
-
-  #continue(chunk: Buffer, at: number, framed: number): number | undefined {
-    const head = this.#pendingHead(chunk, at, framed);
-    if (head === undefined) return this.#keep(chunk, at, framed);
-    const length = 1 + head.readUInt32BE(1);
-    const had = this.#pendingBytes;
-    if (!READ.has(head[0] ?? 0)) {
-      this.#forget();
-      this.#skip = length - had;
-      return at;
-    }
-    if (framed - at < length - had) return this.#keep(chunk, at, framed);
-    const end = at + length - had;
-    const message = Buffer.concat([...this.#pending, chunk.subarray(at, end)]);
-    this.#forget();
-    return this.#read(message) ? end : -1;
-  }
-
-  #pendingHead(chunk: Buffer, at: number, framed: number): Buffer | undefined {
-    if (this.#pendingBytes + framed - at < HEAD_BYTES) return undefined;
-    const [first] = this.#pending;
-    if (first !== undefined && first.length >= HEAD_BYTES) return first;
-    return Buffer.concat([...this.#pending, chunk.subarray(at, Math.min(framed, at + HEAD_BYTES))]);
-  }
-
-  #forget(): void {
-    this.#pending = [];
-    this.#pendingBytes = 0;
-  }
-
-  /** Reads one whole message; `false` where it must not be passed on. */
-  #read(message: Buffer): boolean {
-    const letter = String.fromCharCode(message[0] ?? 0);
-    const body = message.subarray(HEAD_BYTES);
-    const good = this.#understand(letter, body);
-    if (good === undefined) this.#complaint = `a message of type ${letter} is malformed`;
-    return good === true;
-  }
-
-  /** `undefined` for a body that is not what its type says, `false` for what the observer refuses. */
+  /** `undefined` for a body that is not what its type says, `false` if the observer refuses the message. */
   #understand(letter: string, body: Buffer): boolean | undefined {
     switch (letter) {
       case 'R':
@@ -150,7 +98,7 @@ export class BackendReader {
         this.#observer.rows();
         return true;
       case 'C':
-        this.#observer.complete(textAt(body, 0) ?? '');
+        this.#observer.complete(stringAt(body, 0) ?? '');
         return true;
       case 'E':
         this.#observer.error(reportOf(body));
@@ -172,34 +120,34 @@ export class BackendReader {
   }
 
   #parameter(body: Buffer): boolean | undefined {
-    const texts = twoTexts(body, 0);
-    if (texts === undefined) return undefined;
-    this.#observer.parameter(...texts);
+    const strings = twoStrings(body, 0);
+    if (strings === undefined) return undefined;
+    this.#observer.parameter(...strings);
     return true;
   }
 
   #notification(body: Buffer): boolean | undefined {
-    const texts = body.length < 4 ? undefined : twoTexts(body, 4);
-    if (texts === undefined) return undefined;
-    this.#observer.notification(...texts, body.readUInt32BE(0));
+    const strings = body.length < 4 ? undefined : twoStrings(body, 4);
+    if (strings === undefined) return undefined;
+    this.#observer.notification(...strings, body.readUInt32BE(0));
     return true;
   }
 }
 
-function twoTexts(body: Buffer, start: number): [string, string] | undefined {
+function twoStrings(body: Buffer, start: number): [string, string] | undefined {
   const middle = body.indexOf(0, start);
-  const first = textAt(body, start);
-  const second = middle === -1 ? undefined : textAt(body, middle + 1);
+  const first = stringAt(body, start);
+  const second = middle === -1 ? undefined : stringAt(body, middle + 1);
   return first === undefined || second === undefined ? undefined : [first, second];
 }
 
-/** The text from `start` up to its NUL; `undefined` without one. */
-function textAt(body: Buffer, start: number): string | undefined {
+/** The string from `start` up to its NUL; `undefined` without one. */
+function stringAt(body: Buffer, start: number): string | undefined {
   const end = body.indexOf(0, start);
   return end === -1 ? undefined : body.toString('utf8', start, end);
 }
 
-/** Whether a RowDescription has as many columns as it says, each with its name's end. */
+/** Whether a RowDescription has as many columns as it claims, each with the end of its name. */
 function describesColumns(body: Buffer): boolean {
   if (body.length < 2) return false;
   let at = 2;
@@ -211,18 +159,10 @@ function describesColumns(body: Buffer): boolean {
   return at <= body.length;
 }
 
-/** Fields of a letter and a text each, up to a NUL in a letter's place; that they are whole has been looked at before. */
 function reportOf(body: Buffer): Report {
-  const all = new Map<string, string>();
-  let at = 0;
-  while (at < body.length && body[at] !== 0) {
-    const value = textAt(body, at + 1);
-    if (value === undefined) break;
-    all.set(String.fromCharCode(body[at] ?? 0), value);
-    at = body.indexOf(0, at + 1) + 1;
-  }
+  const all = readFields(body, 0, body.length);
   return {
-    severity: all.get('V') ?? all.get('S') ?? 'ERROR',
+    severity: severityOf(all) ?? 'ERROR',
     sqlState: all.get('C') ?? '00000',
     message: all.get('M') ?? '',
     routine: all.get('R'),

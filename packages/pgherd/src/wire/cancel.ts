@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import type { ConnectRequest } from '../connection/port.ts';
+import { onAbort } from '../time/wait.ts';
 import { openSocket } from './socket.ts';
 import type { TlsAttempt } from './tls.ts';
 
@@ -28,14 +29,12 @@ export async function requestCancel(target: CancelTarget, signal: AbortSignal): 
   const pinned = request.address.transport === 'tcp' && remoteAddress !== undefined;
   const address = pinned ? { ...request.address, hostaddr: remoteAddress } : request.address;
   const socket = await openSocket({ address, tls: request.tls, keepAliveMs: undefined }, attempt, signal);
-  const onAbort = () => socket.destroy();
-  signal.addEventListener('abort', onAbort, { once: true });
+  const forget = onAbort(signal, () => socket.destroy());
   try {
-    if (signal.aborted) onAbort();
     await closedAfter(socket, cancelPacket(target));
     signal.throwIfAborted();
   } finally {
-    signal.removeEventListener('abort', onAbort);
+    forget();
     socket.destroy();
   }
 }

@@ -1,8 +1,8 @@
-/** The class that `pg` throws for what a server answers. */
+/** The class of the driver for the errors that a server sends. */
 export type DatabaseErrorClass = new (message: string, length: number, name: string) => Error;
 
-/** Properties of a server's error, by the letters of the protocol, as `pg` names them. */
-const FIELDS: Readonly<Record<string, string>> = Object.freeze({
+/** Properties of a server's error as `pg` names them, by the letters of the protocol. */
+const PROPERTIES: Readonly<Record<string, string>> = Object.freeze({
   S: 'severity',
   C: 'code',
   D: 'detail',
@@ -21,7 +21,7 @@ const FIELDS: Readonly<Record<string, string>> = Object.freeze({
   R: 'routine',
 });
 
-/** What the lane looks at in an error. */
+/** What is read of a server's error to decide what it means. */
 export interface ServerErrorFields {
   readonly severity?: string | undefined;
   readonly code?: string | undefined;
@@ -34,27 +34,37 @@ export interface ServerError {
   readonly fatal: boolean;
 }
 
-/** The error that `pg` itself would throw for an ErrorResponse. */
+/** The error that `pg` itself would throw for an ErrorResponse, whose body is in `bytes`. */
 export function readServerError(
   bytes: Buffer,
   start: number,
   end: number,
   ErrorClass: DatabaseErrorClass,
 ): ServerError {
-  const told = new Map<string, string>();
+  const fields = readFields(bytes, start, end);
+  const error = new ErrorClass(fields.get('M') ?? '', end - start + 4, 'error');
+  const properties = Object.entries(PROPERTIES).map(([letter, name]) => [name, fields.get(letter)]);
+  return { error: Object.assign(error, Object.fromEntries(properties)), fatal: isFatal(severityOf(fields)) };
+}
+
+/** The fields of an ErrorResponse or a NoticeResponse by their letters: a letter and a string each, up to a NUL in the place of a letter. */
+export function readFields(bytes: Buffer, start: number, end: number): Map<string, string> {
+  const fields = new Map<string, string>();
   for (let at = start; at < end && bytes[at] !== 0; ) {
-    const letter = String.fromCharCode(bytes[at] ?? 0);
     const stop = bytes.indexOf(0, at + 1);
     if (stop < 0 || stop >= end) break;
-    told.set(letter, bytes.toString('utf8', at + 1, stop));
+    fields.set(String.fromCharCode(bytes[at] ?? 0), bytes.toString('utf8', at + 1, stop));
     at = stop + 1;
   }
-  const error = new ErrorClass(told.get('M') ?? '', end - start + 4, 'error');
-  const properties = Object.entries(FIELDS).map(([letter, name]) => [name, told.get(letter)]);
-  // The severity in the server's language, `S`, is for people.
-  const severity = told.get('V') ?? told.get('S');
-  return {
-    error: Object.assign(error, Object.fromEntries(properties)),
-    fatal: severity === 'FATAL' || severity === 'PANIC',
-  };
+  return fields;
+}
+
+/** In English if the server reports that (PostgreSQL 9.6 and newer); else in its own language. */
+export function severityOf(fields: ReadonlyMap<string, string>): string | undefined {
+  return fields.get('V') ?? fields.get('S');
+}
+
+/** Whether the server ends the connection with a report of this severity. */
+export function isFatal(severity: string | undefined): boolean {
+  return severity === 'FATAL' || severity === 'PANIC';
 }

@@ -1,100 +1,88 @@
 import type { PipelinedStatement } from '../connection/port.ts';
-import { messageOf, PgHerdError } from '../model/errors.ts';
-import type { Row } from '../model/statement.ts';
+import { Answer, type SentStatement } from './answer.ts';
 import { type DatabaseErrorClass, readServerError, type ServerErrorFields } from './errors.ts';
-import { lostBefore, unreadable } from './failures.ts';
-import { LaneFrames } from './lane-frames.ts';
-import { type Prepared, PreparedNames } from './names.ts';
+import { leftOpen, lostBefore, lostBeforeReady, neverExecuted } from './failures.ts';
+import { Frames } from './frames.ts';
 import {
-  type Columns,
-  NO_COLUMNS,
-  type ParseText,
-  parsersOf,
-  readArray,
-  readColumns,
-  readRow,
-  type TypeParsers,
-} from './rows.ts';
-import { checkValueCount, LaneWriter, type WireValue } from './writer.ts';
+  BIND_COMPLETE,
+  CLOSE_COMPLETE,
+  COMMAND_COMPLETE,
+  DATA_ROW,
+  EMPTY_QUERY_RESPONSE,
+  ERROR_RESPONSE,
+  HEAD_BYTES,
+  NO_DATA,
+  NOTICE_RESPONSE,
+  NOTIFICATION_RESPONSE,
+  PARAMETER_DESCRIPTION,
+  PARAMETER_STATUS,
+  PARSE_COMPLETE,
+  READY_FOR_QUERY,
+  ROW_DESCRIPTION,
+  typeName,
+} from './messages.ts';
+import { type NameHashes, PreparedNames } from './names.ts';
+import { type Columns, NO_COLUMNS, readColumns, type TypeParsers } from './rows.ts';
+import type { Slabs } from './slabs.ts';
+import { type ValuePreparer, wireValues } from './values.ts';
+import { Writer } from './writer.ts';
 
 /** What the lane needs of its connection. */
-export interface LanePorts {
+export interface LanePorts extends ValuePreparer {
   readonly types: TypeParsers;
   readonly ErrorClass: DatabaseErrorClass;
-  /** How `pg` makes text or bytes of a value. */
-  prepareValue(value: unknown): unknown;
   write(bytes: Buffer): void;
-  /** Whether nothing that was written is still held here. */
+  /** Whether nothing that was written is still held in this process. */
   allSent(): boolean;
-  /** A message that is not about a statement: a notice, a parameter, a notification. */
+  /** A message that does not belong to a statement: a notice, a parameter, a notification. */
   pass(message: Buffer): void;
-  /** The server ended the connection, and said why. */
+  /** The server ended the connection, with this error. */
   ended(error: Error): void;
-  /** Nothing that comes can be made sense of any more. */
+  /** The state of the session is unknown: the connection must not be used any more. */
   destroy(): void;
 }
 
-/** A statement that was sent. */
-interface Sent {
-  readonly one: PipelinedStatement;
-  readonly prepared: Prepared | undefined;
-  /** Whether the name stood before it was sent, so that its columns are known. */
-  readonly named: boolean;
-  /** Whether it was sent a second time because its name was not good any more. */
-  readonly again: boolean;
+/** What the lanes of one driver share. */
+export interface LaneResources {
+  readonly slabs: Slabs;
+  readonly hashes: NameHashes;
 }
 
-const ROW = 0x44;
-const BIND_COMPLETE = 0x32;
-const COMMAND_COMPLETE = 0x43;
-const READY = 0x5a;
-const PARSE_COMPLETE = 0x31;
-const ROW_DESCRIPTION = 0x54;
-const NO_DATA = 0x6e;
-const ERROR = 0x45;
-const NOTICE = 0x4e;
-const PARAMETER = 0x53;
-const NOTIFICATION = 0x41;
-const CLOSE_COMPLETE = 0x33;
-const PARAMETER_DESCRIPTION = 0x74;
-const EMPTY = 0x49;
+/** Status in ReadyForQuery: outside a transaction. */
 const IDLE = 0x49;
 
-/** SQLSTATE of a prepared statement that is not there, and of one whose result would look different now. */
+/** SQLSTATE for a prepared statement that does not exist, and for one whose result would have other columns now. */
 const NAME_UNKNOWN = '26000';
 const FEATURE_NOT_SUPPORTED = '0A000';
 const STALE_PLAN_ROUTINE = 'RevalidateCachedQuery';
 
 /**
- * Statements in flight on one connection of `pg`. While there are any, what comes belongs to the lane; the client of `pg`
- * sees nothing of it and is as idle as before, so that it can be used as ever once the lane is empty.
+ * Statements in flight on one connection. While there are any, everything that comes belongs to the lane; the driver's client
+ * sees nothing of it and stays idle, so that it can be used as before once the lane is empty.
  *
- * Each statement has a Sync of its own, so that it is a transaction of its own, and is answered at its ReadyForQuery.
+ * Each statement has a Sync of its own, so that it is a transaction of its own, and is settled at its ReadyForQuery.
  */
-export class PgLane {
+export class WireLane {
   readonly #ports: LanePorts;
-  readonly #writer = new LaneWriter();
-  readonly #frames: LaneFrames;
-  readonly #names = new PreparedNames();
+  readonly #writer: Writer;
+  readonly #frames: Frames;
+  readonly #names: PreparedNames;
+  readonly #answer: Answer;
   /** In the order of sending; the first of them is at `#head`. */
-  #sent: Sent[] = [];
+  #sent: SentStatement[] = [];
   #head = 0;
-  #flushing = false;
-  #lost: { readonly error: unknown } | undefined;
-  // Of the statement at the head, as far as it was answered:
-  #rows: Row[] = [];
-  #columns: Columns | undefined;
-  #parsers: readonly ParseText[] | undefined;
-  #tag: string | undefined;
-  #error: unknown;
-  /** A row could not be read; what the server says afterwards counts more. */
-  #unread: unknown;
-  /** By which the server ended the connection. */
+  /** How many of the last statements wait for the end of this turn of the event loop to be written. */
+  #unwritten = 0;
+  #isLost = false;
+  /** The error with which the server ended the connection. */
   #fatal: Error | undefined;
 
-  constructor(ports: LanePorts) {
+  constructor(ports: LanePorts, { slabs, hashes }: LaneResources) {
     this.#ports = ports;
-    this.#frames = new LaneFrames((type, bytes, start, end) => this.#take(type, bytes, start, end));
+    this.#writer = new Writer(slabs);
+    this.#names = new PreparedNames(hashes);
+    this.#answer = new Answer(ports.types);
+    this.#frames = new Frames((type, bytes, start, end) => this.#take(type, bytes, start, end));
   }
 
   /** Whether what comes now belongs to the lane. */
@@ -102,72 +90,73 @@ export class PgLane {
     return this.#head < this.#sent.length;
   }
 
-  /** The session was reset: no name is left. */
+  /** The session was reset: it has no prepared statement any more. */
   forgetNames(): void {
     this.#names.clear();
   }
 
   /**
-   * Sends a statement behind those in flight. Statements of one turn of the event loop leave together.
-   * @throws PgHerdError `PGHERD_INVALID_ARGUMENT` where a value cannot be sent.
+   * Sends a statement behind those in flight. Statements of one turn of the event loop are written together.
+   * @throws PgHerdError `PGHERD_INVALID_ARGUMENT` if a value cannot be sent.
    */
   send(one: PipelinedStatement): void {
-    this.#sent.push(this.#write(one, false));
-    if (this.#flushing) return;
-    this.#flushing = true;
-    process.nextTick(() => this.#flush());
+    this.#send(one, false);
   }
 
-  /** Takes what came; gives back what is not the lane's. */
+  /** Reads a chunk; returns the bytes that do not belong to the lane. */
   read(chunk: Buffer): Buffer | undefined {
     return this.#frames.read(chunk);
   }
 
-  /** The connection is gone. Behind a statement by which the server ended it, nothing was executed. */
+  /** The connection is gone. Statements behind the one with which the server ended it were not executed. */
   lost(reason: unknown): void {
-    if (this.#lost !== undefined) return;
-    this.#lost = { error: reason };
+    if (this.#isLost) return;
+    this.#isLost = true;
     const sent = this.#sent.slice(this.#head);
-    const written = sent.length - this.#unwritten();
+    const written = sent.length - this.#unwritten;
     this.#sent = [];
     this.#head = 0;
-    const fatal = this.#fatal;
     for (const [index, { one }] of sent.entries()) {
       if (index >= written) one.failed(lostBefore(reason));
-      else if (fatal === undefined) one.failed(index === 0 ? (this.#error ?? reason) : reason);
-      // What had been done when the server ended it, its error does not tell.
-      else if (index === 0) one.failed(this.#tag === undefined ? fatal : unanswered(fatal));
-      else one.failed(neverExecuted(fatal));
+      else one.failed(index === 0 ? this.#lossOfHead(reason) : this.#lossBehindHead(reason));
     }
   }
 
-  #unwritten(): number {
-    return this.#flushing ? this.#pending : 0;
+  /** With a FATAL behind CommandComplete it is unknown whether the statement was committed. */
+  #lossOfHead(reason: unknown): unknown {
+    const fatal = this.#fatal;
+    if (fatal === undefined) return this.#answer.refusal ?? reason;
+    return this.#answer.isComplete ? lostBeforeReady(fatal) : fatal;
   }
 
-  /** Statements that wait for the end of this turn to be written. */
-  #pending = 0;
+  #lossBehindHead(reason: unknown): unknown {
+    return this.#fatal === undefined ? reason : neverExecuted(this.#fatal);
+  }
+
+  #send(one: PipelinedStatement, again: boolean): void {
+    this.#sent.push(this.#write(one, again));
+    this.#unwritten++;
+    if (this.#unwritten === 1) process.nextTick(() => this.#flush());
+  }
 
   #flush(): void {
-    this.#flushing = false;
-    this.#pending = 0;
-    if (this.#lost !== undefined || this.#writer.length === 0) return;
+    this.#unwritten = 0;
+    if (this.#isLost || this.#writer.length === 0) return;
     this.#ports.write(this.#writer.take());
     if (this.#ports.allSent()) this.#writer.giveBack();
   }
 
-  #write(one: PipelinedStatement, again: boolean): Sent {
-    const { text } = one.statement;
-    const values = this.#valuesOf(one.statement.values);
+  #write(one: PipelinedStatement, again: boolean): SentStatement {
+    const { text, values: given } = one.statement;
+    const values = wireValues(given, this.#ports);
     const known = one.prepare ? this.#names.find(text) : undefined;
-    this.#pending++;
     if (known?.columns !== undefined) {
       known.used = true;
       this.#writer.bind(known.name, values);
       this.#writer.executeAndSync();
       return { one, prepared: known, named: true, again };
     }
-    // While the name is being parsed nobody else may rely on it: should that fail, theirs would fail for a wrong reason.
+    // No other statement may use a name that is still being parsed: if that fails, the other would fail for a wrong reason.
     const prepared = one.prepare && known === undefined ? this.#names.add(text) : undefined;
     for (const name of this.#names.takeObsolete()) this.#writer.closeStatement(name);
     this.#writer.parse(prepared?.name ?? '', text);
@@ -178,166 +167,110 @@ export class PgLane {
     return { one, prepared, named: false, again };
   }
 
-  #valuesOf(values: readonly unknown[] | undefined): readonly WireValue[] {
-    if (values === undefined || values.length === 0) return NO_VALUES;
-    checkValueCount(values.length);
-    const wire: WireValue[] = [];
-    for (const value of values) wire.push(typeof value === 'string' ? value : this.#wireValue(value));
-    return wire;
-  }
-
-  #wireValue(value: unknown): WireValue {
-    if (value === null || value === undefined) return null;
-    if (typeof value === 'number' || typeof value === 'boolean') return String(value);
-    try {
-      const prepared = this.#ports.prepareValue(value);
-      if (prepared === null || prepared === undefined) return null;
-      return prepared instanceof Uint8Array ? prepared : String(prepared);
-    } catch (cause) {
-      throw unsendable(cause);
-    }
-  }
-
+  /** Returns whether the next message belongs to the lane as well. */
   #take(type: number, bytes: Buffer, start: number, end: number): boolean {
+    const sent = this.#sent[this.#head];
+    // Only after the loss of the connection: the rest of the chunk is ignored.
+    if (sent === undefined) return true;
     switch (type) {
-      case ROW:
-        this.#takeRow(bytes, start);
+      case DATA_ROW:
+        this.#answer.addRow(bytes, start, sent);
         return true;
       case BIND_COMPLETE:
       case CLOSE_COMPLETE:
       case PARAMETER_DESCRIPTION:
-      case EMPTY:
+      case EMPTY_QUERY_RESPONSE:
         return true;
       case COMMAND_COMPLETE:
-        this.#tag = bytes.toString('latin1', start, end - 1);
+        this.#answer.completed(bytes.toString('latin1', start, end - 1));
         return true;
-      case READY:
-        this.#takeReady(bytes[start] ?? 0);
+      case READY_FOR_QUERY:
+        this.#takeReady(sent, bytes[start] ?? 0);
         return this.active;
       case PARSE_COMPLETE:
-      case ROW_DESCRIPTION:
-      case NO_DATA:
-        this.#takeDescription(type, bytes, start);
+        if (sent.prepared !== undefined) sent.prepared.parsed = true;
         return true;
-      case ERROR:
+      case ROW_DESCRIPTION:
+        this.#describe(sent, readColumns(bytes, start));
+        return true;
+      case NO_DATA:
+        this.#describe(sent, NO_COLUMNS);
+        return true;
+      case ERROR_RESPONSE:
         return this.#takeError(bytes, start, end);
-      case NOTICE:
-      case PARAMETER:
-      case NOTIFICATION:
-        this.#ports.pass(bytes.subarray(start - 5, end));
+      case NOTICE_RESPONSE:
+      case PARAMETER_STATUS:
+      case NOTIFICATION_RESPONSE:
+        this.#ports.pass(bytes.subarray(start - HEAD_BYTES, end));
         return true;
       default:
-        throw new Error(`no answer to a statement has the type ${JSON.stringify(String.fromCharCode(type))}`);
+        throw new Error(`no answer to a statement has the type ${typeName(type)}`);
     }
   }
 
-  #takeRow(bytes: Buffer, start: number): void {
-    if (this.#unread !== undefined) return;
-    const sent = this.#sent[this.#head];
-    if (sent === undefined) return;
-    const { statement } = sent.one;
-    try {
-      const columns = this.#columns ?? sent.prepared?.columns ?? NO_COLUMNS;
-      this.#parsers ??= parsersOf(columns, typesOf(statement.types) ?? this.#ports.types);
-      if (statement.rowMode === 'array') {
-        // In this form a row is no record; the port's type says so for the common one only.
-        this.#rows.push(readArray(bytes, start, this.#parsers) as unknown as Row);
-      } else this.#rows.push(readRow(bytes, start, columns, this.#parsers));
-    } catch (error) {
-      // The rest of the answer must be read all the same.
-      this.#unread = unreadable(error);
-    }
-  }
-
-  #takeDescription(type: number, bytes: Buffer, start: number): void {
-    const prepared = this.#sent[this.#head]?.prepared;
-    if (type === PARSE_COMPLETE) {
-      if (prepared !== undefined) prepared.parsed = true;
-      return;
-    }
-    const columns = type === NO_DATA ? NO_COLUMNS : readColumns(bytes, start);
-    this.#columns = columns;
+  #describe({ prepared }: SentStatement, columns: Columns): void {
+    this.#answer.described(columns);
     if (prepared !== undefined) prepared.columns = columns;
   }
 
-  /** Says whether the lane goes on. */
+  /** Returns whether more messages will come. */
   #takeError(bytes: Buffer, start: number, end: number): boolean {
     const { error, fatal } = readServerError(bytes, start, end, this.#ports.ErrorClass);
-    this.#error = error;
+    this.#answer.refused(error);
     if (!fatal) return true;
     this.#fatal = error;
     this.#ports.ended(error);
     return false;
   }
 
-  #takeReady(status: number): void {
-    const sent = this.#sent[this.#head];
-    if (sent === undefined) return;
-    this.#sent[this.#head] = DONE;
+  #takeReady(sent: SentStatement, status: number): void {
+    this.#removeHead();
+    const { error } = this.#answer;
+    if (status === IDLE && error === undefined) {
+      this.#answer.deliver(sent);
+      return;
+    }
+    this.#answer.clear();
+    if (status === IDLE) this.#fail(sent, error);
+    else {
+      // The statements behind it ran inside its transaction. Only the end of the connection clears that up.
+      sent.one.failed(leftOpen());
+      this.#ports.destroy();
+    }
+  }
+
+  #removeHead(): void {
+    this.#sent[this.#head] = REMOVED;
     this.#head++;
     if (this.#head === this.#sent.length) {
       this.#sent.length = 0;
       this.#head = 0;
-      // Where the socket could not take it at once, such as one of TLS.
+      // If the socket could not take all of it at once, as one of TLS.
       if (this.#writer.holds && this.#ports.allSent()) this.#writer.giveBack();
     } else if (this.#head >= COMPACT_AT) {
       this.#sent.splice(0, this.#head);
       this.#head = 0;
     }
-    const rows = this.#rows;
-    const error = this.#error ?? this.#unread;
-    const tag = this.#tag ?? '';
-    const columns = this.#columns ?? sent.prepared?.columns ?? NO_COLUMNS;
-    this.#rows = [];
-    this.#error = undefined;
-    this.#unread = undefined;
-    this.#tag = undefined;
-    this.#columns = undefined;
-    this.#parsers = undefined;
-    if (status !== IDLE) this.#leftOpen(sent.one);
-    else if (error !== undefined) this.#fail(sent, error);
-    else {
-      const space = tag.indexOf(' ');
-      const command = space < 0 ? tag : tag.slice(0, space);
-      sent.one.answered(rows, rowCountOf(tag, space), columns.fields, command);
-    }
   }
 
-  #fail(sent: Sent, error: unknown): void {
+  #fail(sent: SentStatement, error: unknown): void {
     const { one, prepared } = sent;
     const { text } = one.statement;
     if (prepared?.columns === undefined && prepared !== undefined) this.#names.drop(text, prepared);
     if (prepared !== undefined && sent.named && isStale(error)) {
       this.#names.drop(text, prepared);
-      if (!sent.again && this.#lost === undefined) {
-        this.#resend(one);
+      // Nothing was executed under the old name: the statement is sent again, under a new name and behind all others.
+      if (!sent.again && !this.#isLost) {
+        this.#send(one, true);
         return;
       }
     }
     one.failed(error);
   }
-
-  /** Nothing was executed under the old name, so that it goes to the end of the queue under another one. */
-  #resend(one: PipelinedStatement): void {
-    this.#sent.push(this.#write(one, true));
-    if (this.#flushing) return;
-    this.#flushing = true;
-    process.nextTick(() => this.#flush());
-  }
-
-  /** A statement opened a transaction: those behind it ran inside. Only the end of the connection clears that up. */
-  #leftOpen(one: PipelinedStatement): void {
-    one.failed(
-      new PgHerdError(
-        'PGHERD_STATEMENT_NOT_ALLOWED',
-        'The statement left a transaction open on a shared connection, which was destroyed: it is rolled back. Use transaction(fn).',
-      ),
-    );
-    this.#ports.destroy();
-  }
 }
 
-const DONE: Sent = Object.freeze({
+/** Takes the place of a settled statement, so that it can be collected. */
+const REMOVED: SentStatement = Object.freeze({
   one: Object.freeze({
     statement: Object.freeze({ text: '' }),
     prepare: false,
@@ -348,44 +281,10 @@ const DONE: Sent = Object.freeze({
   named: false,
   again: false,
 });
-/** Statements done with before the list is shortened. */
+/** Settled statements at which the list is shortened. */
 const COMPACT_AT = 256;
-const NO_VALUES: readonly WireValue[] = Object.freeze([]);
-
-/** Rows that a command tag counts: its last word. */
-function rowCountOf(tag: string, space: number): number | null {
-  if (space < 0) return null;
-  const count = Number(tag.slice(tag.lastIndexOf(' ') + 1));
-  return Number.isNaN(count) ? null : count;
-}
-
-function typesOf(types: unknown): TypeParsers | undefined {
-  return typeof types === 'object' && types !== null && 'getTypeParser' in types
-    ? (types as TypeParsers)
-    : undefined;
-}
 
 function isStale(error: unknown): boolean {
   const { code, routine } = error as ServerErrorFields;
   return code === NAME_UNKNOWN || (code === FEATURE_NOT_SUPPORTED && routine === STALE_PLAN_ROUTINE);
-}
-
-function unsendable(cause: unknown): PgHerdError {
-  const why = messageOf(cause);
-  return new PgHerdError('PGHERD_INVALID_ARGUMENT', `A value of the statement cannot be sent: ${why}`, {
-    cause,
-  });
-}
-
-function neverExecuted(cause: unknown): PgHerdError {
-  const why = cause instanceof Error ? `: ${cause.message}` : '.';
-  return new PgHerdError(
-    'PGHERD_CONNECTION_LOST',
-    `The server ended the connection before it came to the statement${why}`,
-    { cause, details: { phase: 'behind-fatal' } },
-  );
-}
-
-function unanswered(fatal: Error): Error {
-  return new Error(`Connection terminated before the end of the answer: ${fatal.message}`);
 }

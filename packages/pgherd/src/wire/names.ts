@@ -16,18 +16,22 @@ export interface Prepared {
   used: boolean;
 }
 
-/** Hashes by text: the same few texts are prepared on many connections. */
-const HASHES = new Map<string, string>();
+/** Most texts whose hash is remembered. */
 const MAX_HASHES = 2_000;
 
-function hashOf(text: string): string {
-  let hash = HASHES.get(text);
-  if (hash === undefined) {
-    hash = createHash('sha256').update(text).digest('hex').slice(0, HASH_CHARACTERS);
-    if (HASHES.size >= MAX_HASHES) HASHES.clear();
-    HASHES.set(text, hash);
+/** Hashes of texts, shared by the connections of one driver: the same few texts are prepared on all of them. */
+export class NameHashes {
+  readonly #byText = new Map<string, string>();
+
+  of(text: string): string {
+    let hash = this.#byText.get(text);
+    if (hash === undefined) {
+      hash = createHash('sha256').update(text).digest('hex').slice(0, HASH_CHARACTERS);
+      if (this.#byText.size >= MAX_HASHES) this.#byText.clear();
+      this.#byText.set(text, hash);
+    }
+    return hash;
   }
-  return hash;
 }
 
 /**
@@ -35,10 +39,15 @@ function hashOf(text: string): string {
  * it because a table has changed, the next is another.
  */
 export class PreparedNames {
+  readonly #hashes: NameHashes;
   /** Made with the first: most connections of a program that uses leases never have one. */
   #byText: Map<string, Prepared> | undefined;
   #obsolete: string[] | undefined;
   #count = 0;
+
+  constructor(hashes: NameHashes) {
+    this.#hashes = hashes;
+  }
 
   /** What the text is prepared as; `undefined` where it is not. */
   find(text: string): Prepared | undefined {
@@ -49,7 +58,7 @@ export class PreparedNames {
   add(text: string): Prepared {
     this.#byText ??= new Map();
     if (this.#byText.size >= MAX_PREPARED) this.#makeRoom(this.#byText);
-    const name = `pgherd_${hashOf(text)}_${(this.#count++).toString(36)}`;
+    const name = `pgherd_${this.#hashes.of(text)}_${(this.#count++).toString(36)}`;
     const prepared: Prepared = { name, columns: undefined, parsed: false, used: true };
     this.#byText.set(text, prepared);
     return prepared;

@@ -1,4 +1,5 @@
 import type { Row } from '../model/statement.ts';
+import { int32At } from './messages.ts';
 
 /** Turns the text of one value into what JavaScript gets. */
 export type ParseText = (text: string) => unknown;
@@ -68,7 +69,7 @@ export function readRow(bytes: Buffer, start: number, columns: Columns, parsers:
   const { fields } = columns;
   let at = start + 2;
   for (let index = 0; index < fields.length; index++) {
-    const length = readLength(bytes, at);
+    const length = int32At(bytes, at);
     at += 4;
     if (length < 0) continue;
     const name = fields[index]?.name ?? '';
@@ -83,7 +84,7 @@ export function readArray(bytes: Buffer, start: number, parsers: readonly ParseT
   const row: unknown[] = [];
   let at = start + 2;
   for (const parse of parsers) {
-    const length = readLength(bytes, at);
+    const length = int32At(bytes, at);
     at += 4;
     row.push(length < 0 ? null : parse(readText(bytes, at, length)));
     if (length > 0) at += length;
@@ -98,12 +99,3 @@ function readText(bytes: Buffer, at: number, length: number): string {
 }
 
 const ASCII: readonly string[] = Array.from({ length: 128 }, (_, code) => String.fromCharCode(code));
-
-function readLength(bytes: Buffer, at: number): number {
-  return (
-    ((bytes[at] ?? 0) << 24) |
-    ((bytes[at + 1] ?? 0) << 16) |
-    ((bytes[at + 2] ?? 0) << 8) |
-    (bytes[at + 3] ?? 0)
-  );
-}

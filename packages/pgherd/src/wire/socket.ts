@@ -2,6 +2,7 @@ import { connect as connectTcp, type Socket } from 'node:net';
 import { type ConnectionOptions, connect as connectTls, type TLSSocket } from 'node:tls';
 import type { ConnectRequest, TlsRequest } from '../connection/port.ts';
 import { PgHerdError } from '../model/errors.ts';
+import { onAbort } from '../time/wait.ts';
 import { handshakeFailure, type TlsAttempt, tlsOptions } from './tls.ts';
 
 /** Whereto, and how. */
@@ -28,9 +29,8 @@ export async function openSocket(
   const options = attempt === 'tls' ? await tlsOptions(request.tls, request.address) : undefined;
   signal.throwIfAborted();
   const socket = dial(request);
-  // Destroys what stands on it as well.
-  const onAbort = () => socket.destroy();
-  signal.addEventListener('abort', onAbort, { once: true });
+  // Destroys a TLS socket over it as well.
+  const forget = onAbort(signal, () => socket.destroy());
   try {
     await happened(socket, 'connect');
     if (options === undefined) return socket;
@@ -43,7 +43,7 @@ export async function openSocket(
     socket.destroy();
     throw signal.aborted ? signal.reason : error;
   } finally {
-    signal.removeEventListener('abort', onAbort);
+    forget();
   }
 }
 

@@ -1,9 +1,6 @@
 import { PgHerdError } from '../model/errors.ts';
+import type { Slabs } from './slabs.ts';
 
-/** Memory is taken in pieces of this size, bytes. */
-const SLAB_BYTES = 65_536;
-/** Pieces that lie ready for the next connection that writes; each turn of the event loop needs one for each that does. */
-const MAX_FREE = 16;
 /** Most values of a statement: their number has two bytes in the protocol. */
 const MAX_VALUES = 65_535;
 /** Most bytes that UTF-8 needs for one unit of a JavaScript string. */
@@ -25,7 +22,6 @@ const EXECUTE_SYNC = Buffer.from([0x45, 0, 0, 0, 9, 0, 0, 0, 0, 0, 0x53, 0, 0, 0
 /** A parameter as it goes over the wire: text, bytes, or null. */
 export type WireValue = string | Uint8Array | null;
 
-const FREE: Buffer[] = [];
 const NO_SLAB = Buffer.alloc(0);
 
 /**
@@ -46,11 +42,16 @@ export function checkValueCount(count: number): void {
  *
  * Memory is held from the first message to that: connections that are idle have none.
  */
-export class LaneWriter {
+export class Writer {
+  readonly #slabs: Slabs;
   #slab: Buffer = NO_SLAB;
   /** Where what was not taken yet begins and ends. */
   #start = 0;
   #end = 0;
+
+  constructor(slabs: Slabs) {
+    this.#slabs = slabs;
+  }
 
   /** Bytes put together and not taken yet. */
   get length(): number {
@@ -76,7 +77,7 @@ export class LaneWriter {
     this.#slab = NO_SLAB;
     this.#start = 0;
     this.#end = 0;
-    if (slab.length === SLAB_BYTES && FREE.length < MAX_FREE) FREE.push(slab);
+    this.#slabs.giveBack(slab);
   }
 
   parse(name: string, text: string): void {
@@ -224,16 +225,11 @@ export class LaneWriter {
   #room(bytes: number): void {
     if (this.#end + bytes <= this.#slab.length) return;
     const { length } = this;
-    const slab = slabOf(length + bytes);
+    // The one before is not given back: a socket may still hold a part of it.
+    const slab = this.#slabs.take(length + bytes);
     this.#slab.copy(slab, 0, this.#start, this.#end);
     this.#slab = slab;
     this.#start = 0;
     this.#end = length;
   }
-}
-
-/** The one before is never given back here: a socket may hold a part of it. */
-function slabOf(bytes: number): Buffer {
-  if (bytes <= SLAB_BYTES) return FREE.pop() ?? Buffer.allocUnsafeSlow(SLAB_BYTES);
-  return Buffer.allocUnsafeSlow(2 * bytes);
 }

@@ -1,14 +1,14 @@
 import type { DriverResult } from '../../connection/port.ts';
 import { messageOf, PgHerdError } from '../../model/errors.ts';
 import type { Row } from '../../model/statement.ts';
-import type { AuthenticationWire } from '../../wire/authentication.ts';
-import type { ParsedWire } from '../../wire/frames.ts';
+import type { PgAuthenticationWire } from './authentication.ts';
+import type { ParsedWire } from './checked-parser.ts';
 
 /**
  * The parts of `pg` that the adapter stands on. `connection` is not public API: the events of the wire and the socket
  * are to be had nowhere else, and `pg` 8.16 to 8.23 have them in this shape.
  */
-export type PgWire = AuthenticationWire &
+export type PgWire = PgAuthenticationWire &
   ParsedWire & {
     on(
       event: 'parameterStatus',

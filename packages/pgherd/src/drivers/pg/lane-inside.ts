@@ -1,7 +1,10 @@
 import type { DatabaseErrorClass } from '../../wire/errors.ts';
-import { checkFrames, type PassMessage } from '../../wire/frames.ts';
-import { type LanePorts, PgLane } from '../../wire/lane.ts';
+import { type LanePorts, type LaneResources, WireLane } from '../../wire/lane.ts';
+import { NameHashes } from '../../wire/names.ts';
 import type { TypeParsers } from '../../wire/rows.ts';
+import { Slabs } from '../../wire/slabs.ts';
+import type { ValuePreparer } from '../../wire/values.ts';
+import { checkFrames, type PassMessage } from './checked-parser.ts';
 import type { PgInside, PgWire } from './inside.ts';
 
 /** What statements that share a connection need of the module `pg`; without it they do not share any. */
@@ -9,11 +12,12 @@ export interface LaneParts {
   /** The class of the errors that a server answers. */
   readonly DatabaseError?: DatabaseErrorClass | undefined;
   /** How text is made of values. */
-  readonly utils?: ValueParts | undefined;
+  readonly utils?: ValuePreparer | undefined;
 }
 
-interface ValueParts {
-  prepareValue(value: unknown): unknown;
+/** What the lanes of one driver share. */
+export function laneResources(): LaneResources {
+  return { slabs: new Slabs(), hashes: new NameHashes() };
 }
 
 /** The connection, as far as its lane has something to tell it. */
@@ -23,7 +27,12 @@ export type LaneOwner = Pick<LanePorts, 'ended' | 'destroy'>;
  * The lane of a connection that is about to be opened, set before the parser of `pg`; `undefined` where this copy of
  * `pg` does not have what it stands on. What comes is checked in either case.
  */
-export function laneOf(module: LaneParts, inside: PgInside, owner: LaneOwner): PgLane | undefined {
+export function laneOf(
+  module: LaneParts,
+  inside: PgInside,
+  owner: LaneOwner,
+  resources: LaneResources,
+): WireLane | undefined {
   const { DatabaseError, utils } = module;
   const wire = inside.connection;
   const types = inside as unknown as Partial<TypeParsers> & { readonly binary?: unknown };
@@ -37,7 +46,7 @@ export function laneOf(module: LaneParts, inside: PgInside, owner: LaneOwner): P
     return undefined;
   }
   const ports = new InsidePorts(types as TypeParsers, DatabaseError, utils, wire, owner);
-  const lane = new PgLane(ports);
+  const lane = new WireLane(ports, resources);
   ports.passTo = checkFrames(wire, lane);
   return ports.passTo === undefined ? undefined : lane;
 }
@@ -46,7 +55,7 @@ export function laneOf(module: LaneParts, inside: PgInside, owner: LaneOwner): P
 class InsidePorts implements LanePorts {
   readonly types: TypeParsers;
   readonly ErrorClass: DatabaseErrorClass;
-  readonly #utils: ValueParts;
+  readonly #utils: ValuePreparer;
   readonly #wire: PgWire;
   readonly #owner: LaneOwner;
   passTo: PassMessage | undefined;
@@ -54,7 +63,7 @@ class InsidePorts implements LanePorts {
   constructor(
     types: TypeParsers,
     ErrorClass: DatabaseErrorClass,
-    utils: ValueParts,
+    utils: ValuePreparer,
     wire: PgWire,
     owner: LaneOwner,
   ) {

@@ -1,7 +1,6 @@
-import { EventEmitter } from 'node:events';
 import type { ConnectRequest } from '../../connection/port.ts';
 import { PgHerdError } from '../../model/errors.ts';
-import { type AuthenticationWire, guardAuthentication } from '../../wire/authentication.ts';
+import { AuthenticationCheck } from '../../wire/authentication.ts';
 
 /** Numbers of AuthenticationRequest messages. */
 const OK = 0;
@@ -26,33 +25,24 @@ export function watchAuthentication(
   encrypted: boolean,
   refuse: (error: PgHerdError) => void,
 ): AuthenticationWatch {
-  const wire = new EventEmitter();
   let refused = false;
   const reject = (error: PgHerdError) => {
     refused = true;
     refuse(error);
   };
-  guardAuthentication(wire as unknown as AuthenticationWire, request, encrypted, reject);
-  let proofOwed = false;
+  const check = new AuthenticationCheck(request, encrypted, reject);
   return (kind, body) => {
-    const complaint = complaintAbout(kind, body, request, proofOwed);
-    if (complaint !== undefined) reject(new PgHerdError('PGHERD_AUTHENTICATION_FAILED', complaint));
-    else tell(wire, kind, body);
-    if (kind === SASL) proofOwed = true;
-    if (kind === SASL_FINAL) proofOwed = false;
+    const complaint = complaintAbout(kind, body, request);
+    if (complaint === undefined) report(check, kind);
+    else reject(new PgHerdError('PGHERD_AUTHENTICATION_FAILED', complaint));
     return !refused;
   };
 }
 
-function complaintAbout(
-  kind: number,
-  body: Buffer,
-  { password }: ConnectRequest,
-  proofOwed: boolean,
-): string | undefined {
+function complaintAbout(kind: number, body: Buffer, { password }: ConnectRequest): string | undefined {
   switch (kind) {
     case OK:
-      return proofOwed ? 'The server did not prove that it knows the password.' : undefined;
+      return undefined;
     case CLEARTEXT:
     case MD5:
     case SASL:
@@ -84,9 +74,11 @@ function mechanismsOf(body: Buffer): string[] {
   return body.toString('latin1').split('\0').filter(Boolean);
 }
 
-function tell(wire: EventEmitter, kind: number, body: Buffer): void {
-  if (kind === CLEARTEXT) wire.emit('authenticationCleartextPassword');
-  else if (kind === MD5) wire.emit('authenticationMD5Password');
-  else if (kind === SASL) wire.emit('authenticationSASL', { mechanisms: mechanismsOf(body) });
-  else if (kind === OK) wire.emit('authenticationOk');
+/** postgres.js cannot bind an authentication to the TLS channel, so that none is. */
+function report(check: AuthenticationCheck, kind: number): void {
+  if (kind === CLEARTEXT) check.asked('password');
+  else if (kind === MD5) check.asked('md5');
+  else if (kind === SASL) check.asked('scram-sha-256');
+  else if (kind === SASL_FINAL) check.proved();
+  else if (kind === OK) check.accepted();
 }

@@ -13,7 +13,9 @@ import type { Statement } from '../../model/statement.ts';
 import { readStatement, tagChangesSession } from '../../sql/statement.ts';
 import type { Report } from '../../wire/backend-reader.ts';
 import { type CancelTarget, requestCancel } from '../../wire/cancel.ts';
-import { isServerError, lostBefore, unreadable } from '../../wire/failures.ts';
+import type { OpeningConnection } from '../../wire/connect.ts';
+import { isFatal } from '../../wire/errors.ts';
+import { isServerError, lostBefore, notProtocol, unreadable } from '../../wire/failures.ts';
 import { openSocket } from '../../wire/socket.ts';
 import type { TlsAttempt } from '../../wire/tls.ts';
 import { type AuthenticationWatch, watchAuthentication } from './authentication.ts';
@@ -25,7 +27,6 @@ import {
   type PostgresJsModule,
   type PostgresJsQuery,
   type PostgresJsResult,
-  protocolBroken,
   serverError,
 } from './inside.ts';
 import { isParserError, makeClient, type PostgresJsTypes } from './options.ts';
@@ -56,7 +57,7 @@ export interface PostgresJsParts {
  * One connection of postgres.js: `open` until the socket is gone, then `closed`, and never open again. postgres.js has one
  * socket, behind a gate; what it would do to go on without that socket ends in an error.
  */
-export class PostgresJsConnection implements DriverConnection<Sql> {
+export class PostgresJsConnection implements DriverConnection<Sql>, OpeningConnection {
   readonly client: Sql;
   readonly parameters = new Map<string, string>();
   readonly pipeline: (one: PipelinedStatement) => void;
@@ -123,7 +124,7 @@ export class PostgresJsConnection implements DriverConnection<Sql> {
   }
 
   /** Holds the server to the authentication that was asked for; called before {@link open}. */
-  guard(attempt: TlsAttempt, refuse: (error: PgHerdError) => void): void {
+  guard(_request: ConnectRequest, attempt: TlsAttempt, refuse: (error: PgHerdError) => void): void {
     this.#attempt = attempt;
     // Nobody can listen in on a Unix socket.
     const safe = attempt === 'tls' || this.#request.address.transport === 'unix';
@@ -194,6 +195,9 @@ export class PostgresJsConnection implements DriverConnection<Sql> {
     this.#gate.destroy();
   }
 
+  /** Parameters are the connection's own: they may change while others are shared. */
+  opened(): void {}
+
   #pipeline(one: PipelinedStatement): void {
     const { statement } = one;
     const values = parametersOf(statement.values);
@@ -235,7 +239,7 @@ export class PostgresJsConnection implements DriverConnection<Sql> {
     if (isParserError(error)) this.#flights.unread(flight, unreadable(error));
     else if (isServerError(error)) this.#flights.fail(flight, error);
     else if (isEnded(error)) this.#flights.refuse(flight, lostBefore(error));
-    else this.#gate.destroy(isGone(error) ? error : protocolBroken(messageOf(error)));
+    else this.#gate.destroy(isGone(error) ? error : notProtocol(messageOf(error)));
   }
 
   /** What postgres.js gets when it asks for a socket. */
@@ -289,16 +293,14 @@ export class PostgresJsConnection implements DriverConnection<Sql> {
   #mayCopy(): boolean {
     if (this.#opened && !this.#flights.waiting && this.#gate.bytesWritten > this.#writtenWhenReady)
       return true;
-    this.#gate.destroy(
-      this.#flights.waiting ? copyInQuery() : protocolBroken('a COPY that nobody asked for'),
-    );
+    this.#gate.destroy(this.#flights.waiting ? copyInQuery() : notProtocol('a COPY that nobody asked for'));
     return false;
   }
 
   /** A FATAL ends the connection, as does any error before the session is open. */
   #onError(report: Report): void {
     const { severity, sqlState, message, routine } = report;
-    if (this.#opened && severity !== 'FATAL' && severity !== 'PANIC') {
+    if (this.#opened && !isFatal(severity)) {
       this.#flights.refused(() => serverError(this.#parts.module, report));
       return;
     }

@@ -90,12 +90,6 @@ export function secondConnection(): PgHerdError {
   );
 }
 
-/** The reason of an end that we made; a code of the system, since whether a statement was executed is as open as after a reset. */
-export function protocolBroken(why: string): Error {
-  const message = `The connection was closed, for what came is not PostgreSQL's protocol: ${why}`;
-  return Object.assign(new Error(message), { code: 'ECONNABORTED' });
-}
-
 /** Names that postgres.js gives the fields of an error, by their letter. */
 const FIELDS: Readonly<Record<string, string>> = Object.freeze({
   S: 'severity_local',

@@ -1,5 +1,3 @@
-import type { Socket } from 'node:net';
-import type { ClientConfig } from 'pg';
 import type { Sql } from 'postgres';
 import type { ConnectionListener, ConnectRequest, Driver } from '../../connection/port.ts';
 import { PgHerdError } from '../../model/errors.ts';
@@ -59,33 +57,15 @@ export function postgresJsDriver(options: PostgresJsDriverOptions = {}): Driver<
       const module = await load();
       signal.throwIfAborted();
       const parts = { module, types: options.types ?? {}, prepare: options.prepare ?? true };
-      const open = (socket: Socket) => opening(new PostgresJsConnection(parts, request, socket, listener));
-      const { connection } = await connectWithTls(
-        (config) => open(socketOf(config)),
-        { ...request, channelBinding: 'disable' },
+      return connectWithTls({
+        request: { ...request, channelBinding: 'disable' },
         signal,
         learnt,
-      );
-      return connection;
+        cannotBind: () => false,
+        create: (socket) => new PostgresJsConnection(parts, request, socket, listener),
+      });
     },
   });
-}
-
-/** The socket that is open already, and encrypted where that was asked for. */
-function socketOf({ stream }: ClientConfig): Socket {
-  return (typeof stream === 'function' ? stream() : stream) as Socket;
-}
-
-/** A connection as it is seen while it is opened. */
-function opening(connection: PostgresJsConnection) {
-  return {
-    connection,
-    client: { connect: () => connection.open() },
-    guard: (_request: ConnectRequest, attempt: 'tls' | 'plain', refuse: (error: PgHerdError) => void) =>
-      connection.guard(attempt, refuse),
-    opened: () => undefined,
-    destroy: () => connection.destroy(),
-  };
 }
 
 /**

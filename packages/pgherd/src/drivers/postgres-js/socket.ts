@@ -1,7 +1,8 @@
 import { EventEmitter } from 'node:events';
 import type { Socket } from 'node:net';
 import { type BackendObserver, BackendReader } from '../../wire/backend-reader.ts';
-import { endedUnexpectedly, protocolBroken, secondConnection } from './inside.ts';
+import { notProtocol } from '../../wire/failures.ts';
+import { endedUnexpectedly, secondConnection } from './inside.ts';
 
 /** What postgres.js uses of a socket. */
 export interface SocketLike {
@@ -140,7 +141,7 @@ export class Gate {
     const good = this.#reader.take(chunk);
     if (this.#shut) return;
     if (good > 0) this.#emitter.emit('data', good === chunk.length ? chunk : chunk.subarray(0, good));
-    if (good < chunk.length) this.destroy(protocolBroken(this.#reader.complaint));
+    if (good < chunk.length) this.destroy(notProtocol(this.#reader.complaint));
   }
 
   #onClose(): void {
