@@ -93,26 +93,39 @@ export class Engine<C> {
     return writes ? this.executeAlone(statement, call) : this.execute(statement, call);
   }
 
-  /** As {@link execute}, on a connection that it has for itself. */
-  async executeAlone(statement: Statement, given: Call): Promise<QueryResult<Row>> {
+  /** As {@link execute}, on a connection that the statement has for itself. */
+  executeAlone(statement: Statement, given: Call): Promise<QueryResult<Row>> {
+    const work = async (session: Session<C>, call: Call) => {
+      session.allowMove();
+      const result = await this.send(session, statement, call);
+      if (session.committedLocallyOnly && call.access === 'read-write') throw unacknowledged('statement');
+      this.release(session);
+      return answeredBy(result, session.node);
+    };
+    return this.attempts(given, statement.text, work, namingScript);
+  }
+
+  /**
+   * Runs work outside a transaction on a session that suits the call, and again wherever that is right; `text` is its SQL. The work
+   * gives the session back if it succeeds; if it fails, that is done here. `reworded` may replace the error that the caller gets.
+   */
+  async attempts<T>(
+    given: Call,
+    text: string,
+    work: (session: Session<C>, call: Call) => Promise<T>,
+    reworded?: (error: unknown) => unknown,
+  ): Promise<T> {
     const call = this.causal.concerns(given) ? await this.causal.route(given) : given;
     const progress = newProgress();
     for (;;) {
       const node = this.#pickAtOnce(call, progress.lostOn);
       const session = this.#acquireAtOnce(node, call) ?? (await this.acquire(call, node, progress.lostOn));
       progress.attempts++;
-      session.allowMove();
       try {
-        const result = await this.send(session, statement, call);
-        if (session.committedLocallyOnly && call.access === 'read-write') throw unacknowledged('statement');
-        this.release(session);
-        return answeredBy(result, session.node);
+        return await work(session, call);
       } catch (error) {
         this.release(session);
-        const attempt = { error, session, call, progress, text: statement.text };
-        await this.recovery.recover(attempt).catch((end: unknown) => {
-          throw namingScript(end);
-        });
+        await this.recovery.recover({ error, session, call, progress, text, reworded });
       }
     }
   }

@@ -6,7 +6,6 @@ import { PgHerdError } from '../model/errors.ts';
 import type { Statement } from '../model/statement.ts';
 import type { Session } from '../node/session.ts';
 import { endError } from '../recovery/failed-work.ts';
-import { newProgress } from '../recovery/recovery.ts';
 import { untilLetGo } from '../recovery/within.ts';
 import type { Clock, Timer } from '../time/port.ts';
 
@@ -208,25 +207,13 @@ function gaveUp(error: unknown): boolean {
   return error instanceof PgHerdError && (error.code === 'PGHERD_TIMEOUT' || error.code === 'PGHERD_ABORTED');
 }
 
-/** Starts work outside a transaction, on whichever node suits, again where nothing was executed. */
-export async function startOnCluster<C, T>(
-  engine: Engine<C>,
-  call: Call,
-  work: Work<T>,
-): Promise<Started<T>> {
-  const { recovery } = engine;
-  const progress = newProgress();
-  for (;;) {
-    const session = await engine.acquire(call, undefined, progress.lostOn);
-    progress.attempts++;
+/** Starts work outside a transaction, on any node that suits, and again if nothing was executed. */
+export function startOnCluster<C, T>(engine: Engine<C>, call: Call, work: Work<T>): Promise<Started<T>> {
+  const { text } = work.statement;
+  return engine.attempts(call, text, (session, routed) => {
     session.allowMove();
-    try {
-      return await begin(placeOnCluster(engine, session, call, work.statement.text), work);
-    } catch (error) {
-      engine.release(session);
-      await recovery.recover({ error, session, call, progress, text: work.statement.text });
-    }
-  }
+    return begin(placeOnCluster(engine, session, routed, text), work);
+  });
 }
 
 function placeOnCluster<C>(engine: Engine<C>, session: Session<C>, call: Call, text: string): Place {

@@ -5,7 +5,6 @@ import { PgHerdError } from '../model/errors.ts';
 import { answeredBy, type QueryResult, type Row } from '../model/statement.ts';
 import type { Session } from '../node/session.ts';
 import { PooledConnection } from '../pooler/pooler-connection.ts';
-import { newProgress } from '../recovery/recovery.ts';
 import { untilLetGo } from '../recovery/within.ts';
 
 /** Where a script runs. */
@@ -25,27 +24,17 @@ export const NOT_ATOMIC = 'DO';
  */
 export async function runScriptOnCluster<C>(
   engine: Engine<C>,
-  call: Call,
+  given: Call,
   text: string,
 ): Promise<QueryResult<Row>> {
   assertText(text);
-  const { recovery } = engine;
-  const progress = newProgress();
-  for (;;) {
-    const session = await engine.acquire(call, undefined, progress.lostOn);
-    progress.attempts++;
-    try {
-      const result = await runScript({ engine, session, call, told: (error) => error }, text);
-      assertClosed(session);
-      const local = session.committedLocallyOnly && call.access === 'read-write';
-      engine.release(session);
-      if (local) throw unacknowledged('statement');
-      return result;
-    } catch (error) {
-      engine.release(session);
-      await recovery.recover({ error, session, call, progress, text: NOT_ATOMIC });
-    }
-  }
+  return engine.attempts(given, NOT_ATOMIC, async (session, call) => {
+    const result = await runScript({ engine, session, call, told: (error) => error }, text);
+    assertClosed(session);
+    if (session.committedLocallyOnly && call.access === 'read-write') throw unacknowledged('statement');
+    engine.release(session);
+    return result;
+  });
 }
 
 /** Runs a text of many statements on a connection that the caller holds. */

@@ -52,6 +52,8 @@ export interface Attempt<C> {
 export interface StatementAttempt<C> extends Attempt<C> {
   /** The SQL that was sent. */
   readonly text: string;
+  /** May replace the error that the caller gets. Default: it is passed as it is. */
+  readonly reworded?: ((error: unknown) => unknown) | undefined;
 }
 
 /** A run of a transaction's function, {@link Attempt.error} being what it threw. */
@@ -91,7 +93,8 @@ export class Recovery<C> {
     const decision = decideStatement(failed);
     if (!isFinal(error, 'statement') && (await this.#runsAgain(attempt, 'statement', failed, decision)))
       return;
-    throw errorOf(error, decision.ending, session.node);
+    const end = errorOf(error, decision.ending, session.node);
+    throw attempt.reworded === undefined ? end : attempt.reworded(end);
   }
 
   /**
