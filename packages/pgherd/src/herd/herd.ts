@@ -1,10 +1,9 @@
 import { closedError } from '../call/failures.ts';
 import { messageOf, PgHerdError } from '../model/errors.ts';
 import type { Observation } from '../model/observation.ts';
-import type { AcceptedEpoch, NodeDescription, TopologyDescription } from '../model/topology.ts';
-import type { MonitorPorts } from '../monitor/monitor.ts';
+import type { AcceptedEpoch, TopologyDescription } from '../model/topology.ts';
 import type { Leak } from '../node/leaks.ts';
-import { NodeRuntime } from '../node/live-node.ts';
+import { type NodePorts, NodeRuntime } from '../node/live-node.ts';
 import type { Session } from '../node/session.ts';
 import { Emitter } from '../observe/emitter.ts';
 import type { ClusterEvents } from '../observe/events.ts';
@@ -56,6 +55,7 @@ export class Herd<C> {
   readonly #waiting: WaitingCalls;
   readonly #discovery: DiscoveryLoop | undefined;
   readonly #leaving: LeavingNodes<NodeRuntime<C>>;
+  readonly #ports: NodePorts<C>;
   readonly #selections = new Selections();
   readonly #selecting: SelectionContext;
   #graceTimer: Timer | undefined;
@@ -69,11 +69,12 @@ export class Herd<C> {
     this.events = new Emitter<ClusterEvents>((name, error) =>
       settings.logger.error(`A listener of "${name}" threw: ${messageOf(error)}`),
     );
+    this.#ports = this.#nodePorts();
     this.#waiting = new WaitingCalls(settings.clock, () => this.isClosed);
     this.#leaving = new LeavingNodes<NodeRuntime<C>>(settings);
     this.#discovery = this.#discoveryLoop();
     this.#topology = initialTopology(configuredNodes(settings.plan.hosts, settings.nodes));
-    for (const { name } of this.#topology.nodes) this.nodes.set(name, this.#runtime(name));
+    for (const { name } of this.#topology.nodes) this.nodes.set(name, new NodeRuntime(name, this.#ports));
   }
 
   get topology(): TopologyDescription {
@@ -132,18 +133,6 @@ export class Herd<C> {
   /** A statement was answered: a node that was silent is not. */
   noteAnswer(node: string, generation: number): void {
     this.observe({ kind: 'bytes-received', node, at: this.settings.clock.now(), generation });
-  }
-
-  /** ParameterStatus of any connection. */
-  parameter(node: string, generation: number, name: string, value: string): void {
-    if (name === 'in_hot_standby') {
-      const inHotStandby = value === 'on';
-      const known = findNode(this.#topology, node)?.role;
-      if (known !== 'unknown' && (known === 'standby') === inHotStandby) return;
-      const at = this.settings.clock.now();
-      this.observe({ kind: 'parameters', node, at, generation, inHotStandby, defaultReadOnly: undefined });
-      this.nodes.get(node)?.monitor.hint();
-    }
   }
 
   /** Who could serve `demand` now. */
@@ -238,7 +227,7 @@ export class Herd<C> {
     }
     for (const { name } of after.nodes) {
       if (this.nodes.has(name)) continue;
-      const runtime = this.#runtime(name);
+      const runtime = new NodeRuntime(name, this.#ports);
       this.nodes.set(name, runtime);
       fresh.push(runtime);
     }
@@ -246,46 +235,34 @@ export class Herd<C> {
     for (const runtime of fresh) runtime.monitor.start();
   }
 
-  #runtime(name: string): NodeRuntime<C> {
-    const { settings } = this;
-    // What a node says that has left, or has moved to another address, is not about the one that bears its name now.
-    const isCurrent = () => this.nodes.get(name) === runtime;
-    const parameter = (node: string, generation: number, parameter: string, value: string) => {
-      if (isCurrent()) this.parameter(node, generation, parameter, value);
-    };
-    const monitor: MonitorPorts = {
-      clock: settings.clock,
-      random: settings.random,
+  #nodePorts(): NodePorts<C> {
+    const isCurrent = (node: NodeRuntime<C>) => this.nodes.get(node.name) === node;
+    return {
+      settings: this.settings,
       topology: () => this.#topology,
-      trafficAt: () => runtime.trafficAt,
-      observe: (observation) => isCurrent() && this.observe(observation),
-      connect: (node, listener, signal) => this.#node(node).connectMonitor(listener, signal),
-      parameter,
-      probed: (node, _durationMs, error) => this.#noteConnectError(node, error),
-    };
-    const runtime = new NodeRuntime<C>(name, {
-      settings,
-      monitor,
-      describe: () => this.#describe(name),
-      parameter,
+      observe: (node, observation) => {
+        if (isCurrent(node)) this.observe(observation);
+      },
+      parameter: (node, generation, name, value) => {
+        if (isCurrent(node)) this.#parameter(node, generation, name, value);
+      },
+      probed: (node, error) => {
+        if (isCurrent(node)) this.#noteConnectError(node.name, error);
+      },
       opened: (node, durationMs) => this.events.emit('connection:opened', { node, durationMs }),
       failed: (node, error) => this.events.emit('connection:failed', { node, error }),
       closed: (node, reason) => this.events.emit('connection:closed', { node, reason }),
       warned: (message) => this.events.emit('cluster:warned', { message }),
-    });
-    return runtime;
+    };
   }
 
-  #node(name: string): NodeRuntime<C> {
-    const node = this.nodes.get(name);
-    if (node === undefined) throw new Error(`no node is called ${name}`);
-    return node;
-  }
-
-  #describe(name: string): NodeDescription {
-    const node = findNode(this.#topology, name);
-    if (node === undefined) throw new Error(`no node is called ${name}`);
-    return node;
+  #parameter({ monitor, name: node }: NodeRuntime<C>, generation: number, name: string, value: string): void {
+    if (name !== 'in_hot_standby') return;
+    const inHotStandby = value === 'on';
+    const known = findNode(this.#topology, node)?.role;
+    if (known !== 'unknown' && (known === 'standby') === inHotStandby) return;
+    this.observe({ kind: 'parameters', node, at: this.settings.clock.now(), generation, inHotStandby });
+    monitor.hint();
   }
 
   #noteConnectError(node: string, error: unknown): void {

@@ -32,11 +32,9 @@ export type Observation =
   /** A probe was answered. Its facts were true no earlier than `askedAt`. */
   | (Evidence & { readonly kind: 'probe-answered'; readonly askedAt: number; readonly facts: ProbeFacts })
   /** A probe on an open connection was not answered within `probe.timeoutMs`. */
-  | (Evidence & { readonly kind: 'probe-missed'; readonly askedAt: number; readonly waitedMs: number })
+  | (Evidence & { readonly kind: 'probe-missed'; readonly askedAt: number })
   /** A probe was answered with an error: the server lives, but told nothing of itself. */
-  | (Evidence & { readonly kind: 'probe-failed'; readonly askedAt: number; readonly reason: string })
-  /** The monitor's connection was closed under it. */
-  | (Evidence & { readonly kind: 'monitor-lost'; readonly reason: string })
+  | (Evidence & { readonly kind: 'probe-failed'; readonly askedAt: number })
   /** The monitor could not open a fresh connection. */
   | (Evidence & {
       readonly kind: 'connect-failed';
@@ -46,12 +44,8 @@ export type Observation =
       readonly reason: string;
       readonly serverVersion?: number | undefined;
     })
-  /** ParameterStatus on any connection; `undefined` for what this message did not carry. */
-  | (Evidence & {
-      readonly kind: 'parameters';
-      readonly inHotStandby: boolean | undefined;
-      readonly defaultReadOnly: boolean | undefined;
-    })
+  /** ParameterStatus of `in_hot_standby` on any connection. */
+  | (Evidence & { readonly kind: 'parameters'; readonly inHotStandby: boolean })
   /** Bytes came from the node on any connection. */
   | (Evidence & { readonly kind: 'bytes-received' });
 

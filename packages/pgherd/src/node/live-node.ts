@@ -1,7 +1,8 @@
 import type { ConnectionListener, DriverConnection } from '../connection/port.ts';
 import { messageOf, PgHerdError } from '../model/errors.ts';
 import type { Access } from '../model/names.ts';
-import type { NodeDescription } from '../model/topology.ts';
+import type { Observation } from '../model/observation.ts';
+import type { NodeDescription, TopologyDescription } from '../model/topology.ts';
 import { type MonitorPorts, NodeMonitor } from '../monitor/monitor.ts';
 import type { ClusterSettings } from '../options/settings.ts';
 import { Pool } from '../pool/pool.ts';
@@ -11,23 +12,30 @@ import { withLimit } from '../time/wait.ts';
 import { watchdog } from '../time/watchdog.ts';
 import type { Disposal } from '../topology/disposition.ts';
 import { type ProbeSettings, WATCH_MS } from '../topology/probe-plan.ts';
+import { findNode } from '../topology/topology.ts';
 import { Connector } from './connector.ts';
 import { InFlight } from './in-flight.ts';
 import { Session } from './session.ts';
 import { SessionHooks } from './session-hooks.ts';
 import { SessionListener, type SessionObserver } from './session-listener.ts';
 
-/** What a node's runtime reports to the herd. */
-export interface RuntimePorts<C> {
+/**
+ * What live nodes report to the herd and read from it; one object for all of them. Evidence comes with the live node that
+ * makes it: after that one has left, nothing it says is about the node that bears its name now.
+ */
+export interface NodePorts<C> {
   readonly settings: ClusterSettings<C>;
-  /** The node as it is described now. */
-  describe(): NodeDescription;
-  readonly monitor: MonitorPorts;
-  parameter(node: string, generation: number, name: string, value: string): void;
+  /** The picture as it is now. */
+  topology(): TopologyDescription;
+  observe(node: NodeRuntime<C>, observation: Observation): void;
+  /** ParameterStatus on any connection of the node. */
+  parameter(node: NodeRuntime<C>, generation: number, name: string, value: string): void;
+  /** A round of the monitor's questions has ended, with an error or without. */
+  probed(node: NodeRuntime<C>, error: unknown): void;
   opened(node: string, durationMs: number): void;
   failed(node: string, error: unknown): void;
   closed(node: string, reason: string): void;
-  /** Something worth knowing that nobody asked for. */
+  /** Something worth knowing that no call asked for. */
   warned(message: string): void;
 }
 
@@ -44,7 +52,7 @@ export class NodeRuntime<C> {
   readonly inFlight: InFlight;
   /** How busy the node is now. It is read for every choice, so it is one object whose values are fetched when asked for. */
   readonly load: NodeLoad;
-  readonly #ports: RuntimePorts<C>;
+  readonly #ports: NodePorts<C>;
   readonly #connector: Connector<C>;
   readonly #hooks: SessionHooks<C>;
   readonly #minConnections: number;
@@ -57,14 +65,14 @@ export class NodeRuntime<C> {
   disposedAt = Number.NEGATIVE_INFINITY;
   #isOk = false;
 
-  constructor(name: string, ports: RuntimePorts<C>) {
+  constructor(name: string, ports: NodePorts<C>) {
     this.name = name;
     this.#ports = ports;
     const { settings } = ports;
     this.#connector = new Connector<C>({
       name,
       settings,
-      describe: () => ports.describe(),
+      describe: () => this.#describe(),
       outdated: (reason) => this.pool.evict(reason),
       warned: (message) => ports.warned(message),
     });
@@ -74,7 +82,7 @@ export class NodeRuntime<C> {
       isPooled: () => this.#connector.pooled,
       warned: (message) => ports.warned(message),
     });
-    this.monitor = new NodeMonitor(name, probeSettings(settings, this.#connector), ports.monitor);
+    this.monitor = new NodeMonitor(name, probeSettings(settings, this.#connector), this.#monitorPorts());
     this.inFlight = new InFlight(settings.clock, () => this.monitor.hint());
     this.load = loadOf(this);
     const pool = settings.nodePools.get(name) ?? settings.pool;
@@ -138,7 +146,7 @@ export class NodeRuntime<C> {
     if (session === undefined) return;
     try {
       await withLimit(clock, probe.timeoutMs, session.setAccess('read-write'));
-      if (this.#ports.describe().role === 'standby') session.notePrepared(clock.now());
+      if (this.#describe().role === 'standby') session.notePrepared(clock.now());
       this.pool.release(session);
     } catch {
       this.pool.destroyWhere((one) => one === session, 'could not be prepared for writes');
@@ -152,7 +160,7 @@ export class NodeRuntime<C> {
   #isReadyForPromotion(session: Session<C>): boolean {
     const preparedAt = session.takePreparedAt();
     const now = this.#ports.settings.clock.now();
-    const { seenAt } = this.#ports.describe();
+    const { seenAt } = this.#describe();
     if (preparedAt === undefined || seenAt === undefined) return false;
     return now - preparedAt < WATCH_MS && now - seenAt < SIGN_OF_LIFE_MS;
   }
@@ -190,11 +198,6 @@ export class NodeRuntime<C> {
     this.pool.destroyWhere((session) => session.use === 'read-only' && session.movable, reason);
   }
 
-  /** Opens a connection for the monitor, outside the pool. */
-  connectMonitor(listener: ConnectionListener, signal: AbortSignal): Promise<DriverConnection> {
-    return this.#connector.connectMonitor(listener, signal);
-  }
-
   /** Opens a connection for notifications, outside the pool. */
   connectListener(listener: ConnectionListener, signal: AbortSignal): Promise<DriverConnection> {
     return this.#connector.connect('read-write', listener, signal);
@@ -205,10 +208,31 @@ export class NodeRuntime<C> {
     this.inFlight.stop();
   }
 
+  #monitorPorts(): MonitorPorts {
+    const { settings } = this.#ports;
+    return {
+      clock: settings.clock,
+      random: settings.random,
+      topology: () => this.#ports.topology(),
+      trafficAt: () => this.trafficAt,
+      observe: (observation) => this.#ports.observe(this, observation),
+      connect: (listener, signal) => this.#connector.connectMonitor(listener, signal),
+      parameter: (generation, name, value) => this.#ports.parameter(this, generation, name, value),
+      probed: (error) => this.#ports.probed(this, error),
+    };
+  }
+
+  /** The node as the picture describes it now. */
+  #describe(): NodeDescription {
+    const node = findNode(this.#ports.topology(), this.name);
+    if (node === undefined) throw new Error(`no node is called ${this.name}`);
+    return node;
+  }
+
   #observe(): SessionObserver<C> {
     return {
       parameter: (generation, session, name, value) => {
-        this.#ports.parameter(this.name, generation, name, value);
+        this.#ports.parameter(this, generation, name, value);
         // Fencing by configuration shows first on whatever connection is busy; the probe finds out whether it is that.
         if (name === 'default_transaction_read_only' && session?.access === 'read-write') this.monitor.hint();
       },
@@ -223,7 +247,7 @@ export class NodeRuntime<C> {
   async #open(poolSignal: AbortSignal): Promise<Session<C>> {
     const { settings } = this.#ports;
     const { clock, connectTimeoutMs } = settings;
-    const node = this.#ports.describe();
+    const node = this.#describe();
     const access: Access = node.role === 'standby' ? 'read-only' : 'read-write';
     const controller = new AbortController();
     const onAbort = () => controller.abort(poolSignal.reason);

@@ -1,5 +1,5 @@
 import type { Herd } from '../herd/herd.ts';
-import type { Ask } from '../monitor/link.ts';
+import type { Ask } from '../monitor/connection.ts';
 import type { HandedOver } from '../node/handed-over.ts';
 import type { Session } from '../node/session.ts';
 import { mayCancel } from '../retry/cancellable.ts';

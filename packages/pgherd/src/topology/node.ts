@@ -127,8 +127,6 @@ function transition(
       return onSignOfLife(node, observation.at);
     case 'probe-missed':
       return onSilence(node, observation.askedAt, observation.at, settings);
-    case 'monitor-lost':
-      return node;
     case 'connect-failed':
       return onConnectFailure(node, observation, settings, others);
     default:
@@ -211,8 +209,8 @@ function changed(before: string | undefined, after: string | undefined): boolean
  * ParameterStatus tells the role but no timeline. A node that just left recovery therefore has none until the
  * probe that this triggers has answered, and gets no writes before.
  */
-function onParameters(node: NodeDescription, inHotStandby: boolean | undefined, at: number): NodeDescription {
-  if (inHotStandby === undefined || (node.roleAt !== undefined && at < node.roleAt)) return node;
+function onParameters(node: NodeDescription, inHotStandby: boolean, at: number): NodeDescription {
+  if (node.roleAt !== undefined && at < node.roleAt) return node;
   const wasStandby = node.role === 'standby';
   if (node.role !== 'unknown' && wasStandby === inHotStandby) return node;
   return Object.freeze({

@@ -2,7 +2,7 @@ import type { Call } from '../call/call.ts';
 import type { Engine } from '../engine/engine.ts';
 import { messageOf } from '../model/errors.ts';
 import type { Row } from '../model/statement.ts';
-import type { Ask } from '../monitor/link.ts';
+import type { Ask } from '../monitor/connection.ts';
 import type { Session } from '../node/session.ts';
 import { type OutcomeOptions, outcomeTableName } from '../options/outcome-options.ts';
 import { classifyError } from '../retry/classify.ts';

@@ -3,7 +3,7 @@ import { busy, unacknowledged, withNode } from '../call/failures.ts';
 import type { Engine } from '../engine/engine.ts';
 import { OutcomeUnknownError, PgHerdError } from '../model/errors.ts';
 import { answeredBy, type QueryResult, type Row, type Statement } from '../model/statement.ts';
-import type { Ask } from '../monitor/link.ts';
+import type { Ask } from '../monitor/connection.ts';
 import type { Session } from '../node/session.ts';
 import { beginText, type TransactionOptions } from '../options/transaction-options.ts';
 import { PooledConnection } from '../pooler/pooler-connection.ts';

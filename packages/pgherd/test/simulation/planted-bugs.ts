@@ -136,7 +136,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = Object.freeze([
   },
   {
     name: 'a connection that was closed as soon as it was open is kept by the monitor',
-    file: 'monitor/monitor.ts',
+    file: 'monitor/prober.ts',
     find: 'if (connection.closed) throw',
     replace: 'if (connection.closed && false) throw',
     from: 1_001,

@@ -81,7 +81,7 @@ export function silence(
   letter: string,
   { at, generation = 0, askedAt = at - 1_000 }: When & { readonly askedAt?: number },
 ): Observation {
-  return { kind: 'probe-missed', node: named(letter), at, askedAt, generation, waitedMs: at - askedAt };
+  return { kind: 'probe-missed', node: named(letter), at, askedAt, generation };
 }
 
 /** A fresh connection that could not be had. */
@@ -108,7 +108,6 @@ export function hotStandby(letter: string, on: boolean, { at, generation = 0 }: 
     at,
     generation,
     inHotStandby: on,
-    defaultReadOnly: undefined,
   };
 }
 

@@ -38,7 +38,6 @@ const someEvent = fc.record({
     { weight: 5, arbitrary: fc.record({ kind: fc.constant('probe-answered' as const), facts: someFacts }) },
     { weight: 2, arbitrary: fc.record({ kind: fc.constant('parameters' as const), on: fc.boolean() }) },
     { weight: 1, arbitrary: fc.record({ kind: fc.constant('probe-missed' as const) }) },
-    { weight: 1, arbitrary: fc.record({ kind: fc.constant('monitor-lost' as const) }) },
     { weight: 1, arbitrary: fc.record({ kind: fc.constant('bytes-received' as const) }) },
     {
       weight: 1,
@@ -68,11 +67,9 @@ function observationOf(event: SomeEvent, at: number, topology: TopologyDescripti
     case 'probe-answered':
       return { ...evidence, kind: 'probe-answered', askedAt, facts: what.facts };
     case 'parameters':
-      return { ...evidence, kind: 'parameters', inHotStandby: what.on, defaultReadOnly: undefined };
+      return { ...evidence, kind: 'parameters', inHotStandby: what.on };
     case 'probe-missed':
-      return { ...evidence, kind: 'probe-missed', askedAt, waitedMs: event.back };
-    case 'monitor-lost':
-      return { ...evidence, kind: 'monitor-lost', reason: 'closed' };
+      return { ...evidence, kind: 'probe-missed', askedAt };
     case 'bytes-received':
       return { ...evidence, kind: 'bytes-received' };
     case 'connect-failed':

@@ -5,7 +5,7 @@ import { NO_FACTS, named, primaryFacts, standbyFacts } from '../../support/evide
 import { type Step, SYSTEMS } from './format.ts';
 
 const ANSWERS = Object.freeze(['primary', 'primary-read-only', 'standby'] as const);
-const OTHERS = Object.freeze(['silent', 'failed', 'lost', 'bytes', 'parameters', 'wrote'] as const);
+const OTHERS = Object.freeze(['silent', 'failed', 'bytes', 'parameters', 'wrote'] as const);
 const CLUSTER_WORDS = Object.freeze(['accepts', 'lists'] as const);
 const WORDS: readonly string[] = Object.freeze([...ANSWERS, ...OTHERS, ...CONNECT_FAILURES]);
 
@@ -17,9 +17,8 @@ const FACT_KEYS = ['sys', 'tl', 'atleast', 'lsn', 'received', 'age', 'started', 
 const KEYS: Readonly<Record<string, readonly string[]>> = Object.freeze({
   silent: ['asked', 'gen'],
   failed: ['asked', 'gen'],
-  lost: ['gen'],
   bytes: ['gen'],
-  parameters: ['hot-standby', 'read-only', 'gen'],
+  parameters: ['hot-standby', 'gen'],
   wrote: [],
 });
 
@@ -152,21 +151,17 @@ function otherEvidence(
   values: Values,
 ) {
   if (word === 'bytes') return { kind: 'bytes-received' as const, ...evidence };
-  if (word === 'lost') return { kind: 'monitor-lost' as const, ...evidence, reason: 'the socket was closed' };
   if (word === 'failed') {
     const askedAt = values.number('asked') ?? Math.max(0, evidence.at - ROUND_TRIP_MS);
-    return { kind: 'probe-failed' as const, ...evidence, askedAt, reason: 'the query failed' };
+    return { kind: 'probe-failed' as const, ...evidence, askedAt };
   }
   if (word === 'silent') {
     const askedAt = values.number('asked') ?? Math.max(0, evidence.at - PROBE_TIMEOUT_MS);
-    return { kind: 'probe-missed' as const, ...evidence, askedAt, waitedMs: evidence.at - askedAt };
+    return { kind: 'probe-missed' as const, ...evidence, askedAt };
   }
-  return {
-    kind: 'parameters' as const,
-    ...evidence,
-    inHotStandby: values.flag('hot-standby'),
-    defaultReadOnly: values.flag('read-only'),
-  };
+  const inHotStandby = values.flag('hot-standby');
+  if (inHotStandby === undefined) throw new Error('"parameters" needs hot-standby=on or off');
+  return { kind: 'parameters' as const, ...evidence, inHotStandby };
 }
 
 interface AnswerLine {

@@ -15,7 +15,6 @@ const KINDS: Readonly<Record<ObservationKind, true>> = {
   'probe-answered': true,
   'probe-missed': true,
   'probe-failed': true,
-  'monitor-lost': true,
   'connect-failed': true,
   parameters: true,
   'bytes-received': true,

@@ -1,0 +1,25 @@
+import type { DriverConnection, DriverResult } from '../connection/port.ts';
+import { Serial } from '../time/serial.ts';
+
+/** Asks one session of a server; the answer of the last statement. */
+export type Ask = (text: string) => Promise<DriverResult>;
+
+/** The monitor's connection to its node. It takes one statement at a time, as every driver does. */
+export class MonitorConnection {
+  /** Generation of the node that this connection is evidence for. */
+  generation: number;
+  readonly #connection: DriverConnection;
+  readonly #serial = new Serial();
+  /** The answer to a statement, once all that was asked before is answered; rejects when the session is gone. */
+  readonly ask: Ask = (text) => this.#serial.run(() => this.#connection.simple(text));
+
+  constructor(connection: DriverConnection, generation: number) {
+    this.#connection = connection;
+    this.generation = generation;
+  }
+
+  /** Closes the socket at once. */
+  destroy(): void {
+    this.#connection.destroy();
+  }
+}

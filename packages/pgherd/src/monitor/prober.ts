@@ -1,0 +1,286 @@
+import type { ConnectionListener, DriverConnection, DriverResult } from '../connection/port.ts';
+import { messageOf, PgHerdError } from '../model/errors.ts';
+import type { Observation } from '../model/observation.ts';
+import type { NodeDescription } from '../model/topology.ts';
+import { classifyError, connectFailureOf } from '../retry/classify.ts';
+import type { Clock } from '../time/port.ts';
+import { onAbort } from '../time/wait.ts';
+import { watchdog } from '../time/watchdog.ts';
+import type { ProbePlan, ProbeSettings } from '../topology/probe-plan.ts';
+import { type Ask, MonitorConnection } from './connection.ts';
+import { FailureRow } from './failure-row.ts';
+import { longPollText, PROBES, parseFacts, SOURCE_MISSING } from './probe.ts';
+
+/** What the prober needs from the node around it. */
+export interface ProberPorts {
+  readonly clock: Clock;
+  /** The node as the picture describes it now; `undefined` if it has left. */
+  description(): NodeDescription | undefined;
+  /** Takes in a piece of evidence. */
+  observe(observation: Observation): void;
+  /** Opens a connection for the monitor itself, outside the pool. */
+  connect(listener: ConnectionListener, signal: AbortSignal): Promise<DriverConnection>;
+  /** ParameterStatus on the monitor's connection. */
+  parameter(generation: number, name: string, value: string): void;
+}
+
+/** A long poll that was planned. */
+export type LongPoll = Extract<ProbePlan, { kind: 'long-poll' }>;
+
+/** One round of questions. */
+export interface Round {
+  /** Whether the round was brought forward. */
+  readonly beforeItsTime: boolean;
+  /** The long poll that precedes the probe; asked for once there is a connection. */
+  longPoll(): LongPoll | undefined;
+}
+
+/**
+ * Asks one node over a connection of its own and reports what it learns, good or bad, as observations.
+ *
+ * It opens the connection when a round of questions needs one, keeps it, and replaces it when a question stays unanswered.
+ */
+export class Prober {
+  readonly #node: string;
+  readonly #settings: ProbeSettings;
+  readonly #ports: ProberPorts;
+  readonly #hint: () => void;
+  readonly #stopped = new AbortController();
+  readonly #failures = new FailureRow();
+  #connection: MonitorConnection | undefined;
+  #beforeItsTime = false;
+  #probeLevel = 0;
+  #longPollWorks = true;
+
+  /** `hint` is called when another round is needed soon. */
+  constructor(node: string, settings: ProbeSettings, ports: ProberPorts, hint: () => void) {
+    this.#node = node;
+    this.#settings = settings;
+    this.#ports = ports;
+    this.#hint = hint;
+  }
+
+  /**
+   * Asks over the connection, between the questions of the rounds, while there is one. What a function of this kind answers is
+   * always from the same session of the server.
+   */
+  get ask(): Ask | undefined {
+    return this.#connection?.ask;
+  }
+
+  get isConnected(): boolean {
+    return this.#connection !== undefined;
+  }
+
+  /** Attempts to connect that failed in a row. */
+  get failures(): number {
+    return this.#failures.count;
+  }
+
+  /** `false` once the server turned out to be unable to run the long poll. */
+  get longPollWorks(): boolean {
+    return this.#longPollWorks;
+  }
+
+  /** Connects if need be, polls if planned, and probes; rejects with what went wrong, which is reported already. */
+  async run({ beforeItsTime, longPoll }: Round): Promise<void> {
+    this.#beforeItsTime = beforeItsTime;
+    const connection = this.#connection ?? (await this.#connect());
+    const poll = longPoll();
+    if (poll !== undefined) await this.#longPoll(connection, poll);
+    if (this.#connection === connection) await this.#probe(connection);
+  }
+
+  /** Ends everything: no timer or socket is left. */
+  stop(): void {
+    this.#stopped.abort(new PgHerdError('PGHERD_CLOSED', 'the monitor was stopped'));
+    this.#drop();
+  }
+
+  /** Opens the connection, or reports why there is none. */
+  async #connect(): Promise<MonitorConnection> {
+    const generation = this.#ports.description()?.generation ?? 0;
+    const askedAt = this.#ports.clock.now();
+    try {
+      const connection = await this.#open(generation, new AbortController());
+      this.#adopt(connection);
+      return connection;
+    } catch (error) {
+      this.#connectFailed(error, generation, askedAt);
+      throw error;
+    }
+  }
+
+  async #open(generation: number, controller: AbortController): Promise<MonitorConnection> {
+    const { signal } = this.#stopped;
+    const forget = onAbort(signal, () => controller.abort(signal.reason));
+    const expired = (waitedMs: number) => controller.abort(connectTimeout(waitedMs));
+    const timer = watchdog(this.#ports.clock, this.#settings.timeoutMs, expired, { ref: false });
+    let opened: MonitorConnection | undefined;
+    const listener: ConnectionListener = {
+      parameter: (name, value) => this.#ports.parameter(opened?.generation ?? generation, name, value),
+      message: () => undefined,
+      closed: () => this.#onClosed(opened),
+    };
+    try {
+      const connection = await this.#ports.connect(listener, controller.signal);
+      // Its end may have come with the very bytes that opened it, before the listener could be called.
+      if (connection.closed) throw new PgHerdError('PGHERD_CONNECTION_LOST', 'closed as soon as it was open');
+      connection.setRef(false);
+      if (signal.aborted) connection.destroy();
+      opened = new MonitorConnection(connection, generation);
+      return opened;
+    } finally {
+      timer.cancel();
+      forget();
+    }
+  }
+
+  #connectFailed(error: unknown, generation: number, askedAt: number): void {
+    const failure = connectFailureOf(error);
+    this.#failures.add(failure, this.#beforeItsTime);
+    if (this.#stopped.signal.aborted) return;
+    this.#ports.observe({
+      kind: 'connect-failed',
+      node: this.#node,
+      at: this.#ports.clock.now(),
+      askedAt,
+      generation,
+      failure,
+      reason: messageOf(error),
+      serverVersion: serverVersionIn(error),
+    });
+  }
+
+  #onClosed(connection: MonitorConnection | undefined): void {
+    if (connection === undefined || this.#connection !== connection) return;
+    this.#connection = undefined;
+    this.#hint();
+  }
+
+  #adopt(connection: MonitorConnection): void {
+    this.#drop();
+    this.#connection = connection;
+    this.#failures.end();
+  }
+
+  #drop(): void {
+    const connection = this.#connection;
+    this.#connection = undefined;
+    connection?.destroy();
+  }
+
+  async #longPoll(connection: MonitorConnection, { boundMs, stepMs }: LongPoll): Promise<void> {
+    try {
+      await this.#answered(connection, longPollText(boundMs, stepMs), boundMs + this.#settings.timeoutMs);
+    } catch (error) {
+      if (classifyError(error).severity === undefined) throw error;
+      // The server has no PL/pgSQL or does not let us use it: the burst of probes does without.
+      this.#longPollWorks = false;
+    }
+  }
+
+  async #probe(connection: MonitorConnection): Promise<void> {
+    const text = PROBES[this.#probeLevel] ?? '';
+    const askedAt = this.#ports.clock.now();
+    let result: DriverResult;
+    try {
+      result = await this.#answered(connection, text, this.#settings.timeoutMs);
+    } catch (error) {
+      const { severity, sqlState } = classifyError(error);
+      const sourceMissing = sqlState !== undefined && SOURCE_MISSING.has(sqlState);
+      if (sourceMissing && this.#probeLevel < PROBES.length - 1) {
+        this.#probeLevel++;
+        return this.#probe(connection);
+      }
+      if (severity === 'ERROR') this.#observe('probe-failed', connection, askedAt);
+      throw error;
+    }
+    const facts = parseFacts(result.rows[0]);
+    if (facts === undefined) {
+      this.#observe('probe-failed', connection, askedAt);
+      throw new PgHerdError('PGHERD_UNSUPPORTED', 'the server did not return its role');
+    }
+    const { generation } = connection;
+    const at = this.#ports.clock.now();
+    this.#ports.observe({ kind: 'probe-answered', node: this.#node, at, generation, askedAt, facts });
+    // What was just believed is of the node's present life, so this connection is evidence for it.
+    connection.generation = this.#ports.description()?.generation ?? generation;
+  }
+
+  #observe(kind: 'probe-failed' | 'probe-missed', { generation }: MonitorConnection, askedAt: number): void {
+    this.#ports.observe({ kind, node: this.#node, at: this.#ports.clock.now(), generation, askedAt });
+  }
+
+  /**
+   * The answer to `text`. If none comes in time the node is reported silent and a second proof is sought: the late answer or
+   * a fresh connection, whichever is first, clears it; a fresh connection that fails condemns it.
+   */
+  async #answered(connection: MonitorConnection, text: string, timeoutMs: number): Promise<DriverResult> {
+    const askedAt = this.#ports.clock.now();
+    const answer = connection.ask(text);
+    const late = new Promise<'late'>((resolve) => {
+      const expired = () => {
+        this.#observe('probe-missed', connection, askedAt);
+        resolve('late');
+      };
+      const timer = watchdog(this.#ports.clock, timeoutMs, expired, { ref: false });
+      answer.then(
+        () => timer.cancel(),
+        () => timer.cancel(),
+      );
+    });
+    const first = await Promise.race([answer, late]);
+    return first === 'late' ? this.#secondProof(connection, answer) : first;
+  }
+
+  async #secondProof(connection: MonitorConnection, answer: Promise<DriverResult>): Promise<DriverResult> {
+    const controller = new AbortController();
+    const askedAt = this.#ports.clock.now();
+    // It is evidence for the node's present life, which may have begun with this very silence.
+    const generation = this.#ports.description()?.generation ?? connection.generation;
+    const fresh: Promise<Proof> = this.#open(generation, controller).then(
+      (opened) => ({ kind: 'fresh', opened }) as const,
+      (error: unknown) => ({ kind: 'failed', error }) as const,
+    );
+    const answered: Promise<Proof> = answer.then(
+      (result) => ({ kind: 'answered', result }) as const,
+      () => fresh,
+    );
+    const proof = await Promise.race([answered, fresh]);
+    switch (proof.kind) {
+      case 'answered':
+        controller.abort(new PgHerdError('PGHERD_ABORTED', 'the late answer came first'));
+        void fresh.then((rival) => rival.kind === 'fresh' && rival.opened.destroy());
+        return proof.result;
+      case 'fresh':
+        this.#adopt(proof.opened);
+        this.#hint();
+        throw new PgHerdError(
+          'PGHERD_TIMEOUT',
+          'the probe was not answered in time; a fresh connection was made',
+        );
+      case 'failed':
+        this.#drop();
+        this.#connectFailed(proof.error, connection.generation, askedAt);
+        throw proof.error;
+      default:
+        return proof satisfies never;
+    }
+  }
+}
+
+type Proof =
+  | { readonly kind: 'answered'; readonly result: DriverResult }
+  | { readonly kind: 'fresh'; readonly opened: MonitorConnection }
+  | { readonly kind: 'failed'; readonly error: unknown };
+
+function connectTimeout(waitedMs: number): PgHerdError {
+  return new PgHerdError('PGHERD_CONNECT_TIMEOUT', `no connection within ${Math.round(waitedMs)} ms`);
+}
+
+/** A server that is too old says so before it accepts the connection. */
+function serverVersionIn(error: unknown): number | undefined {
+  const version = error instanceof PgHerdError ? error.details['serverVersion'] : undefined;
+  return typeof version === 'number' ? version : undefined;
+}
