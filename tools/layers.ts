@@ -5,7 +5,6 @@ import ts from 'typescript';
 import { type Finding, isMain, runAsCommand } from './lib/findings.ts';
 import { foldersIn, isDirectory, lineOf, sourcesBelow, walk } from './lib/sources.ts';
 import { checkPurity } from './purity.ts';
-import { checkSize } from './size.ts';
 
 const CONFIG = fileURLToPath(new URL('../.dependency-cruiser.cjs', import.meta.url));
 const LAYERED = 'packages/pgherd/src';
@@ -72,5 +71,5 @@ function hiddenImports(root: string): Finding[] {
 }
 
 if (isMain(import.meta.url)) {
-  await runAsCommand({ layers: checkLayers, purity: checkPurity, size: checkSize });
+  await runAsCommand({ layers: checkLayers, purity: checkPurity });
 }

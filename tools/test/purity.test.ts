@@ -1,6 +1,5 @@
 import { describe, expect, test } from 'vitest';
 import { checkPurity } from '../purity.ts';
-import { checkSize } from '../size.ts';
 import { repository } from './fixture.ts';
 
 const FILE = 'packages/pgherd/src/topology/node.ts';
@@ -79,21 +78,5 @@ describe('purity', () => {
       repository({ [file]: 'export const a = process.env;\nexport const b = Date.now();\n' }),
     );
     expect(findings).toEqual([expect.objectContaining({ file, line: 2 })]);
-  });
-});
-
-describe('size', () => {
-  test('lets a clean repository pass', () => {
-    expect(checkSize(repository({ [FILE]: `export function f() {\n${'  1;\n'.repeat(68)}}\n` }))).toEqual([]);
-  });
-
-  test('objects to a function of 71 lines', () => {
-    const findings = checkSize(repository({ [FILE]: `export function f() {\n${'  1;\n'.repeat(69)}}\n` }));
-    expect(findings).toEqual([expect.objectContaining({ file: FILE, line: 1 })]);
-  });
-
-  test('objects to a file of 401 lines', () => {
-    const findings = checkSize(repository({ [FILE]: 'export {};\n'.repeat(401) }));
-    expect(findings).toEqual([expect.objectContaining({ file: FILE })]);
   });
 });

@@ -3,8 +3,9 @@ import { type Cluster, createCluster, type Lease } from 'pgherd';
 import { patroniDiscovery } from 'pgherd/discovery-patroni';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type Load, LoadSeries } from '../../src/load.ts';
-import { type PatroniCluster, type PatroniNode, startPatroni } from '../../src/patroni.ts';
-import { findPrograms } from '../../src/patroni-programs.ts';
+import { type PatroniCluster, startPatroni } from '../../src/patroni/cluster.ts';
+import type { PatroniNode } from '../../src/patroni/node.ts';
+import { findPrograms } from '../../src/patroni/programs.ts';
 
 const POOL_MAX = 10;
 /** Writes that share one connection: so many may be on their way when it is lost. */
