@@ -93,7 +93,6 @@ class Connection implements DriverConnection<object> {
   readonly status = 'idle';
   readonly dirty = false;
   readonly parameters: ReadonlyMap<string, string>;
-  readonly bytesReceived = 0;
   closed = false;
   readonly #server: Server;
   readonly #listener: ConnectionListener;

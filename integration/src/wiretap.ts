@@ -113,9 +113,6 @@ export class Wiretap {
       get closed() {
         return inner.closed;
       },
-      get bytesReceived() {
-        return inner.bytesReceived;
-      },
       query: (statement: Statement) =>
         watch(statement.text, statement.values ?? [], () => inner.query(statement)),
       pipeline: inner.pipeline === undefined ? undefined : (one) => this.#ride(inner, one, watch),

@@ -31,6 +31,7 @@ export type {
   DriverCursor,
   DriverResult,
   Notification,
+  PerTransaction,
   PipelinedStatement,
   ServerMessage,
   TlsRequest,

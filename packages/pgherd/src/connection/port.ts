@@ -1,3 +1,4 @@
+import type { Access } from '../model/names.ts';
 import type { Secret } from '../model/secret.ts';
 import type { Field, QueryResult, Row, Statement } from '../model/statement.ts';
 import type { NodeAddress } from '../model/topology.ts';
@@ -63,7 +64,7 @@ export interface ConnectRequest {
   /** First keepalive after this many milliseconds of silence; `undefined` turns keepalives off. */
   readonly keepAliveMs: number | undefined;
   /** Whether a pooler stands in between: what a statement leaves in its session, a prepared one included, the next may not find. */
-  readonly pooled?: boolean | undefined;
+  readonly behindPooler?: boolean | undefined;
 }
 
 /** A message that the server sent by itself: NOTICE, WARNING, or a FATAL outside a statement. */
@@ -147,6 +148,14 @@ export interface PipelinedStatement {
   failed(error: unknown): void;
 }
 
+/** What a connection knows if each of its transactions may run in another session of the server. */
+export interface PerTransaction {
+  /** Says what the transactions that begin from now on may do. */
+  useFor(access: Access): void;
+  /** Whether what was sent last cannot have written. */
+  readonly couldNotWrite: boolean;
+}
+
 /** One open connection. */
 export interface DriverConnection<C = unknown> {
   /** The driver's own object. */
@@ -158,12 +167,15 @@ export interface DriverConnection<C = unknown> {
   /** Whether the session was changed (SET, LISTEN, PREPARE, temporary tables …) since it was opened or reset. */
   readonly dirty: boolean;
   readonly closed: boolean;
-  /** Bytes that have come in so far: tells a silent connection from a slow one. */
-  readonly bytesReceived: number;
   /** IP address of the other side; `undefined` for a Unix socket, or where the driver cannot tell. */
   readonly remoteAddress?: string | undefined;
   /** Process number by which the server says it can be cancelled; a pooler makes one up. `undefined` where not told. */
   readonly backendPid?: number | undefined;
+  /**
+   * Present if each transaction may run in another session of the server, as behind a pooler: nothing is kept in a session then.
+   * A driver leaves it out: the library adds it to the connections that lead to a pooler.
+   */
+  readonly perTransaction?: PerTransaction | undefined;
   /**
    * Runs one statement. Rejects with the driver's own error; where the driver did not send it, with a `PgHerdError`:
    * `PGHERD_CONNECTION_LOST` because the connection was gone already, `PGHERD_INVALID_ARGUMENT` because of the statement.

@@ -1,7 +1,6 @@
 import type { ConnectionListener, DriverConnection } from '../connection/port.ts';
 import { messageOf, PgHerdError } from '../model/errors.ts';
 import type { TopologyDescription } from '../model/topology.ts';
-import { PooledConnection } from '../pooler/pooler-connection.ts';
 import { quoteIdentifier } from '../sql/quote.ts';
 import type { Clock, Timer } from '../time/port.ts';
 import { withLimit } from '../time/wait.ts';
@@ -54,7 +53,7 @@ export class ListenLink {
       },
       signal,
     );
-    if (connection instanceof PooledConnection) {
+    if (connection.perTransaction !== undefined) {
       connection.destroy();
       throw new PgHerdError(
         'PGHERD_UNSUPPORTED',

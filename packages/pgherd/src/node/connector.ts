@@ -15,7 +15,7 @@ import {
   refusesStartupParameters,
   seesPooler,
 } from '../pooler/detect.ts';
-import { PooledConnection } from '../pooler/pooler-connection.ts';
+import { PoolerConnection } from '../pooler/pooler-connection.ts';
 import { HeldListener } from './held-listener.ts';
 
 /** Oldest major version that is supported. */
@@ -54,13 +54,13 @@ export class Connector<C> {
   readonly #ports: ConnectorPorts<C>;
   readonly #login: Login;
   readonly #credentials: Credentials;
-  #pooled: boolean | undefined;
+  #behindPooler: boolean | undefined;
   #monitorLinks: MonitorLink[] = [];
   #lastAddress: string | undefined;
 
   constructor(ports: ConnectorPorts<C>) {
     this.#ports = ports;
-    this.#pooled = ports.settings.pooler;
+    this.#behindPooler = ports.settings.pooler;
     const { logins, clock } = ports.settings;
     this.#login = logins.byNode.get(ports.name) ?? logins.general;
     this.#credentials = new Credentials({
@@ -74,8 +74,8 @@ export class Connector<C> {
   }
 
   /** Whether connections lead to a pooler in transaction mode, as far as is known. */
-  get pooled(): boolean {
-    return this.#pooled === true;
+  get behindPooler(): boolean {
+    return this.#behindPooler === true;
   }
 
   /**
@@ -90,7 +90,7 @@ export class Connector<C> {
     const held = new HeldListener(listener);
     const way: Way = { access, purpose: 'pool', hostaddr: this.#pinnedAddress() };
     const connection = await this.#dial(way, held, signal);
-    held.open(!this.pooled);
+    held.open(!this.behindPooler);
     return this.#wrapped(connection);
   }
 
@@ -100,7 +100,7 @@ export class Connector<C> {
    */
   async connectMonitor(listener: ConnectionListener, signal: AbortSignal): Promise<DriverConnection<C>> {
     const { held, connection } = await this.#reach(listener, signal);
-    held.open(!this.pooled);
+    held.open(!this.behindPooler);
     this.#noteMonitor(connection);
     return this.#wrapped(connection);
   }
@@ -132,8 +132,8 @@ export class Connector<C> {
   }
 
   #wrapped(connection: DriverConnection<C>): DriverConnection<C> {
-    if (!this.pooled) return connection;
-    return new PooledConnection<C>(connection, {
+    if (!this.behindPooler) return connection;
+    return new PoolerConnection<C>(connection, {
       settings: localSettingsText(this.#localSettings()),
       isStandby: () => this.#ports.describe().role === 'standby',
       onPoolerError: () => this.dropMonitor(),
@@ -146,8 +146,8 @@ export class Connector<C> {
   }
 
   #foundPooler(sign: string): void {
-    if (this.#pooled === true) return;
-    this.#pooled = true;
+    if (this.#behindPooler === true) return;
+    this.#behindPooler = true;
     this.#ports.warned(
       `${this.#ports.name}: a pooler stands before the server (${sign}). Its connections get no settings of the session ` +
         'and no named statements from now on. Set pooler: true to know it from the start, pooler: false to deny it.',
@@ -157,7 +157,7 @@ export class Connector<C> {
 
   /** A connection for the monitor over which the server itself has answered, with its listener still held. */
   async #reach(listener: ConnectionListener, signal: AbortSignal): Promise<Reached<C>> {
-    const direct = this.pooled ? undefined : await this.#reachDirectly(listener, signal);
+    const direct = this.behindPooler ? undefined : await this.#reachDirectly(listener, signal);
     if (direct !== undefined) return direct;
     const { clock } = this.#ports.settings;
     const attempts: Attempt[] = [];
@@ -194,12 +194,13 @@ export class Connector<C> {
   async #reachDirectly(listener: ConnectionListener, signal: AbortSignal): Promise<Reached<C> | undefined> {
     const held = new HeldListener(listener);
     const connection = await this.#dial(TO_MONITOR, held, signal);
-    if (this.#pooled !== undefined) return this.pooled ? destroyed(connection) : { held, connection };
+    if (this.#behindPooler !== undefined)
+      return this.behindPooler ? destroyed(connection) : { held, connection };
     const { parameterStatus } = this.#ports.settings.driver.capabilities;
     const looks = seesPooler(connection, parameterStatus);
     const sign = await whileOpen(connection, looks, signal);
     if (sign === undefined) {
-      this.#pooled = false;
+      this.#behindPooler = false;
       return { held, connection };
     }
     this.#foundPooler(sign);
@@ -218,7 +219,8 @@ export class Connector<C> {
     try {
       return this.#newEnough(await this.#logIn(driver, way, listener, signal));
     } catch (error) {
-      if (this.pooled || pooler !== undefined || !refusesStartupParameters(error)) throw fromPooler(error);
+      if (this.behindPooler || pooler !== undefined || !refusesStartupParameters(error))
+        throw fromPooler(error);
       this.#foundPooler(messageOf(error));
     }
     return this.#dial(way, listener, signal);
@@ -268,8 +270,8 @@ export class Connector<C> {
       requireAuthInClear: origin === 'discovered' ? discreet(plan.requireAuth ?? AUTH_METHODS) : undefined,
       channelBinding: plan.channelBinding,
       applicationName: purpose === 'monitor' ? `${applicationName} monitor` : applicationName,
-      startup: this.pooled ? {} : this.#startup(access, purpose),
-      pooled: this.pooled,
+      startup: this.behindPooler ? {} : this.#startup(access, purpose),
+      behindPooler: this.behindPooler,
       keepAliveMs: plan.keepalive.enabled ? (plan.keepalive.idleMs ?? 10_000) : undefined,
     };
   }

@@ -79,7 +79,7 @@ export class NodeRuntime<C> {
     this.#hooks = new SessionHooks<C>({
       node: name,
       settings,
-      isPooled: () => this.#connector.pooled,
+      isBehindPooler: () => this.#connector.behindPooler,
       warned: (message) => ports.warned(message),
     });
     this.monitor = new NodeMonitor(name, probeSettings(settings, this.#connector), this.#monitorPorts());
@@ -131,7 +131,7 @@ export class NodeRuntime<C> {
 
   /** When the node last answered a statement whose reply would have told of a change of its role. */
   get trafficAt(): number | undefined {
-    return this.#connector.pooled ? undefined : this.inFlight.answeredAt;
+    return this.#connector.behindPooler ? undefined : this.inFlight.answeredAt;
   }
 
   /**
@@ -310,7 +310,7 @@ function probeSettings<C>(settings: ClusterSettings<C>, connector: Connector<C>)
   return Object.freeze({
     ...probe,
     get longPoll() {
-      return probe.longPoll && !connector.pooled;
+      return probe.longPoll && !connector.behindPooler;
     },
   });
 }

@@ -16,7 +16,7 @@ export interface SessionHooksPorts<C> {
   readonly node: string;
   readonly settings: ClusterSettings<C>;
   /** Whether connections lead to a pooler. */
-  isPooled(): boolean;
+  isBehindPooler(): boolean;
   /** Something worth telling. */
   warned(message: string): void;
 }
@@ -44,7 +44,7 @@ export class SessionHooks<C> {
   async prepare(session: Session<C>, signal: AbortSignal): Promise<void> {
     const { afterConnect } = this.#hooks;
     const { connection } = session;
-    const role = setsRole(this.#ports.settings.plan) && !this.#ports.isPooled();
+    const role = setsRole(this.#ports.settings.plan) && !this.#ports.isBehindPooler();
     if (role || afterConnect !== undefined) {
       session.restoreBy(async () => {
         // The role of the startup packet is what RESET goes back to, but not what DISCARD ALL does.
@@ -54,7 +54,7 @@ export class SessionHooks<C> {
     }
     if (afterConnect === undefined) return;
     try {
-      if (this.#ports.isPooled()) assertHooksBehindPooler(this.#hooks);
+      if (this.#ports.isBehindPooler()) assertHooksBehindPooler(this.#hooks);
       await unlessAborted(() => this.#afterConnect(session, 'opened'), signal);
       if (!session.isClean) throw leftUnclean();
     } catch (error) {

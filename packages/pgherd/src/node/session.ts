@@ -1,8 +1,7 @@
 import type { CausalScope } from '../call/causal-scope.ts';
-import type { DriverConnection, ServerMessage } from '../connection/port.ts';
+import type { DriverConnection, PerTransaction, ServerMessage } from '../connection/port.ts';
 import type { Access } from '../model/names.ts';
 import type { Pool } from '../pool/pool.ts';
-import { PooledConnection } from '../pooler/pooler-connection.ts';
 import type { Clock } from '../time/port.ts';
 import { withLimit } from '../time/wait.ts';
 import { HandedOver } from './handed-over.ts';
@@ -27,8 +26,8 @@ export class Session<C = unknown> {
   readonly connection: DriverConnection<C>;
   /** What runs on it. */
   readonly handed = new HandedOver();
-  /** The same connection if it leads to a pooler: then no setting of the session says whether it may write. */
-  readonly #pooled: PooledConnection<C> | undefined;
+  /** Present behind a pooler: then no setting of the session says whether it may write. */
+  readonly #perTransaction: PerTransaction | undefined;
   /** Access that a reset of the session brings back. */
   readonly #initialAccess: Access;
   #access: Access;
@@ -53,7 +52,7 @@ export class Session<C = unknown> {
     this.node = node;
     this.generation = generation;
     this.connection = connection;
-    this.#pooled = connection instanceof PooledConnection ? connection : undefined;
+    this.#perTransaction = connection.perTransaction;
     this.#initialAccess = access;
     this.#access = access;
   }
@@ -65,7 +64,7 @@ export class Session<C = unknown> {
 
   /** Whether it can be used so without a round trip. */
   suits(access: Access): boolean {
-    return this.#pooled !== undefined || this.#access === access;
+    return this.#perTransaction !== undefined || this.#access === access;
   }
 
   /** Switches between reading and writing: a round trip, needed only on a node that serves both. */
@@ -95,9 +94,9 @@ export class Session<C = unknown> {
 
   #useFor(access: Access): void {
     this.#use = access;
-    if (this.#pooled === undefined) return;
+    if (this.#perTransaction === undefined) return;
     this.#access = access;
-    this.#pooled.readOnly = access === 'read-only';
+    this.#perTransaction.useFor(access);
   }
 
   /** What it is leased for. */
@@ -107,7 +106,7 @@ export class Session<C = unknown> {
 
   /** Whether what it ran last cannot have written, so that running it again does no harm. */
   get couldNotWrite(): boolean {
-    return this.#use === 'read-only' && (this.#pooled?.couldNotWrite ?? true);
+    return this.#use === 'read-only' && (this.#perTransaction?.couldNotWrite ?? true);
   }
 
   /** When it was last handed to a call, milliseconds of the cluster's clock. */

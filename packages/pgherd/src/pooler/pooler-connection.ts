@@ -1,20 +1,26 @@
-import type { DriverConnection, DriverResult, TransactionStatus } from '../connection/port.ts';
+import type {
+  DriverConnection,
+  DriverResult,
+  PerTransaction,
+  TransactionStatus,
+} from '../connection/port.ts';
 import { PgHerdError } from '../model/errors.ts';
+import type { Access } from '../model/names.ts';
 import type { Statement } from '../model/statement.ts';
 import { readStatement } from '../sql/statement.ts';
 import { Serial } from '../time/serial.ts';
 import { fromPooler } from './detect.ts';
 import {
   type Bracket,
-  PooledCursor,
-  pooledCopyIn,
-  pooledCopyOut,
+  PoolerCursor,
+  poolerCopyIn,
+  poolerCopyOut,
   SETTLED,
   started,
 } from './pooler-transaction.ts';
 
 /** What a pooled connection needs to know of its node. */
-export interface PooledPorts {
+export interface PoolerConnectionPorts {
   /** Whether the node is a standby on the picture of now. */
   isStandby(): boolean;
   /** Statement that makes the session's settings for one transaction; empty for none. */
@@ -30,11 +36,11 @@ export interface PooledPorts {
  * Reads are the delicate part. A read that was lost is run again, which is right only if it cannot have written. On a
  * direct connection a setting of the session sees to that; here a standby does, and elsewhere `BEGIN READ ONLY`.
  */
-export class PooledConnection<C> implements DriverConnection<C> {
+export class PoolerConnection<C> implements DriverConnection<C>, PerTransaction {
   readonly #inner: DriverConnection<C>;
-  readonly #ports: PooledPorts;
+  readonly #ports: PoolerConnectionPorts;
   /** Whether what runs on it for now must not write. */
-  readOnly = false;
+  #readOnly = false;
   #guarded = false;
   #begunOnStandby = false;
   /** Each statement begins when the one before it is over: it must see what that left behind. */
@@ -45,7 +51,7 @@ export class PooledConnection<C> implements DriverConnection<C> {
   readonly copyIn: DriverConnection['copyIn'];
   readonly copyOut: DriverConnection['copyOut'];
 
-  constructor(inner: DriverConnection<C>, ports: PooledPorts) {
+  constructor(inner: DriverConnection<C>, ports: PoolerConnectionPorts) {
     this.#inner = inner;
     this.#ports = ports;
     const { batch, cursor, copyIn, copyOut } = inner;
@@ -54,7 +60,7 @@ export class PooledConnection<C> implements DriverConnection<C> {
     }
     if (cursor !== undefined) {
       this.cursor = (statement) =>
-        new PooledCursor(
+        new PoolerCursor(
           () => cursor.call(inner, withoutName(statement)),
           () => this.#bracket(),
         );
@@ -62,13 +68,13 @@ export class PooledConnection<C> implements DriverConnection<C> {
     if (copyIn !== undefined) {
       this.copyIn = async (text) => {
         const around = this.#bracket();
-        return pooledCopyIn(await started(around, () => copyIn.call(inner, text)), around);
+        return poolerCopyIn(await started(around, () => copyIn.call(inner, text)), around);
       };
     }
     if (copyOut !== undefined) {
       this.copyOut = async (text) => {
         const around = this.#bracket();
-        return pooledCopyOut(await started(around, () => copyOut.call(inner, text)), around);
+        return poolerCopyOut(await started(around, () => copyOut.call(inner, text)), around);
       };
     }
   }
@@ -93,12 +99,16 @@ export class PooledConnection<C> implements DriverConnection<C> {
     return this.#inner.closed;
   }
 
-  get bytesReceived(): number {
-    return this.#inner.bytesReceived;
-  }
-
   get remoteAddress(): string | undefined {
     return this.#inner.remoteAddress;
+  }
+
+  get perTransaction(): PerTransaction {
+    return this;
+  }
+
+  useFor(access: Access): void {
+    this.#readOnly = access === 'read-only';
   }
 
   /** Whether what was sent last cannot have written: a standby that was promoted meanwhile proves nothing. */
@@ -150,7 +160,7 @@ export class PooledConnection<C> implements DriverConnection<C> {
   #opening(): string {
     const standby = this.#ports.isStandby();
     this.#begunOnStandby = standby;
-    this.#guarded = this.readOnly && !standby;
+    this.#guarded = this.#readOnly && !standby;
     const parts = [this.#guarded ? 'SET TRANSACTION READ ONLY' : '', this.#ports.settings];
     return parts.filter((part) => part !== '').join('; ');
   }

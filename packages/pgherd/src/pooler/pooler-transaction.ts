@@ -13,7 +13,7 @@ export interface Bracket {
 type Part = Awaited<ReturnType<DriverCursor['read']>>;
 
 /** A cursor inside a transaction of its own, which begins with the first part and ends with the last. */
-export class PooledCursor implements DriverCursor {
+export class PoolerCursor implements DriverCursor {
   readonly exclusive = true;
   readonly #open: () => DriverCursor;
   readonly #bracket: () => Bracket;
@@ -84,7 +84,7 @@ export async function started<T>(around: Bracket, start: () => Promise<T>): Prom
 }
 
 /** A COPY into the server, whose transaction ends with it. */
-export function pooledCopyIn(inner: DriverCopyIn, around: Bracket): DriverCopyIn {
+export function poolerCopyIn(inner: DriverCopyIn, around: Bracket): DriverCopyIn {
   const result = ended(inner.result, around);
   return {
     result,
@@ -101,7 +101,7 @@ export function pooledCopyIn(inner: DriverCopyIn, around: Bracket): DriverCopyIn
 }
 
 /** A COPY out of the server, whose transaction ends with it. */
-export function pooledCopyOut(inner: DriverCopyOut, around: Bracket): DriverCopyOut {
+export function poolerCopyOut(inner: DriverCopyOut, around: Bracket): DriverCopyOut {
   const result = ended(inner.result, around);
   return {
     result,

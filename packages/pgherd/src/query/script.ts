@@ -4,7 +4,6 @@ import type { Engine } from '../engine/engine.ts';
 import { PgHerdError } from '../model/errors.ts';
 import { answeredBy, type QueryResult, type Row } from '../model/statement.ts';
 import type { Session } from '../node/session.ts';
-import { PooledConnection } from '../pooler/pooler-connection.ts';
 import { untilLetGo } from '../recovery/within.ts';
 
 /** Where a script runs. */
@@ -43,7 +42,7 @@ export async function runScript<C>(place: ScriptPlace<C>, text: string): Promise
   const { engine, session, call } = place;
   const { connection, node } = session;
   if (session.occupied) throw busy(node);
-  if (connection instanceof PooledConnection) throw noScripts(node);
+  if (connection.perTransaction !== undefined) throw noScripts(node);
   await untilLetGo(session, call, engine.herd.settings.clock);
   session.retire('ran a script');
   try {

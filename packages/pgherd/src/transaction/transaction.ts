@@ -6,7 +6,6 @@ import { answeredBy, type QueryResult, type Row, type Statement } from '../model
 import type { Ask } from '../monitor/connection.ts';
 import type { Session } from '../node/session.ts';
 import { beginText, type TransactionOptions } from '../options/transaction-options.ts';
-import { PooledConnection } from '../pooler/pooler-connection.ts';
 import { type Place, type Started, startOnSession, type Work } from '../query/long-work.ts';
 import { type Querier, querierOver } from '../query/querier.ts';
 import { classifyError, phaseOf } from '../retry/classify.ts';
@@ -317,7 +316,7 @@ async function beginOn<C>(
     await engine.send(session, begin, call);
     return undefined;
   }
-  if (!(session.connection instanceof PooledConnection)) {
+  if (session.connection.perTransaction === undefined) {
     const { rows } = await engine.send(session, `${begin}; ${question}`, call);
     return readWitness(session.node, rows[0], options);
   }

@@ -4,7 +4,7 @@ import type { NodeLabels } from '../../src/model/topology.ts';
 import { Connector } from '../../src/node/connector.ts';
 import type { ClusterOptions } from '../../src/options/options.ts';
 import { resolveSettings } from '../../src/options/settings.ts';
-import { PooledConnection } from '../../src/pooler/pooler-connection.ts';
+import { PoolerConnection } from '../../src/pooler/pooler-connection.ts';
 import { NO_LABELS, unknownNode } from '../../src/topology/node.ts';
 import { ScriptedConnection, serverError } from '../support/scripted-connection.ts';
 import { type VirtualClock, virtualClock } from '../support/virtual-clock.ts';
@@ -36,7 +36,7 @@ function direct(remoteAddress = '10.0.0.1'): ScriptedConnection {
   return connection;
 }
 
-function pooled(): ScriptedConnection {
+function behindPooler(): ScriptedConnection {
   const connection = new ScriptedConnection({ backendPid: -1, remoteAddress: '10.0.0.1' });
   connection.answer = (text) => ({ rows: text.includes('pg_backend_pid') ? [{ pid: '7' }] : [] });
   return connection;
@@ -44,7 +44,7 @@ function pooled(): ScriptedConnection {
 
 /** Like a real one: what waits for an answer is rejected when it is destroyed. */
 function silent(): ScriptedConnection & { reply(error?: Error): void } {
-  const connection = pooled();
+  const connection = behindPooler();
   let settle: (error?: Error) => void = () => undefined;
   connection.answer = () =>
     new Promise<Partial<DriverResult>>((resolve, reject) => {
@@ -111,7 +111,7 @@ describe('a server itself', () => {
     expect(heard).toEqual(['in_hot_standby=on']);
     dialled[0]?.listener.closed(undefined);
     expect(heard).toEqual(['in_hot_standby=on', 'closed']);
-    expect([one.pooled, told]).toEqual([false, []]);
+    expect([one.behindPooler, told]).toEqual([false, []]);
   });
 
   it('gets startup parameters, and is told that a connection is for reads', async () => {
@@ -137,13 +137,13 @@ describe('a server itself', () => {
 
 describe('a pooler', () => {
   it('that names another process is found out: told once, old connections given up, nothing believed', async () => {
-    script = [pooled(), pooled(), pooled()];
+    script = [behindPooler(), behindPooler(), behindPooler()];
     const one = connector();
     const { listener, heard } = hearing();
     const connection = await one.connectMonitor(listener, never);
-    expect(connection).toBeInstanceOf(PooledConnection);
+    expect(connection).toBeInstanceOf(PoolerConnection);
     expect(dialled.map((each) => each.connection.closed)).toEqual([true, false]);
-    expect(await one.connect('read-only', listener, never)).toBeInstanceOf(PooledConnection);
+    expect(await one.connect('read-only', listener, never)).toBeInstanceOf(PoolerConnection);
     expect(dialled[2]?.request.startup).toEqual({});
     expect(heard).toEqual([]);
     expect(told).toHaveLength(1);
@@ -151,15 +151,15 @@ describe('a pooler', () => {
   });
 
   it('that refuses startup parameters gets none', async () => {
-    script = [refused, pooled()];
+    script = [refused, behindPooler()];
     const one = connector();
-    expect(await one.connect('read-only', deaf, never)).toBeInstanceOf(PooledConnection);
+    expect(await one.connect('read-only', deaf, never)).toBeInstanceOf(PoolerConnection);
     expect(dialled.map(({ request }) => request.startup)).toEqual([{}]);
     expect(told).toEqual([expect.stringContaining('unsupported startup parameter')]);
   });
 
   it('that is denied is a server, whatever it looks like', async () => {
-    script = [pooled(), refused];
+    script = [behindPooler(), refused];
     const one = connector({ pooler: false });
     expect(await one.connectMonitor(deaf, never)).toBe(dialled[0]?.connection);
     expect(dialled[0]?.connection.sent).toEqual([]);

@@ -52,7 +52,6 @@ export class SimConnection implements DriverConnection<SimConnection> {
   status: TransactionStatus = 'unknown';
   dirty = false;
   closed = false;
-  bytesReceived = 0;
   /** When the statement that is on its way was sent. */
   askedAt = 0;
   /** Whether the client is done with it. */
@@ -140,7 +139,6 @@ export class SimConnection implements DriverConnection<SimConnection> {
 
   /** The server's words reach the client. */
   hear(says: ServerSays): void {
-    this.bytesReceived += 20;
     switch (says.kind) {
       case 'ready':
         this.#tell(says.parameters);

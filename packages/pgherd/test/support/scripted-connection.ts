@@ -14,7 +14,6 @@ export class ScriptedConnection implements DriverConnection<null> {
   readonly parameters: ReadonlyMap<string, string>;
   readonly backendPid: number | undefined;
   readonly remoteAddress: string | undefined;
-  readonly bytesReceived = 0;
   /** Everything that was sent, in order. */
   readonly sent: string[] = [];
   status: TransactionStatus = 'idle';

@@ -39,14 +39,6 @@ export function describeEnd(suite: Suite): void {
       expect(listener.closures).toHaveLength(1);
     });
 
-    it('counts the bytes it received', async () => {
-      const { connection } = await connect();
-      const before = connection.bytesReceived;
-      expect(before).toBeGreaterThan(0);
-      await connection.query({ text: "select repeat('x', 1000) as x" });
-      expect(connection.bytesReceived).toBeGreaterThan(before + 1000);
-    });
-
     it('keeps the process alive only while it is referenced', async () => {
       const { connection } = await connect();
       connection.setRef(true);

@@ -100,10 +100,6 @@ export class PgConnection implements DriverConnection<Client>, OpeningConnection
     return this.#closed;
   }
 
-  get bytesReceived(): number {
-    return this.#inside.connection.stream.bytesRead;
-  }
-
   get remoteAddress(): string | undefined {
     return this.#remoteAddress;
   }

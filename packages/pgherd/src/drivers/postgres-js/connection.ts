@@ -84,7 +84,7 @@ export class PostgresJsConnection implements DriverConnection<Sql>, OpeningConne
   readonly #ended: Promise<unknown>;
 
   constructor(parts: PostgresJsParts, request: ConnectRequest, socket: Socket, listener: ConnectionListener) {
-    const prepare = parts.prepare && request.pooled !== true;
+    const prepare = parts.prepare && request.behindPooler !== true;
     this.#parts = parts;
     this.#request = request;
     this.#listener = listener;
@@ -109,10 +109,6 @@ export class PostgresJsConnection implements DriverConnection<Sql>, OpeningConne
 
   get closed(): boolean {
     return this.#gate.isShut;
-  }
-
-  get bytesReceived(): number {
-    return this.#gate.socket.bytesRead;
   }
 
   get remoteAddress(): string | undefined {
