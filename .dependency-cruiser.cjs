@@ -27,7 +27,7 @@ const RANKS = [
 ];
 
 /** Folders that see less than their rank would allow: the pool is generic in its resource and knows no PostgreSQL. */
-const NARROWER = { pool: ['model', 'time'] };
+const NARROWER = { pool: ['time'] };
 
 /** What Node itself offers is closed to the folders that only describe and decide. */
 const WITHOUT_NODE = ['model', 'connection', 'dsn', 'routing', 'retry', 'sql', 'topology'];

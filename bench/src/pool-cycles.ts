@@ -1,5 +1,5 @@
 import pg from 'pg';
-import { Pool, systemClock, systemRandom } from 'pgherd/internal';
+import { Pool, poolErrors, systemClock, systemRandom } from 'pgherd/internal';
 
 /** Resources of each pool. */
 const SIZE = 10;
@@ -75,9 +75,13 @@ async function ourPool(): Promise<Pool<Nothing>> {
     open: async () => new Nothing(),
     close: () => undefined,
     destroy: () => undefined,
-    validate: async () => true,
+    validate: async () => undefined,
   };
-  const pool = new Pool<Nothing>(settings, factory, { clock: systemClock, random: systemRandom });
+  const pool = new Pool<Nothing>(settings, factory, {
+    clock: systemClock,
+    random: systemRandom,
+    errors: poolErrors,
+  });
   await pool.warmUp(SIZE);
   return pool;
 }

@@ -6,6 +6,7 @@
  */
 export { Engine } from './engine/engine.ts';
 export { Herd } from './herd/herd.ts';
+export { poolErrors } from './node/pool-errors.ts';
 export { resolveSettings } from './options/settings.ts';
 export { Pool } from './pool/pool.ts';
 export { POLICY_NAMES, type PolicyName } from './routing/policies.ts';

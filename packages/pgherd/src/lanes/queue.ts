@@ -1,4 +1,4 @@
-import { abortedError } from '../pool/failures.ts';
+import { abortedError } from '../node/pool-errors.ts';
 import { type Queueable, WaitQueue } from '../pool/queue.ts';
 import type { Clock } from '../time/port.ts';
 import type { SharedStatement } from './shared-statement.ts';

@@ -15,6 +15,7 @@ import { type ProbeSettings, WATCH_MS } from '../topology/probe-plan.ts';
 import { findNode } from '../topology/topology.ts';
 import { Connector } from './connector.ts';
 import { InFlight } from './in-flight.ts';
+import { poolErrors } from './pool-errors.ts';
 import { Session } from './session.ts';
 import { SessionHooks } from './session-hooks.ts';
 import { SessionListener, type SessionObserver } from './session-listener.ts';
@@ -87,7 +88,12 @@ export class NodeRuntime<C> {
     this.load = loadOf(this);
     const pool = settings.nodePools.get(name) ?? settings.pool;
     this.#minConnections = pool.min;
-    this.pool = new Pool<Session<C>>(this.#poolSettings(pool), this.#factory(pool), settings);
+    const { clock, random } = settings;
+    this.pool = new Pool(this.#poolSettings(pool), this.#factory(pool), {
+      clock,
+      random,
+      errors: poolErrors,
+    });
   }
 
   /** Whether the picture of now says that the node is ok. */
@@ -117,8 +123,10 @@ export class NodeRuntime<C> {
       close: (session, reason) => void this.#close(session, reason),
       destroy: (session, reason) => this.#destroy(session, reason),
       validate: async (session, idleMs) =>
-        (idleMs < validateAfterMs || (await this.#isAlive(session))) && this.#hooks.mayBeUsed(session),
-      returned: this.#hooks.mayStay,
+        idleMs < validateAfterMs || (await this.#isAlive(session))
+          ? this.#hooks.refusalBeforeUse(session)
+          : 'failed its validation',
+      returned: this.#hooks.refusalAfterUse,
     };
   }
 

@@ -63,15 +63,16 @@ export class SessionHooks<C> {
     }
   }
 
-  /** Whether the hook before a use lets the session pass. */
-  mayBeUsed(session: Session<C>): Promise<boolean> {
-    return this.#passes(session, this.#hooks.beforeAcquire);
+  /** Why the hook before a use refuses the session; `undefined` if it does not. */
+  refusalBeforeUse(session: Session<C>): Promise<string | undefined> {
+    return this.#refusalOf(session, this.#hooks.beforeAcquire, 'failed its validation');
   }
 
-  /** Whether the hook after a use lets the session stay; `undefined` without that hook. */
-  get mayStay(): ((session: Session<C>) => Promise<boolean>) | undefined {
+  /** As {@link refusalBeforeUse}, for the hook after a use; `undefined` without that hook. */
+  get refusalAfterUse(): ((session: Session<C>) => Promise<string | undefined>) | undefined {
     const { afterRelease } = this.#hooks;
-    return afterRelease === undefined ? undefined : (session) => this.#passes(session, afterRelease);
+    if (afterRelease === undefined) return undefined;
+    return (session) => this.#refusalOf(session, afterRelease, 'refused by hooks.afterRelease');
   }
 
   /** Before a goodbye. Never rejects. */
@@ -93,18 +94,22 @@ export class SessionHooks<C> {
     connection.markClean?.();
   }
 
-  /** A hook may use the session; it is cleaned up after it as after anybody else. */
-  async #passes(session: Session<C>, hook: Check<C> | undefined): Promise<boolean> {
-    if (hook === undefined) return true;
+  /** Why a hook refuses the session. A hook may change the session, which is cleaned up afterwards. */
+  async #refusalOf(
+    session: Session<C>,
+    hook: Check<C> | undefined,
+    refusal: string,
+  ): Promise<string | undefined> {
+    if (hook === undefined) return undefined;
     try {
       const { connection } = session;
       const verdict = await this.#limited(async () => hook(hookConnection(this.#ports.node, connection)));
-      if (verdict === false || connection.closed) return false;
+      if (verdict === false || connection.closed) return refusal;
       if (!session.isClean) await this.#limited(() => session.cleanUp());
-      return session.isClean;
+      return session.isClean ? undefined : refusal;
     } catch (error) {
       this.#warn(hook === this.#hooks.beforeAcquire ? 'beforeAcquire' : 'afterRelease', error);
-      return false;
+      return refusal;
     }
   }
 

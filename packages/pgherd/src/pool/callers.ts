@@ -1,7 +1,5 @@
-import type { PgHerdError } from '../model/errors.ts';
 import type { Deadline } from '../time/deadline.ts';
 import type { Clock } from '../time/port.ts';
-import { abortedError } from './failures.ts';
 import { type Queueable, WaitQueue } from './queue.ts';
 
 /** What a caller asks of `Pool.acquire`. */
@@ -31,7 +29,9 @@ export interface WaitingElsewhere {
 export interface CallerQueuePorts {
   readonly clock: Clock;
   /** The error of a caller whose deadline has passed. */
-  lateError(waitedMs: number): PgHerdError;
+  lateError(waitedMs: number): unknown;
+  /** The error of a caller whose signal has aborted. */
+  abortedError(signal: AbortSignal): unknown;
 }
 
 /** A caller in the queue. */
@@ -71,7 +71,7 @@ export class CallerQueue<R> {
   #servedMs = 0;
   readonly #elsewhere: WaitingElsewhere[] = [];
 
-  constructor({ clock, lateError }: CallerQueuePorts) {
+  constructor({ clock, lateError, abortedError }: CallerQueuePorts) {
     this.#clock = clock;
     this.#callers = new WaitQueue({
       clock,

@@ -1,16 +1,16 @@
 import type { Clock, Timer } from '../time/port.ts';
 
-/** Something that has to be told when its time is over. */
+/** An item with a deadline. */
 export interface Due {
-  /** Moment of the clock; `Infinity` for never. */
+  /** Time of the clock; `Infinity` for never. */
   readonly deadline: number;
-  /** Where it stands in the heap; -1 outside. Belongs to {@link Deadlines}. */
+  /** Its index in the heap; -1 outside. Belongs to {@link Deadlines}. */
   place: number;
 }
 
 /**
- * Many deadlines on one timer, which is armed for the earliest of them while there are any. A binary heap: with equal limits
- * deadlines come in order, so that adding one costs nothing but its place.
+ * Many deadlines on one timer, which is armed for the earliest of them while there are any. A binary heap: callers with equal
+ * timeouts come in the order of their deadlines, so that adding one takes constant time.
  */
 export class Deadlines<T extends Due> {
   readonly #heap: T[] = [];
@@ -19,7 +19,7 @@ export class Deadlines<T extends Due> {
   #timer: Timer | undefined;
   #timerAt = Number.POSITIVE_INFINITY;
 
-  /** `expired` is told of each item whose moment has come, after it was taken out. */
+  /** `expired` is called with each item whose time has come, after it was removed. */
   constructor(clock: Clock, expired: (item: T, now: number) => void) {
     this.#clock = clock;
     this.#expired = expired;
@@ -31,7 +31,7 @@ export class Deadlines<T extends Due> {
     if (item.deadline < this.#timerAt) this.#arm(item.deadline, now);
   }
 
-  /** Takes one out; harmless when it is out already. */
+  /** Removes an item; harmless if it is not there. */
   remove(item: T): void {
     const { place } = item;
     if (place < 0) return;
@@ -41,7 +41,7 @@ export class Deadlines<T extends Due> {
       if (last.deadline < item.deadline) this.#rise(last, place);
       else this.#sink(last, place);
     }
-    // The timer stays where it is while others are left: to come too early costs less than to be set anew each time.
+    // The timer stays as it is while others are left: firing too early costs less than setting it each time.
     if (this.#heap.length === 0) this.#disarm();
   }
 
@@ -73,7 +73,7 @@ export class Deadlines<T extends Due> {
     }
   }
 
-  /** Puts `item` at `place` or above it. */
+  /** Puts `item` at `place` or above. */
   #rise(item: T, place: number): void {
     const heap = this.#heap;
     let at = place;
@@ -89,7 +89,7 @@ export class Deadlines<T extends Due> {
     item.place = at;
   }
 
-  /** Puts `item` at `place` or below it. */
+  /** Puts `item` at `place` or below. */
   #sink(item: T, place: number): void {
     const heap = this.#heap;
     let at = place;

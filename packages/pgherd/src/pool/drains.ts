@@ -6,11 +6,11 @@ interface Drain {
   readonly resolve: () => void;
 }
 
-/** Those who want to know when the last entry of some generations is gone. */
+/** Promises that resolve when the last entry of some generations is gone. */
 export class Drains {
   #drains: Drain[] = [];
 
-  /** Resolves when no entry of a generation lower than `before` is left; `left` are those that are there now. */
+  /** Resolves when no entry of a generation lower than `before` is left; `left` are the entries that there are now. */
   wait(before: number, left: Iterable<Entry<unknown>>): Promise<void> {
     return new Promise((resolve) => {
       this.#drains.push({ before, resolve });

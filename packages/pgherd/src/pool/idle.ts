@@ -1,5 +1,3 @@
-import type { Clock, Timer } from '../time/port.ts';
-
 /** One open resource and what the pool knows about it. */
 export interface Entry<R> {
   readonly resource: R;
@@ -10,10 +8,10 @@ export interface Entry<R> {
   idleSince: number;
 }
 
-/** How many idle resources are looked at for one that the caller prefers. */
+/** How many idle resources are tried for one that the caller prefers. */
 const PREFERENCE_DEPTH = 8;
 
-/** Idle entries: the one that came back last is taken first, so that what is not needed grows old at the bottom. */
+/** Idle entries. The last one returned is taken first, so that those that are not needed age at the bottom. */
 export class IdleStack<R> {
   readonly #entries: Entry<R>[] = [];
 
@@ -21,17 +19,17 @@ export class IdleStack<R> {
     return this.#entries.length;
   }
 
-  /** The one that has been idle for longest. */
+  /** The entry that has been idle for longest. */
   get oldest(): Entry<R> | undefined {
     return this.#entries[0];
   }
 
-  /** All of them, the oldest first; a copy. */
+  /** All entries, the oldest first; a copy. */
   all(): Entry<R>[] {
     return [...this.#entries];
   }
 
-  /** The earliest moment at which one of them is too old. */
+  /** When the first of them reaches its lifetime. */
   get earliestExpiry(): number {
     let earliest = Number.POSITIVE_INFINITY;
     for (const { expiresAt } of this.#entries) if (expiresAt < earliest) earliest = expiresAt;
@@ -42,7 +40,7 @@ export class IdleStack<R> {
     this.#entries.push(entry);
   }
 
-  /** Where the entry stands that the caller likes best, or -1. */
+  /** The index of the entry to take: one that the caller prefers, else the last; -1 if there is none. */
   find(prefer: ((resource: R) => boolean) | undefined): number {
     const last = this.#entries.length - 1;
     if (prefer === undefined) return last;
@@ -68,38 +66,5 @@ export class IdleStack<R> {
 
   remove(entry: Entry<R>): void {
     this.removeAt(this.#entries.lastIndexOf(entry));
-  }
-}
-
-/** One timer for the earliest of many moments. It may come too early, never too late; it keeps no process alive. */
-export class Alarm {
-  readonly #clock: Clock;
-  readonly #ring: () => void;
-  #timer: Timer | undefined;
-  #at = Number.POSITIVE_INFINITY;
-
-  constructor(clock: Clock, ring: () => void) {
-    this.#clock = clock;
-    this.#ring = ring;
-  }
-
-  noLaterThan(at: number): void {
-    if (at >= this.#at) return;
-    this.#timer?.cancel();
-    this.#at = at;
-    const delay = Math.max(1, at - this.#clock.now());
-    this.#timer = this.#clock.schedule(delay, () => this.#fire(), { ref: false });
-  }
-
-  cancel(): void {
-    this.#timer?.cancel();
-    this.#timer = undefined;
-    this.#at = Number.POSITIVE_INFINITY;
-  }
-
-  #fire(): void {
-    this.#timer = undefined;
-    this.#at = Number.POSITIVE_INFINITY;
-    this.#ring();
   }
 }

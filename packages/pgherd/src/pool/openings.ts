@@ -1,22 +1,22 @@
 import type { Clock } from '../time/port.ts';
-import { Alarm } from './idle.ts';
+import { Alarm } from './alarm.ts';
 
 /** Pause after the first failure, milliseconds; it doubles with each further one. */
 const PAUSE_START_MS = 50;
-/** Longest pause while somebody waits, milliseconds. */
+/** Longest pause while a caller waits, milliseconds. */
 const PAUSE_MAX_MS = 1_000;
-/** Longest pause while nobody waits and only `min` is not reached, milliseconds. */
+/** Longest pause while no caller waits and only `min` is not reached, milliseconds. */
 const IDLE_PAUSE_MAX_MS = 30_000;
 
-/** What becomes of openings. */
+/** The ports of {@link Openings}. */
 export interface OpeningsPorts<R> {
   readonly clock: Clock;
-  /** Most of them at one time. */
+  /** Most openings at one time. */
   readonly maxConnecting: number;
   open(signal: AbortSignal): Promise<R>;
-  /** One was opened. `wanted` is false where it was given up meanwhile. */
+  /** One was opened. `wanted` is `false` if the opening was abandoned meanwhile. */
   opened(resource: R, wanted: boolean): void;
-  /** One failed. `wanted` as above: what was given up says nothing to those who wait now. */
+  /** One failed. `wanted` as above: an abandoned opening means nothing to those that wait now. */
   failed(wanted: boolean): void;
   /** The pause after a failure is over. */
   ready(): void;
@@ -24,18 +24,18 @@ export interface OpeningsPorts<R> {
 
 interface Opening {
   readonly controller: AbortController;
-  /** Round it was begun in: of several of one round that fail only one counts. */
+  /** The round it began in: of several failures in one round only one counts. */
   readonly round: number;
   wanted: boolean;
 }
 
 /**
- * Opens resources: so many at one time, and after a failure only one, after a pause that doubles. A node that refuses
- * connections is not stormed, however many callers want one.
+ * Opens resources: at most `maxConnecting` at one time, and after a failure only one, after a pause that doubles. A server that
+ * refuses connections is not stormed, however many callers want one.
  */
 export class Openings<R> {
   readonly #ports: OpeningsPorts<R>;
-  /** Those in progress; each tells whether it came to be. */
+  /** Openings in progress; each resolves to whether it succeeded. */
   readonly #inProgress = new Map<Opening, Promise<boolean>>();
   readonly #alarm: Alarm;
   #failuresInARow = 0;
@@ -58,12 +58,12 @@ export class Openings<R> {
     return this.#failuresInARow;
   }
 
-  /** What the last failure was; `undefined` after a success. */
+  /** The error of the last failure; `undefined` after a success. */
   get lastError(): unknown {
     return this.#lastError;
   }
 
-  /** Sees to it that up to `count` are in progress; after a pause where the last one failed. `urgent`: somebody waits. */
+  /** Ensures that up to `count` are in progress; after a pause if the last one failed. `urgent`: a caller waits. */
   atLeast(count: number, urgent: boolean): void {
     if (this.#inProgress.size >= count) return;
     if (!this.#isReady(urgent)) {
@@ -74,20 +74,20 @@ export class Openings<R> {
     while (this.#inProgress.size < Math.min(limit, count)) this.#begin();
   }
 
-  /** The next one that ends, and whether it came to be; `undefined` where none is in progress. */
+  /** Resolves when the next one ends, to whether it succeeded; `undefined` if none is in progress. */
   next(): Promise<boolean> | undefined {
     return this.#inProgress.size === 0 ? undefined : Promise.race(this.#inProgress.values());
   }
 
-  /** Gives up all that are in progress. */
-  giveUp(reason: () => unknown): void {
+  /** Aborts all that are in progress. */
+  abandon(reason: () => unknown): void {
     for (const opening of this.#inProgress.keys()) {
       opening.wanted = false;
       opening.controller.abort(reason());
     }
   }
 
-  /** Forgets the failures: there is reason to believe that the next one will do. */
+  /** Forgets the failures: the next opening is likely to succeed. */
   forgive(): void {
     this.#failuresInARow = 0;
     this.#lastError = undefined;
@@ -97,10 +97,10 @@ export class Openings<R> {
   /** Nothing will be opened again. */
   end(reason: () => unknown): void {
     this.#alarm.cancel();
-    this.giveUp(reason);
+    this.abandon(reason);
   }
 
-  /** Whether another one may be begun now. `urgent`: somebody waits. */
+  /** Whether another one may begin now. `urgent`: a caller waits. */
   #isReady(urgent: boolean): boolean {
     return this.#failuresInARow === 0 || this.#ports.clock.now() >= this.#pauseEnd(urgent);
   }
@@ -113,7 +113,7 @@ export class Openings<R> {
   #begin(): void {
     const controller = new AbortController();
     const opening: Opening = { controller, round: this.#round, wanted: true };
-    // A factory that throws at once is one that rejects: the opening is in the list before it ends.
+    // If the factory throws at once, that is a rejection: the opening is in the list before it ends.
     const work = (async () => this.#ports.open(controller.signal))();
     this.#inProgress.set(opening, this.#ended(opening, work));
   }

@@ -2,7 +2,7 @@
 export interface PoolSettings {
   /** Most resources open at once, those being opened included. */
   readonly max: number;
-  /** Resources kept open although nobody uses them, from the first use on. */
+  /** Resources kept open even if they are not used, from the first use on. */
   readonly min: number;
   /** Most callers that may wait; the next one fails at once. */
   readonly maxWaiting: number;
@@ -18,18 +18,21 @@ export interface PoolSettings {
   readonly validateAfterMs: number;
 }
 
-/** What the pool needs to know of its resources, and nothing else. */
+/** All that the pool needs to know of its resources. */
 export interface PoolFactory<R> {
-  /** Opens one; rejects where it cannot be had. */
+  /** Opens one; rejects if that fails. */
   open(signal: AbortSignal): Promise<R>;
-  /** Closes one that nobody uses. Must not throw. */
+  /** Closes one that is not in use. Must not throw. */
   close(resource: R, reason: string): void;
   /** Destroys one that is in use, at once. Must not throw. */
   destroy(resource: R, reason: string): void;
-  /** Whether it may be used; `idleMs` is how long nobody has. */
-  validate(resource: R, idleMs: number): Promise<boolean>;
-  /** Whether one that came back may be used again; without it every one may. Never called for one that is discarded. */
-  readonly returned?: ((resource: R) => Promise<boolean>) | undefined;
+  /** Why it cannot be used; `undefined` if it can. `idleMs` is how long it has been idle. */
+  validate(resource: R, idleMs: number): Promise<string | undefined>;
+  /**
+   * Why one that came back cannot be used again; `undefined` if it can. Without this function every one can. Never called for one
+   * that is discarded.
+   */
+  readonly returned?: ((resource: R) => Promise<string | undefined>) | undefined;
 }
 
 /** A snapshot of one pool. */
@@ -53,8 +56,8 @@ export interface PoolStats {
   readonly acquired: number;
   /** How many of those had to wait. */
   readonly waited: number;
-  /** How long those have waited, all in all, milliseconds. */
+  /** How long those have waited in total, milliseconds. */
   readonly waitedMs: number;
-  /** How long the one in front has been waiting, milliseconds; 0 where nobody waits. */
+  /** How long the first caller in the queue has been waiting, milliseconds; 0 if none waits. */
   readonly oldestWaitMs: number;
 }

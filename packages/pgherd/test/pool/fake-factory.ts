@@ -1,3 +1,4 @@
+import { poolErrors } from '../../src/node/pool-errors.ts';
 import { Pool } from '../../src/pool/pool.ts';
 import type { PoolFactory, PoolSettings } from '../../src/pool/settings.ts';
 import type { Clock, Random } from '../../src/time/port.ts';
@@ -55,12 +56,12 @@ export class FakeFactory implements PoolFactory<Thing> {
   readonly #atOnce: boolean;
   readonly #clock: Clock;
   /** Asks the test whether what came back may be used again. */
-  readonly returned: ((thing: Thing) => Promise<boolean>) | undefined;
+  readonly returned: ((thing: Thing) => Promise<string | undefined>) | undefined;
 
   constructor({ atOnce, clock, returned }: FakeSettings) {
     this.#atOnce = atOnce;
     this.#clock = clock;
-    this.returned = returned ? (thing) => this.#asked(thing) : undefined;
+    this.returned = returned ? (thing) => this.#asked(thing, 'refused on its return') : undefined;
   }
 
   get alive(): readonly Thing[] {
@@ -104,18 +105,18 @@ export class FakeFactory implements PoolFactory<Thing> {
     this.#end(thing, 'destroyed', reason);
   }
 
-  validate(thing: Thing): Promise<boolean> {
-    return this.#asked(thing);
+  validate(thing: Thing): Promise<string | undefined> {
+    return this.#asked(thing, 'failed its validation');
   }
 
-  #asked(thing: Thing): Promise<boolean> {
+  #asked(thing: Thing, refusal: string): Promise<string | undefined> {
     return new Promise((resolve, reject) => {
       const settle = () => this.validations.splice(this.validations.indexOf(validation), 1);
       const validation: Validation = {
         thing,
         grant: (works) => {
           settle();
-          resolve(works);
+          resolve(works ? undefined : refusal);
         },
         refuse: (error) => {
           settle();
@@ -175,7 +176,7 @@ export function bench(
     returned: options.returned === true,
   });
   const random = options.random ?? fixedRandom(0);
-  const pool = new Pool<Thing>({ ...ROOMY, ...settings }, factory, { clock, random });
+  const pool = new Pool<Thing>({ ...ROOMY, ...settings }, factory, { clock, random, errors: poolErrors });
   return {
     pool,
     factory,

@@ -380,9 +380,18 @@ describe('a say about what comes back', () => {
     await settle();
     expect(next.value).toBe(thing);
     pool.release(thing);
+    factory.validations[0]?.grant(false);
+    await settle();
+    expect(thing).toMatchObject({ ended: 'closed', reason: 'refused on its return' });
+  });
+
+  it('closes it if the check itself fails', async () => {
+    const { pool, factory, acquire, settle } = bench({ max: 1 }, { returned: true });
+    const thing = await acquire();
+    pool.release(thing);
     factory.validations[0]?.refuse(new Error('broken'));
     await settle();
-    expect(thing).toMatchObject({ ended: 'closed', reason: 'refused by hooks.afterRelease' });
+    expect(thing).toMatchObject({ ended: 'closed', reason: 'failed its validation' });
   });
 });
 
