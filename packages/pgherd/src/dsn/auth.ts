@@ -2,14 +2,14 @@ import { AUTH_METHODS, type AuthMethod } from './sets.ts';
 import type { Settings } from './settings.ts';
 import { badValue, chooseText } from './values.ts';
 
-/** Methods that drivers for Node speak. `none`: the server lets us in without asking. */
+/** Methods that drivers for Node.js implement. `none`: the server accepts the login without asking. */
 const SPOKEN: readonly AuthMethod[] = ['password', 'md5', 'scram-sha-256', 'none'];
 
 /**
- * The methods that `require_auth` leaves, out of those that pgherd can do; `undefined` when it says nothing.
+ * The methods that `require_auth` allows, of those that pgherd supports; `undefined` if it is not set.
  *
- * @throws {@link InvalidDsnError} `PGHERD_INVALID_DSN` for an unknown method, one named twice, positive and negative ones
- * mixed (all as in libpq), or when none is left that pgherd can do.
+ * @throws {@link InvalidDsnError} `PGHERD_INVALID_DSN` for an unknown method, a method named twice, a mix of
+ * methods with and without `!` (all as in libpq), or a list that leaves no method that pgherd supports.
  */
 export function planRequireAuth(settings: Settings): readonly AuthMethod[] | undefined {
   const text = chooseText(settings, 'require_auth');
@@ -19,14 +19,19 @@ export function planRequireAuth(settings: Settings): readonly AuthMethod[] | und
   const named = new Set<AuthMethod>();
   for (const item of items) {
     if (item.startsWith('!') !== negative) {
-      throw badValue(settings, 'require_auth', 'mixes methods with "!" and without', 'Write all one way.');
+      throw badValue(
+        settings,
+        'require_auth',
+        'mixes methods with "!" and without',
+        'Write "!" before all of them, or before none.',
+      );
     }
     const method = AUTH_METHODS.find((one) => one === (negative ? item.slice(1) : item));
     if (method === undefined) {
       throw badValue(
         settings,
         'require_auth',
-        `is not a list of ${AUTH_METHODS.join(', ')}, each alone or after "!"`,
+        `is not a list of ${AUTH_METHODS.join(', ')}, each with or without "!" before it`,
       );
     }
     if (named.has(method)) throw badValue(settings, 'require_auth', `names ${method} more than once`);
@@ -37,8 +42,8 @@ export function planRequireAuth(settings: Settings): readonly AuthMethod[] | und
     throw badValue(
       settings,
       'require_auth',
-      'leaves no method that pgherd can do',
-      `It does ${SPOKEN.join(', ')}.`,
+      'leaves no method that pgherd supports',
+      `It supports ${SPOKEN.join(', ')}.`,
     );
   }
   return left;

@@ -15,27 +15,30 @@ export interface DsnHost {
 }
 
 /**
- * A parsed connection string, as it was given: nothing is added from the environment, no value is checked yet.
- * Frozen, and safe to print: secrets are {@link Secret}s.
+ * A parsed connection string, as it was given: nothing is added from the environment, and no value is checked
+ * yet. Frozen, and safe to print: secrets are {@link Secret}s.
  */
 export interface Dsn {
-  /** libpq's keyword → value, except secrets. Lists of hosts, addresses and ports are comma-separated, as in libpq. */
+  /**
+   * libpq's keyword → value, except secrets. Lists (hosts, addresses, ports) are comma-separated, as in
+   * libpq.
+   */
   readonly parameters: Readonly<Record<string, string>>;
   /** `password`, `sslpassword` and other values that must never be shown. */
   readonly secrets: Readonly<Record<string, Secret>>;
-  /** The hosts in order, not yet checked for matching counts nor freed from duplicates. Empty when no host is named. */
+  /** The hosts in order, not compared in number and with duplicates. Empty if no host is named. */
   readonly hosts: readonly DsnHost[];
 }
 
 /** Options of {@link parseDsn}. */
 export interface ParseDsnOptions {
-  /** How a port that only the last host of a URI has is read; default `last-serves-all`. */
+  /** How to read a port that only the last host of a URI has; default `last-serves-all`. */
   readonly portRule?: PortRule | undefined;
 }
 
 /**
- * Parses a PostgreSQL connection string, a URI or libpq's `keyword=value` form, as libpq does (`docs/dsn.md` has the one
- * deliberate difference, the port rule).
+ * Parses a PostgreSQL connection string, a URI or libpq's `keyword=value` form, as libpq does (`docs/dsn.md`
+ * has the one deliberate difference, the port rule).
  *
  * @throws {@link InvalidDsnError} `PGHERD_INVALID_DSN`; the message never shows a password.
  *
@@ -44,7 +47,7 @@ export interface ParseDsnOptions {
  */
 export function parseDsn(text: string, options: ParseDsnOptions = {}): Dsn {
   if (typeof text !== 'string')
-    throw new InvalidDsnError(`A connection string is expected, not ${typeof text}.`);
+    throw new InvalidDsnError(`The connection string must be a string, not ${typeof text}.`);
   const portRule = options.portRule ?? PORT_RULES[0];
   if (!PORT_RULES.includes(portRule)) {
     throw new InvalidDsnError(`portRule ${shown(String(portRule))} is not one of ${PORT_RULES.join(', ')}.`);
@@ -57,7 +60,7 @@ export function parseDsn(text: string, options: ParseDsnOptions = {}): Dsn {
   return dsnOf(collected);
 }
 
-/** Makes the frozen value from keyword → value pairs whose names are known. */
+/** The frozen DSN of keyword → value pairs whose names are known. */
 function dsnOf(values: ReadonlyMap<string, string>): Dsn {
   const parameters: Record<string, string> = {};
   const secrets: Record<string, Secret> = {};
@@ -90,7 +93,9 @@ export function listOf(value: string | undefined): string[] {
   return value === undefined || value === '' ? [] : value.split(',');
 }
 
-/** Keyword → value of a DSN with the secrets in clear. For the code that resolves or writes it, never to be kept. */
+/**
+ * Keyword → value of a DSN, secrets in clear text. For code that resolves or formats it; must not be kept.
+ */
 export function clearValuesOf(dsn: Dsn): Map<string, string> {
   const values = new Map(Object.entries(dsn.parameters));
   for (const [name, secret] of Object.entries(dsn.secrets)) values.set(name, secret.reveal());
@@ -98,9 +103,9 @@ export function clearValuesOf(dsn: Dsn): Map<string, string> {
 }
 
 /**
- * Whether it names more than one host.
+ * Whether the connection string names several hosts.
  *
- * @throws {@link InvalidDsnError} `PGHERD_INVALID_DSN` when a text cannot be parsed.
+ * @throws {@link InvalidDsnError} `PGHERD_INVALID_DSN` if a string cannot be parsed.
  */
 export function isMultiHost(dsn: Dsn | string): boolean {
   return toDsn(dsn).hosts.length > 1;
@@ -109,7 +114,7 @@ export function isMultiHost(dsn: Dsn | string): boolean {
 /**
  * The same connection to another database.
  *
- * @throws {@link InvalidDsnError} `PGHERD_INVALID_DSN` for an empty name, or a text that cannot be parsed.
+ * @throws {@link InvalidDsnError} `PGHERD_INVALID_DSN` for an empty name, or a string that cannot be parsed.
  */
 export function withDatabase(dsn: Dsn | string, name: string): Dsn {
   if (name === '') throw new InvalidDsnError('The database name is empty.');
@@ -120,7 +125,7 @@ export function withDatabase(dsn: Dsn | string, name: string): Dsn {
 /**
  * The same connection with other values of some parameters, by libpq's names.
  *
- * @throws {@link InvalidDsnError} `PGHERD_INVALID_DSN` for a value with NUL, or a text that cannot be parsed.
+ * @throws {@link InvalidDsnError} `PGHERD_INVALID_DSN` for a value with NUL, or an invalid string.
  */
 export function withParameters(dsn: Dsn | string, parameters: ReadonlyMap<string, string>): Dsn {
   const values = clearValuesOf(toDsn(dsn));
@@ -134,7 +139,7 @@ export function withParameters(dsn: Dsn | string, parameters: ReadonlyMap<string
 /**
  * The same connection with another `target_session_attrs`.
  *
- * @throws {@link InvalidDsnError} `PGHERD_INVALID_DSN` for an unknown target, or a text that cannot be parsed.
+ * @throws {@link InvalidDsnError} `PGHERD_INVALID_DSN` for an unknown target, or an invalid string.
  */
 export function withTarget(dsn: Dsn | string, target: TargetSessionAttrs): Dsn {
   if (!TARGET_SESSION_ATTRS.includes(target)) {
@@ -145,7 +150,7 @@ export function withTarget(dsn: Dsn | string, target: TargetSessionAttrs): Dsn {
   return dsnOf(clearValuesOf(toDsn(dsn)).set('target_session_attrs', target));
 }
 
-/** A text parsed, a parsed DSN as it is. */
+/** Parses a string, and returns a parsed DSN as it is. */
 export function toDsn(dsn: Dsn | string, options?: ParseDsnOptions): Dsn {
   return typeof dsn === 'string' ? parseDsn(dsn, options) : dsn;
 }

@@ -3,13 +3,13 @@ import { nearest } from '../model/nearest.ts';
 import { KNOWN_NAMES, parameterNamed } from './parameters.ts';
 import { shown } from './text.ts';
 
-/** One `keyword = value` pair in the order of the text, already unescaped. */
+/** One `keyword = value` pair, unescaped. */
 export interface Entry {
   readonly name: string;
   readonly value: string;
 }
 
-/** Other drivers' names for what libpq calls differently; too far apart for an edit distance. */
+/** Names that other drivers have for parameters of libpq, too different for an edit distance to find. */
 const FOREIGN_NAMES: ReadonlyMap<string, string> = new Map([
   ['targetServerType', 'target_session_attrs'],
   ['currentSchema', 'schema'],
@@ -23,8 +23,8 @@ const FOREIGN_NAMES: ReadonlyMap<string, string> = new Map([
 ]);
 
 /**
- * Brings entries into libpq's names and puts them together: the last of several wins. `requiressl` and `ssl` become
- * `sslmode`. With `mayHoldSecret` an unknown name is not shown.
+ * Translates entries into libpq's names and collects them: of several with one name the last wins.
+ * `requiressl` and `ssl` become `sslmode`. With `mayHoldSecret` an unknown name is not shown.
  *
  * @throws {@link InvalidDsnError} `PGHERD_INVALID_DSN` for an unknown name, with the nearest known one.
  */
@@ -36,7 +36,7 @@ export function collectEntries(entries: readonly Entry[], mayHoldSecret: boolean
     if (parameterNamed(name) === undefined) {
       throw unknownParameter(name, mayHoldSecret || followsSecret(previous));
     }
-    // Deleted first, so that the order is that of the last appearance.
+    // Deleted first, so that the order is that of the last occurrences.
     collected.delete(name);
     collected.set(name, value);
     previous = name;
@@ -44,7 +44,7 @@ export function collectEntries(entries: readonly Entry[], mayHoldSecret: boolean
   return collected;
 }
 
-/** What stands right after a password may be the rest of it, cut off by an unescaped `&` or blank. */
+/** What follows a password may be the rest of it, cut off by an unescaped `&` or blank. */
 function followsSecret(previous: string | undefined): boolean {
   return previous !== undefined && parameterNamed(previous)?.secret === true;
 }
@@ -66,16 +66,16 @@ function sslModeOf(ssl: string): string {
   );
 }
 
-/** The error for a name that no one knows. The name is withheld when it may be a piece of a password. */
+/** The error for an unknown name, which is withheld if it may be part of a password. */
 export function unknownParameter(name: string, mayBeSecret: boolean): InvalidDsnError {
   if (mayBeSecret || !/^[A-Za-z][\w-]{0,63}$/.test(name)) {
     return new InvalidDsnError(
-      'There is an unknown parameter (its name is not shown, it may be a piece of a value). ' +
-        'In a keyword string quote values that contain blanks; in a URI write "&" in a value as %26.',
+      'Unknown parameter (its name is not shown because it may be part of a value). ' +
+        'In a keyword string, quote a value that contains blanks; in a URI, write "&" in a value as %26.',
     );
   }
   const meant = FOREIGN_NAMES.get(name) ?? nearest(name, KNOWN_NAMES);
-  const remedy = meant === undefined ? 'docs/dsn.md lists the known ones.' : `Did you mean "${meant}"?`;
+  const remedy = meant === undefined ? 'docs/dsn.md lists the known parameters.' : `Did you mean "${meant}"?`;
   return new InvalidDsnError(`Unknown parameter "${name}". ${remedy}`, {
     details: { parameter: name, suggestion: meant },
   });

@@ -1,41 +1,45 @@
 import { clearValuesOf, type Dsn, toDsn } from './dsn.ts';
 import { type Environment, resolveSettings, serviceNamed } from './settings.ts';
 
-/** The directory that `PGSYSCONFDIR` stands for when it is not set; Debian's. */
+/** Directory of the system-wide `pg_service.conf` if `PGSYSCONFDIR` is not set: Debian's. */
 export const DEFAULT_SYSCONF_DIRECTORY = '/etc/postgresql-common';
 
-/** What {@link requiredFiles} is told. */
+/** What {@link requiredFiles} may use besides the connection string. */
 export interface FileSources {
   readonly env?: Environment | undefined;
-  /** The user's home directory; without it the files in it are not asked for. */
+  /** The user's home directory; without it, no file there is required. */
   readonly homeDirectory?: string | undefined;
-  /** Contents of the service files, once they were read: a service may name the password file. */
+  /** Contents of the service files, once they have been read: a service may name the password file. */
   readonly service?: string | readonly string[] | undefined;
-  /** Directory of the system-wide `pg_service.conf`; default `PGSYSCONFDIR`, else {@link DEFAULT_SYSCONF_DIRECTORY}. */
+  /**
+   * Directory of the system-wide `pg_service.conf`; default `PGSYSCONFDIR`, else
+   * {@link DEFAULT_SYSCONF_DIRECTORY}.
+   */
   readonly sysconfDirectory?: string | undefined;
 }
 
 /** One file that a connection string refers to. */
 export interface RequiredFile {
   readonly path: string;
-  /** A file that was named must exist; one that is only looked for where it usually is need not. */
+  /** `true` for a file that was named; `false` for one that is only expected in its usual place. */
   readonly mustExist: boolean;
 }
 
-/** Which files the caller has to read before {@link planConnection}. Empty when none is needed. */
+/** The files that the caller has to read before {@link planConnection}. */
 export interface RequiredFiles {
   /** In the order in which libpq searches them; pass the contents of those that exist as `service`. */
   readonly service: readonly RequiredFile[];
   /**
-   * Pass its content as `passfile`. Like libpq, ignore it with a warning if it is no regular file, or if others than its owner
-   * may read it. Not known (`undefined`) while a service is named whose content was not passed in.
+   * Pass its content as `passfile`. Like libpq, ignore it with a warning if it is not a regular file, or if
+   * users other than its owner may read it. `undefined` if none is needed, and while a service is named whose
+   * content was not passed in.
    */
   readonly passfile?: RequiredFile | undefined;
 }
 
 /**
- * Says which files must be read for a plan, as reading is not a pure function's work. With a service, call it twice: the
- * second time with the contents of the service files, for the password file.
+ * The files that must be read for a plan, since a pure function cannot read them. With a service, call it
+ * twice: the second time with the contents of the service files, for the password file.
  *
  * @throws {@link InvalidDsnError} `PGHERD_INVALID_DSN`.
  */

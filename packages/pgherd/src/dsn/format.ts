@@ -11,16 +11,16 @@ export const DSN_STYLES = Object.freeze(['uri', 'keywords'] as const);
 
 /** Options of {@link formatDsn}. */
 export interface FormatDsnOptions {
-  /** Writes `***` for every secret; default false, so that the text can be parsed back. Use it for anything shown. */
+  /** Writes `***` for every secret. Default `false`: the result can be parsed again. Set it for output. */
   readonly redact?: boolean | undefined;
   /** Default `uri`. */
   readonly style?: DsnStyle | undefined;
 }
 
 /**
- * Writes a DSN as text. `parseDsn` gives the same DSN again, under either port rule.
+ * A DSN as a connection string. `parseDsn` returns the same DSN for it, under either port rule.
  *
- * @throws {@link InvalidDsnError} `PGHERD_INVALID_DSN` when a text is passed and cannot be parsed.
+ * @throws {@link InvalidDsnError} `PGHERD_INVALID_DSN` if a string is passed that cannot be parsed.
  *
  * @example
  * formatDsn('host=db1,db2 password=x', { redact: true }) // 'postgresql://:***@/?host=db1,db2'
@@ -39,7 +39,7 @@ function formatKeywords(values: ReadonlyMap<string, string>): string {
   return [...values].map(([name, value]) => `${name}=${quoteKeywordValue(value)}`).join(' ');
 }
 
-/** Parts that the authority cannot express (empty values, one port for several hosts) go behind the question mark. */
+/** Parts that the authority cannot express (empty values, one port for several hosts) become parameters. */
 function formatUri(values: ReadonlyMap<string, string>): string {
   const rest = new Map(values);
   const take = (name: string): string => {
@@ -62,7 +62,9 @@ function formatUri(values: ReadonlyMap<string, string>): string {
   return `postgresql://${at}${authority ?? ''}${path}${query === '' ? '' : `?${query}`}`;
 }
 
-/** `host:port,…`, or `undefined` when only parameters after the question mark give back exactly these two values. */
+/**
+ * `host:port,…`, or `undefined` if only parameters after the question mark can express exactly these values.
+ */
 function formatAuthority(host: string | undefined, port: string | undefined): string | undefined {
   if (host === '' || port === '') return undefined;
   const hosts = listOf(host);
@@ -73,7 +75,7 @@ function formatAuthority(host: string | undefined, port: string | undefined): st
   }
   if (hosts.length !== ports.length) return undefined;
   const bare = ports.every((one) => one === '');
-  // An empty port is written as a bare colon: without it, a port at the end would be the port of all.
+  // An empty port is written as a bare colon: without it, a port at the end would apply to all hosts.
   return hosts
     .map((one, index) => `${encodeHost(one)}${bare ? '' : `:${encodeURIComponent(ports[index] ?? '')}`}`)
     .join(',');
@@ -83,7 +85,7 @@ function encodeHost(host: string): string {
   return host.includes(':') && /^[0-9a-fA-F:.]+$/.test(host) ? `[${host}]` : encodeURIComponent(host);
 }
 
-/** Commas, slashes and colons may stay, for the reader's sake. */
+/** Commas, slashes and colons need no encoding there, and are easier to read. */
 function encodeQueryValue(value: string): string {
   return encodeURIComponent(value).replaceAll(/%2C|%2F|%3A/g, decodeURIComponent);
 }

@@ -10,14 +10,15 @@ import { chooseText } from './values.ts';
 /** PostgreSQL's port. */
 export const DEFAULT_PORT = 5432;
 
-/** Directory of Unix sockets on Debian and its kin. libpq built from PostgreSQL's own sources uses `/tmp`. */
+/** Directory of Unix sockets on Debian. libpq built from PostgreSQL's own sources uses `/tmp`. */
 export const DEFAULT_HOST = '/var/run/postgresql';
 
 /**
- * The hosts to try, by libpq's rules for lists: `hostaddr` decides how many there are if it is given, else `host`; one port
- * serves all; an empty item means the default. Duplicates (same host, address and port) are dropped, the order is kept.
+ * The hosts to try, by libpq's rules for lists: `hostaddr` decides how many there are if it is given, else
+ * `host`; one port serves all; an empty item means the default. Duplicates (same
+ * host, address and port) are dropped.
  *
- * @throws {@link InvalidDsnError} `PGHERD_INVALID_DSN` for lists of different lengths or a port that is none.
+ * @throws {@link InvalidDsnError} `PGHERD_INVALID_DSN` for lists of different lengths or an invalid port.
  */
 export function planHosts(settings: Settings, defaultHost: string): PlannedHost[] {
   const addresses = listOf(chooseText(settings, 'hostaddr'));
@@ -25,7 +26,7 @@ export function planHosts(settings: Settings, defaultHost: string): PlannedHost[
   const count = addresses.length > 0 ? addresses.length : Math.max(hosts.length, 1);
   if (hosts.length > 0 && hosts.length !== count) {
     throw new InvalidDsnError(
-      `host lists ${hosts.length} names and hostaddr ${count} addresses. Give as many of each; an item may be empty.`,
+      `host lists ${hosts.length} names and hostaddr ${count} addresses. Give the same number of each; an item may be empty.`,
       { details: { parameter: 'hostaddr' } },
     );
   }
@@ -85,17 +86,19 @@ function portNumber(text: string, origin: string | undefined): number {
 export function withPasswords(
   hosts: readonly PlannedHost[],
   file: PasswordFile,
-  whose: { readonly user: string; readonly database: string; readonly defaultHost: string },
+  key: { readonly user: string; readonly database: string; readonly defaultHost: string },
 ): PlannedHost[] {
   return hosts.map((one) => {
-    // libpq's file knows the default socket directory by this name only.
-    const host = one.transport === 'unix' && one.host === whose.defaultHost ? 'localhost' : one.host;
-    const password = findPassword(file, { host, port: one.port, database: whose.database, user: whose.user });
+    // In a password file, libpq looks up the default socket directory under this name only.
+    const host = one.transport === 'unix' && one.host === key.defaultHost ? 'localhost' : one.host;
+    const password = findPassword(file, { host, port: one.port, database: key.database, user: key.user });
     return password === undefined ? one : { ...one, password: new Secret(password) };
   });
 }
 
-/** The password that the content of a password file has for a host, also one that no connection string names. */
+/**
+ * The password for a host in the content of a password file, also for a host that no connection string names.
+ */
 export function passwordFor(
   content: string,
   whose: PasswordKey & { readonly defaultHost: string },
@@ -106,8 +109,8 @@ export function passwordFor(
 }
 
 /**
- * The hosts in random order, each order equally likely; the argument stays as it is. For `load_balance_hosts=random`:
- * once for a plan and again for each connection.
+ * The hosts in random order, all orders equally likely; the argument is not changed. For
+ * `load_balance_hosts=random`: once for a plan and again for each connection.
  *
  * @param random returns numbers from 0 (inclusive) to 1 (exclusive).
  */

@@ -3,10 +3,10 @@ import type { Entry } from './entries.ts';
 import { isSpace } from './text.ts';
 
 /**
- * Reads libpq's `keyword = value` form: blanks around `=` are allowed, a value with blanks stands in single quotes, a
- * backslash takes the next character literally, in quotes and outside.
+ * Reads libpq's `keyword = value` form: blanks around `=` are allowed, a value with blanks is in single
+ * quotes, and a backslash makes the next character literal, inside quotes and outside.
  *
- * @throws {@link InvalidDsnError} `PGHERD_INVALID_DSN`; the message shows no part of the text.
+ * @throws {@link InvalidDsnError} `PGHERD_INVALID_DSN`; the message shows no part of the string.
  */
 export function parseKeywords(text: string): Entry[] {
   const entries: Entry[] = [];
@@ -40,7 +40,7 @@ function readName(text: string, from: number, ordinal: number): Piece {
   if (text[equals] !== '=') {
     throw new InvalidDsnError(
       `Parameter number ${ordinal} of the connection string has no "=" after its name. The form is "name=value name=value"; ` +
-        'quote a value that contains blanks with \'…\'. A URI starts with "postgresql://" or "postgres://".',
+        'put a value that contains blanks in \'…\'. A URI starts with "postgresql://" or "postgres://".',
     );
   }
   return { text: text.slice(from, position), end: equals + 1 };
@@ -56,21 +56,21 @@ function readValue(text: string, from: number, ordinal: number): Piece {
     if (quoted ? character === "'" : isSpace(character)) break;
     if (character === '\\') {
       pieces.push(text.slice(start, position));
-      // A backslash at the very end stands for nothing.
+      // A backslash at the very end is ignored.
       position += 1;
       start = position;
     }
   }
   if (quoted && position >= text.length) {
     throw new InvalidDsnError(
-      `The quoted value of parameter number ${ordinal} of the connection string does not end. Write ' inside quotes as \\'.`,
+      `The quoted value of parameter number ${ordinal} of the connection string has no closing quote. Write ' inside quotes as \\'.`,
     );
   }
   pieces.push(text.slice(start, position));
   return { text: pieces.join(''), end: quoted ? position + 1 : position };
 }
 
-/** Writes a value so that {@link parseKeywords} reads the same: quoted when it must be. */
+/** Writes a value so that {@link parseKeywords} reads the same value: quoted if necessary. */
 export function quoteKeywordValue(value: string): string {
   if (value !== '' && !/[\s'\\]/.test(value)) return value;
   return `'${value.replaceAll(/['\\]/g, (character) => `\\${character}`)}'`;

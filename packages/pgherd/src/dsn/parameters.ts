@@ -1,6 +1,7 @@
 /**
- * What becomes of a parameter. `honoured`: as libpq does. `mapped`: a name of Node's world that becomes a field of the
- * plan. `ignored`: named in one warning. `checked`: accepted unless its value demands what pgherd does not do.
+ * What pgherd does with a parameter. `honoured`: the same as libpq. `mapped`: a parameter of other Node.js
+ * libraries that becomes a field of the plan. `ignored`: one warning names it. `checked`: accepted unless its
+ * value demands something that pgherd does not do. `refused`: an error.
  */
 export type ParameterFate = 'honoured' | 'mapped' | 'ignored' | 'checked' | 'refused';
 
@@ -83,20 +84,22 @@ const ROWS: readonly Row[] = [
   ['workaround', 'ignored'],
 ];
 
-/** Every parameter that a connection string, a service file or the environment may hold, in the order of `docs/dsn.md`. */
+/**
+ * Every parameter of connection strings, service files and the environment, in the order of `docs/dsn.md`.
+ */
 export const PARAMETERS: readonly Parameter[] = Object.freeze(
   ROWS.map(([name, fate, env, secret]) => Object.freeze({ name, fate, env, secret: secret !== undefined })),
 );
 
 const BY_NAME: ReadonlyMap<string, Parameter> = new Map(PARAMETERS.map((one) => [one.name, one]));
 
-/** Names that are read and at once translated into `sslmode`; they never appear in a parsed DSN. */
+/** Names that are translated into `sslmode` when they are read; they never appear in a parsed DSN. */
 export const TRANSLATED_NAMES: readonly string[] = Object.freeze(['ssl', 'requiressl']);
 
-/** All names a writer may use, for suggestions. */
+/** All names that a connection string may contain, for suggestions. */
 export const KNOWN_NAMES: readonly string[] = Object.freeze([...BY_NAME.keys(), ...TRANSLATED_NAMES]);
 
-/** The parameter of that exact name (libpq's names are case-sensitive), or `undefined`. */
+/** The parameter with exactly this name (libpq's names are case-sensitive), or `undefined`. */
 export function parameterNamed(name: string): Parameter | undefined {
   return BY_NAME.get(name);
 }

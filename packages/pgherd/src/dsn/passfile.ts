@@ -1,6 +1,6 @@
-/** Whose password is looked up in a password file. */
+/** The connection whose password is looked up in a password file. */
 export interface PasswordKey {
-  /** The host as it was given; the host address if there is no host; `localhost` for the default socket directory. */
+  /** The host as given; the address if there is no host; `localhost` for the default socket directory. */
   readonly host: string;
   readonly port: number;
   readonly database: string;
@@ -17,8 +17,8 @@ interface PasswordLine {
 export type PasswordFile = readonly PasswordLine[];
 
 /**
- * Parses the content of a `.pgpass`: `host:port:database:user:password`, a backslash before a literal `:` or `\`, `*` for
- * anything, `#` starts a comment line. A line with fewer fields matches nothing, as in libpq.
+ * Parses the content of a `.pgpass`: `host:port:database:user:password`, a backslash before a literal `:` or
+ * `\`, `*` for anything, `#` starts a comment line. A line with fewer fields matches nothing, as in libpq.
  */
 export function parsePassfile(content: string): PasswordFile {
   const lines: PasswordLine[] = [];
@@ -67,7 +67,7 @@ function readField(line: string, start: number): Field {
   };
 }
 
-/** The password of the first line that matches, or `undefined`. An empty password is none. */
+/** The password of the first line that matches, or `undefined`. An empty password counts as none. */
 export function findPassword(file: PasswordFile, key: PasswordKey): string | undefined {
   const wanted = [key.host, String(key.port), key.database, key.user];
   const line = file.find(({ fields }) =>

@@ -12,27 +12,29 @@ import type {
 
 /** One server to try. */
 export interface PlannedHost {
-  /** Name, address, or directory of a Unix socket (starts with `/`, or `@` for an abstract one). TLS checks this name. */
+  /**
+   * Name, address, or directory of a Unix socket (`/…`, or `@…` for an abstract one). TLS checks this name.
+   */
   readonly host: string;
   /** The address to connect to instead of resolving `host`. */
   readonly hostaddr?: string | undefined;
   /** 1 to 65535; for a Unix socket the number in the socket's file name. Default 5432. */
   readonly port: number;
   readonly transport: Transport;
-  /** What the password file has for this host. Only set where {@link ConnectionPlan.password} is not. */
+  /** From the password file. Set only if {@link ConnectionPlan.password} is not. */
   readonly password?: Secret | undefined;
 }
 
-/** How TLS is used. File names are as given: reading them is the caller's. */
+/** How TLS is used. File names are as given; the caller reads the files. */
 export interface TlsPlan {
-  /** libpq's default is `prefer`; with `sslrootcert=system` it is `verify-full`. Never used over a Unix socket. */
+  /** Default `prefer`; with `sslrootcert=system`, `verify-full`. Never used over a Unix socket. */
   readonly mode: TlsMode;
   /**
-   * What of the server's certificate is checked: `none`, `ca` (signed by a trusted authority) or `full` (its name as well).
-   * A root certificate makes even `require` check the authority, as in libpq.
+   * What is checked of the server's certificate: `none`, `ca` (signed by a trusted authority) or `full` (its
+   * name as well). A root certificate makes even `require` check the authority, as in libpq.
    */
   readonly verify: 'none' | 'ca' | 'full';
-  /** File of trusted authorities, or `system`. Not given: the authorities that Node brings. */
+  /** File of trusted authorities, or `system`. Default: the authorities that Node.js includes. */
   readonly rootCert?: string | undefined;
   readonly cert?: string | undefined;
   readonly key?: string | undefined;
@@ -42,10 +44,10 @@ export interface TlsPlan {
   /** Whether the host's name is sent in the clear at the start (server name indication). Default true. */
   readonly sni: boolean;
   readonly negotiation: TlsNegotiation;
-  /** Default `TLSv1.2`. `undefined` when the parameter is set to the empty string: no limit. */
+  /** Default `TLSv1.2`. `undefined` if the parameter is set to the empty string: no limit. */
   readonly minVersion?: TlsVersion | undefined;
   readonly maxVersion?: TlsVersion | undefined;
-  /** Whether a client certificate is shown when the server asks for one. Default `allow`. */
+  /** Whether a client certificate is sent if the server asks for one. Default `allow`. */
   readonly certMode: 'disable' | 'allow';
 }
 
@@ -53,41 +55,48 @@ export interface TlsPlan {
 export interface KeepalivePlan {
   /** Default true. */
   readonly enabled: boolean;
-  /** Idle time in ms before the first probe; not given: the system's. */
+  /** Idle time in ms before the first probe; default: the system's. */
   readonly idleMs?: number | undefined;
-  /** Time in ms between probes; not given: the system's. Node cannot set it on a socket. */
+  /** Time in ms between probes; default: the system's. Node.js cannot set it on a socket. */
   readonly intervalMs?: number | undefined;
-  /** Probes before the connection counts as dead; not given: the system's. Node cannot set it on a socket. */
+  /**
+   * Probes before the connection counts as dead; default: the system's. Node.js cannot set it on a socket.
+   */
   readonly count?: number | undefined;
 }
 
-/** Everything needed to connect, decided from a connection string and its surroundings. Deeply frozen, safe to print. */
+/** Everything needed to connect. Deeply frozen, safe to print. */
 export interface ConnectionPlan {
-  /** In the order in which to try them, without duplicates. At least one. */
+  /** In the order in which to try them, without duplicates; at least one. */
   readonly hosts: readonly PlannedHost[];
   readonly user: string;
-  /** The password given by parameter, service or environment. Else see {@link PlannedHost.password}. */
+  /**
+   * The password from a parameter, the service or the environment; otherwise see
+   * {@link PlannedHost.password}.
+   */
   readonly password?: Secret | undefined;
   /** Default: the name of the user. */
   readonly database: string;
   readonly targetSessionAttrs: TargetSessionAttrs;
   readonly loadBalanceHosts: LoadBalanceHosts;
-  /** Time for one address in ms, at least 2,000. `Infinity`: no limit was asked for. `undefined`: nothing was said. */
+  /** Time for one address in ms, at least 2,000. `Infinity`: no limit. `undefined`: not set. */
   readonly connectTimeoutMs: number | undefined;
   readonly applicationName?: string | undefined;
   /** The `options` startup parameter, e.g. `-c geqo=off`. */
   readonly options?: string | undefined;
-  /** `UTF8` when `client_encoding` asked for it, or for `auto`. Drivers for Node speak nothing else. */
+  /** `UTF8` if `client_encoding` is set, to whatever value: drivers for Node.js use nothing else. */
   readonly clientEncoding?: string | undefined;
-  /** The `search_path` that `schema` asks for, quoted where needed. */
+  /** The `search_path` for the parameter `schema`, quoted if necessary. */
   readonly searchPath?: string | undefined;
   /** Settings for the startup packet from PGDATESTYLE, PGTZ and PGGEQO. */
   readonly settings: Readonly<Record<string, string>>;
   readonly tls: TlsPlan;
   readonly keepalive: KeepalivePlan;
-  /** libpq's `tcp_user_timeout` in ms. Node cannot set it on a socket; probes with deadlines do its work. */
+  /**
+   * libpq's `tcp_user_timeout` in ms. Node.js cannot set it on a socket; probes with deadlines do its work.
+   */
   readonly tcpUserTimeoutMs?: number | undefined;
-  /** Authentication methods that may be used; `undefined`: any. `none` means that the server may ask for nothing. */
+  /** Authentication methods that may be used; `undefined`: any. `none`: the server need not ask. */
   readonly requireAuth?: readonly AuthMethod[] | undefined;
   readonly channelBinding: ChannelBinding;
   /** Whether a pooler such as PgBouncer stands in between (`pgbouncer=true`). */
@@ -96,6 +105,6 @@ export interface ConnectionPlan {
   readonly poolMax?: number | undefined;
   /** Time in ms to wait for a connection (`pool_timeout`). */
   readonly waitTimeoutMs?: number | undefined;
-  /** Sentences about what was accepted and has no effect. Never a secret. */
+  /** Sentences about parameters that were accepted but have no effect. They never contain a secret. */
   readonly warnings: readonly string[];
 }

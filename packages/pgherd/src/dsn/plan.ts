@@ -12,29 +12,29 @@ import { planTls } from './tls.ts';
 import type { PortRule } from './uri.ts';
 import { badValue, choose, chooseBoolean, chooseInteger, chooseText } from './values.ts';
 
-/** What {@link planConnection} may know besides the connection string. All of it is optional and passed in. */
+/** What {@link planConnection} may use besides the connection string. */
 export interface PlanOptions {
-  /** Environment variables; default none. Pass `process.env` to have libpq's `PG*` honoured. */
+  /** Environment variables; default none. Pass `process.env` to use libpq's `PG*` variables. */
   readonly env?: Environment | undefined;
   /** Numbers from 0 to 1 for `load_balance_hosts=random`; default: the plan keeps the order given. */
   readonly random?: (() => number) | undefined;
-  /** See {@link PortRule}; default `last-serves-all`. Only for a text, not for a parsed DSN. */
+  /** See {@link PortRule}; default `last-serves-all`. Only for a string, not for a parsed DSN. */
   readonly portRule?: PortRule | undefined;
-  /** Content of the password file; `requiredFiles` says which. */
+  /** Content of the password file, which `requiredFiles` names. */
   readonly passfile?: string | undefined;
-  /** Contents of the service files in the order in which they are searched; `requiredFiles` says which. */
+  /** Contents of the service files, which `requiredFiles` names, in the order in which they are searched. */
   readonly service?: string | readonly string[] | undefined;
-  /** Name of the operating system's user, the default of `user`. */
+  /** Name of the operating system's user, the default for `user`. */
   readonly osUser?: string | undefined;
-  /** Where to connect when no host is named; default `/var/run/postgresql`, a directory of Unix sockets. */
+  /** Where to connect if no host is named; default `/var/run/postgresql`, a directory of Unix sockets. */
   readonly defaultHost?: string | undefined;
 }
 
 /**
- * Decides everything that is needed to connect, as libpq would: values of the string win over the service, the service over
- * the environment, the environment over defaults. Pure; the result is deeply frozen.
+ * Decides everything that is needed to connect, as libpq would: values of the string win over the service,
+ * the service over the environment, the environment over defaults. Pure; the result is deeply frozen.
  *
- * @throws {@link InvalidDsnError} `PGHERD_INVALID_DSN` naming the parameter, its value and the rule; never a password.
+ * @throws {@link InvalidDsnError} `PGHERD_INVALID_DSN` naming parameter, value and rule; never a password.
  *
  * @example
  * planConnection('postgres://app@db1,db2:6432/shop?target_session_attrs=primary', { env: process.env })
@@ -82,7 +82,9 @@ function planUser(settings: Settings, osUser: string | undefined): string {
   });
 }
 
-/** libpq's rules: zero and less is no limit, and less than two seconds is two, as the clock is coarse. */
+/**
+ * libpq's rules: zero or less is no limit, and less than two seconds means two, since its clock is coarse.
+ */
 function planConnectTimeout(settings: Settings): number | undefined {
   const seconds = chooseInteger(settings, 'connect_timeout');
   if (seconds === undefined) return undefined;
@@ -110,7 +112,7 @@ function planEncoding(settings: Settings, warnings: string[]): string | undefine
   const encoding = chooseText(settings, 'client_encoding');
   if (encoding === undefined) return undefined;
   if (!/^(auto|unicode|utf[-_ ]?8)$/i.test(encoding)) {
-    warnings.push('Without effect: client_encoding. Drivers for Node always speak UTF8.');
+    warnings.push('Without effect: client_encoding. Drivers for Node.js always use UTF8.');
   }
   return 'UTF8';
 }
@@ -120,13 +122,13 @@ function environmentSettings(env: Environment): Record<string, string> {
   const settings: Record<string, string> = {};
   const { PGDATESTYLE: datestyle, PGTZ: timezone, PGGEQO: geqo } = env;
   for (const [name, value] of Object.entries({ datestyle, timezone, geqo })) {
-    // "default" leaves it to the server, in libpq too.
+    // "default" leaves the value to the server, as in libpq.
     if (value !== undefined && value.toLowerCase() !== 'default') settings[name] = value;
   }
   return settings;
 }
 
-/** A plain name stays as it is, so that it can be read in `SHOW search_path`. */
+/** A plain name is not quoted, so that `SHOW search_path` stays readable. */
 function quotedIdentifier(name: string): string {
   return /^[a-z_][a-z0-9_$]*$/.test(name) ? name : `"${name.replaceAll('"', '""')}"`;
 }
@@ -140,7 +142,7 @@ function planKeepalive(settings: Settings): KeepalivePlan {
   };
 }
 
-/** To libpq zero and less mean the system's own value. */
+/** To libpq, zero or less means the system's default. */
 function positive(value: number | undefined): number | undefined {
   return value === undefined || value <= 0 ? undefined : value;
 }
@@ -149,7 +151,7 @@ function milliseconds(seconds: number | undefined): number | undefined {
   return seconds === undefined ? undefined : seconds * 1000;
 }
 
-/** What Prisma and its kin put into a URL. */
+/** Parameters that Prisma and similar libraries put into a URL. */
 function planPool(
   settings: Settings,
   warnings: string[],
@@ -161,7 +163,7 @@ function planPool(
   if (seconds !== undefined && seconds < 0) throw badValue(settings, 'pool_timeout', 'is negative');
   if (seconds === 0) {
     warnings.push(
-      'Without effect: pool_timeout=0. pgherd always limits the wait; set the option waitTimeoutMs.',
+      'Without effect: pool_timeout=0. pgherd always limits the wait. Set the option waitTimeoutMs.',
     );
   }
   return {

@@ -6,11 +6,11 @@ import { badValue, choose, chooseText } from './values.ts';
 const GSS_MODES = ['disable', 'prefer', 'require'] as const;
 const PROTOCOL_VERSIONS = ['3.0', '3.2', 'latest'] as const;
 
-/** What a server takes for "no replication connection", and the empty string. */
+/** Values by which a server understands "no replication connection", and the empty string. */
 const NO_REPLICATION: ReadonlySet<string> = new Set(['', 'false', 'off', 'no', '0']);
 
 /**
- * Refuses values that demand what pgherd does not do. Parameters that only permit it pass.
+ * Refuses values that demand something that pgherd does not do. Values that only permit it are accepted.
  *
  * @throws {@link InvalidDsnError} `PGHERD_INVALID_DSN`.
  */
@@ -19,7 +19,7 @@ export function refuseUnsupported(settings: Settings, hosts: readonly PlannedHos
     throw badValue(
       settings,
       'gssencmode',
-      'is not supported: no driver for Node speaks GSSAPI',
+      'is not supported: no driver for Node.js supports GSSAPI',
       'Use sslmode.',
     );
   }
@@ -35,12 +35,12 @@ export function refuseUnsupported(settings: Settings, hosts: readonly PlannedHos
     throw badValue(
       settings,
       'requirepeer',
-      'is not supported: Node cannot tell who owns the other end of a socket',
+      'is not supported: Node.js cannot find out which user owns the other end of a socket',
     );
   }
   for (const name of ['scram_client_key', 'scram_server_key']) {
     if (settings.has(name))
-      throw badValue(withoutValue(settings, name), name, 'is not supported', 'Give the password.');
+      throw badValue(withoutValue(settings, name), name, 'is not supported', 'Use the parameter password.');
   }
 }
 
@@ -51,18 +51,18 @@ function refuseProtocol(settings: Settings): void {
     throw badValue(settings, 'min_protocol_version', `is above max_protocol_version ${newest}`);
   }
   if (oldest !== '3.0') {
-    throw badValue(settings, 'min_protocol_version', 'is not supported: drivers for Node speak version 3.0');
+    throw badValue(settings, 'min_protocol_version', 'is not supported: drivers for Node.js use version 3.0');
   }
 }
 
-/** For an error about a secret: the parameter is named, its value is not even looked at. */
+/** For an error about a secret, which names the parameter without its value. */
 function withoutValue(settings: Settings, name: string): Settings {
   const others = new Map(settings);
   others.delete(name);
   return others;
 }
 
-/** One sentence that names every parameter that was given and has no effect, or none. */
+/** At most one sentence, which names every parameter that was given and has no effect. */
 export function ignoredWarning(settings: Settings): string[] {
   const names = PARAMETERS.filter(({ name, fate }) => fate === 'ignored' && settings.has(name)).map(
     ({ name }) => name,

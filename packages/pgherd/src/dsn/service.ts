@@ -4,11 +4,11 @@ import { parameterNamed } from './parameters.ts';
 import { assertText, isSpace } from './text.ts';
 
 /**
- * Finds one service in the content of a `pg_service.conf`: keyword → value, or `undefined` when it has no such section.
- * Where a keyword stands twice in the section the first wins, as in libpq.
+ * Finds one service in the content of a `pg_service.conf`: keyword → value, or `undefined` if there is no
+ * such section. If a keyword occurs twice in the section, the first wins, as in libpq.
  *
- * @throws {@link InvalidDsnError} `PGHERD_INVALID_DSN` for a line that is no `name=value`, an unknown name, or a service that
- * refers to another service. Values are never shown.
+ * @throws {@link InvalidDsnError} `PGHERD_INVALID_DSN` for a line that is not `name=value`, an unknown name,
+ * or a service that refers to another service. The message never shows a value.
  */
 export function readService(content: string, service: string): ReadonlyMap<string, string> | undefined {
   assertText(content, 'The service file');
@@ -29,12 +29,13 @@ export function readService(content: string, service: string): ReadonlyMap<strin
 }
 
 function readLine(line: string, number: number): { name: string; value: string } {
-  if (line.startsWith('ldap')) throw problem(number, 'asks an LDAP server, which pgherd does not do');
+  if (line.startsWith('ldap'))
+    throw problem(number, 'refers to an LDAP server, which pgherd does not support');
   const equals = line.indexOf('=');
   if (equals < 0) throw problem(number, 'has no "="');
   const name = line.slice(0, equals);
   if (name === 'service' || name === 'servicefile')
-    throw problem(number, `sets "${name}"; services do not nest`);
+    throw problem(number, `sets "${name}": a service cannot refer to another one`);
   if (name !== 'ssl' && parameterNamed(name) === undefined) {
     throw problem(number, 'sets an unknown parameter (no blanks are allowed around "=")');
   }

@@ -23,7 +23,9 @@ export const CHANNEL_BINDINGS = Object.freeze(['disable', 'prefer', 'require'] a
 /** One of {@link CHANNEL_BINDINGS}. */
 export type ChannelBinding = (typeof CHANNEL_BINDINGS)[number];
 
-/** TLS modes: libpq's `sslmode` values and `no-verify`, Node's word for an encrypted connection without any check. */
+/**
+ * TLS modes: libpq's `sslmode` values, and `no-verify` of Node.js libraries: encrypted, without any check.
+ */
 export const TLS_MODES = Object.freeze([
   'disable',
   'allow',
@@ -38,8 +40,8 @@ export const TLS_MODES = Object.freeze([
 export type TlsMode = (typeof TLS_MODES)[number];
 
 /**
- * How TLS starts: after PostgreSQL's own request (`postgres`) or at once, with ALPN (`direct`, PostgreSQL 17 and later).
- * The first is the default.
+ * How TLS starts: after PostgreSQL's own request (`postgres`) or at once, with ALPN (`direct`, PostgreSQL 17
+ * and later). The first is the default.
  */
 export const TLS_NEGOTIATIONS = Object.freeze(['postgres', 'direct'] as const);
 

@@ -7,11 +7,15 @@ import { assertText } from './text.ts';
 /** The value of one parameter and where it came from. */
 export interface Setting {
   readonly value: string;
-  /** `undefined` for the connection string itself; else the environment variable or the service, for errors. */
+  /**
+   * `undefined` for the connection string itself; else the environment variable or the service, for errors.
+   */
   readonly origin: string | undefined;
 }
 
-/** Parameter → value after all sources were asked. Secrets are in clear: a value of this type never leaves the folder. */
+/**
+ * Parameter → value from all sources, secrets in clear text: a value of this type never leaves the folder.
+ */
 export type Settings = ReadonlyMap<string, Setting>;
 
 /** Environment variables by name. An empty one counts as set, as in libpq. */
@@ -25,7 +29,7 @@ export interface SettingSources {
 }
 
 /**
- * Puts together what libpq puts together: the connection string wins over the service, the service over the environment.
+ * Combines all sources as libpq does: connection string over service over environment.
  *
  * @throws {@link InvalidDsnError} `PGHERD_INVALID_DSN` for a service that is not found or cannot be parsed.
  */

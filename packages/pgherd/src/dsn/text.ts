@@ -1,6 +1,6 @@
 import { InvalidDsnError } from '../model/errors.ts';
 
-/** What C's `isspace` takes for white space in the C locale; libpq's keyword strings use it. */
+/** White space by C's `isspace` in the C locale, which libpq uses for keyword strings. */
 const WHITE_SPACE: ReadonlySet<string> = new Set([' ', '\t', '\n', '\v', '\f', '\r']);
 
 /** Whether the character is white space to libpq. */
@@ -8,7 +8,9 @@ export function isSpace(character: string | undefined): boolean {
   return character !== undefined && WHITE_SPACE.has(character);
 }
 
-/** An integer as libpq's `pqParseIntParam` reads it: 32 bits, white space around it allowed; else `undefined`. */
+/**
+ * An integer as libpq's `pqParseIntParam` reads it: 32 bits, white space around it allowed; else `undefined`.
+ */
 export function parseInteger(text: string): number | undefined {
   const digits = text.replace(/^[ \t\n\v\f\r]+/, '');
   const match = /^([+-]?\d+)([ \t\n\v\f\r]*)/.exec(digits);
@@ -18,27 +20,29 @@ export function parseInteger(text: string): number | undefined {
 }
 
 /**
- * A value as an error may show it: quoted, or withheld when it is long or could be a piece of a URL with a password in
- * it (a URL whose password was not percent-encoded puts pieces of it into any place, most often beside an `@`).
+ * A value as an error may show it: quoted, or withheld if it is long or may be part of a password. If a
+ * password in a URL is not percent-encoded, parts of it are read as other values, most often beside an `@`.
  */
 export function shown(value: string): string {
   return /^[\w .+,:/!-]{0,80}$/.test(value) ? `"${value}"` : '(not shown)';
 }
 
-/** Refuses what no string of libpq can hold: NUL, and halves of surrogate pairs, which have no UTF-8. */
+/** Refuses what libpq cannot represent: NUL, and halves of surrogate pairs, which have no UTF-8 form. */
 export function assertText(text: string, what: string): void {
   if (text.includes('\0'))
-    throw new InvalidDsnError(`${what} contains a NUL character, which PostgreSQL cannot take.`);
+    throw new InvalidDsnError(`${what} contains a NUL character, which PostgreSQL does not accept.`);
   if (/\p{Surrogate}/u.test(text)) {
-    throw new InvalidDsnError(`${what} contains half of a surrogate pair, which is no valid Unicode text.`);
+    throw new InvalidDsnError(`${what} contains half of a surrogate pair, which is not valid Unicode.`);
   }
 }
 
 /**
- * Undoes percent-encoding as libpq 17 and later do: blanks around the value are dropped, blanks inside are refused.
- * `+` means itself. `place` names the part in the error ("the password"); the value itself is never shown.
+ * Undoes percent-encoding as libpq 17 and later do: blanks around the value are dropped, blanks inside are
+ * refused. `+` is a plus sign. `place` names the part in the error ("the password"); the value itself is
+ * never shown.
  *
- * @throws {@link InvalidDsnError} `PGHERD_INVALID_DSN` for a bad escape, `%00`, a blank inside, or bytes that are not UTF-8.
+ * @throws {@link InvalidDsnError} `PGHERD_INVALID_DSN` for a bad escape, `%00`, a blank, or bytes that are
+ * not UTF-8.
  */
 export function percentDecode(encoded: string, place: string): string {
   const text = withoutBlanksAround(encoded);
@@ -76,7 +80,10 @@ function hexPair(high: number | undefined, low: number | undefined, place: strin
       `There is a "%" in ${place} of the URI that is not followed by two hexadecimal digits. Write a literal "%" as %25.`,
     );
   }
-  if (value === 0) throw new InvalidDsnError(`%00 is forbidden, and stands in ${place} of the URI.`);
+  if (value === 0)
+    throw new InvalidDsnError(
+      `There is a %00 in ${place} of the URI. PostgreSQL does not accept NUL characters.`,
+    );
   return value;
 }
 
@@ -87,7 +94,7 @@ function hexDigit(byte: number | undefined): number {
   return letter >= 0x61 && letter <= 0x66 ? letter - 0x61 + 10 : Number.NaN;
 }
 
-/** Only U+0020, as libpq does. By index, because a regular expression anchored at the end is quadratic in blanks. */
+/** Only U+0020, as libpq does. By index: a regular expression anchored at the end is quadratic in blanks. */
 function withoutBlanksAround(text: string): string {
   let start = 0;
   let end = text.length;

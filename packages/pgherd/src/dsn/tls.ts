@@ -7,14 +7,14 @@ import { badValue, choose, chooseText } from './values.ts';
 /** `sslcertmode` of libpq 16 and later. */
 const CERT_MODES = ['disable', 'allow', 'require'] as const;
 
-/** What Prisma's `sslaccept` may be. */
+/** Values of Prisma's `sslaccept`. */
 const SSL_ACCEPTS = ['strict', 'accept_invalid_certs'] as const;
 
 /**
  * The `sslmode` family.
  *
- * @throws {@link InvalidDsnError} `PGHERD_INVALID_DSN` for a bad value, a combination that libpq refuses as too weak, or
- * something that Node's TLS cannot do (`sslcrldir`, `sslcertmode=require`).
+ * @throws {@link InvalidDsnError} `PGHERD_INVALID_DSN` for a bad value, a combination that libpq refuses as
+ * too weak, or something that Node's TLS cannot do (`sslcrldir`, `sslcertmode=require`).
  */
 export function planTls(settings: Settings): TlsPlan {
   const rootCert = chooseText(settings, 'sslrootcert');
@@ -24,7 +24,7 @@ export function planTls(settings: Settings): TlsPlan {
     throw badValue(
       settings,
       'sslnegotiation',
-      `needs TLS, and sslmode ${mode} does not`,
+      `requires TLS, but sslmode ${mode} does not`,
       'Add sslmode=require.',
     );
   }
@@ -33,7 +33,7 @@ export function planTls(settings: Settings): TlsPlan {
       settings,
       'sslcrldir',
       'is not supported',
-      'Put the revocation lists into one file: sslcrl.',
+      'Put the revocation lists into one file and name it in sslcrl.',
     );
   }
   const keyPassword = chooseText(settings, 'sslpassword');
@@ -64,7 +64,9 @@ function planMode(settings: Settings, rootCert: string | undefined): TlsMode {
   return mode;
 }
 
-/** What of the server's certificate a mode checks. A root certificate makes even the weak modes check who signed it. */
+/**
+ * What a mode checks of the server's certificate; `allow`, `prefer` and `require` need a root certificate.
+ */
 export function verification(mode: TlsMode, rootCert: string | undefined): TlsPlan['verify'] {
   switch (mode) {
     case 'verify-full':
@@ -94,7 +96,7 @@ function planVersions(settings: Settings): Pick<TlsPlan, 'minVersion' | 'maxVers
   return { minVersion, maxVersion };
 }
 
-/** Case does not count here, and the empty string means no limit. */
+/** Case does not matter, and the empty string means no limit. */
 function version(settings: Settings, name: string, fallback: TlsVersion | undefined): TlsVersion | undefined {
   const setting = settings.get(name);
   if (setting === undefined) return fallback;
@@ -110,7 +112,7 @@ function planCertMode(settings: Settings): TlsPlan['certMode'] {
   throw badValue(
     settings,
     'sslcertmode',
-    'is not supported: Node does not tell whether the server asked for a certificate',
+    'is not supported: Node.js does not report whether the server asked for a certificate',
     'Use sslcertmode=allow.',
   );
 }

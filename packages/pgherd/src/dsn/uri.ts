@@ -3,7 +3,7 @@ import type { Entry } from './entries.ts';
 import { parseInteger, percentDecode } from './text.ts';
 
 /**
- * How ports in a URI's authority are read when only the last of several hosts has one (`db1,db2:6432`).
+ * How ports in a URI are read if only the last of several hosts has one (`db1,db2:6432`).
  * `last-serves-all`: it is the port of all hosts, as in hasql. `libpq`: the others get the default port.
  */
 export type PortRule = (typeof PORT_RULES)[number];
@@ -13,16 +13,17 @@ export const PORT_RULES = Object.freeze(['last-serves-all', 'libpq'] as const);
 
 const PREFIXES = ['postgresql://', 'postgres://'] as const;
 
-/** Length of the `postgresql://` or `postgres://` that makes the text a URI; 0 when it is none. Case counts. */
+/** Length of the prefix `postgresql://` or `postgres://`, in lower case; 0 if the string is not a URI. */
 export function uriPrefixLength(text: string): number {
   return PREFIXES.find((prefix) => text.startsWith(prefix))?.length ?? 0;
 }
 
 /**
- * Reads a connection URI as libpq's `conninfo_uri_parse` does: `postgresql://user:password@host:port,…/dbname?name=value&…`.
- * Parameters after `?` win over the parts before it.
+ * Reads a connection URI as libpq's `conninfo_uri_parse` does:
+ * `postgresql://user:password@host:port,…/dbname?name=value&…`. Parameters after `?` win over the parts
+ * before it.
  *
- * @throws {@link InvalidDsnError} `PGHERD_INVALID_DSN`; the message shows no part of the text.
+ * @throws {@link InvalidDsnError} `PGHERD_INVALID_DSN`; the message shows no part of the string.
  */
 export function parseUri(text: string, portRule: PortRule): Entry[] {
   try {
@@ -81,13 +82,13 @@ function credentialsEnd(text: string, start: number): number {
 
 interface HostAndPort {
   readonly host: string;
-  /** As written, still encoded; `undefined` when there was no colon. */
+  /** As written, still encoded; `undefined` without a colon. */
   readonly port: string | undefined;
 }
 
 interface Authority {
   readonly hosts: readonly HostAndPort[];
-  /** Index of the `/`, the `?` or the end of the text. */
+  /** Index of the `/`, the `?` or the end of the string. */
   readonly end: number;
 }
 
@@ -128,7 +129,7 @@ function readBracketed(text: string, start: number): Piece {
   const next = text.charAt(close + 1);
   if (!':/?,'.includes(next)) {
     throw new InvalidDsnError(
-      'After the "]" of an IPv6 address in the URI only ":", "/", "?" or "," may follow.',
+      'The "]" of an IPv6 address in the URI may be followed only by ":", "/", "?" or ",".',
     );
   }
   return { text: text.slice(start + 1, close), end: close + 1 };
@@ -138,11 +139,11 @@ function authorityEntries(hosts: readonly HostAndPort[], portRule: PortRule, tex
   const entries: Entry[] = [];
   const host = hosts.map((one) => one.host).join(',');
   const port = writtenPort(hosts, portRule);
-  // No host name contains an "@": it is the tail of a password. In the directory of a socket it may stand.
+  // A host name cannot contain "@": this is the end of a password. The directory of a socket can.
   if (hosts.some((one) => /^ *(?!%2f)[^ @/][^@]*@/i.test(one.host))) throw unencodedCredentials();
   if (host !== '') entries.push({ name: 'host', value: percentDecode(host, 'the host') });
   if (port !== '') entries.push({ name: 'port', value: percentDecode(port, 'the port') });
-  // Later checks would show such a port, and it may be the first half of a password.
+  // Later checks would show such a port, which may be the first half of a password.
   if (looksUnencoded(text) && port.split(',').some(unusablePort)) throw unencodedCredentials();
   return entries;
 }
@@ -153,11 +154,11 @@ function unusablePort(written: string): boolean {
   return number === undefined || number < 1 || number > 65_535;
 }
 
-/** The ports as the one value of libpq's `port`; a single host without a port gives the empty string. */
+/** The ports as one value of libpq's `port`; the empty string for a single host without a port. */
 function writtenPort(hosts: readonly HostAndPort[], portRule: PortRule): string {
   const last = hosts.at(-1)?.port;
   if (portRule === 'last-serves-all' && hosts.length > 1 && last !== undefined && last !== '') {
-    // A bare colon ("db1:,db2:6432") is a port that was given: the default one.
+    // A bare colon ("db1:,db2:6432") gives a port: the default one.
     if (hosts.slice(0, -1).every((one) => one.port === undefined)) return last;
   }
   return hosts.map((one) => one.port ?? '').join(',');
@@ -165,7 +166,7 @@ function writtenPort(hosts: readonly HostAndPort[], portRule: PortRule): string 
 
 function readQuery(query: string): Entry[] {
   const pairs = query.split('&');
-  // libpq stops at the end of the text, so one trailing "&" is harmless.
+  // libpq stops at the end of the string, so that one trailing "&" is harmless.
   if (pairs.at(-1) === '') pairs.pop();
   return pairs.map((pair, index) => {
     const equals = pair.indexOf('=');
@@ -182,7 +183,7 @@ function readQuery(query: string): Entry[] {
   });
 }
 
-/** An `@` that did not end any credentials: perhaps the password contains a `/` that was not encoded. */
+/** Whether there is an `@` that ended no credentials: the password may contain a `/` that was not encoded. */
 export function looksUnencoded(text: string): boolean {
   const start = uriPrefixLength(text);
   return credentialsEnd(text, start) < 0 && text.includes('@', start);
@@ -194,6 +195,6 @@ const ENCODING_ADVICE =
 
 function unencodedCredentials(): InvalidDsnError {
   return new InvalidDsnError(
-    `The user name and the password cannot be told from the rest of the URI (no part of it is shown). ${ENCODING_ADVICE}`,
+    `The user name and the password cannot be distinguished from the rest of the URI (no part of it is shown). ${ENCODING_ADVICE}`,
   );
 }

@@ -5,7 +5,7 @@ import { parseInteger, shown } from './text.ts';
 /**
  * The value of a parameter with a closed set of values. An empty value is refused, as in libpq.
  *
- * @throws {@link InvalidDsnError} `PGHERD_INVALID_DSN` naming the value, where it came from, and the set.
+ * @throws {@link InvalidDsnError} `PGHERD_INVALID_DSN` naming the value, its origin, and the set.
  */
 export function choose<T extends string>(
   settings: Settings,
@@ -21,7 +21,7 @@ export function choose<T extends string>(
 }
 
 /**
- * The value of an integer parameter (32 bits, blanks around it allowed), or `undefined` when it is not set.
+ * The value of an integer parameter (32 bits, blanks around it allowed), or `undefined` if it is not set.
  *
  * @throws {@link InvalidDsnError} `PGHERD_INVALID_DSN`.
  */
@@ -34,7 +34,7 @@ export function chooseInteger(settings: Settings, name: string): number | undefi
 }
 
 /**
- * The value of a parameter of Node's world that is `true`, `false`, `1` or `0`, or `undefined` when it is not set.
+ * The value of a parameter that is `true`, `false`, `1` or `0`, or `undefined` if it is not set.
  *
  * @throws {@link InvalidDsnError} `PGHERD_INVALID_DSN`.
  */
@@ -46,7 +46,7 @@ export function chooseBoolean(settings: Settings, name: string): boolean | undef
   throw badValue(settings, name, 'is not one of true, false, 1, 0');
 }
 
-/** The value when it is set and not empty, which for most of libpq's parameters is the same as not set. */
+/** The value, or `undefined` if it is empty, which is the same as not set for most of libpq's parameters. */
 export function chooseText(settings: Settings, name: string): string | undefined {
   const value = settings.get(name)?.value;
   return value === '' ? undefined : value;

@@ -42,7 +42,7 @@ describe('parseDsn', () => {
 
   it('refuses what is no string and a port rule that does not exist', () => {
     expect(() => parseDsn(undefined as unknown as string)).toThrow(
-      'A connection string is expected, not undefined.',
+      'The connection string must be a string, not undefined.',
     );
     expect(() => parseDsn('', { portRule: 'best' as 'libpq' })).toThrow('portRule "best" is not one of');
   });

@@ -95,7 +95,7 @@ describe('what cannot be', () => {
 
   it('is told where single values are right and make no sense together', () => {
     refused({ tls: { mode: 'verify-ca' } }).toThrow(/needs sslrootcert/);
-    refused({ tls: { negotiation: 'direct' } }).toThrow(/sslnegotiation "direct" needs TLS/);
+    refused({ tls: { negotiation: 'direct' } }).toThrow(/sslnegotiation "direct" requires TLS/);
     refused({ tls: { rootCert: 'system', mode: 'require' } }).toThrow(/too weak for sslrootcert=system/);
     refused({ tls: { minVersion: 'TLSv1.3', maxVersion: 'TLSv1.2' } }).toThrow(
       /is below ssl_min_protocol_version/,
