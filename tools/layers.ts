@@ -2,6 +2,7 @@ import { fileURLToPath } from 'node:url';
 import { cruise, type IReporterOutput } from 'dependency-cruiser';
 import extractDepcruiseConfig from 'dependency-cruiser/config-utl/extract-depcruise-config';
 import ts from 'typescript';
+import { checkClosures } from './closure.ts';
 import { type Finding, isMain, runAsCommand } from './lib/findings.ts';
 import { foldersIn, isDirectory, lineOf, sourcesBelow, walk } from './lib/sources.ts';
 import { checkPurity } from './purity.ts';
@@ -71,5 +72,5 @@ function hiddenImports(root: string): Finding[] {
 }
 
 if (isMain(import.meta.url)) {
-  await runAsCommand({ layers: checkLayers, purity: checkPurity });
+  await runAsCommand({ layers: checkLayers, closure: (root) => checkClosures(root), purity: checkPurity });
 }

@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { checkClosures } from '../closure.ts';
 import { checkLayers } from '../layers.ts';
 import { type Files, REPOSITORY, repository } from './fixture.ts';
 
@@ -194,5 +195,38 @@ describe('layers', () => {
       'packages/pgherd/src/model/up.ts  imports packages/pgherd/src/dsn/dsn.ts (layer:model',
     );
     expect(status).toBe(1);
+  });
+});
+
+describe('the closure of a folder', () => {
+  const files: Files = {
+    [`${SRC}/lanes/lane.ts`]: `import type { A } from '../node/a.ts';\nexport { b } from '../node/b.ts';\nexport type Lane = A;\n`,
+    [`${SRC}/lanes/alone.ts`]: `export const note = "import '../node/unread.ts'";\n`,
+    [`${SRC}/node/a.ts`]: `import { c } from './c.ts';\nexport type A = typeof c | Awaited<ReturnType<typeof later>>;\nconst later = () => import('./d.ts');\n`,
+    [`${SRC}/node/b.ts`]: `export const b = 1;\n`,
+    [`${SRC}/node/c.ts`]: `export type D = import('./e.ts').E;\nexport const c = 1;\n`,
+    [`${SRC}/node/d.ts`]: `export const d = 1;\n`,
+    [`${SRC}/node/e.ts`]: `export type E = 1;\n`,
+    [`${SRC}/node/unread.ts`]: `export const unread = 1;\n`,
+  };
+
+  test('may be as large as its budget', () => {
+    expect(checkClosures(repository(files), { lanes: 7 })).toEqual([]);
+  });
+
+  test('is objected to if an import, of types too and however far away, makes it larger', () => {
+    expect(checkClosures(repository(files), { lanes: 6 })).toEqual([
+      {
+        file: `${SRC}/lanes`,
+        message:
+          'is read with 7 modules, the limit is 6: let it see small interfaces of its own instead of node (5).',
+      },
+    ]);
+  });
+
+  test('of a folder that is gone has no budget', () => {
+    expect(checkClosures(repository(files), { left: 6 })).toEqual([
+      { file: `${SRC}/left`, message: 'has a budget in tools/closure.ts, but no modules.' },
+    ]);
   });
 });

@@ -3,7 +3,8 @@ import { abortedError, busy, timedOut, unacknowledged, waitedInVain } from '../c
 import { Causal } from '../causal/causal.ts';
 import type { DriverResult } from '../connection/port.ts';
 import type { Herd } from '../herd/herd.ts';
-import { type Queued, SharedStatements } from '../lanes/shared-statements.ts';
+import type { Queued } from '../lanes/ports.ts';
+import { SharedStatements } from '../lanes/shared-statements.ts';
 import { Dismissed } from '../lanes/stand-ins.ts';
 import { factsOf } from '../lanes/statement-facts.ts';
 import { messageOf, PgHerdError } from '../model/errors.ts';
@@ -13,7 +14,8 @@ import type { NodeRuntime } from '../node/live-node.ts';
 import type { Session } from '../node/session.ts';
 import { Redirected } from '../pool/failures.ts';
 import { LettingGo } from '../recovery/abandon.ts';
-import { newProgress, Recovery } from '../recovery/recovery.ts';
+import { newProgress } from '../recovery/progress.ts';
+import { Recovery } from '../recovery/recovery.ts';
 import { untilLetGo, withinCall } from '../recovery/within.ts';
 import { classifyError } from '../retry/classify.ts';
 import { chooseNode } from '../routing/choose.ts';
@@ -22,6 +24,7 @@ import type { Demand } from '../routing/select.ts';
 import { ByText } from '../sql/memo.ts';
 import { namingScript, notForQuery } from '../sql/other-verb.ts';
 import { earliest, isPast } from '../time/deadline.ts';
+import { findNode } from '../topology/topology.ts';
 import { HeldLeases } from './held.ts';
 
 /** Pause before a node whose pool could not connect is tried again by the same call, milliseconds. */
@@ -41,7 +44,7 @@ export class Engine<C> {
   readonly #policyContext: PolicyContext;
   readonly #letting: LettingGo<C>;
   readonly #facts = new ByText(factsOf);
-  readonly #shared: SharedStatements<C>;
+  readonly #shared: SharedStatements<Session<C>, NodeRuntime<C>>;
   #picks = 0;
 
   constructor(herd: Herd<C>) {
@@ -51,9 +54,10 @@ export class Engine<C> {
     this.leaks = new LeakWatch(clock, leakAfterMs, (leak) => herd.leaked(leak));
     this.causal = new Causal<C>(herd);
     this.#letting = new LettingGo<C>(herd, (session, reason) => this.discard(session, reason));
-    this.#shared = new SharedStatements<C>({
+    this.#shared = new SharedStatements<Session<C>, NodeRuntime<C>>({
       herd,
-      recovery: this.recovery,
+      rttMs: ({ name }) => findNode(herd.topology, name)?.rttMs,
+      recover: (failed) => this.recovery.recover(failed),
       pickAtOnce: (call, lostOn) => this.#pickAtOnce(call, lostOn),
       acquireAtOnce: (node, call) => this.#acquireAtOnce(node, call),
       search: (call, look, picked, begun) => this.search(call, look, picked, begun),

@@ -1,4 +1,4 @@
-import type { LaneLimits } from '../options/settings.ts';
+import type { LaneLimits } from '../options/lane-limits.ts';
 import { LONG_MS } from './service-time.ts';
 
 /** Connections that long statements leave to the others as long as there are such. */

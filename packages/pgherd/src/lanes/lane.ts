@@ -1,20 +1,20 @@
 import type { LaneGauge } from '../node/in-flight.ts';
-import type { Session } from '../node/session.ts';
-import type { LaneState } from './admission.ts';
+import type { LaneView } from './plan.ts';
 import { learn, learnAlone, predictedMs, type ServiceTime } from './service-time.ts';
+import type { LaneSession } from './session.ts';
 import type { SharedStatement, StatementLane } from './shared-statement.ts';
 
 /** What a lane reports to. */
-export interface LanePorts<C> {
+export interface LanePorts<S extends LaneSession> {
   /** Whether statements may share the connection. */
   readonly sharing: boolean;
   now(): number;
   /** A statement was answered (`true`) or failed; afterwards there may be room. */
-  left(lane: Lane<C>, answered: boolean): void;
+  left(lane: Lane<S>, answered: boolean): void;
   /** The last statement has left. */
-  emptied(lane: Lane<C>): void;
+  emptied(lane: Lane<S>): void;
   /** How long the server worked at each of the statements that were answered just now, milliseconds. */
-  measured(lane: Lane<C>, perStatementMs: number): void;
+  measured(lane: Lane<S>, perStatementMs: number): void;
   /** The quickest answer that a statement on its own got of late, milliseconds; takes in another one. */
   floorMs(aloneMs: number): number;
   /** See {@link LaneState.slackMs}. */
@@ -25,10 +25,10 @@ export interface LanePorts<C> {
 const COMPACT_AT = 256;
 
 /** One session shared by statements in flight. It exists from its first statement to its last. */
-export class Lane<C> implements LaneState, LaneGauge, StatementLane<C> {
-  readonly session: Session<C>;
-  readonly #ports: LanePorts<C>;
-  readonly #statements: (SharedStatement<C> | undefined)[] = [];
+export class Lane<S extends LaneSession> implements LaneView, LaneGauge, StatementLane<S> {
+  readonly session: S;
+  readonly #ports: LanePorts<S>;
+  readonly #statements: (SharedStatement<S> | undefined)[] = [];
   #head = 0;
   /** Service times of what was answered in this turn of the event loop. */
   #answered: ServiceTime[] = [];
@@ -48,7 +48,7 @@ export class Lane<C> implements LaneState, LaneGauge, StatementLane<C> {
   /** When its age was last a reason to look after the node; see {@link LaneGauge}. */
   lookAt = 0;
 
-  constructor(session: Session<C>, ports: LanePorts<C>) {
+  constructor(session: S, ports: LanePorts<S>) {
     this.session = session;
     this.#ports = ports;
     this.untriedSince = ports.now();
@@ -59,12 +59,19 @@ export class Lane<C> implements LaneState, LaneGauge, StatementLane<C> {
     return this.#ports.sharing && this.session.connection.pipeline !== undefined;
   }
 
+  /** Whether a statement can be sent by it now. One that is not shared is free between two of its statements. */
+  get isOpen(): boolean {
+    const { session } = this;
+    if (session.leaving || session.connection.closed) return false;
+    return this.shares || (this.depth === 0 && session.isClean);
+  }
+
   get slackMs(): number {
     return this.#ports.slackMs();
   }
 
   /** The statement that the server works at. */
-  get head(): SharedStatement<C> | undefined {
+  get head(): SharedStatement<S> | undefined {
     return this.#statements[this.#head];
   }
 
@@ -72,7 +79,7 @@ export class Lane<C> implements LaneState, LaneGauge, StatementLane<C> {
    * Sends a statement behind those in flight.
    * @throws PgHerdError `PGHERD_INVALID_ARGUMENT` where it cannot be sent; then it never was on this lane.
    */
-  send(shared: SharedStatement<C>): void {
+  send(shared: SharedStatement<S>): void {
     const now = this.#ports.now();
     shared.join(this, now);
     this.#statements.push(shared);
@@ -100,7 +107,7 @@ export class Lane<C> implements LaneState, LaneGauge, StatementLane<C> {
   }
 
   /** The first in flight is done with. */
-  left(shared: SharedStatement<C>, answered: boolean): void {
+  left(shared: SharedStatement<S>, answered: boolean): void {
     const now = this.#ports.now();
     this.untriedSince = undefined;
     this.#takeOut(shared);
@@ -115,13 +122,13 @@ export class Lane<C> implements LaneState, LaneGauge, StatementLane<C> {
   }
 
   /** Nobody waits for it any more; its answer still has to come. */
-  abandon(shared: SharedStatement<C>): void {
+  abandon(shared: SharedStatement<S>): void {
     shared.abandoned = true;
     this.awaited--;
   }
 
   /** What a driver without pipelining can do: one statement at a time. */
-  #hand(shared: SharedStatement<C>): void {
+  #hand(shared: SharedStatement<S>): void {
     const { connection } = this.session;
     if (connection.pipeline !== undefined) {
       connection.pipeline(shared);
@@ -134,7 +141,7 @@ export class Lane<C> implements LaneState, LaneGauge, StatementLane<C> {
   }
 
   /** Nearly always the first; after a statement was sent anew under another name it is not. */
-  #takeOut(shared: SharedStatement<C>): void {
+  #takeOut(shared: SharedStatement<S>): void {
     const statements = this.#statements;
     if (statements[this.#head] === shared) statements[this.#head++] = undefined;
     else statements.splice(statements.indexOf(shared, this.#head), 1);
@@ -147,7 +154,7 @@ export class Lane<C> implements LaneState, LaneGauge, StatementLane<C> {
     }
   }
 
-  #leave(shared: SharedStatement<C>): void {
+  #leave(shared: SharedStatement<S>): void {
     this.depth--;
     if (!shared.abandoned) this.awaited--;
     if (shared.facts.writes) this.writes--;
@@ -161,7 +168,7 @@ export class Lane<C> implements LaneState, LaneGauge, StatementLane<C> {
   }
 
   /** What is answered in one turn of the event loop came in one go: only its sum was measured. */
-  #note({ facts, sentAt }: SharedStatement<C>, now: number): void {
+  #note({ facts, sentAt }: SharedStatement<S>, now: number): void {
     const { time } = facts;
     if (this.#answered.length > 0) {
       this.#answered.push(time);

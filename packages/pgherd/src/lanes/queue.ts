@@ -1,27 +1,33 @@
 import { abortedError } from '../node/pool-errors.ts';
 import { type Queueable, WaitQueue } from '../pool/queue.ts';
 import type { Clock } from '../time/port.ts';
+import type { LaneSession } from './session.ts';
 import type { SharedStatement } from './shared-statement.ts';
 
 /** Statements that wait for room on a lane, in the order they came. */
-export type StatementQueue<C> = WaitQueue<QueuedStatement<C>>;
+export type StatementQueue<S extends LaneSession> = WaitQueue<QueuedStatement<S>>;
 
 /** A statement in the queue. */
-export class QueuedStatement<C> implements Queueable<QueuedStatement<C>> {
-  readonly shared: SharedStatement<C>;
+export class QueuedStatement<S extends LaneSession> implements Queueable<QueuedStatement<S>> {
+  readonly shared: SharedStatement<S>;
   readonly deadline: number;
   readonly since: number;
-  readonly #queue: StatementQueue<C>;
+  readonly #queue: StatementQueue<S>;
   place = -1;
   isQueued = false;
-  previous: QueuedStatement<C> | undefined;
-  next: QueuedStatement<C> | undefined;
+  previous: QueuedStatement<S> | undefined;
+  next: QueuedStatement<S> | undefined;
 
-  constructor(queue: StatementQueue<C>, shared: SharedStatement<C>, deadline: number, since: number) {
+  constructor(queue: StatementQueue<S>, shared: SharedStatement<S>, deadline: number, since: number) {
     this.#queue = queue;
     this.shared = shared;
     this.deadline = deadline;
     this.since = since;
+  }
+
+  /** Whether it is expected to write. */
+  get writes(): boolean {
+    return this.shared.facts.writes;
   }
 
   get signal(): AbortSignal | undefined {
@@ -39,12 +45,12 @@ export class QueuedStatement<C> implements Queueable<QueuedStatement<C>> {
 }
 
 /** `late` is called for a statement whose deadline has passed; `left` after one has left by deadline or abort. */
-export function statementQueue<C>(
+export function statementQueue<S extends LaneSession>(
   clock: Clock,
-  late: (waiting: QueuedStatement<C>, now: number) => void,
+  late: (waiting: QueuedStatement<S>, now: number) => void,
   left: () => void,
-): StatementQueue<C> {
-  return new WaitQueue<QueuedStatement<C>>({
+): StatementQueue<S> {
+  return new WaitQueue<QueuedStatement<S>>({
     clock,
     late: (waiting, now) => {
       late(waiting, now);
@@ -58,9 +64,9 @@ export function statementQueue<C>(
 }
 
 /** Puts a statement, which has been waiting `since`, at the end of a queue. */
-export function enqueue<C>(
-  queue: StatementQueue<C>,
-  shared: SharedStatement<C>,
+export function enqueue<S extends LaneSession>(
+  queue: StatementQueue<S>,
+  shared: SharedStatement<S>,
   deadline: number,
   since: number,
   now: number,

@@ -1,36 +1,36 @@
 import type { Call, Search } from '../call/call.ts';
 import type { PipelinedStatement } from '../connection/port.ts';
 import type { Field, QueryResult, Row, Statement } from '../model/statement.ts';
-import type { Session } from '../node/session.ts';
-import type { Progress } from '../recovery/recovery.ts';
+import type { Progress } from '../recovery/progress.ts';
 import { predictedMs } from './service-time.ts';
+import type { LaneSession } from './session.ts';
 import type { StatementFacts } from './statement-facts.ts';
 
 /** A lane as its statements see it. */
-export interface StatementLane<C> {
-  readonly session: Session<C>;
+export interface StatementLane<S extends LaneSession> {
+  readonly session: S;
   readonly depth: number;
   /** How many of them write. */
   readonly writes: number;
   /** The statement that the server works at. */
-  readonly head: SharedStatement<C> | undefined;
+  readonly head: SharedStatement<S> | undefined;
   /** Statements whose callers still wait. */
   readonly awaited: number;
   /** Takes nobody any more. */
   leaving: boolean;
   /** The shared is done with, with an answer or an error. */
-  left(shared: SharedStatement<C>, answered: boolean): void;
+  left(shared: SharedStatement<S>, answered: boolean): void;
   /** Nobody waits for the shared any more; its answer still has to come. */
-  abandon(shared: SharedStatement<C>): void;
+  abandon(shared: SharedStatement<S>): void;
   /** Resolves when the last statement has left. */
   untilEmpty(): Promise<void>;
 }
 
 /** Who decides what becomes of a shared that failed. */
-export interface StatementOwner<C> {
-  failed(shared: SharedStatement<C>, session: Session<C>, error: unknown): void;
+export interface StatementOwner<S extends LaneSession> {
+  failed(shared: SharedStatement<S>, session: S, error: unknown): void;
   /** Sets the limits of a call that has any, once it is on its way. */
-  limit(shared: SharedStatement<C>, session: Session<C>): Settlement;
+  limit(shared: SharedStatement<S>, session: S): Settlement;
   /** The error of a write that no synchronous standby confirmed. */
   unacknowledged(): unknown;
 }
@@ -45,17 +45,17 @@ export interface Settlement {
  * One call's statement on its way over lanes. It is nowhere, waiting, or on exactly one lane; there it is answered or fails
  * once, and after a failure it may board another. Its caller is told once.
  */
-export class SharedStatement<C> implements PipelinedStatement {
+export class SharedStatement<S extends LaneSession> implements PipelinedStatement {
   readonly statement: Statement;
   readonly call: Call;
   readonly facts: StatementFacts;
   readonly prepare: boolean;
   readonly resolve: (result: QueryResult<Row>) => void;
   readonly reject: (error: unknown) => void;
-  readonly #owner: StatementOwner<C>;
+  readonly #owner: StatementOwner<S>;
   /** Runs made so far, and where; `undefined` before the first failure. */
   progress: Progress | undefined;
-  lane: StatementLane<C> | undefined;
+  lane: StatementLane<S> | undefined;
   /** How it looks for a node, once one gave it no connection. */
   search: Search | undefined;
   /** What it was expected to take when it boarded, milliseconds. */
@@ -67,7 +67,7 @@ export class SharedStatement<C> implements PipelinedStatement {
   abandoned = false;
 
   constructor(
-    owner: StatementOwner<C>,
+    owner: StatementOwner<S>,
     statement: Statement,
     call: Call,
     facts: StatementFacts,
@@ -85,14 +85,14 @@ export class SharedStatement<C> implements PipelinedStatement {
   }
 
   /** It boards: what it costs is counted until it leaves. */
-  join(lane: StatementLane<C>, now: number): void {
+  join(lane: StatementLane<S>, now: number): void {
     this.lane = lane;
     this.sentAt = now;
     this.costMs = predictedMs(this.facts.time);
   }
 
   /** It was handed to the connection. */
-  sent(session: Session<C>): void {
+  sent(session: S): void {
     const { deadline, signal } = this.call;
     const limited = deadline !== Number.POSITIVE_INFINITY || signal !== undefined;
     // Of a connection that was gone already it has been told in the meantime.
@@ -128,7 +128,7 @@ export class SharedStatement<C> implements PipelinedStatement {
     if (!this.abandoned) this.#fail(session, error);
   }
 
-  #fail(session: Session<C>, error: unknown): void {
+  #fail(session: S, error: unknown): void {
     const { settlement } = this;
     this.settlement = undefined;
     if (settlement === undefined) this.#owner.failed(this, session, error);

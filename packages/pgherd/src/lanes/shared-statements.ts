@@ -1,55 +1,31 @@
 import type { Call, Search } from '../call/call.ts';
 import { timedOut, unacknowledged, waitedInVain } from '../call/failures.ts';
-import type { Herd } from '../herd/herd.ts';
 import type { Access } from '../model/names.ts';
 import type { QueryResult, Row, Statement } from '../model/statement.ts';
-import type { NodeRuntime } from '../node/live-node.ts';
 import { lateError } from '../node/pool-errors.ts';
-import type { Session } from '../node/session.ts';
-import type { LaneLimits } from '../options/settings.ts';
-import type { Running } from '../recovery/abandon.ts';
-import { newProgress, type Recovery } from '../recovery/recovery.ts';
+import type { LaneLimits } from '../options/lane-limits.ts';
+import { newProgress } from '../recovery/progress.ts';
 import { withinCall } from '../recovery/within.ts';
 import { namingScript } from '../sql/other-verb.ts';
 import { earliest } from '../time/deadline.ts';
-import { findNode } from '../topology/topology.ts';
 import { LoopClock } from './loop-clock.ts';
 import { NodeLanes } from './node-lanes.ts';
+import type { LaneNode, SharedStatementsPorts } from './ports.ts';
 import type { QueuedStatement } from './queue.ts';
+import type { LaneSession } from './session.ts';
 import { type Settlement, SharedStatement, type StatementOwner } from './shared-statement.ts';
 import type { StatementFacts } from './statement-facts.ts';
-
-/** Takes a caller out of a pool's queue. */
-export type Queued = (leave: (why: unknown) => void) => void;
-
-/** What the engine does for statements that share connections. */
-export interface SharedStatementsPorts<C> {
-  readonly herd: Herd<C>;
-  readonly recovery: Recovery<C>;
-  pickAtOnce(call: Call, lostOn: ReadonlySet<string>): NodeRuntime<C> | undefined;
-  acquireAtOnce(node: NodeRuntime<C>, call: Call): Session<C> | undefined;
-  search<T>(
-    call: Call,
-    look: (node: NodeRuntime<C>, search: Search) => T | undefined,
-    picked: NodeRuntime<C> | undefined,
-    begun: Search,
-  ): Promise<T>;
-  lease(node: NodeRuntime<C>, call: Call, search: Search, queued: Queued): Promise<Session<C> | undefined>;
-  release(session: Session<C>): void;
-  discard(session: Session<C>, reason: string): void;
-  abandon(session: Session<C>, reason: string, running: Running): void;
-}
 
 /** From the second time on a text is worth a prepared statement. */
 const PREPARED_FROM = 2;
 
 /** Runs statements over lanes: each boards one as soon as there is room, and another one where nothing was executed. */
-export class SharedStatements<C> implements StatementOwner<C> {
-  readonly #ports: SharedStatementsPorts<C>;
+export class SharedStatements<S extends LaneSession, N extends LaneNode<S>> implements StatementOwner<S> {
+  readonly #ports: SharedStatementsPorts<S, N>;
   readonly #clock: LoopClock;
-  readonly #lanes = new WeakMap<NodeRuntime<C>, Readonly<Record<Access, NodeLanes<C>>>>();
+  readonly #lanes = new WeakMap<N, Readonly<Record<Access, NodeLanes<S>>>>();
 
-  constructor(ports: SharedStatementsPorts<C>) {
+  constructor(ports: SharedStatementsPorts<S, N>) {
     this.#ports = ports;
     this.#clock = new LoopClock(ports.herd.settings.clock);
   }
@@ -60,13 +36,13 @@ export class SharedStatements<C> implements StatementOwner<C> {
     const repeated = ++facts.seen >= PREPARED_FROM || statement.name !== undefined;
     return new Promise((resolve, reject) => {
       this.#start(
-        new SharedStatement<C>(this, statement, call, facts, prepare && repeated, resolve, reject),
+        new SharedStatement<S>(this, statement, call, facts, prepare && repeated, resolve, reject),
         NONE,
       );
     });
   }
 
-  failed(shared: SharedStatement<C>, session: Session<C>, error: unknown): void {
+  failed(shared: SharedStatement<S>, session: S, error: unknown): void {
     void this.#recover(shared, session, error);
   }
 
@@ -74,9 +50,9 @@ export class SharedStatements<C> implements StatementOwner<C> {
     return unacknowledged('statement');
   }
 
-  limit(shared: SharedStatement<C>, session: Session<C>): Settlement {
+  limit(shared: SharedStatement<S>, session: S): Settlement {
     const { call } = shared;
-    let settlement: Settlement | undefined;
+    let settlement = NO_SETTLEMENT;
     const work = new Promise<QueryResult<Row>>((resolve, reject) => {
       settlement = { resolve, reject };
     });
@@ -84,10 +60,10 @@ export class SharedStatements<C> implements StatementOwner<C> {
       late: (now) => timedOut(session.node, call, now),
       letGo: (error) => this.#abandon(shared, error.message),
     }).then(shared.resolve, (error: unknown) => this.failed(shared, session, error));
-    return settlement ?? NO_SETTLEMENT;
+    return settlement;
   }
 
-  #start(shared: SharedStatement<C>, lostOn: ReadonlySet<string>): void {
+  #start(shared: SharedStatement<S>, lostOn: ReadonlySet<string>): void {
     const { call } = shared;
     const node = this.#ports.pickAtOnce(call, lostOn);
     if (node !== undefined && this.#joinAtOnce(node, shared)) return;
@@ -102,8 +78,8 @@ export class SharedStatements<C> implements StatementOwner<C> {
   }
 
   /** Looks for a node until there is one on which the statement boards, or waits for that. */
-  #search(shared: SharedStatement<C>, search: Search): void {
-    const look = (node: NodeRuntime<C>): true => {
+  #search(shared: SharedStatement<S>, search: Search): void {
+    const look = (node: N): true => {
       if (this.#joinAtOnce(node, shared)) return true;
       shared.search = search;
       this.#wait(node, shared, search.deadline, search.startedAt);
@@ -112,7 +88,7 @@ export class SharedStatements<C> implements StatementOwner<C> {
     this.#ports.search(shared.call, look, undefined, search).catch(shared.reject);
   }
 
-  #wait(node: NodeRuntime<C>, shared: SharedStatement<C>, deadline: number, since: number): void {
+  #wait(node: N, shared: SharedStatement<S>, deadline: number, since: number): void {
     try {
       node.pool.assertRoom();
     } catch (error) {
@@ -122,11 +98,7 @@ export class SharedStatements<C> implements StatementOwner<C> {
     this.#lanesOf(node, shared.call.access).queue(shared, deadline, since);
   }
 
-  #sentElsewhere(
-    node: NodeRuntime<C>,
-    { shared, since, deadline }: QueuedStatement<C>,
-    told: Search | undefined,
-  ): void {
+  #sentElsewhere(node: N, { shared, since, deadline }: QueuedStatement<S>, told: Search | undefined): void {
     const lostOn = shared.progress?.lostOn ?? NONE;
     const search = shared.search ?? {
       startedAt: since,
@@ -142,7 +114,7 @@ export class SharedStatements<C> implements StatementOwner<C> {
   }
 
   /** Who waited in vain for a node that refuses connections is told why it does. */
-  #late(node: NodeRuntime<C>, { shared, since, deadline }: QueuedStatement<C>, now: number): void {
+  #late(node: N, { shared, since, deadline }: QueuedStatement<S>, now: number): void {
     const { call, search } = shared;
     const waitedMs = now - since;
     const error = search?.refusals.has(node.name)
@@ -151,7 +123,7 @@ export class SharedStatements<C> implements StatementOwner<C> {
     shared.reject(waitedInVain(error, call, deadline, now));
   }
 
-  #joinAtOnce(node: NodeRuntime<C>, shared: SharedStatement<C>): boolean {
+  #joinAtOnce(node: N, shared: SharedStatement<S>): boolean {
     const lanes = this.#lanesOf(node, shared.call.access);
     if (lanes.holdsBack(shared)) return false;
     if (lanes.admit(shared)) {
@@ -164,19 +136,18 @@ export class SharedStatements<C> implements StatementOwner<C> {
     return true;
   }
 
-  #open(lanes: NodeLanes<C>, session: Session<C>, shared: SharedStatement<C>): void {
+  #open(lanes: NodeLanes<S>, session: S, shared: SharedStatement<S>): void {
     session.allowMove();
     lanes.open(session, shared);
   }
 
-  async #recover(shared: SharedStatement<C>, session: Session<C>, error: unknown): Promise<void> {
+  async #recover(shared: SharedStatement<S>, session: S, error: unknown): Promise<void> {
     const { statement, call } = shared;
-    const { recovery } = this.#ports;
     shared.progress ??= newProgress();
     const { progress } = shared;
     progress.attempts++;
     try {
-      await recovery.recover({ error, session, call, progress, text: statement.text });
+      await this.#ports.recover({ error, session, call, progress, text: statement.text });
       shared.search = undefined;
       this.#start(shared, progress.lostOn);
     } catch (end) {
@@ -185,7 +156,7 @@ export class SharedStatements<C> implements StatementOwner<C> {
   }
 
   /** Its neighbours go on; where it has none, what runs there is let go of. */
-  #abandon(shared: SharedStatement<C>, reason: string): void {
+  #abandon(shared: SharedStatement<S>, reason: string): void {
     const { lane } = shared;
     if (lane === undefined) return;
     lane.abandon(shared);
@@ -201,7 +172,7 @@ export class SharedStatements<C> implements StatementOwner<C> {
     this.#ports.abandon(session, reason, { count: 1, answer: lane.untilEmpty(), text });
   }
 
-  #lanesOf(node: NodeRuntime<C>, access: Access): NodeLanes<C> {
+  #lanesOf(node: N, access: Access): NodeLanes<S> {
     let lanes = this.#lanes.get(node);
     if (lanes === undefined) {
       lanes = { 'read-write': this.#lanesFor(node), 'read-only': this.#lanesFor(node) };
@@ -210,33 +181,31 @@ export class SharedStatements<C> implements StatementOwner<C> {
     return lanes[access];
   }
 
-  #lanesFor(node: NodeRuntime<C>): NodeLanes<C> {
-    const { herd, release } = this.#ports;
-    const { lanes: limits } = herd.settings;
-    return new NodeLanes<C>({
-      limits: limits ?? ALONE,
-      sharing: limits !== undefined,
-      clock: herd.settings.clock,
-      max: () => node.pool.max,
+  #lanesFor(node: N): NodeLanes<S> {
+    const ports = this.#ports;
+    const { herd } = ports;
+    const { clock, lanes } = herd.settings;
+    return new NodeLanes<S>({
+      limits: lanes ?? ALONE,
+      sharing: lanes !== undefined,
+      clock,
       lease: async (call, search, queued) => {
-        const session = await this.#ports.lease(node, call, search, queued);
+        const session = await ports.lease(node, call, search, queued);
         if (session !== undefined) session.allowMove();
         return session;
       },
       elsewhere: (waiting, search) => this.#sentElsewhere(node, waiting, search),
       late: (waiting, now) => this.#late(node, waiting, now),
-      represent: (waiting) => node.pool.represents(waiting),
       now: () => this.#clock.now(),
       turnMs: () => this.#clock.turnMs,
-      rttMs: () => findNode(herd.topology, node.name)?.rttMs,
+      rttMs: () => ports.rttMs(node),
       inFlight: node.inFlight,
-      starving: () => node.pool.starving,
-      outworn: (session) => node.pool.outworn(session),
-      release,
-      suits: (shared) => !herd.isClosed && herd.stillSuits(node.name, shared.call.demand),
-      answered: ({ session }) => {
+      pool: node.pool,
+      release: ports.release,
+      suits: ({ call }) => !herd.isClosed && herd.stillSuits(node.name, call.demand),
+      answered: ({ generation }) => {
         node.answered++;
-        if (!node.isOk) herd.noteAnswer(node.name, session.generation);
+        if (!node.isOk) herd.noteAnswer(node.name, generation);
       },
       failed: () => {
         node.failures++;

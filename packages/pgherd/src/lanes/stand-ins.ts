@@ -1,6 +1,6 @@
 import type { Search } from '../call/call.ts';
-import type { Session } from '../node/session.ts';
 import type { Clock, Timer } from '../time/port.ts';
+import type { Queued } from './ports.ts';
 
 /** How long the first answer of a lane may take before those who wait have another connection opened, milliseconds. */
 export const TRIAL_MS = 10;
@@ -9,7 +9,7 @@ export const TRIAL_MS = 10;
 export class Dismissed extends Error {}
 
 /** What agents need of those who send them. */
-export interface StandInsPorts<C> {
+export interface StandInsPorts<S> {
   readonly clock: Clock;
   /** Most of them at one time: as many connections as the pool may open. */
   max(): number;
@@ -18,9 +18,9 @@ export interface StandInsPorts<C> {
   /** Whether no more of them are to be sent out for the moment; it is asked again. */
   hesitates(): boolean;
   /** A connection of the node's pool; `undefined` where another node must be looked for, and `search` says why. */
-  lease(search: Search, queued: (leave: (why: unknown) => void) => void): Promise<Session<C> | undefined>;
+  lease(search: Search, queued: Queued): Promise<S | undefined>;
   /** A connection came: it is used, or given back. */
-  came(session: Session<C>): void;
+  came(session: S): void;
   /** None will come. */
   elsewhere(search: Search): void;
   /** None will ever come. */
@@ -35,12 +35,12 @@ interface StandIn {
  * Those who stand in the pool's queue for the statements that wait: thousands of statements need no more places there than the
  * pool has connections. A connection that comes is for whoever waits longest then.
  */
-export class StandIns<C> {
-  readonly #ports: StandInsPorts<C>;
+export class StandIns<S> {
+  readonly #ports: StandInsPorts<S>;
   readonly #standIns = new Set<StandIn>();
   #later: Timer | undefined;
 
-  constructor(ports: StandInsPorts<C>) {
+  constructor(ports: StandInsPorts<S>) {
     this.#ports = ports;
   }
 

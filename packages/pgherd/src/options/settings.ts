@@ -17,22 +17,13 @@ import { nodeName } from '../topology/node.ts';
 import type { ProbeSettings } from '../topology/probe-plan.ts';
 import { defaultDriver } from './default-driver.ts';
 import { assertHooksBehindPooler, type Hooks } from './hooks.ts';
+import type { LaneLimits } from './lane-limits.ts';
 import type { ClusterOptions, NodeOptions, RetryOptions } from './options.ts';
 import { type Pools, pools } from './pool-settings.ts';
 import { retryAttemptsFrom } from './retry-environment.ts';
 import { limitSettings } from './session-limits.ts';
 import { withSession } from './session-settings.ts';
 import { type OptionValues, validateOptions } from './validate.ts';
-
-/** Limits of each lane. */
-export interface LaneLimits {
-  /** Most statements in flight on one connection. */
-  readonly maxDepth: number;
-  /** Most writes among them: so many outcomes are unknown when the connection is lost. */
-  readonly maxWrites: number;
-  /** Longest time that those in flight may be expected to take before another one joins them, milliseconds. */
-  readonly maxQueueMs: number;
-}
 
 /** Options after validation: every value is there, nothing changes any more. */
 export interface ClusterSettings<C> extends Pools {

@@ -22,22 +22,10 @@ import { sleep, withLimit } from '../time/wait.ts';
 import { findNode } from '../topology/topology.ts';
 import { isWritable } from '../topology/writable.ts';
 import { errorOf, failedWork } from './failed-work.ts';
+import type { Progress } from './progress.ts';
 
 /** How often a node is asked whether its configuration makes it read-only, before that is denied; every 50 ms at most. */
 const LOOKS_BY_DEFAULT = 5;
-
-/** What a call went through so far. */
-export interface Progress {
-  attempts: number;
-  movedBefore: boolean;
-  /** Nodes on which it was lost: not looked at again at once, since all connections of a dying node end within moments. */
-  readonly lostOn: Set<string>;
-}
-
-/** The progress of a call before its first attempt. */
-export function newProgress(): Progress {
-  return { attempts: 0, movedBefore: false, lostOn: new Set() };
-}
 
 /** An attempt of a call that failed. */
 export interface Attempt<C> {

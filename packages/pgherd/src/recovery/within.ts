@@ -1,7 +1,6 @@
 import type { Call } from '../call/call.ts';
 import { abortedError, timedOut } from '../call/failures.ts';
 import type { PgHerdError } from '../model/errors.ts';
-import type { Session } from '../node/session.ts';
 import type { Clock, Timer } from '../time/port.ts';
 
 /**
@@ -9,7 +8,7 @@ import type { Clock, Timer } from '../time/port.ts';
  * @throws PgHerdError `PGHERD_TIMEOUT`, `PGHERD_ABORTED` where the call ends before.
  */
 export async function untilLetGo(
-  session: Pick<Session, 'node' | 'handed'>,
+  session: { readonly node: string; readonly handed: { readonly abandoning: Promise<void> | undefined } },
   call: Call,
   clock: Clock,
 ): Promise<void> {

@@ -4,7 +4,7 @@ import { PgHerdError } from '../model/errors.ts';
 import type { Trace } from '../node/leaks.ts';
 import type { Session } from '../node/session.ts';
 import type { TransactionOptions } from '../options/transaction-options.ts';
-import { newProgress } from '../recovery/recovery.ts';
+import { newProgress } from '../recovery/progress.ts';
 import { type GiveUp, withinCall } from '../recovery/within.ts';
 import type { Phase } from '../retry/rules.ts';
 import { SessionTransaction, type Transaction } from './transaction.ts';

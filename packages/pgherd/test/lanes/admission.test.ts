@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { hasRoom, type LaneState, roomForLong } from '../../src/lanes/admission.ts';
 import { learn, learnAlone, predictedMs, type ServiceTime } from '../../src/lanes/service-time.ts';
-import type { LaneLimits } from '../../src/options/settings.ts';
+import type { LaneLimits } from '../../src/options/lane-limits.ts';
 
 const LIMITS: LaneLimits = { maxDepth: 200, maxWrites: 16, maxQueueMs: 2 };
 const NOW = 1_000;

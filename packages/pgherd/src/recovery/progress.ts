@@ -1,0 +1,12 @@
+/** What a call went through so far. */
+export interface Progress {
+  attempts: number;
+  movedBefore: boolean;
+  /** Nodes on which it was lost: not looked at again at once, since all connections of a dying node end within moments. */
+  readonly lostOn: Set<string>;
+}
+
+/** The progress of a call before its first attempt. */
+export function newProgress(): Progress {
+  return { attempts: 0, movedBefore: false, lostOn: new Set() };
+}
