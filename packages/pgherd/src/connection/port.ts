@@ -177,13 +177,16 @@ export interface DriverConnection<C = unknown> {
    */
   readonly perTransaction?: PerTransaction | undefined;
   /**
-   * Runs one statement. Rejects with the driver's own error; where the driver did not send it, with a `PgHerdError`:
-   * `PGHERD_CONNECTION_LOST` because the connection was gone already, `PGHERD_INVALID_ARGUMENT` because of the statement.
+   * Runs one statement. Rejects with the driver's own error; if the driver did not send it, with a `PgHerdError`:
+   * `PGHERD_CONNECTION_LOST` with `details: { phase: 'not-handed' }` because the connection was gone already,
+   * `PGHERD_INVALID_ARGUMENT` because of the statement. `PGHERD_CONNECTION_LOST` without a phase says that the statement was sent: a
+   * write is then not run again, since it may have been executed.
    */
   query(statement: Statement): Promise<DriverResult>;
   /**
    * Sends a statement behind those that are in flight, as a transaction of its own. Statements that the server never came to
-   * because it ended the connection fail as those that were not sent. Nothing else may run on the connection meanwhile.
+   * because it ended the connection with a FATAL fail with `PGHERD_CONNECTION_LOST` and `details: { phase: 'behind-fatal' }`.
+   * Nothing else may run on the connection meanwhile.
    * @throws PgHerdError `PGHERD_INVALID_ARGUMENT` for a statement that cannot be sent; it is then told nothing.
    */
   readonly pipeline?: ((one: PipelinedStatement) => void) | undefined;

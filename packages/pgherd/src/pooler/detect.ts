@@ -24,7 +24,10 @@ export function fromPooler(error: unknown): unknown {
   const { message } = error;
   if (NEVER_ASSIGNED.test(message)) {
     const sentence = `The pooler gave the statement no connection to its server: ${message}`;
-    return new PgHerdError('PGHERD_CONNECTION_LOST', sentence, { cause: error });
+    return new PgHerdError('PGHERD_CONNECTION_LOST', sentence, {
+      cause: error,
+      details: { phase: 'not-handed' },
+    });
   }
   if (REFUSES_US.test(message)) {
     return new PgHerdError('PGHERD_AUTHENTICATION_FAILED', `The pooler let us not in: ${message}`, {

@@ -216,6 +216,6 @@ function lostBefore(cause: unknown): PgHerdError {
   return new PgHerdError(
     'PGHERD_CONNECTION_LOST',
     'The connection was lost before the statement was sent, at the BEGIN around it.',
-    { cause },
+    { cause, details: { phase: 'not-handed' } },
   );
 }

@@ -100,16 +100,17 @@ function nothingExecuted(certain: boolean, phase: Phase): boolean {
   }
 }
 
-/** Phases that a driver can tell of by `details.phase` of its `PGHERD_CONNECTION_LOST`; without it, the first. */
-const TOLD_PHASES = Object.freeze(['not-handed', 'behind-fatal', 'sent'] as const);
+/** Phases that a driver reports by `details.phase` of its `PGHERD_CONNECTION_LOST`, if it is certain of one of them. */
+const REPORTED_PHASES = Object.freeze(['not-handed', 'behind-fatal'] as const);
 
 /**
- * How far a statement had come that failed with `error`. A driver says when it did not send it, by `PGHERD_CONNECTION_LOST`,
- * and by `details: { phase: 'behind-fatal' }` when it stood behind a statement that a FATAL answered.
+ * How far a statement had come that failed with `error`; `sent` unless the driver says otherwise: by `PGHERD_CONNECTION_LOST` with
+ * `details: { phase: 'not-handed' }` if it did not send the statement, with `behind-fatal` if the statement stood behind one that a
+ * FATAL answered.
  */
 export function phaseOf(error: unknown): 'not-handed' | 'behind-fatal' | 'sent' {
   if (error instanceof PgHerdError && error.code === 'PGHERD_CONNECTION_LOST') {
-    return TOLD_PHASES.find((phase) => phase === error.details['phase']) ?? 'not-handed';
+    return REPORTED_PHASES.find((phase) => phase === error.details['phase']) ?? 'sent';
   }
   return isOfConnecting(error) ? 'not-handed' : 'sent';
 }

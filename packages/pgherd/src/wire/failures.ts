@@ -7,19 +7,17 @@ export function isServerError(error: unknown): boolean {
 
 /** The error for a statement that was never sent: the connection was lost before. */
 export function lostBefore(cause: unknown): PgHerdError {
-  return lost('The connection was lost before the statement was sent', cause);
+  return lost('The connection was lost before the statement was sent', cause, 'not-handed');
 }
 
 /** The error for a statement that was sent behind the one by which the server ended the connection. */
 export function neverExecuted(fatal: unknown): PgHerdError {
-  return lost('The server ended the connection before it came to the statement', fatal, {
-    phase: 'behind-fatal',
-  });
+  return lost('The server ended the connection before it came to the statement', fatal, 'behind-fatal');
 }
 
-function lost(sentence: string, cause: unknown, details: Record<string, unknown> = {}): PgHerdError {
+function lost(sentence: string, cause: unknown, phase: 'not-handed' | 'behind-fatal'): PgHerdError {
   const why = cause instanceof Error ? `: ${cause.message}` : '.';
-  return new PgHerdError('PGHERD_CONNECTION_LOST', `${sentence}${why}`, { cause, details });
+  return new PgHerdError('PGHERD_CONNECTION_LOST', `${sentence}${why}`, { cause, details: { phase } });
 }
 
 /** The error for a statement that was under way: it was executed, and whether it was committed is unknown. */

@@ -79,3 +79,29 @@ describe('what `retry.isRetryable` is given is what the caller gets', () => {
     );
   });
 });
+
+describe('a driver that is not ours loses the connection', () => {
+  const lost = (phase?: string) =>
+    new PgHerdError('PGHERD_CONNECTION_LOST', 'gone', { details: phase === undefined ? {} : { phase } });
+
+  it.each([
+    undefined,
+    'sent',
+    'lost',
+  ])('after it sent the write, phase %s: it does not run twice', async (phase) => {
+    const { caught, runs } = await failing(lost(phase));
+    expect(runs).toBe(1);
+    expect(caught).toMatchObject({ code: 'PGHERD_OUTCOME_UNKNOWN', kind: 'statement' });
+  });
+
+  it('before it sent the write, and says so: the write runs again', async () => {
+    let runs = 0;
+    const driver = scriptedDriver(async () => {
+      if (++runs === 1) throw lost('not-handed');
+      return { rowCount: 1 };
+    });
+    db = createCluster({ url: 'postgres://u@a/d', env: {}, driver });
+    expect((await db.query(WRITE)).rowCount).toBe(1);
+    expect(runs).toBe(2);
+  });
+});

@@ -224,10 +224,11 @@ describe('how far a statement had come', () => {
     new PgHerdError('PGHERD_CONNECTION_LOST', 'gone', { details });
 
   it.each<[string, unknown, string]>([
-    ['the driver did not send it', lost(), 'not-handed'],
+    ['the driver did not send it', lost({ phase: 'not-handed' }), 'not-handed'],
+    ['the connection was lost, and the driver says no more', lost(), 'sent'],
     ['it stood behind a FATAL', lost({ phase: 'behind-fatal' }), 'behind-fatal'],
     ['a read that was given up', lost({ phase: 'sent' }), 'sent'],
-    ['a phase that nobody knows', lost({ phase: 'lost' }), 'not-handed'],
+    ['a phase that nobody knows', lost({ phase: 'lost' }), 'sent'],
     ['no connection came about', systemError('ECONNREFUSED'), 'not-handed'],
     ['the socket failed', Object.assign(systemError('ECONNRESET'), { syscall: 'read' }), 'sent'],
     ['the server answered', serverError('23505'), 'sent'],

@@ -307,9 +307,7 @@ function lostBefore(cause: unknown): PgHerdError {
   return new PgHerdError(
     'PGHERD_CONNECTION_LOST',
     'the connection was closed before the statement was sent',
-    {
-      cause,
-    },
+    { cause, details: { phase: 'not-handed' } },
   );
 }
 

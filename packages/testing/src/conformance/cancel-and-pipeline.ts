@@ -1,6 +1,6 @@
 import type { DriverConnection, PipelinedStatement } from 'pgherd';
 import { waitUntil } from '../wait.ts';
-import { rejection } from './rejection.ts';
+import { BEHIND_FATAL, rejection } from './rejection.ts';
 import { NEVER, type Suite } from './suite.ts';
 
 /** How a pipelined statement ended: its rows, or the error. */
@@ -61,7 +61,7 @@ export function describePipeline({ describe, it, expect, connect }: Suite): void
       expect(connection.status).toBe('idle');
     });
 
-    it('fails statements behind a FATAL as those that were not sent: none was executed', async () => {
+    it('fails statements behind a FATAL and says so: none was executed', async () => {
       const { connection } = await connect();
       await pipelined(connection, 'select $1::int as n', [1]);
       const [first, ...behind] = await Promise.all([
@@ -70,7 +70,7 @@ export function describePipeline({ describe, it, expect, connect }: Suite): void
         rejection(pipelined(connection, 'select 3 as n')),
       ]);
       expect(first).toMatchObject({ code: '57P01', severity: 'FATAL' });
-      for (const error of behind) expect(error).toMatchObject({ code: 'PGHERD_CONNECTION_LOST' });
+      for (const error of behind) expect(error).toMatchObject(BEHIND_FATAL);
     });
 
     it('refuses at once what cannot be sent', async () => {

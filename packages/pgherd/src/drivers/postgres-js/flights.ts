@@ -1,4 +1,4 @@
-import { lostBefore } from '../../wire/failures.ts';
+import { lostBefore, neverExecuted } from '../../wire/failures.ts';
 import type { Ending } from './result.ts';
 
 /** A statement that was handed to postgres.js and is not settled yet. */
@@ -134,7 +134,7 @@ export class Flights {
       if (entry.failure !== undefined) entry.reject(entry.failure.error);
       else if (entry.writtenBefore === written) entry.reject(lostBefore(reason));
       else if (fatal === undefined || entry.answered) entry.reject(reason);
-      else entry.reject(entry === head ? fatal : lostBefore(fatal));
+      else entry.reject(entry === head ? fatal : neverExecuted(fatal));
     }
   }
 
