@@ -104,8 +104,7 @@ export type {
   RetryOptions,
 } from './options/options.ts';
 export { type OutcomeOptions, type OutcomeTable, outcomeTableText } from './options/outcome-options.ts';
-export type { SessionLimits } from './options/session-limits.ts';
-export type { SessionOptions } from './options/session-settings.ts';
+export type { SessionLimits, SessionOptions } from './options/session-settings.ts';
 export {
   ISOLATION_LEVELS,
   type IsolationLevel,

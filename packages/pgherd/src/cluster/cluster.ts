@@ -12,11 +12,10 @@ import type { ListenOptions, Off } from '../observe/emitter.ts';
 import type { ClusterEventName, ClusterEvents } from '../observe/events.ts';
 import type { ClusterOptions } from '../options/options.ts';
 import { resolveSettings } from '../options/settings.ts';
-import type { TransactionOptions } from '../options/transaction-options.ts';
-import type { Lease } from '../query/lease.ts';
 import type { Querier } from '../query/querier.ts';
 import type { Rejection, Selection } from '../routing/select.ts';
-import type { TransactionFunction } from '../transaction/attempts.ts';
+import type { Clock } from '../time/port.ts';
+import { sleep } from '../time/wait.ts';
 import type { Transaction } from '../transaction/transaction.ts';
 import { type ClusterQuerier, clusterQuerier } from './verbs.ts';
 
@@ -118,14 +117,16 @@ export interface Cluster<C = unknown> extends ClusterQuerier<C>, AsyncDisposable
  * ```
  */
 export function createCluster<C = unknown>(options: string | ClusterOptions<C> = {}): Cluster<C> {
-  return new HerdCluster<C>(typeof options === 'string' ? { url: options } : options);
+  return HerdCluster.create<C>(typeof options === 'string' ? { url: options } : options);
 }
 
-class HerdCluster<C> implements Cluster<C> {
+/** What a cluster has besides the verbs of {@link ClusterQuerier}, which are assigned to it. */
+class HerdCluster<C> implements Omit<Cluster<C>, keyof ClusterQuerier<C>> {
   readonly #herd: Herd<C>;
   readonly #engine: Engine<C>;
   readonly #listening: ListenHub<C>;
-  readonly #querier: ClusterQuerier<C>;
+  /** This object, with the verbs. */
+  readonly #cluster: Cluster<C>;
   readonly read: ClusterQuerier<C>;
   #closing: Promise<void> | undefined;
 
@@ -134,8 +135,13 @@ class HerdCluster<C> implements Cluster<C> {
     this.#engine = new Engine<C>(this.#herd);
     this.#listening = new ListenHub<C>(this.#herd);
     logEvents(this.#herd.events, this.#herd.settings.logger);
-    this.#querier = clusterQuerier(this.#engine, (options) => this.#call(options));
-    this.read = this.with({ target: 'prefer-standby' });
+    const verbs = clusterQuerier(this.#engine, (options) => this.#call(options));
+    this.read = verbs.with({ target: 'prefer-standby' });
+    this.#cluster = Object.assign(this, verbs);
+  }
+
+  static create<C>(options: ClusterOptions<C>): Cluster<C> {
+    return new HerdCluster(options).#cluster;
   }
 
   get isOpen(): boolean {
@@ -146,76 +152,12 @@ class HerdCluster<C> implements Cluster<C> {
     return this.#herd.topology;
   }
 
-  get query(): Querier['query'] {
-    return this.#querier.query;
-  }
-
-  get rows(): Querier['rows'] {
-    return this.#querier.rows;
-  }
-
-  get one(): Querier['one'] {
-    return this.#querier.one;
-  }
-
-  get maybeOne(): Querier['maybeOne'] {
-    return this.#querier.maybeOne;
-  }
-
-  get sql(): Querier['sql'] {
-    return this.#querier.sql;
-  }
-
-  get batch(): Querier['batch'] {
-    return this.#querier.batch;
-  }
-
-  get stream(): Querier['stream'] {
-    return this.#querier.stream;
-  }
-
-  get copyFrom(): Querier['copyFrom'] {
-    return this.#querier.copyFrom;
-  }
-
-  get copyTo(): Querier['copyTo'] {
-    return this.#querier.copyTo;
-  }
-
-  get notify(): Querier['notify'] {
-    return this.#querier.notify;
-  }
-
-  get script(): ClusterQuerier<C>['script'] {
-    return this.#querier.script;
-  }
-
   listen(channel: string, fn: NotificationListener, options?: SubscribeOptions): Promise<Subscription> {
     return this.#listening.listen(channel, fn, options);
   }
 
   nodes(): readonly NodeDescription[] {
     return this.topology.nodes;
-  }
-
-  with(options: CallOptions): ClusterQuerier<C> {
-    return this.#querier.with(options);
-  }
-
-  transaction<T>(fn: TransactionFunction<T>, options?: TransactionOptions): Promise<T> {
-    return this.#querier.transaction(fn, options);
-  }
-
-  begin(options?: TransactionOptions): Promise<Transaction> {
-    return this.#querier.begin(options);
-  }
-
-  acquire(options?: CallOptions): Promise<Lease<C>> {
-    return this.#querier.acquire(options);
-  }
-
-  use<T>(fn: (lease: Lease<C>) => Promise<T> | T, options?: CallOptions): Promise<T> {
-    return this.#querier.use(fn, options);
   }
 
   ready(wanted: Ready = {}): Promise<void> {
@@ -276,7 +218,7 @@ class HerdCluster<C> implements Cluster<C> {
 
   current(): Querier {
     // Only transaction(fn) puts anything there, and what it puts there is a transaction.
-    return (this.#engine.held.transaction as Transaction | undefined) ?? this;
+    return (this.#engine.held.transaction as Transaction | undefined) ?? this.#cluster;
   }
 
   async causal<T>(
@@ -319,14 +261,7 @@ class HerdCluster<C> implements Cluster<C> {
     this.#herd.stop();
     const { runtimes } = this.#herd;
     const pools = runtimes.map((node) => node.pool.close());
-    const { clock } = this.#herd.settings;
-    let expire: (value: boolean) => void = () => undefined;
-    const expired = new Promise<boolean>((resolve) => {
-      expire = resolve;
-    });
-    const timer = clock.schedule(timeoutMs, () => expire(false));
-    const drained = await Promise.race([Promise.all(pools).then(() => true), expired]);
-    timer.cancel();
+    const drained = await endsWithin(this.#herd.settings.clock, timeoutMs, Promise.all(pools));
     for (const node of runtimes) {
       node.stop();
       if (!drained) node.pool.terminate();
@@ -360,5 +295,14 @@ function explanationOf({ tiers, reasons, rejections }: Selection): TargetExplana
   });
 }
 
-/** Longer than anybody waits, milliseconds. */
+/** Whether `work` ends within the time. */
+async function endsWithin(clock: Clock, ms: number, work: Promise<unknown>): Promise<boolean> {
+  const ended = new AbortController();
+  const late = sleep(clock, ms, ended.signal).then(() => false);
+  const inTime = await Promise.race([work.then(() => true), late]);
+  ended.abort();
+  return inTime;
+}
+
+/** Longer than any process waits, milliseconds. */
 const KEEP_ALIVE_MS = 2_147_483_647;

@@ -1,11 +1,12 @@
 import { abortedError } from '../call/failures.ts';
 import { InvalidOptionsError, PgHerdError } from '../model/errors.ts';
-import { retryAttemptsFrom } from '../options/retry-environment.ts';
+import { retryAttemptsFrom } from '../options/env-options.ts';
 import { type BackoffSettings, backoffMs } from '../retry/decide.ts';
 import { isRetryable } from '../retry/predicates.ts';
 import { deadlineAfter, isPast, remainingMs } from '../time/deadline.ts';
 import type { Clock, Random } from '../time/port.ts';
 import { systemClock, systemRandom } from '../time/system.ts';
+import { onAbort, sleep, unlessAborted } from '../time/wait.ts';
 
 /** What is told of an attempt that failed, before the next one. */
 export interface RetryNotice {
@@ -73,7 +74,7 @@ export async function retry<T>(
   fn: (attempt: RetryAttempt) => Promise<T> | T,
   policy: RetryPolicy = {},
 ): Promise<T> {
-  return new Run(resolvePolicy(policy)).work(fn);
+  return new Execution(resolvePolicy(policy)).execute(fn);
 }
 
 /**
@@ -87,12 +88,12 @@ export function retryable<This, Args extends readonly unknown[], T>(
 ): (this: This, ...args: Args) => Promise<T> {
   const resolved = resolvePolicy(policy);
   return function again(this: This, ...args: Args): Promise<T> {
-    return new Run(resolved).work(() => fn.apply(this, args as unknown as Args & unknown[]));
+    return new Execution(resolved).execute(() => fn.apply(this, args as unknown as Args & unknown[]));
   };
 }
 
 /** One piece of work on its way through its attempts. */
-class Run {
+class Execution {
   readonly #policy: Resolved;
   readonly #startedAt: number;
   readonly #deadline: number;
@@ -104,18 +105,16 @@ class Run {
     this.#deadline = deadlineAfter(this.#startedAt, policy.timeoutMs);
   }
 
-  async work<T>(fn: (attempt: RetryAttempt) => Promise<T> | T): Promise<T> {
+  async execute<T>(fn: (attempt: RetryAttempt) => Promise<T> | T): Promise<T> {
     const { signal, clock } = this.#policy;
-    const stop = () => this.#abort.abort(signal?.reason);
-    signal?.addEventListener('abort', stop, { once: true });
-    if (signal?.aborted) stop();
+    const forget = onAbort(signal, () => this.#abort.abort(signal?.reason));
     const limit = Number.isFinite(this.#deadline) ? remainingMs(this.#deadline, clock.now()) : undefined;
     const timer = limit === undefined ? undefined : clock.schedule(limit, () => this.#abort.abort());
     try {
       return await this.#attempts(fn);
     } finally {
       timer?.cancel();
-      signal?.removeEventListener('abort', stop);
+      forget();
     }
   }
 
@@ -123,47 +122,24 @@ class Run {
     const { attempts, random, onRetry } = this.#policy;
     let last: unknown;
     for (let attempt = 1; ; attempt++) {
-      if (this.#abort.signal.aborted) throw this.#gaveUp(last);
+      if (this.#abort.signal.aborted) throw this.#stopped(last);
       try {
         const made = Object.freeze({ attempt, signal: this.#abort.signal });
-        return await this.#orAborted(Promise.resolve(made).then(fn), () => last);
+        const work = Promise.resolve(made).then(fn);
+        // A function that ignores its signal cannot be stopped.
+        return await unlessAborted(work, this.#abort.signal, () => new Stopped(this.#stopped(last)));
       } catch (error) {
-        if (error instanceof GaveUp) throw error.reason;
+        if (error instanceof Stopped) throw error.reason;
         if (attempt >= attempts || !this.#policy.isRetryable(error, attempt)) throw error;
         last = error;
       }
       const delayMs = backoffMs(attempt, this.#policy, random.next());
       onRetry?.(Object.freeze({ attempt, error: last, delayMs }));
-      await this.#pause(delayMs);
+      await sleep(this.#policy.clock, delayMs, this.#abort.signal);
     }
   }
 
-  /** `work`, unless it is given up first: nobody can stop a function that does not look at its signal. */
-  #orAborted<T>(work: Promise<T>, last: () => unknown): Promise<T> {
-    const { signal } = this.#abort;
-    return new Promise<T>((resolve, reject) => {
-      const onAbort = () => reject(new GaveUp(this.#gaveUp(last())));
-      signal.addEventListener('abort', onAbort, { once: true });
-      if (signal.aborted) onAbort();
-      work.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
-    });
-  }
-
-  #pause(ms: number): Promise<void> {
-    const { signal } = this.#abort;
-    return new Promise((resolve) => {
-      const done = () => {
-        timer.cancel();
-        signal.removeEventListener('abort', done);
-        resolve();
-      };
-      const timer = this.#policy.clock.schedule(ms, done);
-      signal.addEventListener('abort', done, { once: true });
-      if (signal.aborted) done();
-    });
-  }
-
-  #gaveUp(last: unknown): PgHerdError {
+  #stopped(last: unknown): PgHerdError {
     const { clock, signal, timeoutMs } = this.#policy;
     if (!isPast(this.#deadline, clock.now())) return abortedError(signal);
     const tookMs = Math.round(clock.now() - this.#startedAt);
@@ -179,7 +155,7 @@ class Run {
 }
 
 /** Told apart from whatever the function itself throws. */
-class GaveUp extends Error {
+class Stopped extends Error {
   readonly reason: PgHerdError;
 
   constructor(reason: PgHerdError) {

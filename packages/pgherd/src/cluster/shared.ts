@@ -1,4 +1,4 @@
-import { InvalidOptionsError, PgHerdError } from '../model/errors.ts';
+import { InvalidOptionsError, invalidArgument } from '../model/errors.ts';
 import type { ClusterOptions } from '../options/options.ts';
 import { type Cluster, createCluster } from './cluster.ts';
 
@@ -37,10 +37,7 @@ function registry(): Registry {
  */
 export function sharedCluster(name: string, options?: ClusterOptions): Cluster {
   if (typeof name !== 'string' || name === '') {
-    throw new PgHerdError(
-      'PGHERD_INVALID_ARGUMENT',
-      `name is ${String(name)}, but must be a text that is not empty.`,
-    );
+    throw invalidArgument('name', name, 'a non-empty string');
   }
   const shared = registry();
   const known = shared.get(name);

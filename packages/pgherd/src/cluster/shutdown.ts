@@ -1,4 +1,4 @@
-import { PgHerdError } from '../model/errors.ts';
+import { argumentError, type PgHerdError } from '../model/errors.ts';
 import type { Off } from '../observe/emitter.ts';
 import type { Cluster } from './cluster.ts';
 
@@ -105,6 +105,7 @@ class Shutdown {
 }
 
 function invalidSignal(signal: unknown): PgHerdError {
-  const sentence = `signals has ${String(signal)}, but must be of ${SHUTDOWN_SIGNALS.join(', ')}.`;
-  return new PgHerdError('PGHERD_INVALID_ARGUMENT', sentence, { details: { argument: 'signals' } });
+  return argumentError(`signals has ${String(signal)}, but must be of ${SHUTDOWN_SIGNALS.join(', ')}.`, {
+    argument: 'signals',
+  });
 }

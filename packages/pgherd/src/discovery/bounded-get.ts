@@ -1,6 +1,7 @@
 import { type ClientRequest, get, type IncomingMessage, type RequestOptions } from 'node:http';
 import { get as getByTls } from 'node:https';
 import type { SecureContextOptions } from 'node:tls';
+import { onAbort } from '../time/wait.ts';
 
 /** Largest answer that is read, bytes: the list of a thousand nodes has a third of that. */
 export const MAX_ANSWER_BYTES = 1_048_576;
@@ -30,8 +31,9 @@ export function boundedGet({ url, headers, tls }: Question, signal: AbortSignal)
       url.protocol === 'https:'
         ? getByTls(url, { ...options, ...tls }, answered)
         : get(url, options, answered);
+    let forget = () => {};
     const settle = () => {
-      signal.removeEventListener('abort', onAbort);
+      forget();
       request.destroy();
     };
     const done = (text: string) => {
@@ -42,11 +44,9 @@ export function boundedGet({ url, headers, tls }: Question, signal: AbortSignal)
       settle();
       reject(error);
     };
-    const onAbort = () => fail(signal.reason);
     request.on('socket', (socket) => socket.unref());
     request.on('error', fail);
-    signal.addEventListener('abort', onAbort, { once: true });
-    if (signal.aborted) onAbort();
+    forget = onAbort(signal, () => fail(signal.reason));
   });
 }
 

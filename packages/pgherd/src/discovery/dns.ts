@@ -1,5 +1,6 @@
 import { promises as dns } from 'node:dns';
 import { isIP } from 'node:net';
+import { onAbort } from '../time/wait.ts';
 import { isHost, isPort } from './node-list.ts';
 import type { DiscoveredNode, Discovery, DiscoveryContext } from './port.ts';
 import { type Loaded, limited, refreshed } from './refresh.ts';
@@ -105,7 +106,7 @@ function asked(context: DiscoveryContext, options: DnsDiscoveryOptions, load: Lo
  */
 function ownResolver(timeoutMs: number, signal: AbortSignal): DnsResolver {
   const resolver = new dns.Resolver({ timeout: Math.ceil(timeoutMs / 4), tries: 3 });
-  signal.addEventListener('abort', () => resolver.cancel(), { once: true });
+  onAbort(signal, () => resolver.cancel());
   return resolver;
 }
 

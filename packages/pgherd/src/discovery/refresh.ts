@@ -1,3 +1,4 @@
+import { onAbort } from '../time/wait.ts';
 import { watchdog } from '../time/watchdog.ts';
 import type { DiscoveredNode, DiscoveryContext } from './port.ts';
 
@@ -55,24 +56,29 @@ export function limited<T>(
 ): Promise<T> {
   const controller = new AbortController();
   return new Promise((resolve, reject) => {
-    const settle = (fn: () => void) => {
+    let forget = () => {};
+    const settle = () => {
       timer.cancel();
-      context.signal.removeEventListener('abort', onAbort);
-      fn();
+      forget();
     };
-    const giveUp = (reason: unknown) =>
-      settle(() => {
-        reject(reason);
-        controller.abort(reason);
-      });
-    const onAbort = () => giveUp(context.signal.reason);
-    const onExpired = () => giveUp(new Error(`${what} gave no answer within ${timeoutMs} ms.`));
-    const timer = watchdog(context.clock, timeoutMs, onExpired, { ref: false });
-    context.signal.addEventListener('abort', onAbort, { once: true });
-    if (context.signal.aborted) return onAbort();
+    const abandon = (reason: unknown) => {
+      settle();
+      reject(reason);
+      controller.abort(reason);
+    };
+    const expired = () => abandon(new Error(`${what} gave no answer within ${timeoutMs} ms.`));
+    const timer = watchdog(context.clock, timeoutMs, expired, { ref: false });
+    forget = onAbort(context.signal, () => abandon(context.signal.reason));
+    if (controller.signal.aborted) return;
     started(work, controller.signal).then(
-      (value) => settle(() => resolve(value)),
-      (error) => settle(() => reject(error)),
+      (value) => {
+        settle();
+        resolve(value);
+      },
+      (error) => {
+        settle();
+        reject(error);
+      },
     );
   });
 }

@@ -99,13 +99,33 @@ interface NumberRule {
   readonly unit?: string;
 }
 
+/** Variables with the number of attempts, if the program does not say it; the first that is set counts. */
+const ATTEMPT_VARIABLES = ['PGHERD_RETRY_ATTEMPTS', 'DB_RETRY_RETRIES_NUMBER'] as const;
+const MOST_ATTEMPTS = 999_999_999;
+
+/**
+ * The number of attempts in the environment, the first included; `undefined` if none is set.
+ * @throws InvalidOptionsError `PGHERD_INVALID_OPTIONS` if it is not a whole number above 0.
+ */
+export function retryAttemptsFrom(env: EnvironmentVariables = processEnvironment()): number | undefined {
+  const name = ATTEMPT_VARIABLES.find((one) => (env[one] ?? '').trim() !== '');
+  if (name === undefined) return undefined;
+  const read = new Reading(env, ' (environment)');
+  const attempts = read.number(name, { min: 1, max: MOST_ATTEMPTS, whole: true });
+  if (read.violations.length > 0) throw new InvalidOptionsError(read.violations);
+  return attempts;
+}
+
 /** Reads variables and takes note of what is wrong with them. */
 class Reading {
   readonly violations: string[] = [];
   readonly #env: EnvironmentVariables;
+  readonly #origin: string;
 
-  constructor(env: EnvironmentVariables) {
+  /** `origin` stands behind each name in a violation. */
+  constructor(env: EnvironmentVariables, origin = '') {
     this.#env = env;
+    this.#origin = origin;
   }
 
   text(name: AddressName | 'DATABASE_URL'): string | undefined {
@@ -122,7 +142,7 @@ class Reading {
     const kind = whole ? 'a whole number' : 'a number';
     const range = max === undefined ? `at least ${min}` : `from ${min} to ${max}`;
     this.violations.push(
-      `${name} is ${JSON.stringify(text)}, but must be ${kind}${unit === undefined ? '' : ` of ${unit}`}, ${range}`,
+      `${name}${this.#origin} is ${JSON.stringify(text)}, but must be ${kind}${unit === undefined ? '' : ` of ${unit}`}, ${range}`,
     );
     return undefined;
   }

@@ -9,8 +9,7 @@ import type { RetryVerdict } from '../retry/verdict.ts';
 import type { Policy, PolicyName } from '../routing/policies.ts';
 import type { Clock, Random } from '../time/port.ts';
 import type { Hooks } from './hooks.ts';
-import type { SessionLimits } from './session-limits.ts';
-import type { SessionOptions } from './session-settings.ts';
+import type { SessionLimits, SessionOptions } from './session-settings.ts';
 
 /** The connection pool of each node. */
 export interface PoolOptions {

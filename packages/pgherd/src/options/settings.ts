@@ -16,13 +16,12 @@ import type { LagLimits } from '../topology/lag.ts';
 import { nodeName } from '../topology/node.ts';
 import type { ProbeSettings } from '../topology/probe-plan.ts';
 import { defaultDriver } from './default-driver.ts';
+import { retryAttemptsFrom } from './env-options.ts';
 import { assertHooksBehindPooler, type Hooks } from './hooks.ts';
 import type { LaneLimits } from './lane-limits.ts';
 import type { ClusterOptions, NodeOptions, RetryOptions } from './options.ts';
 import { type Pools, pools } from './pool-settings.ts';
-import { retryAttemptsFrom } from './retry-environment.ts';
-import { limitSettings } from './session-limits.ts';
-import { withSession } from './session-settings.ts';
+import { limitSettings, withSession } from './session-settings.ts';
 import { type OptionValues, validateOptions } from './validate.ts';
 
 /** Options after validation: every value is there, nothing changes any more. */

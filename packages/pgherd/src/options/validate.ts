@@ -82,7 +82,7 @@ function violationsOf(rule: OptionRule, value: unknown): string[] {
     case 'nodes':
       return nodeViolations(rule.name, value as object);
     case 'node-pool':
-      return nodePoolViolations(rule.name, value as object);
+      return violationsByRule(rule.name, value as object, NODE_POOL_RULES);
     case 'node-tls':
       return violationsByRule(rule.name, value as object, NODE_TLS_RULES);
     case 'session':
@@ -117,21 +117,16 @@ function nodeViolations(name: string, nodes: object): string[] {
   return violations;
 }
 
-/** What may be said of one node's pool: the same as of all of them, but for what concerns the whole cluster. */
-const NODE_POOL_RULES: readonly OptionRule[] = OPTION_RULES.filter(
-  ({ name }) => name.startsWith('pool.') && name !== 'pool.leakAfterMs',
-).map((rule) => ({ ...rule, name: rule.name.slice('pool.'.length) }));
+/** Options of one node's pool: those of all pools, without the ones for the whole cluster. */
+const NODE_POOL_RULES = rulesInside('pool').filter(({ name }) => name !== 'leakAfterMs');
+const NODE_TLS_RULES = rulesInside('tls');
 
-/** TLS to one node: the same as to all of them. */
-const NODE_TLS_RULES: readonly OptionRule[] = OPTION_RULES.filter(({ name }) => name.startsWith('tls.')).map(
-  (rule) => ({
+/** The rules of a group, by their names inside it. */
+function rulesInside(group: string): readonly OptionRule[] {
+  return OPTION_RULES.filter(({ name }) => name.startsWith(`${group}.`)).map((rule) => ({
     ...rule,
-    name: rule.name.slice('tls.'.length),
-  }),
-);
-
-function nodePoolViolations(where: string, pool: object): string[] {
-  return violationsByRule(where, pool, NODE_POOL_RULES);
+    name: rule.name.slice(group.length + 1),
+  }));
 }
 
 function violationsByRule(where: string, options: object, rules: readonly OptionRule[]): string[] {
@@ -169,15 +164,15 @@ function requirement(rule: OptionRule, value: unknown): string | undefined {
       return typeof value === 'boolean' ? undefined : 'true or false';
     case 'text':
       if (isText(value)) return undefined;
-      return `a text that is not empty${rule.orFunction === true ? ', or a function' : ''}`;
+      return `a non-empty string${rule.orFunction === true ? ', or a function' : ''}`;
     case 'texts':
       return isText(value) || (Array.isArray(value) && value.every(isText))
         ? undefined
-        : 'a text that is not empty, or a list of such texts';
+        : 'a non-empty string, or a list of them';
     case 'tags':
       return isRecord(value) && Object.values(value).every((tag) => typeof tag === 'string')
         ? undefined
-        : 'an object whose values are texts';
+        : 'an object whose values are strings';
     case 'nodes':
       return isRecord(value) ? undefined : 'an object of options by node name (host:port)';
     case 'node-pool':
@@ -189,7 +184,7 @@ function requirement(rule: OptionRule, value: unknown): string | undefined {
     case 'discovery':
       return isRecord(value) && typeof value['watch'] === 'function' && isText(value['name'])
         ? undefined
-        : 'an object with a name and a function watch, such as patroniDiscovery(…) gives';
+        : 'an object with a name and a function watch, as patroniDiscovery(…) returns';
     case 'choice': {
       const choices = rule.choices ?? [];
       if (typeof value === 'string' && choices.includes(value)) return undefined;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { type RetryNotice, type RetryPolicy, retry, retryable } from '../../src/cluster/retry-function.ts';
-import { retryAttemptsFrom } from '../../src/options/retry-environment.ts';
+import { retryAttemptsFrom } from '../../src/options/env-options.ts';
 import { virtualClock } from '../support/virtual-clock.ts';
 
 /** An error after which it is right to run the work again. */

@@ -88,9 +88,7 @@ describe('what cannot be', () => {
     refused({ tls: true }).toThrow(/tls is true, but must be an object/);
     refused({ nodes: { 'a:5432': { tls: { sni: 'no' } } } }).toThrow(/nodes\["a:5432"\]\.tls\.sni is "no"/);
     refused({ nodes: { 'a:5432': { password: 42 } } }).toThrow(/nodes\["a:5432"\]\.password is \*\*\*, but/);
-    refused({ password: '' }).toThrow(
-      /password is \*\*\*, but must be a text that is not empty, or a function/,
-    );
+    refused({ password: '' }).toThrow(/password is \*\*\*, but must be a non-empty string, or a function/);
   });
 
   it('is told where single values are right and make no sense together', () => {

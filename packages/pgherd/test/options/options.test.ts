@@ -168,7 +168,7 @@ describe('a value that cannot be', () => {
     ['timeoutMs', Number.NaN, 'timeoutMs is NaN, but must be a number of milliseconds, at least 1'],
     ['retry.factor', '2', 'retry.factor is "2", but must be a number, at least 1'],
     ['probe.longPoll', 'yes', 'probe.longPoll is "yes", but must be true or false'],
-    ['applicationName', '', 'applicationName is "", but must be a text that is not empty'],
+    ['applicationName', '', 'applicationName is "", but must be a non-empty string'],
     ['fencing', 'off', 'fencing is "off", but must be one of strict, report'],
     ['target', 'master', `target is "master", but must be one of ${TARGETS.join(', ')}`],
     ['policy', 'best', `policy is "best", but must be one of ${POLICY_NAMES.join(', ')}, or a function`],
@@ -188,7 +188,7 @@ describe('a value that cannot be', () => {
   it('of a secret is not shown', () => {
     const text = violations({ url: 4711, password: ['wonderland'] }).join('\n');
     expect(text).toBe(
-      'url is ***, but must be a text that is not empty\npassword is ***, but must be a text that is not empty, or a function',
+      'url is ***, but must be a non-empty string\npassword is ***, but must be a non-empty string, or a function',
     );
   });
 });
@@ -374,7 +374,7 @@ describe('what is said of single nodes', () => {
   it('is refused with the name of the node, the option, and the nearest known name', () => {
     const nodes = { 'a:5432': { zone: '', promotable: 'no' }, 'b:5432': { zones: 'x' }, 'c:5432': 7 };
     expect(violations({ nodes })).toEqual([
-      'nodes["a:5432"].zone is "", but must be a text that is not empty',
+      'nodes["a:5432"].zone is "", but must be a non-empty string',
       'nodes["a:5432"].promotable is "no", but must be true or false',
       'nodes["b:5432"].zones is not an option; did you mean zone?',
       'nodes["c:5432"] is 7, but must be an object of options',
@@ -391,7 +391,7 @@ describe('what is said of single nodes', () => {
   it('takes tags that are texts, and nothing else', () => {
     expect(violations({ nodes: { 'a:5432': { tags: { tier: 'fast' } } } })).toEqual([]);
     expect(violations({ nodes: { 'a:5432': { tags: { tier: 1 } } } })).toEqual([
-      'nodes["a:5432"].tags is an object, but must be an object whose values are texts',
+      'nodes["a:5432"].tags is an object, but must be an object whose values are strings',
     ]);
   });
 });
@@ -401,7 +401,7 @@ describe('the client’s zones', () => {
     expect(resolved({ zone: 'a' }).zones).toEqual(['a']);
     expect(resolved({ zone: ['b', 'a'] }).zones).toEqual(['b', 'a']);
     expect(violations({ zone: ['a', ''] })).toEqual([
-      'zone is an array, but must be a text that is not empty, or a list of such texts',
+      'zone is an array, but must be a non-empty string, or a list of them',
     ]);
   });
 });
