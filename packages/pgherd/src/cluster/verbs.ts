@@ -56,7 +56,7 @@ export function clusterQuerier<C>(
   return Object.freeze({
     ...querierOver({
       driver: engine.herd.settings.driver.name,
-      run: (statement, options) => engine.execute(statement, call(options)),
+      execute: (statement, options) => engine.execute(statement, call(options)),
       start: async (work, options) => startOnCluster(engine, call(options), work),
     }),
     script: async (text: string, options?: CallOptions) => runScriptOnCluster(engine, call(options), text),

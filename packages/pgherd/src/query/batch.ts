@@ -2,11 +2,11 @@ import type { CallOptions } from '../call/call.ts';
 import { PgHerdError } from '../model/errors.ts';
 import { answeredBy, type QueryResult, type Row, type Statement } from '../model/statement.ts';
 import { readStatement } from '../sql/statement.ts';
-import { type Runner, supported } from './runner.ts';
+import { type Executor, supported } from './executor.ts';
 
 /** Runs statements in one round trip, all or none of them; the results in the order of the statements. */
 export async function runBatch(
-  runner: Runner,
+  executor: Executor,
   statements: readonly Statement[],
   options: CallOptions,
 ): Promise<QueryResult<Row>[]> {
@@ -14,11 +14,11 @@ export async function runBatch(
   const [first] = statements;
   if (first === undefined) return [];
   const statement = statements.find(({ text }) => !readStatement(text).atomic) ?? first;
-  const started = await runner.start(
+  const started = await executor.start(
     {
       statement,
       occupies: () => false,
-      begin: (connection) => supported(runner, connection, 'batch').batch(statements),
+      begin: (connection) => supported(executor, connection, 'batch').batch(statements),
     },
     options,
   );

@@ -3,8 +3,8 @@ import type { DriverCopyIn, DriverCopyOut, DriverResult } from '../connection/po
 import { argumentError, OutcomeUnknownError, PgHerdError } from '../model/errors.ts';
 import { type OtherVerb, readStatement } from '../sql/statement.ts';
 import { Serial } from '../time/serial.ts';
-import type { Started } from './long-work.ts';
-import { type Runner, supported } from './runner.ts';
+import { type Executor, supported } from './executor.ts';
+import type { LongWork } from './long-work.ts';
 
 /** A piece of what COPY takes: text is sent as UTF-8. Rows may be cut anywhere. */
 export type CopyPiece = string | Uint8Array;
@@ -38,18 +38,18 @@ const END: IteratorResult<never> = Object.freeze({ done: true, value: undefined 
 
 /** Streams a source into `COPY … FROM STDIN`. */
 export async function runCopyFrom(
-  runner: Runner,
+  executor: Executor,
   text: string,
   source: CopySource,
   options: CopyFromOptions,
 ): Promise<CopyResult> {
   assertCopy(text, 'copyFrom', 'COPY … FROM STDIN');
   const pieces = iteratorOf(source);
-  const starting = runner.start<DriverCopyIn>(
+  const starting = executor.start<DriverCopyIn>(
     {
       statement: { text },
       occupies: () => true,
-      begin: (connection) => supported(runner, connection, 'copyIn').copyIn(text),
+      begin: (connection) => supported(executor, connection, 'copyIn').copyIn(text),
       stop: (copy) => copy.fail('the client gave it up'),
     },
     options,
@@ -72,7 +72,7 @@ export async function runCopyFrom(
 }
 
 async function pump(
-  started: Started<DriverCopyIn>,
+  started: LongWork<DriverCopyIn>,
   pieces: AsyncIterator<unknown> | Iterator<unknown>,
   onProgress: CopyFromOptions['onProgress'],
 ): Promise<number> {
@@ -135,19 +135,19 @@ function nothingKept(error: unknown): unknown {
 
 /** Hands out what `COPY … TO STDOUT` gives, piece by piece. */
 export class CopyOutStream implements CopyStream {
-  readonly #runner: Runner;
+  readonly #executor: Executor;
   readonly #text: string;
   readonly #options: CallOptions;
-  #started: Started<DriverCopyOut> | undefined;
+  #started: LongWork<DriverCopyOut> | undefined;
   #bytes = 0;
   #result: CopyResult | undefined;
   #ended = false;
   readonly #serial = new Serial();
 
   /** @throws PgHerdError `PGHERD_INVALID_ARGUMENT` for a text that is no such COPY. */
-  constructor(runner: Runner, text: string, options: CallOptions) {
+  constructor(executor: Executor, text: string, options: CallOptions) {
     assertCopy(text, 'copyTo', 'COPY … TO STDOUT');
-    this.#runner = runner;
+    this.#executor = executor;
     this.#text = text;
     this.#options = options;
   }
@@ -194,18 +194,18 @@ export class CopyOutStream implements CopyStream {
     }
   }
 
-  #finish(started: Started<DriverCopyOut>, { rowCount }: DriverResult): void {
+  #finish(started: LongWork<DriverCopyOut>, { rowCount }: DriverResult): void {
     this.#ended = true;
     this.#result = Object.freeze({ rowCount: rowCount ?? 0, bytes: this.#bytes, node: started.node });
     started.finish();
   }
 
-  #start(): Promise<Started<DriverCopyOut>> {
-    return this.#runner.start<DriverCopyOut>(
+  #start(): Promise<LongWork<DriverCopyOut>> {
+    return this.#executor.start<DriverCopyOut>(
       {
         statement: { text: this.#text },
         occupies: () => true,
-        begin: (connection) => supported(this.#runner, connection, 'copyOut').copyOut(this.#text),
+        begin: (connection) => supported(this.#executor, connection, 'copyOut').copyOut(this.#text),
         stop: (copy) => copy.drain(),
         endsSlowly: true,
       },

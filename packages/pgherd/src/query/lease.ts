@@ -7,7 +7,7 @@ import type { Session } from '../node/session.ts';
 import { endError } from '../recovery/failed-work.ts';
 import { mayCancel } from '../retry/cancellable.ts';
 import { classifyError } from '../retry/classify.ts';
-import { type Place, startOnSession } from './long-work.ts';
+import { type ConnectionUse, startOnSession } from './long-work.ts';
 import { type Querier, querierOver } from './querier.ts';
 import { NOT_ATOMIC, runScript } from './script.ts';
 
@@ -40,7 +40,7 @@ function noteRefusal<C>(engine: Engine<C>, session: Session<C>, error: unknown):
 
 /** A lease on a session that was acquired for `call`. */
 export function leaseOf<C>(engine: Engine<C>, session: Session<C>, call: Call): Lease<C> {
-  return new SessionLease(engine, session, call).face();
+  return new SessionLease(engine, session, call).publicView();
 }
 
 /** A session while one caller has it: `held` until it is released, once; from then on every verb fails. */
@@ -58,15 +58,15 @@ class SessionLease<C> {
     this.#call = call;
   }
 
-  face(): Lease<C> {
+  publicView(): Lease<C> {
     const isHeld = () => !this.#released;
     const client = () => this.#client();
     const release = (options?: { readonly destroy?: boolean | undefined }) => this.#release(options?.destroy);
     return Object.freeze({
       ...querierOver({
         driver: this.#engine.herd.settings.driver.name,
-        run: (statement, options) => this.#run(statement, options),
-        start: async (work, options) => startOnSession(this.#place(work.statement.text, options), work),
+        execute: (statement, options) => this.#execute(statement, options),
+        start: async (work, options) => startOnSession(this.#use(work.statement.text, options), work),
       }),
       script: async (text: string, options: CallOptions = {}) => this.#script(text, options),
       get client() {
@@ -81,7 +81,7 @@ class SessionLease<C> {
     });
   }
 
-  async #run(statement: Statement, options: CallOptions): Promise<QueryResult<Row>> {
+  async #execute(statement: Statement, options: CallOptions): Promise<QueryResult<Row>> {
     this.#assertHeld();
     const session = this.#session;
     this.#handing(statement.text);
@@ -90,11 +90,11 @@ class SessionLease<C> {
       if (session.takeLocalCommit() && this.#call.access === 'read-write') throw unacknowledged('statement');
       return answeredBy(result, session.node);
     } catch (error) {
-      throw this.#told(error, statement.text);
+      throw this.#errorFor(error, statement.text);
     }
   }
 
-  #place(text: string, options: CallOptions): Place {
+  #use(text: string, options: CallOptions): ConnectionUse {
     const engine = this.#engine;
     const session = this.#session;
     const own = this.#narrowed(options);
@@ -104,7 +104,7 @@ class SessionLease<C> {
       call: own,
       clock: engine.herd.settings.clock,
       perform: (answer, text) => engine.perform(session, answer, own, text),
-      told: (error) => this.#told(error, text),
+      errorFor: (error) => this.#errorFor(error, text),
       assertHeld: () => this.#assertHeld(),
       isReplaceable: false,
       release: () => undefined,
@@ -115,11 +115,9 @@ class SessionLease<C> {
   #script(text: string, options: CallOptions): Promise<QueryResult<Row>> {
     this.#assertHeld();
     this.#handing(text);
-    const told = (error: unknown) => this.#told(error, NOT_ATOMIC);
-    return runScript(
-      { engine: this.#engine, session: this.#session, call: this.#narrowed(options), told },
-      text,
-    );
+    const errorFor = (error: unknown) => this.#errorFor(error, NOT_ATOMIC);
+    const call = this.#narrowed(options);
+    return runScript({ engine: this.#engine, session: this.#session, call, errorFor }, text);
   }
 
   #client(): C {
@@ -140,7 +138,7 @@ class SessionLease<C> {
     this.#undone = inTransaction && mayCancel({ text, inTransaction, couldNotWrite: false }) === 'cancel';
   }
 
-  #told(error: unknown, text: string): unknown {
+  #errorFor(error: unknown, text: string): unknown {
     const call = this.#call;
     if (call.access === 'read-write') noteRefusal(this.#engine, this.#session, error);
     if (this.#undone) return withNode(error, this.#session.node);

@@ -8,12 +8,13 @@ import type { Session } from '../node/session.ts';
 import { endError } from '../recovery/failed-work.ts';
 import { untilLetGo } from '../recovery/within.ts';
 import type { Clock, Timer } from '../time/port.ts';
+import { onAbort } from '../time/wait.ts';
 
 /** How long the end of what was left early may take before its connection is destroyed, milliseconds. */
 const STOP_MS = 1_000;
 
 /** Something that keeps a connection for longer than one answer: a batch, a cursor, a COPY. */
-export interface Work<T> {
+export interface WorkKind<T> {
   /** What it runs; of several statements the one that says most about running them again. */
   readonly statement: Statement;
   /** Hands it to a connection; done once more, on another one, where it is run again. */
@@ -27,14 +28,14 @@ export interface Work<T> {
 }
 
 /** Where something was started, and how its end and its errors are told. */
-export interface Place {
+export interface ConnectionUse {
   readonly session: Session;
   readonly call: Call;
   readonly clock: Clock;
   /** Waits for an answer of the session, as `Engine.perform` does. */
   perform<U>(answer: Promise<U>, text: string): Promise<U>;
   /** What the caller is told of an error. */
-  told(error: unknown): unknown;
+  errorFor(error: unknown): unknown;
   /** Throws where the connection is the caller's no more: its transaction is over, its lease released. */
   assertHeld(): void;
   /** Whether nobody but this work needs the very connection. */
@@ -46,39 +47,40 @@ export interface Place {
 }
 
 /** Work that was started, until it is finished or given up. Its call's limits count all the while, also while nobody waits. */
-export class Started<T> {
+export class LongWork<T> {
   readonly value: T;
-  readonly #place: Place;
-  readonly #work: Work<T>;
+  readonly #use: ConnectionUse;
+  readonly #work: WorkKind<T>;
   #timer: Timer | undefined;
+  #forgetAbort: () => void = noop;
   #answersAwaited = 0;
   #over = false;
   #failure: { readonly error: unknown } | undefined;
   #onFailure: ((error: unknown) => void) | undefined;
 
-  constructor(place: Place, work: Work<T>, value: T) {
-    this.#place = place;
+  constructor(use: ConnectionUse, work: WorkKind<T>, value: T) {
+    this.#use = use;
     this.#work = work;
     this.value = value;
     this.#watch();
   }
 
   get node(): string {
-    return this.#place.session.node;
+    return this.#use.session.node;
   }
 
   /** Asks the server something more. Rejects with what the caller is told; the work is over then. */
   async ask<U>(question: (value: T) => Promise<U>): Promise<U> {
     if (this.#failure !== undefined) throw this.#failure.error;
-    this.#place.assertHeld();
+    this.#use.assertHeld();
     this.#answersAwaited++;
     try {
-      return await this.#place.perform(question(this.value), this.#work.statement.text);
+      return await this.#use.perform(question(this.value), this.#work.statement.text);
     } catch (error) {
-      const told = this.#place.told(error);
+      const told = this.#use.errorFor(error);
       this.#failure ??= { error: told };
       // What the server ended with an error is as good as over; a caller whose time is over waits for nothing.
-      if (gaveUp(error)) void this.stop();
+      if (stoppedWaiting(error)) void this.stop();
       else await this.#endBy(true);
       throw told;
     } finally {
@@ -97,7 +99,7 @@ export class Started<T> {
 
   /** The work failed while nobody waited for it. */
   fail(error: unknown): void {
-    this.#failure ??= { error: this.#place.told(error) };
+    this.#failure ??= { error: this.#use.errorFor(error) };
     this.#onFailure?.(this.#failure.error);
   }
 
@@ -107,7 +109,7 @@ export class Started<T> {
    */
   finish(): void {
     if (!this.#ends()) return;
-    const { session, call } = this.#place;
+    const { session, call } = this.#use;
     const { committedLocallyOnly, connection } = session;
     if (connection.status === 'idle') session.takeLocalCommit();
     this.#release();
@@ -117,7 +119,7 @@ export class Started<T> {
 
   /** Ends it early; the connection is destroyed where it does not become ready soon. */
   stop(): Promise<void> {
-    return this.#endBy(this.#work.endsSlowly !== true || !this.#place.isReplaceable);
+    return this.#endBy(this.#work.endsSlowly !== true || !this.#use.isReplaceable);
   }
 
   async #endBy(waiting: boolean): Promise<void> {
@@ -127,8 +129,8 @@ export class Started<T> {
       return;
     }
     // What occupies the connection stays there: nobody may use it again.
-    this.#place.abandon('was left in the middle of something');
-    this.#place.release();
+    this.#use.abandon('was left in the middle of something');
+    this.#use.release();
   }
 
   /** Whether it came to an end in time. */
@@ -137,7 +139,7 @@ export class Started<T> {
     if (stopped === undefined) return true;
     // No watchdog: what is to be thrown away may keep the event loop busy for as long as it comes.
     return new Promise((resolve) => {
-      const timer = this.#place.clock.schedule(STOP_MS, () => resolve(false));
+      const timer = this.#use.clock.schedule(STOP_MS, () => resolve(false));
       void stopped.finally(() => {
         timer.cancel();
         resolve(true);
@@ -150,14 +152,14 @@ export class Started<T> {
     if (this.#over) return false;
     this.#over = true;
     this.#timer?.cancel();
-    this.#place.call.signal?.removeEventListener('abort', this.#onAbort);
+    this.#forgetAbort();
     return true;
   }
 
   /** What was given back ended with whatever gave it back. */
   #isHeld(): boolean {
     try {
-      this.#place.assertHeld();
+      this.#use.assertHeld();
       return true;
     } catch {
       return false;
@@ -165,21 +167,19 @@ export class Started<T> {
   }
 
   #release(): void {
-    this.#place.session.vacate();
-    this.#place.release();
+    this.#use.session.vacate();
+    this.#use.release();
   }
 
   #watch(): void {
-    const { call, clock } = this.#place;
+    const { call, clock } = this.#use;
     if (Number.isFinite(call.deadline)) {
       this.#timer = clock.schedule(call.deadline - clock.now(), () =>
         this.#expire(timedOut(this.node, call, clock.now())),
       );
     }
-    call.signal?.addEventListener('abort', this.#onAbort, { once: true });
+    this.#forgetAbort = onAbort(call.signal, () => this.#expire(abortedError(call.signal)));
   }
-
-  readonly #onAbort = (): void => this.#expire(abortedError(this.#place.call.signal));
 
   /** Whoever waits for an answer is told by that; else nothing runs there that one could wait for. */
   #expire(error: PgHerdError): void {
@@ -190,39 +190,41 @@ export class Started<T> {
   }
 }
 
-async function begin<T>(place: Place, work: Work<T>): Promise<Started<T>> {
-  const { session } = place;
-  await untilLetGo(session, place.call, place.clock);
+async function begin<T>(use: ConnectionUse, work: WorkKind<T>): Promise<LongWork<T>> {
+  const { session } = use;
+  await untilLetGo(session, use.call, use.clock);
   if (work.occupies(session.connection)) session.occupy();
   try {
-    const value = await place.perform(work.begin(session.connection), work.statement.text);
-    return new Started(place, work, value);
+    const value = await use.perform(work.begin(session.connection), work.statement.text);
+    return new LongWork(use, work, value);
   } catch (error) {
     session.vacate();
     throw error;
   }
 }
 
-function gaveUp(error: unknown): boolean {
+function noop(): void {}
+
+function stoppedWaiting(error: unknown): boolean {
   return error instanceof PgHerdError && (error.code === 'PGHERD_TIMEOUT' || error.code === 'PGHERD_ABORTED');
 }
 
 /** Starts work outside a transaction, on any node that suits, and again if nothing was executed. */
-export function startOnCluster<C, T>(engine: Engine<C>, call: Call, work: Work<T>): Promise<Started<T>> {
+export function startOnCluster<C, T>(engine: Engine<C>, call: Call, work: WorkKind<T>): Promise<LongWork<T>> {
   const { text } = work.statement;
   return engine.attempts(call, text, (session, routed) => {
     session.allowMove();
-    return begin(placeOnCluster(engine, session, routed, text), work);
+    return begin(useOnCluster(engine, session, routed, text), work);
   });
 }
 
-function placeOnCluster<C>(engine: Engine<C>, session: Session<C>, call: Call, text: string): Place {
+function useOnCluster<C>(engine: Engine<C>, session: Session<C>, call: Call, text: string): ConnectionUse {
   return {
     session,
     call,
     clock: engine.herd.settings.clock,
     perform: (answer, text) => engine.perform(session, answer, call, text),
-    told: (error) => endError(error, session, call, text),
+    errorFor: (error) => endError(error, session, call, text),
     assertHeld: () => undefined,
     isReplaceable: true,
     release: () => engine.release(session),
@@ -231,12 +233,12 @@ function placeOnCluster<C>(engine: Engine<C>, session: Session<C>, call: Call, t
 }
 
 /** Starts work on a session that the caller holds. */
-export async function startOnSession<T>(place: Place, work: Work<T>): Promise<Started<T>> {
-  place.assertHeld();
-  if (place.session.occupied) throw busy(place.session.node);
+export async function startOnSession<T>(use: ConnectionUse, work: WorkKind<T>): Promise<LongWork<T>> {
+  use.assertHeld();
+  if (use.session.occupied) throw busy(use.session.node);
   try {
-    return await begin(place, work);
+    return await begin(use, work);
   } catch (error) {
-    throw place.told(error);
+    throw use.errorFor(error);
   }
 }

@@ -11,7 +11,7 @@ import {
   type CopyStream,
   runCopyFrom,
 } from './copy.ts';
-import type { Runner } from './runner.ts';
+import type { Execute, Executor } from './executor.ts';
 import {
   assertSchema,
   checkedRows,
@@ -155,13 +155,15 @@ type First = string | QueryConfig;
 type Second = readonly unknown[] | CallOptions | undefined;
 
 /** The verbs over a way to run one statement, and to start longer work. */
-export function querierOver(runner: Runner): Querier {
-  const { run } = runner;
+export function querierOver(executor: Executor): Querier {
+  const { execute } = executor;
   const query = (first: First, second?: Second, third?: CallOptions) => {
     try {
       const [statement, options] = normalize(first, second, third);
       const { schema } = options as { schema?: unknown };
-      return schema === undefined ? run(statement, options) : checked(run, statement, options, schema);
+      return schema === undefined
+        ? execute(statement, options)
+        : checked(execute, statement, options, schema);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -183,24 +185,24 @@ export function querierOver(runner: Runner): Querier {
     rows,
     one,
     maybeOne,
-    sql: boundTag(run),
+    sql: boundTag(execute),
     batch: async (statements: readonly First[], options?: CallOptions) => {
       if (!Array.isArray(statements)) throw argumentError('batch takes an array of statements.');
       const all = statements.map((one: First) => normalize(one, undefined, undefined)[0]);
-      return runBatch(runner, all, options ?? NO_OPTIONS);
+      return runBatch(executor, all, options ?? NO_OPTIONS);
     },
     stream: (first: First, second?: Second, third?: StreamOptions) => {
       const [statement, options] = normalize(first, second, third);
       const { schema } = options as { schema?: StandardSchema };
       if (schema !== undefined) assertSchema(schema);
-      return new CursorStream(runner, statement, options, schema);
+      return new CursorStream(executor, statement, options, schema);
     },
     copyFrom: async (text: string, source: CopySource, options?: CopyFromOptions) =>
-      runCopyFrom(runner, text, source, options ?? NO_OPTIONS),
-    copyTo: (text: string, options?: CallOptions) => new CopyOutStream(runner, text, options ?? NO_OPTIONS),
+      runCopyFrom(executor, text, source, options ?? NO_OPTIONS),
+    copyTo: (text: string, options?: CallOptions) => new CopyOutStream(executor, text, options ?? NO_OPTIONS),
     notify: async (channel: string, payload = '', options?: CallOptions) => {
       assertChannel(channel);
-      await run(
+      await execute(
         { text: 'SELECT pg_catalog.pg_notify($1, $2)', values: [channel, payload] },
         options ?? NO_OPTIONS,
       );
@@ -221,13 +223,13 @@ const MAX_CHANNEL_BYTES = 63;
 const MAX_NAME_BYTES = 63;
 
 async function checked(
-  run: Runner['run'],
+  execute: Execute,
   statement: Statement,
   options: CallOptions,
   schema: unknown,
 ): Promise<QueryResult<Row>> {
   assertSchema(schema);
-  const result = await run(statement, options);
+  const result = await execute(statement, options);
   return { ...result, rows: (await checkedRows(result.rows, schema)) as Row[] };
 }
 

@@ -7,11 +7,11 @@ import type { Session } from '../node/session.ts';
 import { untilLetGo } from '../recovery/within.ts';
 
 /** Where a script runs. */
-interface ScriptPlace<C> {
+interface ScriptUse<C> {
   readonly engine: Engine<C>;
   readonly session: Session<C>;
   readonly call: Call;
-  told(error: unknown): unknown;
+  errorFor(error: unknown): unknown;
 }
 
 /** A script may commit on its way: an error tells nothing of what was before it. */
@@ -28,7 +28,7 @@ export async function runScriptOnCluster<C>(
 ): Promise<QueryResult<Row>> {
   assertText(text);
   return engine.attempts(given, NOT_ATOMIC, async (session, call) => {
-    const result = await runScript({ engine, session, call, told: (error) => error }, text);
+    const result = await runScript({ engine, session, call, errorFor: (error) => error }, text);
     assertClosed(session);
     if (session.committedLocallyOnly && call.access === 'read-write') throw unacknowledged('statement');
     engine.release(session);
@@ -37,9 +37,9 @@ export async function runScriptOnCluster<C>(
 }
 
 /** Runs a text of many statements on a connection that the caller holds. */
-export async function runScript<C>(place: ScriptPlace<C>, text: string): Promise<QueryResult<Row>> {
+export async function runScript<C>(use: ScriptUse<C>, text: string): Promise<QueryResult<Row>> {
   assertText(text);
-  const { engine, session, call } = place;
+  const { engine, session, call } = use;
   const { connection, node } = session;
   if (session.occupied) throw busy(node);
   if (connection.perTransaction !== undefined) throw noScripts(node);
@@ -49,7 +49,7 @@ export async function runScript<C>(place: ScriptPlace<C>, text: string): Promise
     const result = await engine.perform(session, connection.simple(text), call, text);
     return answeredBy(result, node);
   } catch (error) {
-    throw place.told(error);
+    throw use.errorFor(error);
   }
 }
 

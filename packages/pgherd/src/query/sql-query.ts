@@ -1,7 +1,7 @@
 import type { CallOptions } from '../call/call.ts';
 import type { QueryResult, Row } from '../model/statement.ts';
 import { Fragment, partsOf, type SqlFragment, type SqlTag, TAG_PARTS } from '../sql/tag.ts';
-import type { Run } from './runner.ts';
+import type { Execute } from './executor.ts';
 
 /** A fragment that runs, once, when it is awaited; nested in another one, or given to a verb, it does not. */
 export interface SqlQuery<R = Row> extends SqlFragment, PromiseLike<QueryResult<R>> {}
@@ -12,12 +12,12 @@ export interface SqlQueryTag extends SqlTag {
   <R = Row>(strings: TemplateStringsArray, ...values: readonly unknown[]): SqlQuery<R>;
 }
 
-/** The tag that runs what it builds by `run`. */
-export function boundTag(run: Run): SqlQueryTag {
+/** The tag that runs what it builds by `execute`. */
+export function boundTag(execute: Execute): SqlQueryTag {
   const tag = (strings: TemplateStringsArray, ...values: readonly unknown[]) => {
     const fragment = new Fragment(partsOf(strings, values));
     let result: Promise<QueryResult<Row>> | undefined;
-    const started = async () => run({ text: fragment.text, values: fragment.values }, NO_OPTIONS);
+    const started = async () => execute({ text: fragment.text, values: fragment.values }, NO_OPTIONS);
     const then: Promise<QueryResult<Row>>['then'] = (onResult, onError) => {
       result ??= started();
       return result.then(onResult, onError);

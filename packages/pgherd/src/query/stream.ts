@@ -3,8 +3,8 @@ import type { DriverConnection, DriverCursor } from '../connection/port.ts';
 import { PgHerdError } from '../model/errors.ts';
 import type { Row, Statement } from '../model/statement.ts';
 import { Serial } from '../time/serial.ts';
-import type { Started } from './long-work.ts';
-import { type Runner, supported } from './runner.ts';
+import { type Executor, supported } from './executor.ts';
+import type { LongWork } from './long-work.ts';
 import { checkedRows, type StandardSchema } from './schema.ts';
 
 /** Options of a stream. */
@@ -35,12 +35,12 @@ interface Part {
 
 /** Fetches a result part by part. */
 export class CursorStream implements RowStream<unknown> {
-  readonly #runner: Runner;
+  readonly #executor: Executor;
   readonly #statement: Statement;
   readonly #options: StreamOptions;
   readonly #schema: StandardSchema | undefined;
   readonly #batchSize: number;
-  #started: Started<Opened> | undefined;
+  #started: LongWork<Opened> | undefined;
   #rows: readonly unknown[] = [];
   #at = 0;
   #count = 0;
@@ -50,12 +50,12 @@ export class CursorStream implements RowStream<unknown> {
 
   /** @throws PgHerdError `PGHERD_INVALID_ARGUMENT` for a batch size that is none. */
   constructor(
-    runner: Runner,
+    executor: Executor,
     statement: Statement,
     options: StreamOptions,
     schema: StandardSchema | undefined,
   ) {
-    this.#runner = runner;
+    this.#executor = executor;
     this.#statement = statement;
     this.#options = options;
     this.#schema = schema;
@@ -122,8 +122,8 @@ export class CursorStream implements RowStream<unknown> {
     return started.guard(checkedRows(part.rows, this.#schema, firstIndex));
   }
 
-  #start(): Promise<Started<Opened>> {
-    return this.#runner.start<Opened>(
+  #start(): Promise<LongWork<Opened>> {
+    return this.#executor.start<Opened>(
       {
         statement: this.#statement,
         occupies: ({ status }) => status === 'idle',
@@ -135,7 +135,7 @@ export class CursorStream implements RowStream<unknown> {
   }
 
   async #open(connection: DriverConnection): Promise<Opened> {
-    const cursor = supported(this.#runner, connection, 'cursor').cursor(this.#statement);
+    const cursor = supported(this.#executor, connection, 'cursor').cursor(this.#statement);
     try {
       return { cursor, first: await cursor.read(this.#batchSize) };
     } catch (error) {

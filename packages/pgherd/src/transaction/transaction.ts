@@ -6,7 +6,7 @@ import { answeredBy, type QueryResult, type Row, type Statement } from '../model
 import type { Ask } from '../monitor/connection.ts';
 import type { Session } from '../node/session.ts';
 import { beginText, type TransactionOptions } from '../options/transaction-options.ts';
-import { type Place, type Started, startOnSession, type Work } from '../query/long-work.ts';
+import { type ConnectionUse, type LongWork, startOnSession, type WorkKind } from '../query/long-work.ts';
 import { type Querier, querierOver } from '../query/querier.ts';
 import { classifyError, phaseOf } from '../retry/classify.ts';
 import { isPast } from '../time/deadline.ts';
@@ -118,7 +118,7 @@ export class SessionTransaction<C> {
     return Object.freeze({
       ...querierOver({
         driver: this.#engine.herd.settings.driver.name,
-        run: (statement, options) => this.#run(statement, options),
+        execute: (statement, options) => this.#execute(statement, options),
         start: (work, options) => this.#start(work, options),
       }),
       attempt,
@@ -233,7 +233,7 @@ export class SessionTransaction<C> {
     if (errors.length === 1) throw errors[0];
   }
 
-  async #run(statement: Statement, options: CallOptions): Promise<QueryResult<Row>> {
+  async #execute(statement: Statement, options: CallOptions): Promise<QueryResult<Row>> {
     this.#assertOpen();
     const call = narrowed(this.#call, options, this.#engine.herd.settings.clock.now());
     try {
@@ -245,17 +245,17 @@ export class SessionTransaction<C> {
     }
   }
 
-  async #start<T>(work: Work<T>, options: CallOptions): Promise<Started<T>> {
+  async #start<T>(work: WorkKind<T>, options: CallOptions): Promise<LongWork<T>> {
     const session = this.#session;
     const engine = this.#engine;
     const { clock } = engine.herd.settings;
     const call = narrowed(this.#call, options, clock.now());
-    const place: Place = {
+    const use: ConnectionUse = {
       session,
       call,
       clock,
       perform: (answer, text) => engine.perform(session, answer, call, text),
-      told: (error) => {
+      errorFor: (error) => {
         this.#firstError ??= error;
         return withNode(error, session.node);
       },
@@ -264,7 +264,7 @@ export class SessionTransaction<C> {
       release: () => undefined,
       abandon: (reason) => engine.discard(session, reason),
     };
-    return startOnSession(place, work);
+    return startOnSession(use, work);
   }
 
   async #savepoint<T>(fn: (tx: Transaction) => Promise<T> | T): Promise<T> {

@@ -2,18 +2,18 @@ import type { CallOptions } from '../call/call.ts';
 import type { DriverConnection } from '../connection/port.ts';
 import { PgHerdError } from '../model/errors.ts';
 import type { QueryResult, Row, Statement } from '../model/statement.ts';
-import type { Started, Work } from './long-work.ts';
+import type { LongWork, WorkKind } from './long-work.ts';
 
 /** Runs one statement. */
-export type Run = (statement: Statement, options: CallOptions) => Promise<QueryResult<Row>>;
+export type Execute = (statement: Statement, options: CallOptions) => Promise<QueryResult<Row>>;
 
 /** What the verbs stand on: the cluster, a transaction or a lease. */
-export interface Runner {
-  readonly run: Run;
+export interface Executor {
+  readonly execute: Execute;
   /** Name of the driver, for errors. */
   readonly driver: string;
   /** Starts work that keeps a connection for longer than one answer. */
-  start<T>(work: Work<T>, options: CallOptions): Promise<Started<T>>;
+  start<T>(work: WorkKind<T>, options: CallOptions): Promise<LongWork<T>>;
 }
 
 /** The optional methods of a connection. */
@@ -32,7 +32,7 @@ const REMEDIES: Readonly<Record<Extra, string>> = Object.freeze({
  * @throws PgHerdError `PGHERD_UNSUPPORTED` where it has not.
  */
 export function supported<K extends Extra>(
-  { driver }: Pick<Runner, 'driver'>,
+  { driver }: Pick<Executor, 'driver'>,
   connection: DriverConnection,
   method: K,
 ): With<K> {
