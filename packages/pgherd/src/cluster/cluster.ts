@@ -186,10 +186,10 @@ class HerdCluster<C> implements Omit<Cluster<C>, keyof ClusterQuerier<C>> {
 
   async drain(node?: string): Promise<void> {
     this.#assertOpen();
-    const { nodes, runtimes } = this.#herd;
+    const { nodes, liveNodes } = this.#herd;
     const named = node === undefined ? undefined : nodes.get(node);
     if (node !== undefined && named === undefined) throw strangeNode(node, [...nodes.keys()]);
-    const drained = named === undefined ? runtimes : [named];
+    const drained = named === undefined ? liveNodes : [named];
     await Promise.all(drained.map(({ pool }) => pool.drain('db.drain() was called')));
   }
 
@@ -241,7 +241,7 @@ class HerdCluster<C> implements Omit<Cluster<C>, keyof ClusterQuerier<C>> {
     const wasClosed = this.#herd.isClosed;
     this.#listening.close();
     this.#herd.stop();
-    for (const node of this.#herd.runtimes) {
+    for (const node of this.#herd.liveNodes) {
       node.stop();
       node.pool.terminate();
     }
@@ -259,10 +259,10 @@ class HerdCluster<C> implements Omit<Cluster<C>, keyof ClusterQuerier<C>> {
   async #close(timeoutMs: number): Promise<void> {
     this.#listening.close();
     this.#herd.stop();
-    const { runtimes } = this.#herd;
-    const pools = runtimes.map((node) => node.pool.close());
+    const { liveNodes } = this.#herd;
+    const pools = liveNodes.map((node) => node.pool.close());
     const drained = await endsWithin(this.#herd.settings.clock, timeoutMs, Promise.all(pools));
-    for (const node of runtimes) {
+    for (const node of liveNodes) {
       node.stop();
       if (!drained) node.pool.terminate();
     }
@@ -274,7 +274,7 @@ class HerdCluster<C> implements Omit<Cluster<C>, keyof ClusterQuerier<C>> {
   }
 
   #assertOpen(): void {
-    if (this.#herd.isClosed) this.#herd.assertHope();
+    if (this.#herd.isClosed) this.#herd.assertReachable();
   }
 
   #call(options: CallOptions): Call {

@@ -10,7 +10,7 @@ import { factsOf } from '../lanes/statement-facts.ts';
 import { messageOf, PgHerdError } from '../model/errors.ts';
 import { answeredBy, type QueryResult, type Row, type Statement } from '../model/statement.ts';
 import { LeakWatch } from '../node/leaks.ts';
-import type { NodeRuntime } from '../node/live-node.ts';
+import type { LiveNode } from '../node/live-node.ts';
 import type { Session } from '../node/session.ts';
 import { Redirected } from '../pool/failures.ts';
 import { LettingGo } from '../recovery/abandon.ts';
@@ -44,7 +44,7 @@ export class Engine<C> {
   readonly #policyContext: PolicyContext;
   readonly #letting: LettingGo<C>;
   readonly #facts = new ByText(factsOf);
-  readonly #shared: SharedStatements<Session<C>, NodeRuntime<C>>;
+  readonly #shared: SharedStatements<Session<C>, LiveNode<C>>;
   #picks = 0;
 
   constructor(herd: Herd<C>) {
@@ -54,7 +54,7 @@ export class Engine<C> {
     this.leaks = new LeakWatch(clock, leakAfterMs, (leak) => herd.leaked(leak));
     this.causal = new Causal<C>(herd);
     this.#letting = new LettingGo<C>(herd, (session, reason) => this.discard(session, reason));
-    this.#shared = new SharedStatements<Session<C>, NodeRuntime<C>>({
+    this.#shared = new SharedStatements<Session<C>, LiveNode<C>>({
       herd,
       rttMs: ({ name }) => findNode(herd.topology, name)?.rttMs,
       recover: (failed) => this.recovery.recover(failed),
@@ -135,17 +135,17 @@ export class Engine<C> {
   }
 
   /** A session on a node that suits, as soon as there is one; `picked` is tried first, `lostOn` after a pause. */
-  async acquire(given: Call, picked?: NodeRuntime<C>, lostOn = NOBODY): Promise<Session<C>> {
+  async acquire(given: Call, picked?: LiveNode<C>, lostOn = NOBODY): Promise<Session<C>> {
     const call = this.causal.concerns(given) ? await this.causal.route(given) : given;
-    const look = (node: NodeRuntime<C>, search: Search) => this.#lease(node, call, search);
+    const look = (node: LiveNode<C>, search: Search) => this.#lease(node, call, search);
     return this.search(call, look, picked, this.#newSearch(call, lostOn));
   }
 
   /** What `look` finds on one of the nodes that suit, as soon as there is one; `picked` is tried first. */
   async search<T>(
     call: Call,
-    look: (node: NodeRuntime<C>, search: Search) => Promise<T | undefined> | T | undefined,
-    picked: NodeRuntime<C> | undefined,
+    look: (node: LiveNode<C>, search: Search) => Promise<T | undefined> | T | undefined,
+    picked: LiveNode<C> | undefined,
     search: Search,
   ): Promise<T> {
     const { clock } = this.#herd.settings;
@@ -153,7 +153,7 @@ export class Engine<C> {
     let first = picked;
     this.#herd.start();
     for (;;) {
-      this.#herd.assertHope();
+      this.#herd.assertReachable();
       if (call.signal?.aborted) throw abortedError(call.signal);
       const node = first ?? this.pick(call.demand, search.avoid);
       first = undefined;
@@ -195,7 +195,7 @@ export class Engine<C> {
    * server where that is right, and the connection destroyed where it does not become ready again. `text` is the statement's.
    */
   async perform<T>(session: Session<C>, answer: Promise<T>, call: Call, text?: string): Promise<T> {
-    const node = this.#herd.runtimeOf(session);
+    const node = this.#herd.liveNodeOf(session);
     const landed = node?.inFlight.start();
     session.handed.add(answer, text);
     try {
@@ -238,22 +238,22 @@ export class Engine<C> {
       void before.then(() => this.release(session));
       return;
     }
-    const pool = this.#herd.runtimeOf(session)?.pool;
+    const pool = this.#herd.liveNodeOf(session)?.pool;
     if (pool !== undefined) session.returnTo(pool, this.#herd.settings.clock);
   }
 
   /** Destroys a session that must not be used again. */
   discard(session: Session<C>, reason: string): void {
-    this.#herd.runtimeOf(session)?.pool.destroyWhere((one) => one === session, reason);
+    this.#herd.liveNodeOf(session)?.pool.destroyWhere((one) => one === session, reason);
   }
 
-  #noteAnswer(node: NodeRuntime<C>, session: Session<C>): void {
+  #noteAnswer(node: LiveNode<C>, session: Session<C>): void {
     node.answered++;
     if (!node.isOk) this.#herd.noteAnswer(session.node, session.generation);
   }
 
   /** The path of nearly every call: a suitable node is known and has an idle connection of the right access. */
-  #acquireAtOnce(node: NodeRuntime<C> | undefined, call: Call): Session<C> | undefined {
+  #acquireAtOnce(node: LiveNode<C> | undefined, call: Call): Session<C> | undefined {
     const session = node?.pool.tryAcquire((one) => one.suits(call.access));
     if (session === undefined) return undefined;
     if (!session.suits(call.access)) {
@@ -265,7 +265,7 @@ export class Engine<C> {
   }
 
   /** One choice for each call: a policy that takes turns must not be asked twice. */
-  #pickAtOnce(call: Call, lostOn: ReadonlySet<string>): NodeRuntime<C> | undefined {
+  #pickAtOnce(call: Call, lostOn: ReadonlySet<string>): LiveNode<C> | undefined {
     return call.signal?.aborted === true || this.#herd.isClosed ? undefined : this.pick(call.demand, lostOn);
   }
 
@@ -275,7 +275,7 @@ export class Engine<C> {
   }
 
   /** The node that the policy picks of those that suit `demand` best, without those to avoid. */
-  pick(demand: Demand, avoid: ReadonlySet<string> = NOBODY): NodeRuntime<C> | undefined {
+  pick(demand: Demand, avoid: ReadonlySet<string> = NOBODY): LiveNode<C> | undefined {
     const herd = this.#herd;
     const picked = chooseNode(herd.select(demand).tiers, avoid, herd.settings.policy, this.#policyContext);
     const node = picked === undefined ? undefined : herd.nodes.get(picked.name);
@@ -287,7 +287,7 @@ export class Engine<C> {
 
   /** A session of this very node, ready for the call; `undefined` where another node must be looked for. */
   async #lease(
-    node: NodeRuntime<C>,
+    node: LiveNode<C>,
     call: Call,
     search: Search,
     queued?: Queued,
@@ -330,7 +330,7 @@ export class Engine<C> {
   }
 
   /** How many of the node's connections the functions hold in which this call was made. */
-  #heldOf(node: NodeRuntime<C>): number {
+  #heldOf(node: LiveNode<C>): number {
     return this.held.count((session) => node.pool.isLeased(session));
   }
 

@@ -3,7 +3,7 @@ import { messageOf, PgHerdError } from '../model/errors.ts';
 import type { Observation } from '../model/observation.ts';
 import type { AcceptedEpoch, TopologyDescription } from '../model/topology.ts';
 import type { Leak } from '../node/leaks.ts';
-import { type NodePorts, NodeRuntime } from '../node/live-node.ts';
+import { LiveNode, type NodePorts } from '../node/live-node.ts';
 import type { Session } from '../node/session.ts';
 import { Emitter } from '../observe/emitter.ts';
 import type { ClusterEvents } from '../observe/events.ts';
@@ -31,7 +31,7 @@ import { assertAcceptable } from './accepted-epoch.ts';
 import { announce } from './announce.ts';
 import { DiscoveryLoop } from './discovery-loop.ts';
 import { LeavingNodes } from './leaving-nodes.ts';
-import { hopelessError, noNodeError } from './no-node-error.ts';
+import { noNodeError, unreachableError } from './no-node-error.ts';
 import { configuredNodes, readNodeList } from './node-list.ts';
 import { WaitingCalls } from './waiting-calls.ts';
 
@@ -49,12 +49,12 @@ const MAX_CAUSES = 8;
 export class Herd<C> {
   readonly settings: ClusterSettings<C>;
   readonly events: Emitter<ClusterEvents>;
-  readonly nodes = new Map<string, NodeRuntime<C>>();
+  readonly nodes = new Map<string, LiveNode<C>>();
   #topology: TopologyDescription;
   #state: 'idle' | 'watching' | 'closed' = 'idle';
   readonly #waiting: WaitingCalls;
   readonly #discovery: DiscoveryLoop | undefined;
-  readonly #leaving: LeavingNodes<NodeRuntime<C>>;
+  readonly #leaving: LeavingNodes<LiveNode<C>>;
   readonly #ports: NodePorts<C>;
   readonly #selections = new Selections();
   readonly #selecting: SelectionContext;
@@ -71,10 +71,10 @@ export class Herd<C> {
     );
     this.#ports = this.#nodePorts();
     this.#waiting = new WaitingCalls(settings.clock, () => this.isClosed);
-    this.#leaving = new LeavingNodes<NodeRuntime<C>>(settings);
+    this.#leaving = new LeavingNodes<LiveNode<C>>(settings);
     this.#discovery = this.#discoveryLoop();
     this.#topology = initialTopology(configuredNodes(settings.plan.hosts, settings.nodes));
-    for (const { name } of this.#topology.nodes) this.nodes.set(name, new NodeRuntime(name, this.#ports));
+    for (const { name } of this.#topology.nodes) this.nodes.set(name, new LiveNode(name, this.#ports));
   }
 
   get topology(): TopologyDescription {
@@ -123,9 +123,9 @@ export class Herd<C> {
   }
 
   /** The live side of the node that `session` is connected to, also while it is leaving. */
-  runtimeOf(session: Session<C>): NodeRuntime<C> | undefined {
+  liveNodeOf(session: Session<C>): LiveNode<C> | undefined {
     const runtime = this.nodes.get(session.node);
-    const leaving = this.#leaving.runtimes;
+    const leaving = this.#leaving.nodes;
     if (leaving.length === 0) return runtime;
     return [runtime, ...leaving].find((one) => one?.pool.isLeased(session));
   }
@@ -153,9 +153,9 @@ export class Herd<C> {
   }
 
   /** Throws where waiting is pointless: the cluster is closed, or no node can ever answer as things are. */
-  assertHope(): void {
+  assertReachable(): void {
     if (this.isClosed) throw closedError();
-    const hopeless = this.#fatal ?? hopelessError(this.#topology, this.#causes());
+    const hopeless = this.#fatal ?? unreachableError(this.#topology, this.#causes());
     if (hopeless !== undefined) throw hopeless;
   }
 
@@ -190,8 +190,8 @@ export class Herd<C> {
   }
 
   /** Every node that has connections: those of the picture, and those that are leaving it. */
-  get runtimes(): readonly NodeRuntime<C>[] {
-    return [...this.nodes.values(), ...this.#leaving.runtimes];
+  get liveNodes(): readonly LiveNode<C>[] {
+    return [...this.nodes.values(), ...this.#leaving.nodes];
   }
 
   #discoveryLoop(): DiscoveryLoop | undefined {
@@ -216,7 +216,7 @@ export class Herd<C> {
   /** The live side follows the picture: who is new is watched, who has left is drained. */
   #setNodes(before: TopologyDescription, after: TopologyDescription): void {
     if (after === before || this.#state !== 'watching') return;
-    const fresh: NodeRuntime<C>[] = [];
+    const fresh: LiveNode<C>[] = [];
     for (const node of before.nodes) {
       const stays = findNode(after, node.name);
       if (stays !== undefined && stays.address.hostaddr === node.address.hostaddr) continue;
@@ -227,7 +227,7 @@ export class Herd<C> {
     }
     for (const { name } of after.nodes) {
       if (this.nodes.has(name)) continue;
-      const runtime = new NodeRuntime(name, this.#ports);
+      const runtime = new LiveNode(name, this.#ports);
       this.nodes.set(name, runtime);
       fresh.push(runtime);
     }
@@ -236,7 +236,7 @@ export class Herd<C> {
   }
 
   #nodePorts(): NodePorts<C> {
-    const isCurrent = (node: NodeRuntime<C>) => this.nodes.get(node.name) === node;
+    const isCurrent = (node: LiveNode<C>) => this.nodes.get(node.name) === node;
     return {
       settings: this.settings,
       topology: () => this.#topology,
@@ -256,7 +256,7 @@ export class Herd<C> {
     };
   }
 
-  #parameter({ monitor, name: node }: NodeRuntime<C>, generation: number, name: string, value: string): void {
+  #parameter({ monitor, name: node }: LiveNode<C>, generation: number, name: string, value: string): void {
     if (name !== 'in_hot_standby') return;
     const inHotStandby = value === 'on';
     const known = findNode(this.#topology, node)?.role;

@@ -31,26 +31,26 @@ export class LeavingNodes<R extends Leaver> {
   }
 
   /** Those that still have connections. */
-  get runtimes(): readonly R[] {
+  get nodes(): readonly R[] {
     return this.#last.size === 0 ? NONE : [...this.#last.keys()];
   }
 
   /** No new calls; those that run may end, until `drainMs` is over. */
-  async drain(runtime: R, last: NodeDescription): Promise<void> {
-    this.#last.set(runtime, last);
-    runtime.stop();
-    runtime.pool.redirectWaiters('the node was removed');
+  async drain(node: R, last: NodeDescription): Promise<void> {
+    this.#last.set(node, last);
+    node.stop();
+    node.pool.redirectWaiters('the node was removed');
     const { clock, drainMs } = this.#settings;
-    const timer = clock.schedule(drainMs, () => runtime.pool.terminate(), { ref: false });
-    await runtime.pool.close();
+    const timer = clock.schedule(drainMs, () => node.pool.terminate(), { ref: false });
+    await node.pool.close();
     timer.cancel();
-    this.#last.delete(runtime);
+    this.#last.delete(node);
   }
 
   /** `writable` is the primary now. */
   succeededBy(writable: NodeDescription): void {
-    for (const [runtime, last] of this.#last) {
-      if (isSuperseded(last, writable)) runtime.pool.terminate();
+    for (const [node, last] of this.#last) {
+      if (isSuperseded(last, writable)) node.pool.terminate();
     }
   }
 }

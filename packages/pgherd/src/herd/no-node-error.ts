@@ -70,7 +70,7 @@ function newest(nodes: readonly NodeDescription[]): number | undefined {
 }
 
 /** The error of every call while no node can ever be used as things are; `undefined` while there is hope. */
-export function hopelessError(topology: TopologyDescription, cause: unknown): PgHerdError | undefined {
+export function unreachableError(topology: TopologyDescription, cause: unknown): PgHerdError | undefined {
   const { nodes } = topology;
   if (nodes.length === 0 || !nodes.every((node) => isLastingFailure(node.connectFailure))) return undefined;
   const list = nodes.map((node) => `${node.name}: ${node.healthReason ?? node.connectFailure}`).join('; ');

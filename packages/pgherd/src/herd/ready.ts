@@ -28,7 +28,7 @@ export async function waitUntilReady<C>(herd: Herd<C>, wanted: Ready): Promise<v
   const deadline = deadlineAfter(startedAt, wanted.timeoutMs ?? waitTimeoutMs);
   const count = (target: 'read-write' | 'standby' | 'any') => herd.select({ target }).tiers.flat().length;
   for (;;) {
-    herd.assertHope();
+    herd.assertReachable();
     const anyIsEnough = primaries + standbys > 0 || count('any') > 0;
     if (anyIsEnough && count('read-write') >= primaries && count('standby') >= standbys) return;
     if (await herd.changed(deadline, wanted.signal)) continue;

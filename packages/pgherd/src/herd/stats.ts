@@ -48,16 +48,16 @@ const COUNTS = [
 /** The numbers of all nodes and their sums. */
 export function statsOf<C>(herd: Herd<C>): ClusterStats {
   const nodes = herd.topology.nodes.flatMap((node) => {
-    const runtime = herd.nodes.get(node.name);
-    if (runtime === undefined) return [];
-    const { inFlight, answered, failures } = runtime;
+    const live = herd.nodes.get(node.name);
+    if (live === undefined) return [];
+    const { inFlight, answered, failures } = live;
     return [
       Object.freeze({
         node: node.name,
         role: node.role,
         health: node.health,
         standing: node.standing,
-        pool: runtime.pool.stats(),
+        pool: live.pool.stats(),
         inFlight: inFlight.count,
         ewmaMs: inFlight.ewmaMs,
         answered,

@@ -231,7 +231,7 @@ export class ListenHub<C> {
   async #connect(): Promise<ListenLink | undefined> {
     const herd = this.#herd;
     herd.start();
-    herd.assertHope();
+    herd.assertReachable();
     const name = herd.select(this.#demand()).tiers[0]?.[0]?.name;
     const runtime = name === undefined ? undefined : herd.nodes.get(name);
     if (runtime === undefined) return undefined;

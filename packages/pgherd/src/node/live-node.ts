@@ -28,11 +28,11 @@ export interface NodePorts<C> {
   readonly settings: ClusterSettings<C>;
   /** The picture as it is now. */
   topology(): TopologyDescription;
-  observe(node: NodeRuntime<C>, observation: Observation): void;
+  observe(node: LiveNode<C>, observation: Observation): void;
   /** ParameterStatus on any connection of the node. */
-  parameter(node: NodeRuntime<C>, generation: number, name: string, value: string): void;
+  parameter(node: LiveNode<C>, generation: number, name: string, value: string): void;
   /** A round of the monitor's questions has ended, with an error or without. */
-  probed(node: NodeRuntime<C>, error: unknown): void;
+  probed(node: LiveNode<C>, error: unknown): void;
   opened(node: string, durationMs: number): void;
   failed(node: string, error: unknown): void;
   closed(node: string, reason: string): void;
@@ -46,7 +46,7 @@ const GOODBYE_MS = 1_000;
 const SIGN_OF_LIFE_MS = 500;
 
 /** The live side of one node: its pool, its monitor, and what runs there. */
-export class NodeRuntime<C> {
+export class LiveNode<C> {
   readonly name: string;
   readonly pool: Pool<Session<C>>;
   readonly monitor: NodeMonitor;
@@ -323,7 +323,7 @@ function probeSettings<C>(settings: ClusterSettings<C>, connector: Connector<C>)
   });
 }
 
-function loadOf<C>(node: NodeRuntime<C>): NodeLoad {
+function loadOf<C>(node: LiveNode<C>): NodeLoad {
   return Object.freeze({
     get inFlight() {
       return node.inFlight.count;

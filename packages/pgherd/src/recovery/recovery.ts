@@ -1,7 +1,7 @@
 import type { Call } from '../call/call.ts';
 import type { Herd } from '../herd/herd.ts';
 import { messageOf } from '../model/errors.ts';
-import type { NodeRuntime } from '../node/live-node.ts';
+import type { LiveNode } from '../node/live-node.ts';
 import type { Session } from '../node/session.ts';
 import { type Budget, fullBudget, spend } from '../retry/budget.ts';
 import type { Classification } from '../retry/classify.ts';
@@ -184,7 +184,7 @@ export class Recovery<C> {
    */
   async #isRefusalConfirmed({ kind }: Classification, { session, call }: Attempt<C>): Promise<boolean> {
     if (kind !== 'read-only' || call.access !== 'read-write') return false;
-    const runtime = this.#herd.runtimeOf(session);
+    const runtime = this.#herd.liveNodeOf(session);
     if (runtime === undefined) return false;
     const { handedAt } = session;
     // Each process of the server takes up a changed configuration by itself: the monitor's may be a moment behind.
@@ -196,7 +196,7 @@ export class Recovery<C> {
     return false;
   }
 
-  async #looksUnwritable(runtime: NodeRuntime<C>, handedAt: number, call: Call): Promise<boolean> {
+  async #looksUnwritable(runtime: LiveNode<C>, handedAt: number, call: Call): Promise<boolean> {
     const { clock, fencing, probe } = this.#herd.settings;
     const limit = Math.max(1, Math.min(2 * probe.timeoutMs, call.deadline - clock.now()));
     await withLimit(clock, limit, runtime.monitor.probeNow()).catch(() => undefined);

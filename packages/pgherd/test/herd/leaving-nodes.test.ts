@@ -66,18 +66,18 @@ describe('what runs on a node that has left', () => {
     const held = await acquire();
     let stopped = 0;
     const leaving = new LeavingNodes({ clock, drainMs: DRAIN_MS });
-    const runtime = { pool, stop: () => stopped++ };
-    const drained = leaving.drain(runtime, last);
-    return { leaving, runtime, held, pool, clock, drained, settle, stops: () => stopped };
+    const node = { pool, stop: () => stopped++ };
+    const drained = leaving.drain(node, last);
+    return { leaving, node, held, pool, clock, drained, settle, stops: () => stopped };
   }
 
   it('ends as soon as its successor is known', async () => {
-    const { leaving, runtime, held, clock, drained, stops } = await left(silent('a'));
-    expect([leaving.runtimes, stops()]).toEqual([[runtime], 1]);
+    const { leaving, node, held, clock, drained, stops } = await left(silent('a'));
+    expect([leaving.nodes, stops()]).toEqual([[node], 1]);
     leaving.succeededBy(primary('b'));
     await drained;
     expect(held.ended).toBe('destroyed');
-    expect([leaving.runtimes, clock.pending, clock.now()]).toEqual([[], 0, 0]);
+    expect([leaving.nodes, clock.pending, clock.now()]).toEqual([[], 0, 0]);
   });
 
   it('goes on while there is none, until its time is over', async () => {
@@ -88,7 +88,7 @@ describe('what runs on a node that has left', () => {
     await clock.advance(1);
     await drained;
     expect(held.ended).toBe('destroyed');
-    expect(leaving.runtimes).toEqual([]);
+    expect(leaving.nodes).toEqual([]);
   });
 
   it('may end in peace', async () => {
