@@ -68,7 +68,7 @@ export const CASES: readonly Case[] = [
     'no connection was established',
   ),
   ours(['PGHERD_CONNECT_TIMEOUT', 'PGHERD_TLS_FAILED'], 'no connection was established'),
-  ours(['PGHERD_AUTHENTICATION_FAILED'], 'the login failed, ours or that of a pooler'),
+  ours(['PGHERD_AUTHENTICATION_FAILED'], 'the login to the server or to a pooler failed'),
   ours(['PGHERD_TIMEOUT', 'PGHERD_ABORTED'], ''),
   ours(['PGHERD_NO_SUITABLE_NODE', 'PGHERD_WAIT_TIMEOUT', 'PGHERD_POOL_FULL'], ''),
   ours(
@@ -79,7 +79,7 @@ export const CASES: readonly Case[] = [
       'PGHERD_STATEMENT_NOT_ALLOWED',
       'PGHERD_CLOSED',
     ],
-    'refused before it was sent, or executed, as the message says',
+    'refused before it was sent; or, if the message says so, executed',
   ),
   { name: 'anything else', errors: [new Error('something else')] },
 ];
