@@ -319,7 +319,7 @@ describe('copyTo', () => {
 
   it('refuses what is no COPY to the client', () => {
     for (const text of ['select 1', FROM, "copy goods to '/tmp/x'", undefined as never]) {
-      expect(() => client.db.copyTo(text)).toThrow(/copyTo takes the text of a COPY … TO STDOUT/);
+      expect(() => client.db.copyTo(text)).toThrow(/copyTo takes a COPY … TO STDOUT statement/);
     }
   });
 

@@ -68,19 +68,19 @@ describe('sql', () => {
   });
 
   it.each([
-    ['undefined', () => sql`select ${undefined}`, /undefined, which no parameter can be/],
+    ['undefined', () => sql`select ${undefined}`, /undefined, which cannot be a parameter/],
     ['a function', () => sql`select ${() => 1}`, /a function, which/],
     ['a symbol', () => sql`select ${Symbol('x')}`, /a symbol, which/],
     [
       'a text instead of a template',
       () => (sql as unknown as (text: string) => unknown)('select 1'),
-      /sql is a tag/,
+      /sql is a template tag/,
     ],
-    ['an empty list', () => sql.join([]), /an array that is not empty/],
+    ['an empty list', () => sql.join([]), /a non-empty array/],
     ['a separator that is a text', () => sql.join([1], ', ' as never), /must be a fragment/],
-    ['an empty name', () => sql.id(''), /must be a text that is not empty/],
-    ['a name with NUL', () => sql.id('a\0b'), /no NUL/],
-    ['no name', () => sql.id(), /needs a name/],
+    ['an empty name', () => sql.id(''), /must be a non-empty string/],
+    ['a name with NUL', () => sql.id('a\0b'), /without NUL/],
+    ['no name', () => sql.id(), /needs at least one name/],
   ])('refuses %s', (_what, make, message) => {
     expect(make).toThrow(message);
     expect(make).toThrow(expect.objectContaining({ code: 'PGHERD_INVALID_ARGUMENT' }));

@@ -1,27 +1,27 @@
 import type { LaneLimits } from '../options/lane-limits.ts';
 import { LONG_MS } from './service-time.ts';
 
-/** Connections that long statements leave to the others as long as there are such. */
+/** Connections that long statements leave free while short statements come. */
 const KEPT_FOR_SHORT = 1;
 
-/** A lane as it is now. */
+/** The current state of a lane. */
 export interface LaneState {
   /** Statements in flight. */
   readonly depth: number;
   readonly writes: number;
-  /** What those in flight are expected to take together, milliseconds. */
+  /** Time that the statements in flight are expected to take together, milliseconds. */
   readonly queueMs: number;
-  /** Since when the first of them is the one the server works at. */
+  /** When the first of them became the one that the server executes. */
   readonly headSince: number;
-  /** What the first of them usually takes, milliseconds. */
+  /** Usual duration of the first of them, milliseconds. */
   readonly headMs: number;
-  /** Time that passes although the server is quick: the way there and back, and what we are busy with, milliseconds. */
+  /** Delay that is not the server's: the round trip and a turn of our event loop, milliseconds. */
   readonly slackMs: number;
-  /** Takes nobody any more: it is to be given back once it is empty. */
+  /** Accepts no more statements: the session is released once the lane is empty. */
   readonly leaving: boolean;
 }
 
-/** How much longer than usual the head may take before nobody queues behind it any more. */
+/** How much longer than usual the first statement may take before no other joins behind it. */
 const HEAD_FACTOR = 4;
 
 /** Whether a statement may join a lane now. Pure. */
@@ -34,7 +34,7 @@ export function hasRoom(lane: LaneState, writes: boolean, now: number, limits: L
   return now - lane.headSince <= Math.max(limits.maxQueueMs, HEAD_FACTOR * lane.headMs) + lane.slackMs;
 }
 
-/** How many more lanes long statements may take where others come as well, of `max` connections. Pure. */
+/** How many more lanes long statements may take while short ones come, of `max` connections. Pure. */
 export function roomForLong(lanes: Iterable<Pick<LaneState, 'queueMs'>>, max: number): number {
   let taken = 0;
   for (const { queueMs } of lanes) if (queueMs >= LONG_MS) taken++;

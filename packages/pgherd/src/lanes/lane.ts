@@ -15,13 +15,13 @@ export interface LanePorts<S extends LaneSession> {
   emptied(lane: Lane<S>): void;
   /** How long the server worked at each of the statements that were answered just now, milliseconds. */
   measured(lane: Lane<S>, perStatementMs: number): void;
-  /** The quickest answer that a statement on its own got of late, milliseconds; takes in another one. */
+  /** The quickest recent answer to a statement that was alone, milliseconds; `aloneMs` is the newest. */
   floorMs(aloneMs: number): number;
   /** See {@link LaneState.slackMs}. */
   slackMs(): number;
 }
 
-/** Statements done with before the list is shortened. */
+/** Finished statements before the list is shortened. */
 const COMPACT_AT = 256;
 
 /** One session shared by statements in flight. It exists from its first statement to its last. */
@@ -30,7 +30,7 @@ export class Lane<S extends LaneSession> implements LaneView, LaneGauge, Stateme
   readonly #ports: LanePorts<S>;
   readonly #statements: (SharedStatement<S> | undefined)[] = [];
   #head = 0;
-  /** Service times of what was answered in this turn of the event loop. */
+  /** Service times of the statements that were answered in this turn of the event loop. */
   #answered: ServiceTime[] = [];
   #learnFrom = 0;
   #wasAlone = false;
@@ -41,11 +41,11 @@ export class Lane<S extends LaneSession> implements LaneView, LaneGauge, Stateme
   headSince = 0;
   headMs = 0;
   leaving = false;
-  /** Since when it exists without having answered; `undefined` once it has. */
+  /** When it was made, as long as it has not answered; `undefined` once it has. */
   untriedSince: number | undefined;
   /** Statements whose callers still wait. */
   awaited = 0;
-  /** When its age was last a reason to look after the node; see {@link LaneGauge}. */
+  /** See {@link LaneGauge}. */
   lookAt = 0;
 
   constructor(session: S, ports: LanePorts<S>) {
@@ -54,12 +54,12 @@ export class Lane<S extends LaneSession> implements LaneView, LaneGauge, Stateme
     this.untriedSince = ports.now();
   }
 
-  /** Whether statements share the connection, where its driver lets them; else there is room for one. */
+  /** Whether statements share the connection, if its driver allows it; otherwise there is room for one. */
   get shares(): boolean {
     return this.#ports.sharing && this.session.connection.pipeline !== undefined;
   }
 
-  /** Whether a statement can be sent by it now. One that is not shared is free between two of its statements. */
+  /** Whether a statement can be sent on it now. A lane that is not shared is free between two statements. */
   get isOpen(): boolean {
     const { session } = this;
     if (session.leaving || session.connection.closed) return false;
@@ -70,14 +70,14 @@ export class Lane<S extends LaneSession> implements LaneView, LaneGauge, Stateme
     return this.#ports.slackMs();
   }
 
-  /** The statement that the server works at. */
+  /** The statement that the server executes. */
   get head(): SharedStatement<S> | undefined {
     return this.#statements[this.#head];
   }
 
   /**
    * Sends a statement behind those in flight.
-   * @throws PgHerdError `PGHERD_INVALID_ARGUMENT` where it cannot be sent; then it never was on this lane.
+   * @throws PgHerdError `PGHERD_INVALID_ARGUMENT` if it cannot be sent; it was never on this lane then.
    */
   send(shared: SharedStatement<S>): void {
     const now = this.#ports.now();
@@ -106,7 +106,7 @@ export class Lane<S extends LaneSession> implements LaneView, LaneGauge, Stateme
     });
   }
 
-  /** The first in flight is done with. */
+  /** A statement was answered or failed, nearly always the first one. */
   left(shared: SharedStatement<S>, answered: boolean): void {
     const now = this.#ports.now();
     this.untriedSince = undefined;
@@ -121,13 +121,13 @@ export class Lane<S extends LaneSession> implements LaneView, LaneGauge, Stateme
     this.#ports.emptied(this);
   }
 
-  /** Nobody waits for it any more; its answer still has to come. */
+  /** Its caller stopped waiting; its answer is still to come. */
   abandon(shared: SharedStatement<S>): void {
     shared.abandoned = true;
     this.awaited--;
   }
 
-  /** What a driver without pipelining can do: one statement at a time. */
+  /** A driver without pipelining takes one statement at a time. */
   #hand(shared: SharedStatement<S>): void {
     const { connection } = this.session;
     if (connection.pipeline !== undefined) {
@@ -140,7 +140,7 @@ export class Lane<S extends LaneSession> implements LaneView, LaneGauge, Stateme
     );
   }
 
-  /** Nearly always the first; after a statement was sent anew under another name it is not. */
+  /** Nearly always the first; not if a statement was sent again under another name. */
   #takeOut(shared: SharedStatement<S>): void {
     const statements = this.#statements;
     if (statements[this.#head] === shared) statements[this.#head++] = undefined;
@@ -167,7 +167,7 @@ export class Lane<S extends LaneSession> implements LaneView, LaneGauge, Stateme
     if (head !== undefined) this.headMs = predictedMs(head.facts.time);
   }
 
-  /** What is answered in one turn of the event loop came in one go: only its sum was measured. */
+  /** The answers of one turn of the event loop came together: only their total duration was measured. */
   #note({ facts, sentAt }: SharedStatement<S>, now: number): void {
     const { time } = facts;
     if (this.#answered.length > 0) {
@@ -176,7 +176,7 @@ export class Lane<S extends LaneSession> implements LaneView, LaneGauge, Stateme
     }
     queueMicrotask(() => this.#learn());
     this.#answered.push(time);
-    // It was sent to a lane that was empty: the way there and back is in what was measured.
+    // It was sent to an empty lane: the measured time includes the round trip.
     this.#wasAlone = sentAt >= this.headSince;
     this.#learnFrom = this.#wasAlone ? sentAt : this.headSince;
     if (this.#wasAlone) learnAlone(time, now - sentAt, this.#ports.floorMs(now - sentAt));

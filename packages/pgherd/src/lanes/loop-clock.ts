@@ -1,11 +1,13 @@
 import type { Clock } from '../time/port.ts';
 
-/** A longer turn is no reason for more patience, milliseconds. */
+/** A longer turn does not count further, milliseconds. */
 const LONGEST_TURN_MS = 20;
-/** What is left of the longest turn after each later one. */
+/** Share of the longest turn that is left after each later one. */
 const FADING = 0.9;
 
-/** A clock that is read once in a turn of the event loop: thousands of statements are answered in one. */
+/**
+ * A clock that is read once per turn of the event loop, since thousands of statements may be answered in one.
+ */
 export class LoopClock {
   readonly #clock: Clock;
   #now = 0;
@@ -16,7 +18,7 @@ export class LoopClock {
     this.#clock = clock;
   }
 
-  /** About how long a turn takes now, milliseconds: so long an answer may lie in the socket before anybody reads it. */
+  /** Approximate duration of a turn, milliseconds: an answer may lie unread in the socket for as long. */
   get turnMs(): number {
     return this.#turnMs;
   }

@@ -21,30 +21,30 @@ import type { SharedStatement } from './shared-statement.ts';
 import { StandIns } from './stand-ins.ts';
 import { isTried } from './statement-facts.ts';
 
-/** How often it is asked whether a session that is never given back is worn, milliseconds. */
+/** How often lanes are checked for sessions that the pool would close, milliseconds. */
 const CHECK_MS = 100;
-/** What the quickest answer is taken to be grows by this with each answer that is not, so that it may become slower for good. */
+/** The quickest answer grows by this factor with each slower one, so that it follows a lasting change. */
 const FLOOR_GROWTH = 1.005;
-/** How many that wait are looked at for one that fits. */
+/** Number of waiting statements that are examined for one that fits. */
 const LOOKED_AT = 8;
 
 /**
- * The lanes of one node for one kind of access. A lane is leased from the pool for its first statement and given back
- * after its last. Which statement joins which lane, and when, is decided in `plan.ts`.
+ * The lanes of one node for one kind of access. A lane is leased from the pool for its first statement and
+ * released after its last. Which statement joins which lane, and when, is decided in `plan.ts`.
  */
 export class NodeLanes<S extends LaneSession> implements LanePorts<S>, WaitingElsewhere {
   readonly #ports: NodeLanesPorts<S>;
   readonly #limits: PlanLimits;
   readonly #lanes: Lane<S>[] = [];
   readonly #waiting: StatementQueue<S>;
-  /** Long ones that wait: the others must not stand behind them. */
+  /** Long statements that are held back, so that others do not queue behind them. */
   readonly #long: StatementQueue<S>;
   readonly #standIns: StandIns<S>;
   readonly #served: (waitedMs: number) => void;
   #checkedAt = 0;
-  /** When a statement that is not long was last seen. */
+  /** When a short statement was last seen. */
   #shortAt = Number.NEGATIVE_INFINITY;
-  /** Set as long as a statement is held back. */
+  /** Set while a statement is held back. */
   #lookAgain: Timer | undefined;
   #floorMs = Number.POSITIVE_INFINITY;
   readonly sharing: boolean;
@@ -75,14 +75,14 @@ export class NodeLanes<S extends LaneSession> implements LanePorts<S>, WaitingEl
   }
 
   /**
-   * Whether the statement has to wait although a connection may be free: it is long, and others that are not would find none. As
-   * many long ones run then as there are connections but one, so that one of them ends.
+   * Whether the statement has to wait although a connection may be free: it is long, and short ones would
+   * find none. All connections but one then run long statements.
    */
   holdsBack(shared: SharedStatement<S>): boolean {
     return this.#noteLength(shared) && this.#longRoom(this.now()) <= 0;
   }
 
-  /** Whether it is long; takes note of one that is not. */
+  /** Whether it is long; records the time of a short one. */
   #noteLength({ facts }: SharedStatement<S>): boolean {
     if (isLong(facts.time)) return true;
     this.#shortAt = this.now();
@@ -90,7 +90,7 @@ export class NodeLanes<S extends LaneSession> implements LanePorts<S>, WaitingEl
   }
 
   /**
-   * Sends the statement by the first lane that has room; `false` if none has.
+   * Sends the statement on the first lane that has room; returns `false` if none has.
    * @throws PgHerdError `PGHERD_INVALID_ARGUMENT` if it cannot be sent.
    */
   admit(shared: SharedStatement<S>): boolean {
@@ -110,8 +110,8 @@ export class NodeLanes<S extends LaneSession> implements LanePorts<S>, WaitingEl
   }
 
   /**
-   * Makes a lane of a leased session and sends the statement by it.
-   * @throws PgHerdError `PGHERD_INVALID_ARGUMENT` if it cannot be sent; the session is given back then.
+   * Makes a lane of a leased session and sends the statement on it.
+   * @throws PgHerdError `PGHERD_INVALID_ARGUMENT` if it cannot be sent; the session is released then.
    */
   open(session: S, shared: SharedStatement<S>): void {
     const lane = new Lane<S>(session, this);
@@ -138,7 +138,7 @@ export class NodeLanes<S extends LaneSession> implements LanePorts<S>, WaitingEl
     this.#lanes.splice(index, 1);
     this.#ports.inFlight.detach(lane);
     this.#ports.release(lane.session);
-    if (this.#long.size > 0) this.#letAllGoOn();
+    if (this.#long.size > 0) this.#reviewLong();
   }
 
   measured(lane: Lane<S>, perStatementMs: number): void {
@@ -155,7 +155,7 @@ export class NodeLanes<S extends LaneSession> implements LanePorts<S>, WaitingEl
     return (this.#floorMs === Number.POSITIVE_INFINITY ? 0 : 2 * this.#floorMs) + this.#ports.turnMs();
   }
 
-  /** Statements that wait, without those that have a stand-in in the pool's queue. */
+  /** Number of waiting statements, without those that have a stand-in in the pool's queue. */
   get count(): number {
     return this.#long.size + Math.max(0, this.#waiting.size - this.#standIns.queued);
   }
@@ -166,11 +166,11 @@ export class NodeLanes<S extends LaneSession> implements LanePorts<S>, WaitingEl
     return since === undefined || heldSince === undefined ? (since ?? heldSince) : Math.min(since, heldSince);
   }
 
-  /** Lets a statement wait, until there is room on a lane, another connection, or none to be had here. */
+  /** Queues a statement until a lane has room, a connection is available, or the node has none to give. */
   queue(shared: SharedStatement<S>, deadline: number, since: number): void {
     if (this.#noteLength(shared)) {
       this.#holdBack(shared, deadline, since);
-      this.#letGoOn(undefined, this.now());
+      this.#releaseLong(undefined, this.now());
     } else enqueue(this.#waiting, shared, deadline, since, this.#ports.clock.now());
     this.#standIns.adjust();
   }
@@ -181,7 +181,7 @@ export class NodeLanes<S extends LaneSession> implements LanePorts<S>, WaitingEl
   }
 
   #lookLater(): void {
-    this.#lookAgain ??= this.#ports.clock.schedule(LONG_MS, () => this.#letAllGoOn(), { ref: false });
+    this.#lookAgain ??= this.#ports.clock.schedule(LONG_MS, () => this.#reviewLong(), { ref: false });
   }
 
   #longRoom(now: number): number {
@@ -195,11 +195,11 @@ export class NodeLanes<S extends LaneSession> implements LanePorts<S>, WaitingEl
       : usableLanes(this.#lanes.length, starving, this.#standIns.queued);
   }
 
-  /** Lets those who wait join a lane that has room again, in their order. */
+  /** Sends waiting statements, in order, on a lane that has room again. */
   #fill(lane: Lane<S>): void {
     if (this.#lanes.indexOf(lane) >= this.#usableLanes()) return;
     const now = this.now();
-    this.#letGoOn(lane, now);
+    this.#releaseLong(lane, now);
     let looked = 0;
     for (const waiting of this.#waiting) {
       if (looked++ === LOOKED_AT || !lane.isOpen) break;
@@ -212,8 +212,10 @@ export class NodeLanes<S extends LaneSession> implements LanePorts<S>, WaitingEl
     this.#standIns.adjust();
   }
 
-  /** Long ones go on, as many as may: on `lane` those who have waited longest, others for as many connections as may be had. */
-  #letGoOn(lane: Lane<S> | undefined, now: number): void {
+  /**
+   * Releases long statements: the oldest join `lane`, others wait for as many connections as may be opened.
+   */
+  #releaseLong(lane: Lane<S> | undefined, now: number): void {
     let room = this.#longRoom(now);
     for (const held of this.#long) {
       if (
@@ -234,18 +236,21 @@ export class NodeLanes<S extends LaneSession> implements LanePorts<S>, WaitingEl
     }
   }
 
-  /** A connection has become free, or nothing short may have come for a while, or all is over here. */
-  #letAllGoOn(): void {
+  /**
+   * Called when a connection became free, and regularly: short statements may have stopped, the node may no
+   * longer suit.
+   */
+  #reviewLong(): void {
     this.#lookAgain?.cancel();
     this.#lookAgain = undefined;
     const { first } = this.#long;
     if (first !== undefined && !this.#ports.suits(first.shared)) this.#sendUnsuitedAway();
-    this.#letGoOn(undefined, this.now());
+    this.#releaseLong(undefined, this.now());
     this.#standIns.adjust();
     if (this.#long.size > 0) this.#lookLater();
   }
 
-  /** Statements that are held back have no stand-in, which would be told that nothing is to be had here any more. */
+  /** Statements that are held back have no stand-in that would learn that the node no longer suits. */
   #sendUnsuitedAway(): void {
     for (const held of this.#long) {
       if (this.#ports.suits(held.shared)) continue;
@@ -254,7 +259,7 @@ export class NodeLanes<S extends LaneSession> implements LanePorts<S>, WaitingEl
     }
   }
 
-  /** Puts a statement that waits among those who are held back, if it is one of them by now. */
+  /** Holds a waiting statement back if it has turned out to be long. */
   #putBack(waiting: QueuedStatement<S>): boolean {
     const { shared, deadline, since } = waiting;
     if (!this.holdsBack(shared)) return false;
@@ -267,7 +272,10 @@ export class NodeLanes<S extends LaneSession> implements LanePorts<S>, WaitingEl
     return [...this.#waiting.takeAll(), ...this.#long.takeAll()];
   }
 
-  /** Takes a statement out of its queue, to be sent; if the node does not suit it any more it looks for another one. */
+  /**
+   * Takes a statement out of its queue to be sent; if the node no longer suits, the statement looks for
+   * another one.
+   */
   #takeForUse(waiting: QueuedStatement<S>, now: number): boolean {
     waiting.takeOut();
     if (!this.#ports.suits(waiting.shared)) {
@@ -278,7 +286,7 @@ export class NodeLanes<S extends LaneSession> implements LanePorts<S>, WaitingEl
     return true;
   }
 
-  /** A connection is there: it is needed only if there is no room on those in use. */
+  /** A connection is available: it is needed only if no lane has room. */
   #use(session: S): void {
     const now = this.now();
     for (const waiting of this.#waiting) {
@@ -288,7 +296,7 @@ export class NodeLanes<S extends LaneSession> implements LanePorts<S>, WaitingEl
     this.#ports.release(session);
   }
 
-  /** Whether the session was made use of, or given back. */
+  /** Whether the session was used, or released after a failure. */
   #sendOrOpen(session: S, shared: SharedStatement<S>): boolean {
     let opens = false;
     try {
@@ -304,7 +312,7 @@ export class NodeLanes<S extends LaneSession> implements LanePorts<S>, WaitingEl
     for (const waiting of this.#takeAll()) this.#ports.elsewhere(waiting, search);
   }
 
-  /** For the statement that waits longest: what others want may differ, which is looked at when the connection is there. */
+  /** On behalf of the statement that waits longest; others are checked when the connection is available. */
   async #lease(search: Search, queued: Queued): Promise<S | undefined> {
     const call = this.#waiting.first?.shared.call;
     if (call === undefined) return undefined;

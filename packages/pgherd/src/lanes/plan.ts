@@ -2,33 +2,38 @@ import type { LaneLimits } from '../options/lane-limits.ts';
 import { hasRoom, type LaneState, roomForLong } from './admission.ts';
 import { LONG_MS } from './service-time.ts';
 
-/** How long the first answer of a lane may take before those who wait have another connection opened, milliseconds. */
+/**
+ * How long a new lane may take to answer before more connections are opened for waiting statements,
+ * milliseconds.
+ */
 export const TRIAL_MS = 10;
-/** Where no connection is to be had, a queue on a lane may be so many times longer: the alternative is to wait as well. */
+/**
+ * For waiting statements the queue on a lane may be this many times longer: the alternative is to wait, too.
+ */
 const WAITING_FACTOR = 5;
 
 /** A lane as decisions see it. */
 export interface LaneView extends LaneState {
-  /** Whether statements share it; else it has room for one. */
+  /** Whether statements share it; otherwise it has room for one. */
   readonly shares: boolean;
-  /** Whether a statement can be sent by it now. */
+  /** Whether a statement can be sent on it now. */
   readonly isOpen: boolean;
-  /** Since when it exists without having answered; `undefined` once it has. */
+  /** When it was made, as long as it has not answered; `undefined` once it has. */
   readonly untriedSince: number | undefined;
 }
 
-/** What a decision needs to know of a statement that waits. */
+/** What a decision needs to know about a waiting statement. */
 export interface StatementView {
   readonly writes: boolean;
   readonly since: number;
 }
 
-/** The limits of a lane by what it is asked for. */
+/** The limits of a lane by purpose. */
 export interface PlanLimits {
   readonly usual: LaneLimits;
-  /** For a statement that is tried behind others to learn how long it takes. */
+  /** For a statement that is sent behind others to measure how long it takes. */
   readonly onTrial: LaneLimits;
-  /** For statements that wait already. */
+  /** For statements that already wait. */
   readonly waiting: LaneLimits;
 }
 
@@ -42,14 +47,15 @@ export function planLimits(usual: LaneLimits): PlanLimits {
 }
 
 /**
- * How many lanes, the oldest ones, take statements. Callers who wait for a connection of their own, of which none can be opened for
- * them, go before statements: as many lanes run empty as there are such callers. `standIns` of them wait for statements themselves.
+ * How many lanes, the oldest ones, accept statements. Calls that wait for an exclusive connection, when none
+ * can be opened, come first: one lane runs empty for each of them. `standIns` of the `starving` ones stand
+ * for statements themselves.
  */
 export function usableLanes(lanes: number, starving: number, standIns: number): number {
   return lanes - Math.max(0, starving - standIns);
 }
 
-/** Whether a statement that has just come joins a lane: `on-trial` if only to learn how long it takes. */
+/** Whether a new statement joins a lane; `on-trial`: only to measure how long it takes. */
 export function admission(
   lane: LaneView,
   writes: boolean,
@@ -61,12 +67,14 @@ export function admission(
   return hasRoom(lane, writes, now, limits.onTrial) ? 'on-trial' : 'waits';
 }
 
-/** Whether a statement that waits joins a lane. */
+/** Whether a waiting statement joins a lane. */
 export function joinsFromQueue(lane: LaneView, writes: boolean, now: number, limits: PlanLimits): boolean {
   return lane.isOpen && hasRoom(lane, writes, now, limits.waiting);
 }
 
-/** Whether a long statement joins a lane: not before another one that has waited longer, the first of which waits since `firstSince`. */
+/**
+ * Whether a long statement joins a lane: not before a short one that has waited longer, since `firstSince`.
+ */
 export function longJoins(
   lane: LaneView,
   long: StatementView,
@@ -79,8 +87,9 @@ export function longJoins(
 }
 
 /**
- * Whether a lane has just begun and not answered yet: it may have room for those who wait before another connection is open, and a
- * server that was promoted this instant answers sooner while it has no sessions to make besides.
+ * Whether a new lane has not answered yet: it may have room for waiting statements before another connection
+ * is open, and a server that was just promoted answers sooner if it does not have to start sessions
+ * meanwhile.
  */
 export function triesLane(lanes: readonly LaneView[], now: number): boolean {
   return lanes.some(
@@ -90,19 +99,20 @@ export function triesLane(lanes: readonly LaneView[], now: number): boolean {
 }
 
 /**
- * How many more lanes long statements may take, of `max` connections; any number if nothing short has come since `shortAt` or runs.
+ * How many more lanes long statements may take, of `max` connections; any number if no short statement runs
+ * and the last one came long before, at `shortAt`.
  */
 export function longRoom(lanes: readonly LaneState[], shortAt: number, now: number, max: number): number {
   if (now - shortAt >= LONG_MS && !lanes.some(isBusyWithShort)) return Number.POSITIVE_INFINITY;
   return roomForLong(lanes, max);
 }
 
-/** Our own event loop may have been late to see the next one come. */
+/** While one runs, our event loop may merely be late to see the next one. */
 function isBusyWithShort({ depth, queueMs }: LaneState): boolean {
   return depth > 0 && queueMs < LONG_MS;
 }
 
-/** How many long statements may wait for a connection among the others, of as many as `room` allows. */
+/** How many long statements may wait for a connection of their own, at most `room`. */
 export function connectionsForLong(room: number, max: number, lanes: number, waiting: number): number {
   return Math.max(0, Math.min(room, max - lanes - waiting));
 }

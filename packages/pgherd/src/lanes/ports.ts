@@ -28,14 +28,14 @@ export interface LaneNode<S> {
 export interface LanePool<S> {
   /** Most connections that it may open. */
   readonly max: number;
-  /** Callers that wait for a connection and for whom none can be opened. */
+  /** Number of callers that wait for a connection while none can be opened. */
   readonly starving: number;
   /** Why the session would be closed if it came back now; `undefined` if it would be kept. */
   outworn(session: S): string | undefined;
   /** @throws PgHerdError `PGHERD_POOL_FULL` if no more callers may wait. */
   assertRoom(): void;
   stats(): PoolStats;
-  /** Counts callers that wait elsewhere; gives what is to be called when one of them no longer waits. */
+  /** Counts callers that wait elsewhere; returns a function to call when one of them no longer waits. */
   represents(waiting: WaitingElsewhere): (waitedMs: number) => void;
 }
 
@@ -72,23 +72,23 @@ export interface FailedStatement<S> {
   readonly text: string;
 }
 
-/** What the engine does for statements that share connections. */
+/** What the engine provides to statements that share connections. */
 export interface SharedStatementsPorts<S, N> {
   readonly herd: LaneHerd;
   pickAtOnce(call: Call, lostOn: ReadonlySet<string>): N | undefined;
   acquireAtOnce(node: N, call: Call): S | undefined;
-  /** Calls `look` with nodes that suit until it gives `true`. */
+  /** Calls `look` with nodes that suit until it returns `true`. */
   search(call: Call, look: (node: N) => true, picked: undefined, begun: Search): Promise<true>;
   lease(node: N, call: Call, search: Search, queued: Queued): Promise<S | undefined>;
   release(session: S): void;
   discard(session: S, reason: string): void;
   /** The callers of what runs on the session stopped waiting. */
   abandon(session: S, reason: string, running: Pick<HandedOver, 'count' | 'answer' | 'text'>): void;
-  /** How long a probe of the node takes there and back, milliseconds; `undefined` if that is not known. */
+  /** Round-trip time of a probe of the node, milliseconds; `undefined` if unknown. */
   rttMs(node: N): number | undefined;
   /**
-   * Resolves if a statement that failed is to be run again, when what has to be done before is done.
-   * @throws what the caller gets, if it is not.
+   * Resolves if a failed statement is to be run again, once everything that must happen first has happened.
+   * @throws the error that the caller gets, if it is not.
    */
   recover(failed: FailedStatement<S>): Promise<void>;
 }
@@ -96,24 +96,26 @@ export interface SharedStatementsPorts<S, N> {
 /** What the lanes of a node need. */
 export interface NodeLanesPorts<S extends LaneSession> {
   readonly limits: LaneLimits;
-  /** Whether statements share connections; else each has one for itself while it runs. */
+  /** Whether statements share connections; otherwise each has one to itself while it runs. */
   readonly sharing: boolean;
   readonly clock: Clock;
-  /** The time, read once in a turn of the event loop. */
+  /** Current time, read once per turn of the event loop. */
   now(): number;
-  /** How long a probe takes there and back, milliseconds; `undefined` if that is not known. */
+  /** Round-trip time of a probe, milliseconds; `undefined` if unknown. */
   rttMs(): number | undefined;
-  /** About how long a turn of our event loop takes now, milliseconds. */
+  /** Approximate duration of a turn of our event loop, milliseconds. */
   turnMs(): number;
   readonly inFlight: InFlight;
   readonly pool: LanePool<S>;
-  /** Gives back a session that no statement uses any more. */
+  /** Releases a session that no statement uses any more. */
   release(session: S): void;
   /** Whether the node still suits what the statement asks for. */
   suits(shared: SharedStatement<S>): boolean;
-  /** A connection of the node for `call`; `undefined` if another node must be looked for, and `search` says why. */
+  /**
+   * A connection of the node for `call`; `undefined` if another node must be found, and `search` says why.
+   */
   lease(call: Call, search: Search, queued: Queued): Promise<S | undefined>;
-  /** A statement that waited here looks for a node anew. */
+  /** A statement that waited here searches for a node again. */
   elsewhere(waiting: QueuedStatement<S>, search: Search | undefined): void;
   /** A statement has waited until its deadline. */
   late(waiting: QueuedStatement<S>, now: number): void;

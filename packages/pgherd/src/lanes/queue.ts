@@ -34,7 +34,7 @@ export class QueuedStatement<S extends LaneSession> implements Queueable<QueuedS
     return this.shared.call.signal;
   }
 
-  /** Takes it out of the queue it is in; whether it was there. */
+  /** Removes it from its queue; returns whether it was still there. */
   takeOut(): boolean {
     return this.#queue.take(this);
   }
@@ -44,7 +44,9 @@ export class QueuedStatement<S extends LaneSession> implements Queueable<QueuedS
   }
 }
 
-/** `late` is called for a statement whose deadline has passed; `left` after one has left by deadline or abort. */
+/**
+ * `late` is called for a statement whose deadline has passed; `left` after one has left by deadline or abort.
+ */
 export function statementQueue<S extends LaneSession>(
   clock: Clock,
   late: (waiting: QueuedStatement<S>, now: number) => void,

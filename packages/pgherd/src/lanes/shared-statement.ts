@@ -10,40 +10,40 @@ import type { StatementFacts } from './statement-facts.ts';
 export interface StatementLane<S extends LaneSession> {
   readonly session: S;
   readonly depth: number;
-  /** How many of them write. */
+  /** Number of them that write. */
   readonly writes: number;
-  /** The statement that the server works at. */
+  /** The statement that the server executes. */
   readonly head: SharedStatement<S> | undefined;
   /** Statements whose callers still wait. */
   readonly awaited: number;
-  /** Takes nobody any more. */
+  /** Accepts no more statements. */
   leaving: boolean;
-  /** The shared is done with, with an answer or an error. */
+  /** The statement was answered (`true`) or failed. */
   left(shared: SharedStatement<S>, answered: boolean): void;
-  /** Nobody waits for the shared any more; its answer still has to come. */
+  /** The caller of the statement stopped waiting; its answer is still to come. */
   abandon(shared: SharedStatement<S>): void;
   /** Resolves when the last statement has left. */
   untilEmpty(): Promise<void>;
 }
 
-/** Who decides what becomes of a shared that failed. */
+/** Decides what becomes of a statement that failed. */
 export interface StatementOwner<S extends LaneSession> {
   failed(shared: SharedStatement<S>, session: S, error: unknown): void;
-  /** Sets the limits of a call that has any, once it is on its way. */
+  /** Applies the limits of a call that has any, once the statement was sent. */
   limit(shared: SharedStatement<S>, session: S): Settlement;
   /** The error of a write that no synchronous standby confirmed. */
   unacknowledged(): unknown;
 }
 
-/** Settles what runs on a lane for a call with a limit, which may end before the lane is done with it. */
+/** Settles a call with limits, which may end before its statement leaves the lane. */
 export interface Settlement {
   resolve(result: QueryResult<Row>): void;
   reject(error: unknown): void;
 }
 
 /**
- * One call's statement on its way over lanes. It is nowhere, waiting, or on exactly one lane; there it is answered or fails
- * once, and after a failure it may board another. Its caller is told once.
+ * A statement of one call that runs on lanes. It waits, or is on exactly one lane, where it is answered or
+ * fails once; after a failure it may join another lane. Its call is settled once.
  */
 export class SharedStatement<S extends LaneSession> implements PipelinedStatement {
   readonly statement: Statement;
@@ -53,17 +53,17 @@ export class SharedStatement<S extends LaneSession> implements PipelinedStatemen
   readonly resolve: (result: QueryResult<Row>) => void;
   readonly reject: (error: unknown) => void;
   readonly #owner: StatementOwner<S>;
-  /** Runs made so far, and where; `undefined` before the first failure. */
+  /** Attempts so far, and where they failed; `undefined` before the first failure. */
   progress: Progress | undefined;
   lane: StatementLane<S> | undefined;
-  /** How it looks for a node, once one gave it no connection. */
+  /** State of its search for a node, after one gave it no connection. */
   search: Search | undefined;
-  /** What it was expected to take when it boarded, milliseconds. */
+  /** Expected duration when it joined the lane, milliseconds. */
   costMs = 0;
   sentAt = 0;
-  /** Only of a call with a deadline or a signal. */
+  /** Present only if the call has a deadline or a signal. */
   settlement: Settlement | undefined;
-  /** Its caller gave up: nobody waits for the answer. */
+  /** Whether its caller stopped waiting. */
   abandoned = false;
 
   constructor(
@@ -84,18 +84,18 @@ export class SharedStatement<S extends LaneSession> implements PipelinedStatemen
     this.reject = reject;
   }
 
-  /** It boards: what it costs is counted until it leaves. */
+  /** It joins a lane, which counts its cost until it leaves. */
   join(lane: StatementLane<S>, now: number): void {
     this.lane = lane;
     this.sentAt = now;
     this.costMs = predictedMs(this.facts.time);
   }
 
-  /** It was handed to the connection. */
+  /** It was given to the connection. */
   sent(session: S): void {
     const { deadline, signal } = this.call;
     const limited = deadline !== Number.POSITIVE_INFINITY || signal !== undefined;
-    // Of a connection that was gone already it has been told in the meantime.
+    // If the connection was gone already, the statement has failed by now.
     if (limited && this.lane !== undefined) this.settlement = this.#owner.limit(this, session);
   }
 

@@ -16,10 +16,12 @@ import type { LaneSession } from './session.ts';
 import { type Settlement, SharedStatement, type StatementOwner } from './shared-statement.ts';
 import type { StatementFacts } from './statement-facts.ts';
 
-/** From the second time on a text is worth a prepared statement. */
+/** SQL is prepared from this run on. */
 const PREPARED_FROM = 2;
 
-/** Runs statements over lanes: each boards one as soon as there is room, and another one where nothing was executed. */
+/**
+ * Runs statements on lanes: each joins one as soon as there is room, and another one if nothing was executed.
+ */
 export class SharedStatements<S extends LaneSession, N extends LaneNode<S>> implements StatementOwner<S> {
   readonly #ports: SharedStatementsPorts<S, N>;
   readonly #clock: LoopClock;
@@ -69,7 +71,7 @@ export class SharedStatements<S extends LaneSession, N extends LaneNode<S>> impl
     if (node !== undefined && this.#joinAtOnce(node, shared)) return;
     const startedAt = this.#clock.now();
     const deadline = earliest(call.deadline, startedAt + this.#ports.herd.settings.waitTimeoutMs);
-    // The path of nearly every statement that has to wait: the node is known, and takes it in its turn.
+    // The usual path of a statement that has to wait: the node is known.
     if (node !== undefined) {
       this.#wait(node, shared, deadline, startedAt);
       return;
@@ -77,7 +79,7 @@ export class SharedStatements<S extends LaneSession, N extends LaneNode<S>> impl
     this.#search(shared, { startedAt, deadline, avoid: new Set(lostOn), refusals: new Map() });
   }
 
-  /** Looks for a node until there is one on which the statement boards, or waits for that. */
+  /** Looks for a node on which the statement can run or wait. */
   #search(shared: SharedStatement<S>, search: Search): void {
     const look = (node: N): true => {
       if (this.#joinAtOnce(node, shared)) return true;
@@ -98,7 +100,11 @@ export class SharedStatements<S extends LaneSession, N extends LaneNode<S>> impl
     this.#lanesOf(node, shared.call.access).queue(shared, deadline, since);
   }
 
-  #sentElsewhere(node: N, { shared, since, deadline }: QueuedStatement<S>, told: Search | undefined): void {
+  #sentElsewhere(
+    node: N,
+    { shared, since, deadline }: QueuedStatement<S>,
+    reported: Search | undefined,
+  ): void {
     const lostOn = shared.progress?.lostOn ?? NONE;
     const search = shared.search ?? {
       startedAt: since,
@@ -106,14 +112,15 @@ export class SharedStatements<S extends LaneSession, N extends LaneNode<S>> impl
       avoid: new Set(lostOn),
       refusals: new Map(),
     };
-    // Nodes that refuse at once are avoided together until a pause is over: else two of them would be asked in turn, for ever.
-    const refusal = told?.refusals.get(node.name);
-    if (told?.avoid.has(node.name)) search.avoid.add(node.name);
+    // Nodes that refuse at once are avoided together until a pause is over; otherwise two of them would be
+    // asked in turn endlessly.
+    const refusal = reported?.refusals.get(node.name);
+    if (reported?.avoid.has(node.name)) search.avoid.add(node.name);
     if (refusal !== undefined) search.refusals.set(node.name, refusal);
     this.#search(shared, search);
   }
 
-  /** Who waited in vain for a node that refuses connections is told why it does. */
+  /** If the node refuses connections, the error says why. */
   #late(node: N, { shared, since, deadline }: QueuedStatement<S>, now: number): void {
     const { call, search } = shared;
     const waitedMs = now - since;
@@ -155,7 +162,7 @@ export class SharedStatements<S extends LaneSession, N extends LaneNode<S>> impl
     }
   }
 
-  /** Its neighbours go on; where it has none, what runs there is let go of. */
+  /** Other statements on the lane continue; if there are none, the connection is abandoned. */
   #abandon(shared: SharedStatement<S>, reason: string): void {
     const { lane } = shared;
     if (lane === undefined) return;
@@ -163,7 +170,8 @@ export class SharedStatements<S extends LaneSession, N extends LaneNode<S>> impl
     if (lane.awaited > 0) return;
     lane.leaving = true;
     const { session } = lane;
-    // A request to cancel hits whatever runs when it comes: among several that must be none that writes.
+    // A cancel request hits the statement that runs when it arrives: if there are several, none may be a
+    // write.
     if (lane.depth > 1 && lane.writes > 0) {
       this.#ports.discard(session, reason);
       return;

@@ -1,29 +1,27 @@
 import type { Search } from '../call/call.ts';
 import type { Clock, Timer } from '../time/port.ts';
+import { TRIAL_MS } from './plan.ts';
 import type { Queued } from './ports.ts';
 
-/** How long the first answer of a lane may take before those who wait have another connection opened, milliseconds. */
-export const TRIAL_MS = 10;
-
-/** Told to an agent that nobody needs any more. */
+/** Removes a stand-in from the pool's queue when it is no longer needed. */
 export class Dismissed extends Error {}
 
-/** What agents need of those who send them. */
+/** What stand-ins need from the lanes. */
 export interface StandInsPorts<S> {
   readonly clock: Clock;
-  /** Most of them at one time: as many connections as the pool may open. */
+  /** Most stand-ins at a time: the number of connections that the pool may open. */
   max(): number;
-  /** How many statements wait now. */
+  /** Number of statements that wait. */
   wanted(): number;
-  /** Whether no more of them are to be sent out for the moment; it is asked again. */
+  /** Whether no more of them are to be added yet; asked again after {@link TRIAL_MS}. */
   hesitates(): boolean;
-  /** A connection of the node's pool; `undefined` where another node must be looked for, and `search` says why. */
+  /** A connection of the node's pool; `undefined` if another node must be found, and `search` says why. */
   lease(search: Search, queued: Queued): Promise<S | undefined>;
-  /** A connection came: it is used, or given back. */
+  /** A connection is available: it is used, or released. */
   came(session: S): void;
-  /** None will come. */
+  /** The node has no connection to give: the statements look for another node. */
   elsewhere(search: Search): void;
-  /** None will ever come. */
+  /** No connection can be had at all. */
   failed(error: unknown): void;
 }
 
@@ -32,8 +30,8 @@ interface StandIn {
 }
 
 /**
- * Those who stand in the pool's queue for the statements that wait: thousands of statements need no more places there than the
- * pool has connections. A connection that comes is for whoever waits longest then.
+ * Placeholders in the pool's queue for waiting statements: at most one per connection of the pool. A
+ * connection that becomes available goes to the statement that has waited longest at that time.
  */
 export class StandIns<S> {
   readonly #ports: StandInsPorts<S>;
@@ -44,14 +42,14 @@ export class StandIns<S> {
     this.#ports = ports;
   }
 
-  /** How many stand in the pool's queue. */
+  /** Number of stand-ins in the pool's queue. */
   get queued(): number {
     let count = 0;
     for (const { leave } of this.#standIns) if (leave !== undefined) count++;
     return count;
   }
 
-  /** Sends as many as are wanted, and calls back those who are not. */
+  /** Adds or removes stand-ins until there are as many as are wanted. */
   adjust(): void {
     const { max, wanted, hesitates } = this.#ports;
     const goal = Math.min(wanted(), max());
@@ -102,7 +100,7 @@ export class StandIns<S> {
 
 const DISMISSED = new Dismissed();
 
-/** The statements that wait have deadlines of their own. */
+/** Without limits: each waiting statement has its own deadline. */
 function endless(): Search {
   return { startedAt: 0, deadline: Number.POSITIVE_INFINITY, avoid: new Set(), refusals: new Map() };
 }

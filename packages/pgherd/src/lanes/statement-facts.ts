@@ -1,17 +1,17 @@
 import { readStatement, type StatementText } from '../sql/statement.ts';
 import { isLong, type ServiceTime } from './service-time.ts';
 
-/** What is known of a statement by its text alone, and what was learnt of it. */
+/** What is known about a statement: from its SQL, and from its runs so far. */
 export interface StatementFacts extends StatementText {
   readonly time: ServiceTime;
-  /** How often it was seen; a text that comes once is not worth a prepared statement. */
+  /** Number of runs; SQL that runs once is not worth a prepared statement. */
   seen: number;
-  /** From this run on it may be tried again behind another one. */
+  /** From this run on it may be tried behind another statement again. */
   tryAt: number;
   tries: number;
 }
 
-/** The facts of a statement of which nothing was learnt yet. */
+/** The facts about a statement that has not run yet. */
 export function factsOf(text: string): StatementFacts {
   return {
     ...readStatement(text),
@@ -22,13 +22,16 @@ export function factsOf(text: string): StatementFacts {
   };
 }
 
-/** Runs before a statement that seems to take long is tried behind another one; each try doubles it, up to a limit. */
+/**
+ * Runs before a statement that seems long is tried behind another one; doubled by each trial, up to a limit.
+ */
 const FIRST_TRY_AFTER = 8;
 const MOST_DOUBLINGS = 6;
 
 /**
- * Whether this run is to find out how long the statement takes when it need not wait for its turn: on a busy machine everything
- * seems to take long that is alone. The tries become rarer, so that they are too few for the 99th percentile.
+ * Whether this run is a trial that measures how long the statement takes behind another one: on a busy
+ * machine every statement that is alone seems long. Trials become rarer, so that they do not affect the 99th
+ * percentile.
  */
 export function isTried(facts: StatementFacts): boolean {
   if (facts.seen < facts.tryAt || isLong(facts.time)) return false;

@@ -4,7 +4,7 @@ import { answeredBy, type QueryResult, type Row, type Statement } from '../model
 import { readStatement } from '../sql/statement.ts';
 import { type Executor, supported } from './executor.ts';
 
-/** Runs statements in one round trip, all or none of them; the results in the order of the statements. */
+/** Runs statements in one round trip, all or none of them. The results have the order of the statements. */
 export async function runBatch(
   executor: Executor,
   statements: readonly Statement[],
@@ -26,14 +26,14 @@ export async function runBatch(
   return started.value.map((result) => answeredBy(result, started.node));
 }
 
-/** What begins or ends a transaction, or takes data, cannot be part of a batch. */
+/** Statements that begin or end a transaction, and COPY, cannot be part of a batch. */
 function assertFit(text: string, index: number): void {
   const { keyword, commits, otherVerb } = readStatement(text);
   const isCopy = keyword === 'COPY';
   if (!isCopy && commits !== 'always' && otherVerb !== 'transaction') return;
   const remedy = isCopy
     ? 'use copyFrom or copyTo'
-    : 'a batch is one transaction by itself, or part of the one around it';
+    : 'a batch is a transaction of its own, or part of the one around it';
   throw new PgHerdError(
     'PGHERD_STATEMENT_NOT_ALLOWED',
     `Statement ${index} of the batch begins with ${keyword}: ${remedy}.`,

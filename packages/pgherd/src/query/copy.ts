@@ -6,29 +6,32 @@ import { Serial } from '../time/serial.ts';
 import { type Executor, supported } from './executor.ts';
 import type { LongWork } from './long-work.ts';
 
-/** A piece of what COPY takes: text is sent as UTF-8. Rows may be cut anywhere. */
+/** A piece of COPY data; strings are sent as UTF-8. Pieces may end within a row. */
 export type CopyPiece = string | Uint8Array;
 /** Where the data of COPY comes from: a Node stream, a file handle's `readLines`, a generator, an array … */
 export type CopySource = AsyncIterable<CopyPiece> | Iterable<CopyPiece>;
 
-/** What a COPY did. */
+/** Result of a COPY. */
 export interface CopyResult {
-  /** Rows, as the server counts them. */
+  /** Number of rows, as counted by the server. */
   readonly rowCount: number;
-  /** Bytes that were sent or received. */
+  /** Number of bytes sent or received. */
   readonly bytes: number;
   readonly node: string;
 }
 
 /** Options of {@link Querier.copyFrom}. */
 export interface CopyFromOptions extends CallOptions {
-  /** Told how many bytes have been handed over so far, after each piece of the source. */
+  /** Called after each piece of the source with the number of bytes sent so far. */
   readonly onProgress?: ((bytes: number) => void) | undefined;
 }
 
-/** The data of `COPY … TO STDOUT`, in pieces of about 64 KB at most that may end within a row. It can be read once. */
+/**
+ * The data of `COPY … TO STDOUT`, in pieces of about 64 KB at most that may end within a row. It can be read
+ * once.
+ */
 export interface CopyStream extends AsyncIterableIterator<Uint8Array>, AsyncDisposable {
-  /** What it did, once the last piece was read; `undefined` before. */
+  /** The result, once the last piece was read; `undefined` before. */
   readonly result: CopyResult | undefined;
   /** Ends it early: the connection is free when this resolves. */
   return(): Promise<IteratorResult<Uint8Array>>;
@@ -50,7 +53,7 @@ export async function runCopyFrom(
       statement: { text },
       occupies: () => true,
       begin: (connection) => supported(executor, connection, 'copyIn').copyIn(text),
-      stop: (copy) => copy.fail('the client gave it up'),
+      stop: (copy) => copy.fail('stopped by the client'),
     },
     options,
   );
@@ -92,7 +95,7 @@ function bytesOf(piece: unknown): Uint8Array {
   if (typeof piece === 'string') return Buffer.from(piece);
   if (piece instanceof Uint8Array) return piece;
   throw argumentError(
-    `The source gave ${piece === null ? 'null' : `a ${typeof piece}`}; COPY takes text or bytes.`,
+    `The source yielded ${piece === null ? 'null' : `a ${typeof piece}`}; COPY takes strings or bytes.`,
   );
 }
 
@@ -102,38 +105,38 @@ function iteratorOf(source: unknown): AsyncIterator<unknown> | Iterator<unknown>
       AsyncIterable<unknown> & Iterable<unknown>
     >;
     if (asynchronous !== undefined) {
-      // A stream that fails before it is read would end the process; reading it tells the error all the same.
+      // A stream that fails before it is read would end the process; reading it reports the error anyway.
       if ('on' in source && typeof source.on === 'function') source.on('error', () => undefined);
       return asynchronous.call(source);
     }
-    // A Buffer would give its bytes one by one.
+    // A Buffer would yield its bytes one by one.
     if (synchronous !== undefined && !(source instanceof Uint8Array)) return synchronous.call(source);
   }
   throw argumentError('The source of copyFrom must be a stream, an async iterable or an array of pieces.');
 }
 
-/** Tells the source that no more is wanted, as leaving a loop would: a stream is destroyed by it. */
+/** Ends the source as leaving a loop would: a stream is destroyed. */
 async function endOf(pieces: AsyncIterator<unknown> | Iterator<unknown>): Promise<void> {
   try {
     void Promise.resolve(pieces.return?.()).catch(() => undefined);
   } catch {
-    // The first error is the one that counts.
+    // The first error is reported.
   }
 }
 
-/** Before its end was sent a COPY that is lost leaves nothing behind, however it was lost. */
+/** A COPY that is lost before its end was sent leaves nothing behind. */
 function nothingKept(error: unknown): unknown {
   if (!(error instanceof OutcomeUnknownError)) return error;
-  // The caller's own limit, or a connection that was lost before anything was sent.
+  // A limit of the call, or a connection that was lost before anything was sent.
   if (error.cause instanceof PgHerdError) return error.cause;
   return new PgHerdError(
     'PGHERD_CONNECTION_LOST',
-    'The connection was lost before the COPY was ended: nothing of it was kept.',
+    'The connection was lost before the end of the COPY was sent: none of its rows were kept.',
     { cause: error.cause, details: error.details },
   );
 }
 
-/** Hands out what `COPY … TO STDOUT` gives, piece by piece. */
+/** The data of `COPY … TO STDOUT`, piece by piece. */
 export class CopyOutStream implements CopyStream {
   readonly #executor: Executor;
   readonly #text: string;
@@ -144,7 +147,7 @@ export class CopyOutStream implements CopyStream {
   #ended = false;
   readonly #serial = new Serial();
 
-  /** @throws PgHerdError `PGHERD_INVALID_ARGUMENT` for a text that is no such COPY. */
+  /** @throws PgHerdError `PGHERD_INVALID_ARGUMENT` if the SQL is no such COPY. */
   constructor(executor: Executor, text: string, options: CallOptions) {
     assertCopy(text, 'copyTo', 'COPY … TO STDOUT');
     this.#executor = executor;
@@ -216,5 +219,5 @@ export class CopyOutStream implements CopyStream {
 
 function assertCopy(text: unknown, verb: OtherVerb, form: string): void {
   if (typeof text === 'string' && readStatement(text).otherVerb === verb) return;
-  throw argumentError(`${verb} takes the text of a ${form}.`);
+  throw argumentError(`${verb} takes a ${form} statement.`);
 }

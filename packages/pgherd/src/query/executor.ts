@@ -7,7 +7,7 @@ import type { LongWork, WorkKind } from './long-work.ts';
 /** Runs one statement. */
 export type Execute = (statement: Statement, options: CallOptions) => Promise<QueryResult<Row>>;
 
-/** What the verbs stand on: the cluster, a transaction or a lease. */
+/** Runs the verbs' statements: on the cluster, in a transaction or on a lease. */
 export interface Executor {
   readonly execute: Execute;
   /** Name of the driver, for errors. */
@@ -28,8 +28,8 @@ const REMEDIES: Readonly<Record<Extra, string>> = Object.freeze({
 });
 
 /**
- * The connection, known to have a method that not every driver has.
- * @throws PgHerdError `PGHERD_UNSUPPORTED` where it has not.
+ * The connection, if it has a method that not every driver has.
+ * @throws PgHerdError `PGHERD_UNSUPPORTED` if it does not.
  */
 export function supported<K extends Extra>(
   { driver }: Pick<Executor, 'driver'>,

@@ -13,24 +13,24 @@ import { NOT_ATOMIC, runScript } from './script.ts';
 
 /** Exclusive use of one connection until it is released. */
 export interface Lease<C = unknown> extends Querier, AsyncDisposable {
-  /** The driver's own object, for whatever the driver can do. */
+  /** The driver's own object, for features that only the driver has. */
   readonly client: C;
   readonly node: string;
-  /** Whether the connection is still its own. */
+  /** Whether it still has the connection. */
   readonly isHeld: boolean;
   /**
-   * Runs many statements, one text, by the simple protocol. What it changes of the session stays for as long as the lease: the
-   * connection is not used again afterwards. Gives the result of the last statement.
+   * Runs many statements in one text by the simple protocol. Its changes to the session last as long as the
+   * lease: the connection is not used again afterwards. Returns the result of the last statement.
    * @throws PgHerdError as of {@link Querier.query}.
    */
   script(text: string, options?: CallOptions): Promise<QueryResult<Row>>;
-  /** Gives the connection back; harmless when called again. `destroy` closes it instead. */
+  /** Releases the connection; harmless when called again. `destroy` closes it instead. */
   release(options?: { readonly destroy?: boolean | undefined }): void;
 }
 
 /**
- * A write that was refused as read-only: the node is asked what it is, and the connection is not used again. The error is the
- * caller's, who knows what else ran on the lease; the node stays where it is unless it says itself that it is no primary.
+ * Handles a write that was refused as read-only: the node is probed, and the connection is not used again.
+ * The caller gets the error as it is, since other statements may have run on the lease.
  */
 function noteRefusal<C>(engine: Engine<C>, session: Session<C>, error: unknown): void {
   if (classifyError(error).kind !== 'read-only') return;
@@ -43,13 +43,16 @@ export function leaseOf<C>(engine: Engine<C>, session: Session<C>, call: Call): 
   return new SessionLease(engine, session, call).publicView();
 }
 
-/** A session while one caller has it: `held` until it is released, once; from then on every verb fails. */
+/** A session that one caller holds until it is released, once; from then on every verb fails. */
 class SessionLease<C> {
   readonly #engine: Engine<C>;
   readonly #session: Session<C>;
   readonly #call: Call;
   #released = false;
-  /** Whether what was handed over last is undone when the connection ends: it is inside a transaction and does not end it. */
+  /**
+   * Whether the last statement is rolled back if the connection ends: it is inside a transaction and does not
+   * end it.
+   */
   #undone = false;
 
   constructor(engine: Engine<C>, session: Session<C>, call: Call) {
@@ -84,7 +87,7 @@ class SessionLease<C> {
   async #execute(statement: Statement, options: CallOptions): Promise<QueryResult<Row>> {
     this.#assertHeld();
     const session = this.#session;
-    this.#handing(statement.text);
+    this.#remember(statement.text);
     try {
       const result = await this.#engine.send(session, statement, this.#narrowed(options));
       if (session.takeLocalCommit() && this.#call.access === 'read-write') throw unacknowledged('statement');
@@ -98,7 +101,7 @@ class SessionLease<C> {
     const engine = this.#engine;
     const session = this.#session;
     const own = this.#narrowed(options);
-    this.#handing(text);
+    this.#remember(text);
     return {
       session,
       call: own,
@@ -114,7 +117,7 @@ class SessionLease<C> {
 
   #script(text: string, options: CallOptions): Promise<QueryResult<Row>> {
     this.#assertHeld();
-    this.#handing(text);
+    this.#remember(text);
     const errorFor = (error: unknown) => this.#errorFor(error, NOT_ATOMIC);
     const call = this.#narrowed(options);
     return runScript({ engine: this.#engine, session: this.#session, call, errorFor }, text);
@@ -132,8 +135,8 @@ class SessionLease<C> {
     else this.#engine.release(this.#session);
   }
 
-  /** What is handed over now, remembered for the case that its answer is lost. */
-  #handing(text: string): void {
+  /** Remembers what a lost answer to this statement would mean. */
+  #remember(text: string): void {
     const inTransaction = this.#session.connection.status !== 'idle';
     this.#undone = inTransaction && mayCancel({ text, inTransaction, couldNotWrite: false }) === 'cancel';
   }
@@ -145,7 +148,7 @@ class SessionLease<C> {
     return endError(error, this.#session, call, text);
   }
 
-  /** Each call on a lease has limits of its own; those of `acquire` were for getting it. */
+  /** Each call on a lease has its own limits; those of `acquire` were for acquiring it. */
   #narrowed({ timeoutMs, signal }: CallOptions): Call {
     const now = this.#engine.herd.settings.clock.now();
     const deadline = timeoutMs === undefined ? Number.POSITIVE_INFINITY : now + timeoutMs;
@@ -156,7 +159,7 @@ class SessionLease<C> {
     if (!this.#released) return;
     throw new PgHerdError(
       'PGHERD_LEASE_RELEASED',
-      'The lease was released: its connection belongs to others now.',
+      'The lease was released: other calls use its connection now.',
     );
   }
 }

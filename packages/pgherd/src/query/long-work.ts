@@ -10,43 +10,51 @@ import { untilLetGo } from '../recovery/within.ts';
 import type { Clock, Timer } from '../time/port.ts';
 import { onAbort } from '../time/wait.ts';
 
-/** How long the end of what was left early may take before its connection is destroyed, milliseconds. */
+/** How long ending work early may take before its connection is destroyed, milliseconds. */
 const STOP_MS = 1_000;
 
-/** Something that keeps a connection for longer than one answer: a batch, a cursor, a COPY. */
+/** A kind of work that keeps a connection for longer than one answer: a batch, a cursor, a COPY. */
 export interface WorkKind<T> {
-  /** What it runs; of several statements the one that says most about running them again. */
+  /** The statement it runs; of several, the one that decides whether they may be run again. */
   readonly statement: Statement;
-  /** Hands it to a connection; done once more, on another one, where it is run again. */
+  /** Starts it on a connection. Called again, on another one, for each retry. */
   begin(connection: DriverConnection): Promise<T>;
   /** Whether nothing else can run on the connection until it ends. */
   occupies(connection: DriverConnection): boolean;
-  /** Ends it early, so that the connection is ready for other work. Never rejects. Absent where there is nothing to end. */
+  /**
+   * Ends it early, so that the connection is ready for other work. Never rejects. Absent if there is nothing
+   * to end.
+   */
   stop?(value: T): Promise<void>;
   /** Whether ending it may take longer than opening another connection. Default `false`. */
   readonly endsSlowly?: boolean | undefined;
 }
 
-/** Where something was started, and how its end and its errors are told. */
+/** How work uses a connection: its session, its call, and how it ends. */
 export interface ConnectionUse {
   readonly session: Session;
   readonly call: Call;
   readonly clock: Clock;
   /** Waits for an answer of the session, as `Engine.perform` does. */
   perform<U>(answer: Promise<U>, text: string): Promise<U>;
-  /** What the caller is told of an error. */
+  /** The error that the caller gets. */
   errorFor(error: unknown): unknown;
-  /** Throws where the connection is the caller's no more: its transaction is over, its lease released. */
+  /**
+   * Throws if the connection is no longer the caller's: its transaction has ended or its lease was released.
+   */
   assertHeld(): void;
-  /** Whether nobody but this work needs the very connection. */
+  /** Whether the work may continue on another connection. */
   readonly isReplaceable: boolean;
-  /** Gives the connection back, where it is given back. */
+  /** Releases the connection, unless the caller holds it. */
   release(): void;
-  /** The connection is in the middle of something and nobody will end it. */
+  /** The connection is in the middle of work that will not be ended: it is destroyed. */
   abandon(reason: string): void;
 }
 
-/** Work that was started, until it is finished or given up. Its call's limits count all the while, also while nobody waits. */
+/**
+ * Work that was started, until it is finished or stopped. The limits of its call apply throughout, also while
+ * no answer is awaited.
+ */
 export class LongWork<T> {
   readonly value: T;
   readonly #use: ConnectionUse;
@@ -69,7 +77,7 @@ export class LongWork<T> {
     return this.#use.session.node;
   }
 
-  /** Asks the server something more. Rejects with what the caller is told; the work is over then. */
+  /** Sends a further request to the server. Rejects with the caller's error; the work has ended then. */
   async ask<U>(question: (value: T) => Promise<U>): Promise<U> {
     if (this.#failure !== undefined) throw this.#failure.error;
     this.#use.assertHeld();
@@ -77,18 +85,19 @@ export class LongWork<T> {
     try {
       return await this.#use.perform(question(this.value), this.#work.statement.text);
     } catch (error) {
-      const told = this.#use.errorFor(error);
-      this.#failure ??= { error: told };
-      // What the server ended with an error is as good as over; a caller whose time is over waits for nothing.
+      const failure = this.#use.errorFor(error);
+      this.#failure ??= { error: failure };
+      // After an error of the server, ending the work is quick; a caller that stopped waiting does not wait
+      // for it.
       if (stoppedWaiting(error)) void this.stop();
       else await this.#endBy(true);
-      throw told;
+      throw failure;
     } finally {
       this.#answersAwaited--;
     }
   }
 
-  /** Waits for something that is not the server's, such as the caller's data, as long as the work goes on. */
+  /** Waits for something other than the server, such as the caller's data, as long as the work continues. */
   guard<U>(step: PromiseLike<U> | U): Promise<U> {
     return new Promise<U>((resolve, reject) => {
       this.#onFailure = reject;
@@ -97,15 +106,16 @@ export class LongWork<T> {
     });
   }
 
-  /** The work failed while nobody waited for it. */
+  /** The work failed while no answer was awaited. */
   fail(error: unknown): void {
     this.#failure ??= { error: this.#use.errorFor(error) };
     this.#onFailure?.(this.#failure.error);
   }
 
   /**
-   * It has come to its end: the connection is ready for other work.
-   * @throws OutcomeUnknownError `PGHERD_OUTCOME_UNKNOWN` where no synchronous standby confirmed what was written.
+   * The work has ended: the connection is ready for other work.
+   * @throws OutcomeUnknownError `PGHERD_OUTCOME_UNKNOWN` if no synchronous standby confirmed what was
+   * written.
    */
   finish(): void {
     if (!this.#ends()) return;
@@ -117,7 +127,7 @@ export class LongWork<T> {
     if (local) throw unacknowledged('statement');
   }
 
-  /** Ends it early; the connection is destroyed where it does not become ready soon. */
+  /** Ends it early; the connection is destroyed unless it becomes ready soon. */
   stop(): Promise<void> {
     return this.#endBy(this.#work.endsSlowly !== true || !this.#use.isReplaceable);
   }
@@ -128,16 +138,16 @@ export class LongWork<T> {
       this.#release();
       return;
     }
-    // What occupies the connection stays there: nobody may use it again.
+    // The connection stays occupied, so that it is never used again.
     this.#use.abandon('was left in the middle of something');
     this.#use.release();
   }
 
-  /** Whether it came to an end in time. */
+  /** Whether it ended in time. */
   async #stopped(): Promise<boolean> {
     const stopped = this.#work.stop?.(this.value);
     if (stopped === undefined) return true;
-    // No watchdog: what is to be thrown away may keep the event loop busy for as long as it comes.
+    // No watchdog: data that is thrown away may keep the event loop busy for as long as it arrives.
     return new Promise((resolve) => {
       const timer = this.#use.clock.schedule(STOP_MS, () => resolve(false));
       void stopped.finally(() => {
@@ -147,7 +157,7 @@ export class LongWork<T> {
     });
   }
 
-  /** Whether it ends now, and had not before. */
+  /** Ends it; returns whether it had not ended before. */
   #ends(): boolean {
     if (this.#over) return false;
     this.#over = true;
@@ -156,7 +166,7 @@ export class LongWork<T> {
     return true;
   }
 
-  /** What was given back ended with whatever gave it back. */
+  /** Whether the caller still has the connection; otherwise the work ended with its transaction or lease. */
   #isHeld(): boolean {
     try {
       this.#use.assertHeld();
@@ -181,7 +191,7 @@ export class LongWork<T> {
     this.#forgetAbort = onAbort(call.signal, () => this.#expire(abortedError(call.signal)));
   }
 
-  /** Whoever waits for an answer is told by that; else nothing runs there that one could wait for. */
+  /** A limit of the call was reached. If an answer is awaited, waiting for that answer fails by itself. */
   #expire(error: PgHerdError): void {
     if (this.#answersAwaited > 0 || this.#over) return;
     this.#failure ??= { error };

@@ -22,21 +22,23 @@ import {
 import { boundTag, type SqlQueryTag } from './sql-query.ts';
 import { CursorStream, type RowStream, type StreamOptions } from './stream.ts';
 
-/** A statement with its call options: the form that query builders and `sql` tags yield. */
+/** A statement with its call options: the form that query builders and `sql` tags produce. */
 export type QueryConfig = Statement & CallOptions;
 
 /**
- * The verbs which cluster, transaction and lease share. Each takes a text with its values, or an object with both: what
- * query builders yield, and `sql` tags. With a `schema` each row is checked by it, and has its type.
+ * The verbs that cluster, transaction and lease share. Each takes SQL with its values, or an object with
+ * both, as query builders and `sql` tags produce. With a `schema`, each row is validated by it and has its
+ * type.
  */
 export interface Querier {
   /**
-   * Runs a statement and gives the whole result.
-   * @throws NoSuitableNodeError `PGHERD_NO_SUITABLE_NODE` (also as `PGHERD_AMBIGUOUS_PRIMARY`, `PGHERD_FOREIGN_CLUSTER`) and
-   * PgHerdError `PGHERD_WAIT_TIMEOUT` after `waitTimeoutMs`, `PGHERD_POOL_FULL`, `PGHERD_TIMEOUT` after `timeoutMs`,
-   * `PGHERD_ABORTED`, `PGHERD_CLOSED`, `PGHERD_INVALID_ARGUMENT`, `PGHERD_SCHEMA_MISMATCH` for a row that `schema` refuses.
-   * @throws OutcomeUnknownError `PGHERD_OUTCOME_UNKNOWN` where a statement was sent on the read-write target and not answered.
-   * Errors of the server pass as the driver threw them, with `node` added.
+   * Runs a statement and returns the whole result.
+   * @throws NoSuitableNodeError `PGHERD_NO_SUITABLE_NODE` (also as `PGHERD_AMBIGUOUS_PRIMARY`,
+   * `PGHERD_FOREIGN_CLUSTER`) and PgHerdError `PGHERD_WAIT_TIMEOUT` after `waitTimeoutMs`,
+   * `PGHERD_POOL_FULL`, `PGHERD_TIMEOUT` after `timeoutMs`, `PGHERD_ABORTED`, `PGHERD_CLOSED`,
+   * `PGHERD_INVALID_ARGUMENT`, `PGHERD_SCHEMA_MISMATCH` for a row that does not fit `schema`.
+   * @throws OutcomeUnknownError `PGHERD_OUTCOME_UNKNOWN` if a statement was sent on the read-write target and
+   * no answer came. Errors of the server are thrown as the driver reports them, with `node` added.
    */
   query<S extends StandardSchema>(
     text: string,
@@ -98,22 +100,25 @@ export interface Querier {
   maybeOne<R = Row>(text: string, values?: readonly unknown[], options?: CallOptions): Promise<R | undefined>;
   maybeOne<R = Row>(config: QueryConfig, options?: CallOptions): Promise<R | undefined>;
   /**
-   * A statement as a template: what stands in `${}` becomes a parameter, a fragment is nested, a name is quoted by
-   * `sql.identifier`. Awaited it runs as by {@link Querier.query}; every verb takes it instead of a text.
+   * A statement as a template: a value in `${}` becomes a parameter, a fragment is nested, a name is quoted
+   * by `sql.identifier`. Awaited, it runs as {@link Querier.query} does; every verb accepts it in place of
+   * SQL.
    */
   readonly sql: SqlQueryTag;
   /**
-   * Runs statements in one round trip and, outside a transaction, as one: all of them or none. The results stand in the order
-   * of the statements. An error of the server has as `index` the place of the statement that failed. `name` is ignored.
-   * @throws PgHerdError `PGHERD_STATEMENT_NOT_ALLOWED` for BEGIN, COMMIT, COPY and kin, `PGHERD_UNSUPPORTED` where the driver
-   * has no batches; else as of {@link Querier.query}.
+   * Runs statements in one round trip and, outside a transaction, as one transaction: all of them or none.
+   * The results have the order of the statements. An error of the server has the `index` of the statement
+   * that failed. `name` is ignored.
+   * @throws PgHerdError `PGHERD_STATEMENT_NOT_ALLOWED` for statements such as BEGIN, COMMIT and COPY,
+   * `PGHERD_UNSUPPORTED` if the driver has no batches; otherwise as {@link Querier.query}.
    */
   batch(statements: readonly (string | Statement)[], options?: CallOptions): Promise<QueryResult<Row>[]>;
   /**
-   * The rows of a result one after the other, fetched `batchSize` at a time, so that memory does not grow with them. It keeps
-   * a connection until it ends; leaving the loop ends it. `timeoutMs` counts for all of it.
-   * @throws PgHerdError `PGHERD_UNSUPPORTED` where the driver has no cursors; else, by the first `next`, as of
-   * {@link Querier.query}. What is lost after the first part is not run again.
+   * The rows of a result one after the other, fetched `batchSize` at a time, so that memory does not grow
+   * with their number. It keeps a connection until it ends; leaving the loop ends it. `timeoutMs` applies to
+   * the whole stream.
+   * @throws PgHerdError `PGHERD_UNSUPPORTED` if the driver has no cursors; otherwise, from the first `next`,
+   * as {@link Querier.query}. A stream that is lost after the first part is not run again.
    */
   stream<S extends StandardSchema>(
     text: string,
@@ -130,21 +135,22 @@ export interface Querier {
   stream<R = Row>(text: string, values?: readonly unknown[], options?: StreamOptions): RowStream<R>;
   stream<R = Row>(config: Statement & StreamOptions, options?: StreamOptions): RowStream<R>;
   /**
-   * Streams a source into `COPY … FROM STDIN`, no faster than the server takes it. An error of the source gives the COPY up and
-   * is what the call rejects with: nothing of it is kept then. It is not run again once the source was touched.
-   * @throws PgHerdError `PGHERD_UNSUPPORTED` where the driver has no COPY, `PGHERD_CONNECTION_LOST` where the connection was
-   * lost before the end was sent; else as of {@link Querier.query}.
+   * Streams a source into `COPY … FROM STDIN`, no faster than the server accepts it. An error of the source
+   * stops the COPY, rejects the call, and no rows are kept. The COPY is not run again once the source was
+   * read.
+   * @throws PgHerdError `PGHERD_UNSUPPORTED` if the driver has no COPY, `PGHERD_CONNECTION_LOST` if the
+   * connection was lost before the end was sent; otherwise as {@link Querier.query}.
    */
   copyFrom(text: string, source: CopySource, options?: CopyFromOptions): Promise<CopyResult>;
   /**
-   * What `COPY … TO STDOUT` gives, in pieces; the server waits for whoever reads too slowly.
-   * @throws PgHerdError `PGHERD_UNSUPPORTED` where the driver has no COPY; else, by the first `next`, as of
+   * The data of `COPY … TO STDOUT`, in pieces; the server waits if they are read slowly.
+   * @throws PgHerdError `PGHERD_UNSUPPORTED` if the driver has no COPY; otherwise, from the first `next`, as
    * {@link Querier.query}.
    */
   copyTo(text: string, options?: CallOptions): CopyStream;
   /**
-   * Sends a payload to all who listen to a channel; inside a transaction when it commits.
-   * @throws PgHerdError `PGHERD_INVALID_ARGUMENT` for a channel that is none; else as of {@link Querier.query}.
+   * Sends a payload to all listeners of a channel; inside a transaction, when it commits.
+   * @throws PgHerdError `PGHERD_INVALID_ARGUMENT` for an invalid channel; otherwise as {@link Querier.query}.
    */
   notify(channel: string, payload?: string, options?: CallOptions): Promise<void>;
 }
@@ -154,7 +160,7 @@ const NO_OPTIONS: CallOptions = Object.freeze({});
 type First = string | QueryConfig;
 type Second = readonly unknown[] | CallOptions | undefined;
 
-/** The verbs over a way to run one statement, and to start longer work. */
+/** The verbs of an executor. */
 export function querierOver(executor: Executor): Querier {
   const { execute } = executor;
   const query = (first: First, second?: Second, third?: CallOptions) => {
@@ -179,7 +185,7 @@ export function querierOver(executor: Executor): Querier {
     if (found.length > 1) throw wrongRowCount(found.length, 'at most one row');
     return found[0];
   };
-  // Row types are the caller's word: nothing at run time could prove them.
+  // Row types are declared by the caller: nothing at run time can prove them.
   return {
     query,
     rows,
@@ -210,16 +216,18 @@ export function querierOver(executor: Executor): Querier {
   } as Querier;
 }
 
-/** @throws PgHerdError `PGHERD_INVALID_ARGUMENT` for what PostgreSQL takes for no name of a channel. */
+/**
+ * @throws PgHerdError `PGHERD_INVALID_ARGUMENT` if PostgreSQL does not accept it as the name of a channel.
+ */
 export function assertChannel(channel: unknown): asserts channel is string {
-  // The server would cut a longer name in LISTEN, and refuse it in pg_notify.
+  // The server truncates a longer name in LISTEN, and refuses it in pg_notify.
   const fits = typeof channel === 'string' && Buffer.byteLength(channel) <= MAX_CHANNEL_BYTES;
   if (fits && channel !== '' && !channel.includes('\0')) return;
-  throw argumentError(`A channel must be a text of 1 to ${MAX_CHANNEL_BYTES} bytes without NUL.`);
+  throw argumentError(`A channel must be a string of 1 to ${MAX_CHANNEL_BYTES} bytes without NUL.`);
 }
 
 const MAX_CHANNEL_BYTES = 63;
-/** Longest name of a prepared statement that pg and the server tell from others. */
+/** Longest name of a prepared statement that pg and the server distinguish from others. */
 const MAX_NAME_BYTES = 63;
 
 async function checked(
@@ -233,10 +241,10 @@ async function checked(
   return { ...result, rows: (await checkedRows(result.rows, schema)) as Row[] };
 }
 
-/** The server cuts longer names off, and two statements would be one. */
+/** The server truncates longer names: two statements would have the same name. */
 function assertName(name: unknown): void {
   if (typeof name === 'string' && Buffer.byteLength(name) <= MAX_NAME_BYTES) return;
-  throw argumentError(`The name of a statement must be a text of ${MAX_NAME_BYTES} bytes at most.`);
+  throw argumentError(`The name of a statement must be a string of at most ${MAX_NAME_BYTES} bytes.`);
 }
 
 function normalize(
@@ -251,7 +259,7 @@ function normalize(
     return [{ text: first, values: second as readonly unknown[] | undefined }, third ?? NO_OPTIONS];
   }
   if (typeof first !== 'object' || first === null || typeof first.text !== 'string') {
-    throw argumentError('The statement must be a text, or an object with a text.');
+    throw argumentError('The statement must be a string, or an object with the property text.');
   }
   if (first.values !== undefined && !Array.isArray(first.values)) {
     throw argumentError('The values of a statement must be an array.');
@@ -261,20 +269,20 @@ function normalize(
   if (first.name !== undefined) assertName(first.name);
   if (second === undefined) return [first, first];
   if (Array.isArray(second))
-    throw argumentError('The values stand in the object; what follows it are options.');
+    throw argumentError('The values belong in the object; the second argument is for options.');
   return [first, { ...first, ...second }];
 }
 
 function tooManyValues(count: number): PgHerdError {
   return argumentError(
-    `The statement has ${count} values; PostgreSQL takes ${MAX_PARAMETERS}. Pass an array and unnest it, or use copyFrom.`,
+    `The statement has ${count} values; PostgreSQL accepts at most ${MAX_PARAMETERS}. Pass an array and unnest it, or use copyFrom.`,
   );
 }
 
 function wrongRowCount(count: number, expected: string): PgHerdError {
   return new PgHerdError(
     'PGHERD_WRONG_ROW_COUNT',
-    `The statement gave ${count} rows; ${expected} was expected.`,
+    `The statement returned ${count} rows; ${expected} was expected.`,
     {
       details: { count },
     },

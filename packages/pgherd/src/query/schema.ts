@@ -1,8 +1,9 @@
 import { PgHerdError } from '../model/errors.ts';
 
 /**
- * A schema that can be asked to check a value: version 1 of [Standard Schema](https://standardschema.dev), which Zod,
- * Valibot, ArkType, Effect and others speak. The interface is written down here, so that nothing has to be installed for it.
+ * A schema that can be asked to check a value: version 1 of [Standard Schema](https://standardschema.dev),
+ * which Zod, Valibot, ArkType, Effect and others speak. The interface is written down here, so that nothing
+ * has to be installed for it.
  */
 export interface StandardSchema<Input = unknown, Output = Input> {
   readonly '~standard': {
@@ -16,51 +17,51 @@ export interface StandardSchema<Input = unknown, Output = Input> {
   };
 }
 
-/** What a schema says of a value: what it became, or what is wrong with it. */
+/** Result of validating a value: the output, or the issues. */
 export type SchemaResult<Output> =
   | { readonly value: Output; readonly issues?: undefined }
   | { readonly issues: readonly SchemaIssue[] };
 
-/** One thing that is wrong. */
+/** One problem with a value. */
 export interface SchemaIssue {
   readonly message: string;
   readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined;
 }
 
-/** The type of the rows that a schema lets through. */
+/** The type of the rows that a schema returns. */
 export type SchemaOutput<S extends StandardSchema> = NonNullable<S['~standard']['types']>['output'];
 
-/** A statement whose rows are checked. */
+/** Options of a statement whose rows are validated. */
 export interface WithSchema<S extends StandardSchema> {
-  /** Checks each row, and may change it: what it gives is what the caller gets. */
+  /** Validates each row and may transform it: the caller gets the output. */
   readonly schema: S;
 }
 
-/** One thing that is wrong with a row, without its values. */
+/** One problem with a row, without the row's values. */
 export interface RowIssue {
   /** Where in the row, `address.city`; empty for the row itself. */
   readonly path: string;
   readonly message: string;
 }
 
-/** Most issues that an error tells. */
+/** Maximum number of issues in an error. */
 const MAX_ISSUES = 10;
-/** Most values of a row that are looked for in a message. */
+/** Maximum number of a row's values that are removed from a message. */
 const MAX_LEAVES = 200;
 
-/** @throws PgHerdError `PGHERD_INVALID_ARGUMENT` for what is no schema. */
+/** @throws PgHerdError `PGHERD_INVALID_ARGUMENT` if it is not a schema. */
 export function assertSchema(schema: unknown): asserts schema is StandardSchema {
   const standard = isObject(schema) ? (schema as { '~standard'?: unknown })['~standard'] : undefined;
   if (isObject(standard) && typeof (standard as { validate?: unknown }).validate === 'function') return;
   throw new PgHerdError(
     'PGHERD_INVALID_ARGUMENT',
-    'schema must be a Standard Schema: an object with "~standard", as those of Zod, Valibot or ArkType are.',
+    'schema must be a Standard Schema: an object with "~standard", such as those of Zod, Valibot or ArkType.',
   );
 }
 
 /**
- * The rows as the schema gives them back; `firstIndex` is the place of the first one in the whole result.
- * @throws PgHerdError `PGHERD_SCHEMA_MISMATCH` for the first row that it refuses.
+ * The rows as the schema returns them; `firstIndex` is the index of the first one in the whole result.
+ * @throws PgHerdError `PGHERD_SCHEMA_MISMATCH` for the first row that does not fit.
  */
 export async function checkedRows<S extends StandardSchema>(
   rows: readonly unknown[],
@@ -79,23 +80,23 @@ export async function checkedRows<S extends StandardSchema>(
 }
 
 function mismatch(row: unknown, index: number, issues: readonly SchemaIssue[]): PgHerdError {
-  const told: RowIssue[] = issues.slice(0, MAX_ISSUES).map((issue) => {
+  const shown: RowIssue[] = issues.slice(0, MAX_ISSUES).map((issue) => {
     const keys = (issue.path ?? []).map((step) => (isObject(step) ? step.key : step));
     return { path: keys.map(String).join('.'), message: withoutValues(String(issue.message), row) };
   });
-  const more = issues.length > told.length ? `; and ${issues.length - told.length} more` : '';
-  const sentences = told.map(({ path, message }) => (path === '' ? message : `${path}: ${message}`));
+  const more = issues.length > shown.length ? `; and ${issues.length - shown.length} more` : '';
+  const sentences = shown.map(({ path, message }) => (path === '' ? message : `${path}: ${message}`));
   return new PgHerdError(
     'PGHERD_SCHEMA_MISMATCH',
     `Row ${index} does not fit the schema: ${sentences.join('; ')}${more}. The statement itself was executed.`,
-    { details: { row: index, issues: Object.freeze(told) } },
+    { details: { row: index, issues: Object.freeze(shown) } },
   );
 }
 
-/** Some schemas put the value into their message; an error of ours never shows one. */
+/** Some schemas put values into their messages; our errors never show one. */
 function withoutValues(message: string, row: unknown): string {
   let clean = message;
-  // The longest first: a value may be part of another one.
+  // Longest first: a value may be part of another one.
   for (const leaf of leavesOf(row).sort((a, b) => b.length - a.length)) {
     clean = clean.replace(new RegExp(`(?<![\\p{L}\\p{N}_])${escaped(leaf)}(?![\\p{L}\\p{N}_])`, 'gu'), '…');
   }

@@ -14,12 +14,12 @@ interface ScriptUse<C> {
   errorFor(error: unknown): unknown;
 }
 
-/** A script may commit on its way: an error tells nothing of what was before it. */
+/** A script may commit before it fails: an error says nothing about the statements before it. */
 export const NOT_ATOMIC = 'DO';
 
 /**
- * Runs a text of many statements on a connection that is not used again, whatever the script did to its session. Without BEGIN and
- * COMMIT in it the server takes the whole text for one transaction.
+ * Runs many statements in one text on a connection that is not used again, since the script may have changed
+ * its session. Without BEGIN and COMMIT the server treats the whole text as one transaction.
  */
 export async function runScriptOnCluster<C>(
   engine: Engine<C>,
@@ -36,7 +36,7 @@ export async function runScriptOnCluster<C>(
   });
 }
 
-/** Runs a text of many statements on a connection that the caller holds. */
+/** Runs many statements in one text on a connection that the caller holds. */
 export async function runScript<C>(use: ScriptUse<C>, text: string): Promise<QueryResult<Row>> {
   assertText(text);
   const { engine, session, call } = use;
@@ -55,15 +55,15 @@ export async function runScript<C>(use: ScriptUse<C>, text: string): Promise<Que
 
 function assertText(text: unknown): void {
   if (typeof text === 'string') return;
-  throw new PgHerdError('PGHERD_INVALID_ARGUMENT', 'script takes one text, with all its statements.');
+  throw new PgHerdError('PGHERD_INVALID_ARGUMENT', 'script() takes one string with all statements.');
 }
 
-/** What is left open would be rolled back with the connection, and nobody would know. */
+/** An open transaction would be rolled back with the connection, without an error. */
 function assertClosed(session: Session): void {
   if (session.connection.status === 'idle') return;
   throw new PgHerdError(
     'PGHERD_INVALID_ARGUMENT',
-    'The script left a transaction open: that is rolled back now. End it with COMMIT, or leave BEGIN out.',
+    'The script left a transaction open, which was rolled back. End it with COMMIT, or leave BEGIN out.',
     { details: { node: session.node } },
   );
 }
@@ -71,7 +71,7 @@ function assertClosed(session: Session): void {
 function noScripts(node: string): PgHerdError {
   return new PgHerdError(
     'PGHERD_UNSUPPORTED',
-    'A script needs a session of its own, which a pooler does not give: run it over a direct connection.',
+    'A script needs a session of its own, which a pooler does not provide. Run it over a direct connection.',
     { details: { node } },
   );
 }

@@ -3,16 +3,18 @@ import type { QueryResult, Row } from '../model/statement.ts';
 import { Fragment, partsOf, type SqlFragment, type SqlTag, TAG_PARTS } from '../sql/tag.ts';
 import type { Execute } from './executor.ts';
 
-/** A fragment that runs, once, when it is awaited; nested in another one, or given to a verb, it does not. */
+/**
+ * A fragment that runs, once, when it is awaited; not when it is nested in another one or passed to a verb.
+ */
 export interface SqlQuery<R = Row> extends SqlFragment, PromiseLike<QueryResult<R>> {}
 
-/** The tag of a cluster, a transaction or a lease: what it builds can be awaited. */
+/** The tag of a cluster, a transaction or a lease: its fragments can be awaited. */
 export interface SqlQueryTag extends SqlTag {
   /** @throws PgHerdError `PGHERD_INVALID_ARGUMENT` as of {@link SqlTag}. */
   <R = Row>(strings: TemplateStringsArray, ...values: readonly unknown[]): SqlQuery<R>;
 }
 
-/** The tag that runs what it builds by `execute`. */
+/** The tag whose fragments run by `execute`. */
 export function boundTag(execute: Execute): SqlQueryTag {
   const tag = (strings: TemplateStringsArray, ...values: readonly unknown[]) => {
     const fragment = new Fragment(partsOf(strings, values));

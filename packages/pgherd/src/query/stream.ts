@@ -9,11 +9,11 @@ import { checkedRows, type StandardSchema } from './schema.ts';
 
 /** Options of a stream. */
 export interface StreamOptions extends CallOptions {
-  /** Rows that are fetched at a time, and held in memory at once. Default 500. */
+  /** Number of rows that are fetched and held in memory at a time. Default 500. */
   readonly batchSize?: number | undefined;
 }
 
-/** The rows of a result, one after the other. It is started by the first row that is asked for, and can be read once. */
+/** The rows of a result, one after the other. Requesting the first row starts it; it can be read once. */
 export interface RowStream<R = Row> extends AsyncIterableIterator<R>, AsyncDisposable {
   /** Ends it early: the connection is free when this resolves. */
   return(): Promise<IteratorResult<R>>;
@@ -24,7 +24,7 @@ const END: IteratorResult<never> = Object.freeze({ done: true, value: undefined 
 
 interface Opened {
   readonly cursor: DriverCursor;
-  /** The first rows, which are fetched with the start: until then it can be started elsewhere. */
+  /** The first rows, which are fetched when it starts: until then it can start on another connection. */
   first: Part | undefined;
 }
 
@@ -45,10 +45,10 @@ export class CursorStream implements RowStream<unknown> {
   #at = 0;
   #count = 0;
   #ended = false;
-  /** Calls that came while a part was being fetched take their turn. */
+  /** Calls that arrive while a part is being fetched wait for it. */
   readonly #serial = new Serial();
 
-  /** @throws PgHerdError `PGHERD_INVALID_ARGUMENT` for a batch size that is none. */
+  /** @throws PgHerdError `PGHERD_INVALID_ARGUMENT` for an invalid batch size. */
   constructor(
     executor: Executor,
     statement: Statement,

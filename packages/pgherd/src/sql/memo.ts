@@ -1,9 +1,12 @@
-/** Texts that are remembered, at least; at most twice as many. */
+/** At least this many texts are remembered, at most twice as many. */
 const REMEMBERED = 1_000;
-/** A longer text is looked through each time instead of being kept in memory, in characters. */
+/** A longer text is read every time instead of being kept in memory, in characters. */
 const LONGEST_REMEMBERED = 20_000;
 
-/** What was made of each text. What was not asked for recently is forgotten, so that pasted values do not pile up. */
+/**
+ * A cache of what `make` returns for each SQL text. Entries that were not used recently are dropped, so that
+ * pasted values do not pile up.
+ */
 export class ByText<T> {
   readonly #make: (text: string) => T;
   #recent = new Map<string, T>();

@@ -8,31 +8,34 @@ const REMEDIES: Readonly<Record<OtherVerb, string>> = Object.freeze({
   copyFrom: 'Use db.copyFrom(text, source).',
   copyTo: 'Use db.copyTo(text).',
   acquire:
-    'Statements are prepared by themselves; for names of your own hold a connection with db.acquire() or db.use(fn).',
+    'Statements are prepared automatically; for names of your own hold a connection with db.acquire() or db.use(fn).',
 });
 
-/** The error for a statement that is another verb's: alone it would change a connection that belongs to everybody. */
+/**
+ * The error for a statement that needs another verb: on its own it would change a connection that other calls
+ * use.
+ */
 export function notForQuery({ keyword, otherVerb }: StatementText): PgHerdError | undefined {
   if (otherVerb === undefined) return undefined;
   return new PgHerdError(
     'PGHERD_STATEMENT_NOT_ALLOWED',
-    `${keyword} is not for query: the next statement may run on another connection. ${REMEDIES[otherVerb]}`,
+    `${keyword} cannot be run with query(): the next statement may run on another connection. ${REMEDIES[otherVerb]}`,
     { details: { keyword, verb: otherVerb } },
   );
 }
 
-/** Where the server refuses several statements in one text; nothing else has this code there. */
+/** How the server refuses several statements in one text; only this error has that code at that place. */
 const SYNTAX_ERROR = '42601';
 const ROUTINE = 'exec_parse_message';
 
-/** `error`, unless the server refused several statements in one text: then the verb for that is named. */
+/** `error`, or one that names the right verb if the server refused several statements in one text. */
 export function namingScript(error: unknown): unknown {
   if (typeof error !== 'object' || error === null || !('code' in error) || !('routine' in error))
     return error;
   if (error.code !== SYNTAX_ERROR || error.routine !== ROUTINE) return error;
   return new PgHerdError(
     'PGHERD_STATEMENT_NOT_ALLOWED',
-    'The text has several statements; query takes one. Use db.script(text), or db.batch([…]) where they have values.',
+    'The SQL has several statements, but query() takes one. Use db.script(text), or db.batch([…]) if they have values.',
     { cause: error, details: { verb: 'script' } },
   );
 }

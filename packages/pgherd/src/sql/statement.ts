@@ -4,34 +4,38 @@ import { type Token, Tokens } from './tokens.ts';
 /** Verbs of a querier that a statement may need instead of `query`. */
 export type OtherVerb = 'transaction' | 'listen' | 'copyFrom' | 'copyTo' | 'stream' | 'acquire';
 
-/** When a statement commits, from the harmless to the delicate. */
+/** When a statement commits, from harmless to delicate. */
 export const COMMITS = Object.freeze(['never', 'outside-transaction', 'perhaps', 'always'] as const);
 /**
- * `never`: it begins or rolls back. `outside-transaction`: only what it did itself. `perhaps`: another statement behind it may commit.
- * `always`: it is a COMMIT, or prepares one.
+ * `never`: it begins or rolls back. `outside-transaction`: it commits itself unless it runs in a transaction.
+ * `perhaps`: a statement after it in the same text may commit. `always`: it is a COMMIT or PREPARE
+ * TRANSACTION.
  */
 export type Commits = (typeof COMMITS)[number];
 
-/** What the text of a statement says about it. */
+/** What is known about a statement from its SQL alone. */
 export interface StatementText {
-  /** First word, in capitals; `PREPARE TRANSACTION` is two. */
+  /** First word, in capitals; two words for `PREPARE TRANSACTION`. */
   readonly keyword: string;
-  /** Whether it may share a connection: it is a transaction of its own, and neither needs nor changes the session's state. */
+  /**
+   * Whether it may share a connection: it is a transaction of its own and neither needs nor changes session
+   * state.
+   */
   readonly mayShare: boolean;
   /** Whether it is expected to write or to take locks. */
   readonly writes: boolean;
   /**
-   * Whether an error reply proves that it did nothing. Nearly all statements are all or nothing; a procedure, an anonymous block
-   * or a concurrent index build may have committed a part before it failed.
+   * Whether an error reply proves that it did nothing. Nearly all statements are all or nothing; a procedure,
+   * an anonymous block or a concurrent index build may have committed a part before it failed.
    */
   readonly atomic: boolean;
   readonly commits: Commits;
   /**
-   * Whether it may change the session beyond its own transaction: settings, locks of the session, temporary tables. A statement
-   * that is suspected without cause costs one reset of the session.
+   * Whether it may change the session beyond its own transaction: settings, session locks, temporary tables.
+   * A false alarm costs one reset of the session.
    */
   readonly changesSession: boolean;
-  /** The verb that it needs, where that is not `query`. */
+  /** The verb that it needs instead of `query`. */
   readonly otherVerb: OtherVerb | undefined;
 }
 
@@ -49,7 +53,7 @@ const READS: Partial<Row> = { mayShare: true };
 const WRITES: Partial<Row> = { mayShare: true, writes: true };
 const BEGINS: Partial<Row> = { commits: 'never', otherVerb: 'transaction' };
 const ENDS: Partial<Row> = { commits: 'always', otherVerb: 'transaction' };
-/** Commits on its way. */
+/** May commit a part of its work before it ends. */
 const IN_PARTS: Partial<Row> = { atomic: false, writes: true };
 const SETS: Partial<Row> = { changesSession: true };
 
@@ -83,7 +87,7 @@ const BY_KEYWORD: ReadonlyMap<string, Row> = new Map(
 
     SET: SETS,
     RESET: SETS,
-    // It brings back the server's settings and forgets the statements that a driver has prepared.
+    // It restores the server's settings and deallocates the statements that a driver has prepared.
     DISCARD: SETS,
     LOAD: SETS,
     // The schema may be a temporary one, by its name or by `search_path`.
@@ -100,25 +104,32 @@ const BY_KEYWORD: ReadonlyMap<string, Row> = new Map(
   }).map(([keyword, row]) => [keyword, { ...ORDINARY, ...row }]),
 );
 
-/** Functions that change the session, or reach another one's state through it; also in a string, which may be SQL itself. */
+/**
+ * Functions that change the session, or another one through it. They count in strings, too, which may be SQL.
+ */
 const CHANGING_NAME =
   /\bset_config\b|\bpg_(try_)?advisory_(un)?lock|\bdblink_|\bpg_replication_origin_session_/i;
-/** What has a meaning only in the session where something else was done before. */
+/** Names that make sense only in a session in which something else was done before. */
 const DEPENDING_NAME = /\bpg_listening_channels\b|\blo_open\b|\b(currval|lastval)"?\s*\(|\bpg_temp\b/i;
 
-/** Kinds of objects that are created, changed and dropped outside a transaction only. */
+/** Statements that the server allows outside a transaction only. */
 const OUTSIDE_TRANSACTION: ReadonlySet<string> = new Set(
   ['DATABASE', 'TABLESPACE', 'SUBSCRIPTION', 'SYSTEM'].flatMap((kind) =>
     ['CREATE', 'DROP', 'ALTER'].map((verb) => `${verb} ${kind}`),
   ),
 );
-/** Words before TEMP and TEMPORARY that make a temporary table of it. */
+/** Words that make a temporary table if they precede TEMP or TEMPORARY. */
 const BEFORE_TEMPORARY: ReadonlySet<string> = new Set(['INTO', 'CREATE', 'LOCAL', 'GLOBAL', 'REPLACE']);
 
-/** What may matter behind the first words of a statement; whether it is quoted or in a comment is seen when it is read. */
+/**
+ * What may matter after the first words; reading word by word finds out whether it is quoted or in a comment.
+ */
 const RELEVANT = /;|\b(insert|update|delete|merge|share|temp|temporary|concurrently|stdin|stdout)\b/i;
 
-/** A text as it is read. Where it has several statements, the first is what it is, and what any of them does counts. */
+/**
+ * Reads a text word by word. If it has several statements, the first gives the keyword, and the effects of
+ * all count.
+ */
 class Reading {
   #keyword: string | undefined;
   #row: Row = ORDINARY;
@@ -128,21 +139,21 @@ class Reading {
   #writesInside = false;
   #locks = false;
   #direction: OtherVerb | undefined;
-  /** The first two words of the statement that is read, and the last two before the word that is. */
+  /** The first two words of the current statement, and the last two before the current word. */
   #first: string | undefined;
   #second = '';
   #last = '';
   #beforeLast = '';
-  /** Tokens of that statement, from its first word on. */
+  /** Number of tokens of that statement, from its first word on. */
   #tokens = 0;
   #depth = 0;
 
-  /** Whether the first word of a statement was the last that was read, or is still to come. */
+  /** Whether no token after the first word of a statement was read yet. */
   get isAtBeginning(): boolean {
     return this.#tokens <= 1;
   }
 
-  /** Takes in the next token of the text. */
+  /** Reads the next token and returns its kind. */
   take(tokens: Tokens): Token {
     const token = tokens.next();
     this.#tokens++;
@@ -192,7 +203,7 @@ class Reading {
     }
   }
 
-  /** In `insert into temp` it is the name of a table. */
+  /** In `insert into temp`, it is the name of a table. */
   #makesTemporary(): boolean {
     const isTarget = this.#beforeLast === 'INSERT' || this.#beforeLast === 'MERGE';
     return BEFORE_TEMPORARY.has(this.#last) && !isTarget;
@@ -213,7 +224,7 @@ class Reading {
     this.#second = this.#last = this.#beforeLast = '';
   }
 
-  /** What it all says; `text` is what may have names of functions in it. */
+  /** The result; `text` is searched for names of functions. */
   result(text: string): StatementText {
     this.#endStatement();
     const row = this.#row;
@@ -232,21 +243,21 @@ class Reading {
   }
 }
 
-/** What a text says where plain strings end as `tokens` has it; see {@link Tokens}. */
+/** The result of one reading; see {@link Tokens} for the two ways to read plain strings. */
 function readOnce(text: string, tokens: Tokens): StatementText {
   const named = CHANGING_NAME.test(text) || DEPENDING_NAME.test(text);
   const reading = new Reading();
   let token: Token;
   do token = reading.take(tokens);
   while (token !== 'end' && reading.isAtBeginning);
-  // Most statements have said all by now: the rest, which may be long, is not read word by word.
+  // Usually everything is known by now, and the rest, which may be long, need not be read word by word.
   if (named || RELEVANT.test(tokens.rest)) while (token !== 'end') token = reading.take(tokens);
   return reading.result(named ? tokens.withoutComments : '');
 }
 
 /**
- * As {@link readStatement}, without remembering it. Where it depends on `standard_conforming_strings`, which the server may have
- * either way, the more careful answer.
+ * As {@link readStatement}, without the cache. If the result depends on `standard_conforming_strings`, which
+ * may be on or off, it is the more careful one.
  */
 export function scanStatement(text: string): StatementText {
   const tokens = new Tokens(text, false);
@@ -254,7 +265,7 @@ export function scanStatement(text: string): StatementText {
   if (!tokens.sawBackslash) return usual;
   const other = new Tokens(text, true);
   const unusual = readOnce(text, other);
-  // The server refuses what ends within a string.
+  // The server refuses a text that ends within a string.
   if (other.isOpen) return usual;
   if (tokens.isOpen) return unusual;
   return Object.freeze({
@@ -271,12 +282,12 @@ export function scanStatement(text: string): StatementText {
 
 const known = new ByText(scanStatement);
 
-/** What the text of a statement says. */
+/** What is known about a statement from its SQL; cached. */
 export function readStatement(text: string): StatementText {
   return known.of(text);
 }
 
-/** Whether a command may have changed the session, by the tag of its result. Its first word is the statement's keyword. */
+/** Whether a command may have changed the session, by its command tag, whose first word is the keyword. */
 export function tagChangesSession(tag: string): boolean {
   const end = tag.indexOf(' ');
   return BY_KEYWORD.get(end < 0 ? tag : tag.slice(0, end))?.changesSession === true;

@@ -1,25 +1,28 @@
 import { argumentError } from '../model/errors.ts';
 import { quoteIdentifier } from './quote.ts';
 
-/** A piece of SQL with its values: `{ text, values }`, which every verb takes. */
+/** A piece of SQL with its values, `{ text, values }`, which every verb accepts. */
 export interface SqlFragment {
-  /** The text, with `$1`, `$2` … in place of the values. */
+  /** The SQL, with `$1`, `$2` … in place of the values. */
   readonly text: string;
   readonly values: readonly unknown[];
 }
 
-/** Builds fragments: what stands in `${}` becomes a parameter, unless it is a fragment itself. */
+/** Builds fragments: a value in `${}` becomes a parameter, unless it is a fragment itself. */
 export interface SqlTag {
   /**
-   * @throws PgHerdError `PGHERD_INVALID_ARGUMENT` for `undefined`, a function or a symbol in `${}`, and for a call that is
-   * not one of a template.
+   * @throws PgHerdError `PGHERD_INVALID_ARGUMENT` for `undefined`, a function or a symbol in `${}`, and if it
+   * is called without a template.
    */
   (strings: TemplateStringsArray, ...values: readonly unknown[]): SqlFragment;
-  /** A name, quoted; several are a qualified one: `sql.identifier('shop', 'orders')` is `"shop"."orders"`. */
+  /**
+   * A quoted name; several names make a qualified one: `sql.identifier('shop', 'orders')` is
+   * `"shop"."orders"`.
+   */
   identifier(...names: readonly string[]): SqlFragment;
   /** The same as {@link SqlTag.identifier}. */
   id(...names: readonly string[]): SqlFragment;
-  /** Fragments or values in a row, by default with commas between them. */
+  /** Fragments or values in sequence, separated by commas unless `separator` is given. */
   join(items: readonly unknown[], separator?: SqlFragment): SqlFragment;
 }
 
@@ -28,10 +31,10 @@ type Part =
   | { readonly kind: 'value'; readonly value: unknown }
   | { readonly kind: 'fragment'; readonly fragment: Fragment };
 
-/** Most parameters of a statement: their number has two bytes in the protocol. */
+/** Maximum number of parameters of a statement: the protocol counts them in two bytes. */
 export const MAX_PARAMETERS = 65_535;
 
-/** A fragment of ours; what only looks like one is a value. */
+/** A fragment made by this module; an object that only looks like one is a value. */
 export class Fragment implements SqlFragment {
   readonly #parts: readonly Part[];
   #made: SqlFragment | undefined;
@@ -56,7 +59,7 @@ export class Fragment implements SqlFragment {
   #compile(): SqlFragment {
     const texts: string[] = [];
     const values: unknown[] = [];
-    // A stack instead of recursion: a long list may be joined step by step.
+    // A stack instead of recursion: fragments may be nested deeply if a long list is joined step by step.
     const stack: (readonly [readonly Part[], number])[] = [[this.#parts, 0]];
     for (let top = stack.pop(); top !== undefined; top = stack.pop()) {
       const [parts, at] = top;
@@ -75,13 +78,13 @@ export class Fragment implements SqlFragment {
 export function partsOf(strings: TemplateStringsArray, values: readonly unknown[]): readonly Part[] {
   if (!Array.isArray(strings) || !('raw' in strings) || strings.length !== values.length + 1) {
     throw argumentError(
-      'sql is a tag: write sql`select …`, not sql("select …"). A text of its own goes to query(text, values).',
+      'sql is a template tag: write sql`select …`, not sql("select …"). Pass a plain string to query(text, values).',
     );
   }
   const parts: Part[] = [];
   for (const [index, text] of (strings as readonly (string | undefined)[]).entries()) {
     if (text === undefined)
-      throw argumentError('The template has an escape sequence that JavaScript does not know.');
+      throw argumentError('The template contains an escape sequence that is invalid in JavaScript.');
     if (text !== '') parts.push({ kind: 'text', text });
     if (index < values.length) parts.push(partOf(values[index]));
   }
@@ -93,7 +96,7 @@ function partOf(value: unknown): Part {
   if (value === undefined || typeof value === 'function' || typeof value === 'symbol') {
     const what = value === undefined ? 'undefined' : `a ${typeof value}`;
     throw argumentError(
-      `A value of the template is ${what}, which no parameter can be. For NULL write null.`,
+      `A value of the template is ${what}, which cannot be a parameter. Use null for NULL.`,
     );
   }
   return { kind: 'value', value };
@@ -102,11 +105,11 @@ function partOf(value: unknown): Part {
 function identifier(...names: readonly string[]): SqlFragment {
   const quoted = names.map((name) => {
     if (typeof name !== 'string' || name === '' || name.includes('\0')) {
-      throw argumentError('An identifier must be a text that is not empty and has no NUL in it.');
+      throw argumentError('An identifier must be a non-empty string without NUL.');
     }
     return quoteIdentifier(name);
   });
-  if (quoted.length === 0) throw argumentError('sql.identifier needs a name.');
+  if (quoted.length === 0) throw argumentError('sql.identifier needs at least one name.');
   return new Fragment([{ kind: 'text', text: quoted.join('.') }]);
 }
 
@@ -114,7 +117,7 @@ const COMMA = new Fragment([{ kind: 'text', text: ', ' }]);
 
 function join(items: readonly unknown[], separator: SqlFragment = COMMA): SqlFragment {
   if (!Array.isArray(items) || items.length === 0) {
-    throw argumentError('sql.join needs an array that is not empty: an empty list has no form in SQL.');
+    throw argumentError('sql.join needs a non-empty array: SQL has no empty list.');
   }
   if (!(separator instanceof Fragment)) {
     throw argumentError('The separator of sql.join must be a fragment: sql` and `.');
@@ -127,7 +130,7 @@ function join(items: readonly unknown[], separator: SqlFragment = COMMA): SqlFra
   return new Fragment(parts);
 }
 
-/** What every tag has beside being one. */
+/** The methods that every tag has. */
 export const TAG_PARTS: Pick<SqlTag, 'identifier' | 'id' | 'join'> = Object.freeze({
   identifier,
   id: identifier,
@@ -135,7 +138,7 @@ export const TAG_PARTS: Pick<SqlTag, 'identifier' | 'id' | 'join'> = Object.free
 });
 
 /**
- * Builds fragments without a connection in mind, to be nested or given to any verb.
+ * Builds fragments that belong to no connection, to be nested or passed to any verb.
  *
  * @example
  * ```ts

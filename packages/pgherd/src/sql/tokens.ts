@@ -1,4 +1,4 @@
-/** What stands at a place of a text of SQL. Comments, white space, numbers and operators are passed over. */
+/** Kind of a token of SQL. Comments, white space, numbers and operators are skipped. */
 export type Token = 'word' | 'name' | 'string' | ';' | '(' | ')' | 'end';
 
 const TAB = 9;
@@ -22,28 +22,28 @@ const LOWER_A = 97;
 const LOWER_E = 101;
 const LOWER_Z = 122;
 const LAST_OF_ASCII = 127;
-/** Bit by which ASCII tells lower case from upper. */
+/** The bit that distinguishes lower case from upper case in ASCII. */
 const CASE = 32;
 
 /**
- * Reads a text of SQL from its beginning to its end as the server's lexer does, each character a bounded number of times.
+ * Reads SQL from beginning to end as the server's lexer does, each character a bounded number of times.
  *
- * Where a plain string ends may depend on the server's `standard_conforming_strings`: with `escapes` a backslash in one takes
- * the next character's meaning away, as it does when that setting is off.
+ * Where a plain string ends depends on the server's `standard_conforming_strings`: with `escapes`, a
+ * backslash in a plain string escapes the next character, as it does if that setting is off.
  */
 export class Tokens {
   readonly #text: string;
   readonly #escapes: boolean;
   readonly #comments: { readonly start: number; readonly end: number }[] = [];
   #at = 0;
-  /** The first backslash behind what was read, or the end of the text: each part of it is searched once. */
+  /** The next backslash, or the end of the text: each part of the text is searched for one once. */
   #backslash = -1;
-  /** Where the token begins and ends: of a name or a string what is between its quotes, as it is written. */
+  /** Where the token begins and ends; for a name or a string, the raw characters between its quotes. */
   start = 0;
   end = 0;
-  /** Whether a plain string had a backslash in it, so that `standard_conforming_strings` may matter. */
+  /** Whether a plain string contains a backslash, so that `standard_conforming_strings` may matter. */
   sawBackslash = false;
-  /** Whether the text ends within a string, a name or a comment, which the server refuses. */
+  /** Whether the text ends within a string, a name or a comment; the server refuses such a text. */
   isOpen = false;
 
   constructor(text: string, escapes: boolean) {
@@ -56,12 +56,12 @@ export class Tokens {
     return this.#text.slice(this.start, this.end);
   }
 
-  /** The part of the text that was not read yet. */
+  /** The part of the text that was not read. */
   get rest(): string {
     return this.#text.slice(this.#at);
   }
 
-  /** The part of the text that was read, with a space in the place of each comment. */
+  /** The part of the text that was read, with a space in place of each comment. */
   get withoutComments(): string {
     const parts: string[] = [];
     let from = 0;
@@ -116,7 +116,7 @@ export class Tokens {
     return token;
   }
 
-  /** Reads a word; whether it was the `E` before a string, and no word. */
+  /** Reads a word; returns whether it is the `E` before a string instead. */
   #word(first: number): boolean {
     const text = this.#text;
     this.start = this.#at;
@@ -153,7 +153,7 @@ export class Tokens {
     this.#ends(start, at, 1);
   }
 
-  /** To the next quote that is neither doubled nor behind a backslash; behind a line break the string may go on. */
+  /** To the next quote that is neither doubled nor escaped; the string may continue after a line break. */
   #escaped(start: number): void {
     const text = this.#text;
     let at = start;
@@ -174,7 +174,7 @@ export class Tokens {
     this.#ends(start, -1, 1);
   }
 
-  /** Reads `$tag$ … $tag$`; otherwise passes over the dollar. */
+  /** Reads `$tag$ … $tag$`; otherwise skips the dollar. */
   #dollarString(): boolean {
     const text = this.#text;
     const begin = this.#at;
@@ -203,7 +203,7 @@ export class Tokens {
     this.#at = end;
   }
 
-  /** Comments of this kind nest in PostgreSQL. */
+  /** Block comments nest in PostgreSQL. */
   #endOfBlock(): number {
     const text = this.#text;
     let at = this.#at + 2;
@@ -229,14 +229,14 @@ function indexOfOr(text: string, part: string, from: number): number {
   return at < 0 ? text.length : at;
 }
 
-/** Where the line break stands that ends a comment, or where the text ends. */
+/** Index of the line break that ends a comment, or of the end of the text. */
 function endOfLine(text: string, from: number): number {
   let at = from;
   while (at < text.length && !isLineBreak(text.charCodeAt(at))) at++;
   return at;
 }
 
-/** Where a string goes on whose first part ended before `from`: a line break must be between; -1 unless it goes on. */
+/** Where a string whose first part ended before `from` continues after a line break; -1 if it does not. */
 function continued(text: string, from: number): number {
   let at = from;
   let broken = false;

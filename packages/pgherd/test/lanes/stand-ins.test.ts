@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { StandIns, TRIAL_MS } from '../../src/lanes/stand-ins.ts';
+import { TRIAL_MS } from '../../src/lanes/plan.ts';
+import { StandIns } from '../../src/lanes/stand-ins.ts';
 import { virtualClock } from '../support/virtual-clock.ts';
 
 /** StandIns of a node, whose pool never gives a connection. */
