@@ -19,45 +19,49 @@ import { sleep } from '../time/wait.ts';
 import type { Transaction } from '../transaction/transaction.ts';
 import { type ClusterQuerier, clusterQuerier } from './verbs.ts';
 
-/** Why a target is served by whom. */
+/** Which nodes would serve a target, and why. */
 export interface TargetExplanation {
   /** Names of the nodes that could serve it, best tier first. */
   readonly tiers: readonly (readonly string[])[];
   readonly rejections: readonly Rejection[];
-  /** The same by node: those that could serve first, best tier first. */
+  /** The same by node: first those that could serve, best tier first. */
   readonly nodes: readonly NodeExplanation[];
 }
 
-/** Why a node would serve, or would not. */
+/** Why a node would serve a target, or would not. */
 export interface NodeExplanation {
   readonly node: string;
-  /** Place of its tier, 0 for the best; `undefined` where it does not suit. */
+  /** Index of its tier, 0 for the best; `undefined` if it does not suit. */
   readonly tier: number | undefined;
   /** Plain words, with the numbers. */
   readonly reason: string;
 }
 
-/** One herd of servers behind one object. Made by {@link createCluster}. */
+/** A cluster of servers behind one object. Made by {@link createCluster}. */
 export interface Cluster<C = unknown> extends ClusterQuerier<C>, AsyncDisposable {
-  /** `with({ target: 'prefer-standby' })`: reads go to standbys, to the primary where there is none. */
+  /** `with({ target: 'prefer-standby' })`: reads go to standbys, or to the primary if there is none. */
   readonly read: ClusterQuerier<C>;
-  /** Whether it takes calls: `false` from `close()` or `terminate()` on. */
+  /** Whether it accepts calls: `false` after `close()` or `terminate()`. */
   readonly isOpen: boolean;
-  /** The picture of now; immutable. */
+  /** The current topology; immutable. */
   readonly topology: TopologyDescription;
-  /** The nodes of the picture of now. */
+  /** The nodes of the current topology. */
   nodes(): readonly NodeDescription[];
   /**
    * Resolves when as many nodes as asked for serve: by default one primary.
-   * @throws NoSuitableNodeError `PGHERD_NO_SUITABLE_NODE` after `timeoutMs`; PgHerdError `PGHERD_AUTHENTICATION_FAILED` and
-   * kin at once where no node can ever be used; `PGHERD_CLOSED`, `PGHERD_ABORTED`.
+   * @throws NoSuitableNodeError `PGHERD_NO_SUITABLE_NODE` after `timeoutMs`; PgHerdError
+   * `PGHERD_AUTHENTICATION_FAILED` and similar at once if no node can ever be used; `PGHERD_CLOSED`,
+   * `PGHERD_ABORTED`.
    */
   ready(wanted?: Ready): Promise<void>;
-  /** Asks every node now, also one that is otherwise left alone for minutes; resolves when each has answered or failed. */
+  /**
+   * Probes every node now, also those that are otherwise probed every few minutes; resolves when each has
+   * answered or failed.
+   */
   nextProbe(): Promise<void>;
   /** Starts, waits for a primary or any node, and opens connections: `pool.min` per node, at least one. */
   warmUp(): Promise<void>;
-  /** Who would serve a target, and why the others would not. */
+  /** Which nodes would serve a target, and why the others would not. */
   explainTarget(target: RoutingOptions['target'], options?: RoutingOptions): TargetExplanation;
   stats(): ClusterStats;
   on<N extends ClusterEventName>(
@@ -66,44 +70,50 @@ export interface Cluster<C = unknown> extends ClusterQuerier<C>, AsyncDisposable
     options?: ListenOptions,
   ): Off;
   /**
-   * Goes on with an epoch although a higher timeline was seen, as after a restore from a backup: its system identifier is
-   * the cluster's, its timeline the lowest that is written to. What was seen of higher timelines of nodes that are away is forgotten.
-   * The system identifier is left out where no node tells one, and only there.
-   * @throws PgHerdError `PGHERD_INVALID_ARGUMENT` for what is no epoch, for one without system identifier where one is
-   * known, and while a node above it is reachable; `PGHERD_CLOSED`.
+   * Accepts an epoch although a higher timeline was seen, as after a restore from a backup: its system
+   * identifier becomes the cluster's, its timeline the lowest that gets writes. Higher timelines of nodes
+   * that are unreachable are forgotten. The system identifier is omitted if no node reports one, and only
+   * then.
+   * @throws PgHerdError `PGHERD_INVALID_ARGUMENT` for an invalid epoch, for one without system identifier if
+   * one is known, and while a node above it is reachable; `PGHERD_CLOSED`.
    */
   acceptEpoch(epoch: AcceptedEpoch): void;
   /**
-   * Calls `fn` for each notification of a channel, over failovers, until `unlisten`; resolves once the server listens. All
-   * subscriptions share one connection to the primary, outside the pool, which keeps the process alive.
-   * @throws PgHerdError `PGHERD_UNSUPPORTED` behind a pooler or where the driver cannot, `PGHERD_INVALID_ARGUMENT`,
-   * `PGHERD_TIMEOUT`, `PGHERD_ABORTED`, `PGHERD_CLOSED`; NoSuitableNodeError `PGHERD_NO_SUITABLE_NODE` after `waitTimeoutMs`.
+   * Calls `fn` for each notification of a channel, across failovers, until `unlisten`; resolves once the
+   * server listens. All subscriptions share one connection to the primary, outside the pool, which keeps the
+   * process alive.
+   * @throws PgHerdError `PGHERD_UNSUPPORTED` behind a pooler or if the driver cannot listen,
+   * `PGHERD_INVALID_ARGUMENT`, `PGHERD_TIMEOUT`, `PGHERD_ABORTED`, `PGHERD_CLOSED`; NoSuitableNodeError
+   * `PGHERD_NO_SUITABLE_NODE` after `waitTimeoutMs`.
    */
   listen(channel: string, fn: NotificationListener, options?: SubscribeOptions): Promise<Subscription>;
-  /** Inside `transaction(fn)` the transaction of this asynchronous context, else the cluster itself. */
+  /** Inside `transaction(fn)` the transaction of this asynchronous context, otherwise the cluster itself. */
   current(): Querier;
   /**
-   * Runs `fn` in a scope in which reads, wherever they go, see the writes before them. Inside another scope it is that one.
-   * `after` is a token of a scope elsewhere, whose writes are to be seen as well.
+   * Runs `fn` in a scope in which reads on any node see the writes before them. Nested calls share the outer
+   * scope. `after` is a token of another scope, whose writes are seen as well.
    * @throws what `fn` throws; PgHerdError `PGHERD_INVALID_TOKEN`, `PGHERD_CLOSED`.
    */
   causal<T>(fn: () => Promise<T> | T, options?: { readonly after?: string | undefined }): Promise<T>;
-  /** Token of the scope's writes so far, for `after` in any process; `undefined` where there are none, or outside of `causal`. */
+  /**
+   * Token of the scope's writes so far, for `after` in any process; `undefined` if there are none, or outside
+   * of `causal`.
+   */
   token(): Promise<string | undefined>;
   /**
-   * Replaces connections without haste, of one node or of all: those that are open now are closed as soon as they are free, calls
-   * that come meanwhile get new ones. Resolves when the last of the old ones is closed.
-   * @throws PgHerdError `PGHERD_INVALID_ARGUMENT` for a name that is no node's, `PGHERD_CLOSED`.
+   * Replaces the connections of one node or of all nodes: those that are open now are closed as soon as they
+   * are free, and new calls get new ones. Resolves when the last old one is closed.
+   * @throws PgHerdError `PGHERD_INVALID_ARGUMENT` for an unknown node, `PGHERD_CLOSED`.
    */
   drain(node?: string): Promise<void>;
-  /** Refuses new work, waits for what runs, then closes everything. Final. */
+  /** Refuses new work, waits for running work, then closes everything. Final. */
   close(options?: { readonly timeoutMs?: number | undefined }): Promise<void>;
   /** Destroys everything at once. Final. */
   terminate(): void;
 }
 
 /**
- * A cluster over the servers that a connection string names. No connection is opened before the first use.
+ * A cluster of the servers in a connection string. No connection is opened before the first use.
  *
  * @throws InvalidDsnError `PGHERD_INVALID_DSN` for a connection string that cannot be used.
  * @throws InvalidOptionsError `PGHERD_INVALID_OPTIONS` for options that cannot be used, all at once.
@@ -120,7 +130,7 @@ export function createCluster<C = unknown>(options: string | ClusterOptions<C> =
   return HerdCluster.create<C>(typeof options === 'string' ? { url: options } : options);
 }
 
-/** What a cluster has besides the verbs of {@link ClusterQuerier}, which are assigned to it. */
+/** The members of a cluster without the verbs of {@link ClusterQuerier}, which are assigned to it. */
 class HerdCluster<C> implements Omit<Cluster<C>, keyof ClusterQuerier<C>> {
   readonly #herd: Herd<C>;
   readonly #engine: Engine<C>;
@@ -169,7 +179,7 @@ class HerdCluster<C> implements Omit<Cluster<C>, keyof ClusterQuerier<C>> {
   async nextProbe(): Promise<void> {
     this.#assertOpen();
     this.#herd.start();
-    // The monitors' timers let the process end; here somebody waits for them.
+    // The monitors' timers let the process end, but this call waits for them.
     const keepAlive = this.#herd.settings.clock.schedule(KEEP_ALIVE_MS, () => undefined);
     try {
       await Promise.all([...this.#herd.nodes.values()].map((node) => node.monitor.probeNow()));
@@ -195,7 +205,7 @@ class HerdCluster<C> implements Omit<Cluster<C>, keyof ClusterQuerier<C>> {
 
   explainTarget(target: RoutingOptions['target'], options: RoutingOptions = {}): TargetExplanation {
     const { demand } = this.#call({ ...options, target });
-    // Whether the primary counts this time is for the dice; here is told what may be.
+    // A call leaves to chance whether the primary takes part; here it does if it can.
     const primaryReads = (options.primaryReadWeight ?? 0) > 0;
     return explanationOf(this.#herd.select({ ...demand, primaryReads }));
   }
@@ -217,7 +227,7 @@ class HerdCluster<C> implements Omit<Cluster<C>, keyof ClusterQuerier<C>> {
   }
 
   current(): Querier {
-    // Only transaction(fn) puts anything there, and what it puts there is a transaction.
+    // Only transaction(fn) puts anything there, and it puts a transaction there.
     return (this.#engine.held.transaction as Transaction | undefined) ?? this.#cluster;
   }
 
@@ -266,7 +276,7 @@ class HerdCluster<C> implements Omit<Cluster<C>, keyof ClusterQuerier<C>> {
       node.stop();
       if (!drained) node.pool.terminate();
     }
-    // Else Node carries it along with every promise of the process, for good.
+    // Otherwise Node keeps it with every promise of the process.
     this.#engine.held.disable();
     this.#engine.leaks.stop();
     this.#engine.causal.disable();

@@ -24,11 +24,11 @@ import { type Pools, pools } from './pool-settings.ts';
 import { limitSettings, withSession } from './session-settings.ts';
 import { type OptionValues, validateOptions } from './validate.ts';
 
-/** Options after validation: every value is there, nothing changes any more. */
+/** Options after validation, complete and immutable. */
 export interface ClusterSettings<C> extends Pools {
   readonly plan: ConnectionPlan;
   readonly driver: Driver<C>;
-  /** As whom, and by what proof, each node is connected to. */
+  /** Users, passwords and TLS for each node. */
   readonly logins: Logins;
   /** Limits of sessions by the server's names. */
   readonly limits: Readonly<Record<string, string>>;
@@ -42,9 +42,9 @@ export interface ClusterSettings<C> extends Pools {
   readonly firstWriteGraceMs: number;
   readonly drainMs: number;
   readonly hooks: Hooks<C>;
-  /** Limits of each lane; `undefined` where statements do not share connections. */
+  /** Limits of each lane; `undefined` if statements do not share connections. */
   readonly lanes: LaneLimits | undefined;
-  /** Whether statements that come again are prepared. */
+  /** Whether repeated statements are prepared. */
   readonly prepare: boolean;
   readonly probe: ProbeSettings;
   readonly retry: BackoffSettings &
@@ -57,7 +57,7 @@ export interface ClusterSettings<C> extends Pools {
   readonly expireAfterMs: number;
   /** Limits of a standby's lag; `undefined` for none. */
   readonly lag: LagLimits & { readonly allowStale: boolean };
-  /** Reads that see the writes before them; of the secrets the first signs. */
+  /** Reads that see the writes before them; the first secret signs. */
   readonly causal: {
     readonly waitMs: number;
     readonly tokenTtlMs: number;
@@ -65,10 +65,10 @@ export interface ClusterSettings<C> extends Pools {
   };
   /** Zones in order of preference. */
   readonly zones: readonly string[];
-  /** What the user says of single nodes, by name. */
+  /** Facts about single nodes from the options, by name. */
   readonly nodes: Readonly<Record<string, NodeOptions>>;
   readonly discovery: Discovery | undefined;
-  /** Whether a pooler stands before the servers; `undefined` is found out. */
+  /** Whether a pooler is in front of the servers; `undefined` if it has to be detected. */
   readonly pooler: boolean | undefined;
   readonly logger: Logger;
   readonly clock: Clock;
@@ -88,7 +88,7 @@ export function resolveSettings<C>(options: ClusterOptions<C>): ClusterSettings<
   const own = generalPlan(options, sources);
   const plan = withSession(own, options.session);
   const pooler = options.pooler ?? plan.pooler;
-  // What a pooler cannot give is told at once where it is known that there is one.
+  // If a pooler is configured, options that cannot work behind it fail at once.
   if (pooler === true) {
     localSettings(plan);
     assertHooksBehindPooler(options.hooks ?? {});
@@ -149,16 +149,16 @@ export function resolveSettings<C>(options: ClusterOptions<C>): ClusterSettings<
   });
 }
 
-/** Without discovery the nodes are known by now, and a name that is none of theirs is a mistake. */
+/** Without discovery all nodes are known, so that any other name is a mistake. */
 function nodeOptions<C>(
   options: ClusterOptions<C>,
   plan: ConnectionPlan,
 ): Readonly<Record<string, NodeOptions>> {
   const known = plan.hosts.map(nodeName);
-  const strange = Object.keys(options.nodes ?? {}).filter((name) => !known.includes(name));
-  if (strange.length > 0 && options.discovery === undefined) {
+  const unknown = Object.keys(options.nodes ?? {}).filter((name) => !known.includes(name));
+  if (unknown.length > 0 && options.discovery === undefined) {
     throw new InvalidOptionsError(
-      strange.map((name) => `nodes has ${JSON.stringify(name)}, but must name one of ${known.join(', ')}`),
+      unknown.map((name) => `nodes has ${JSON.stringify(name)}, but must name one of ${known.join(', ')}`),
     );
   }
   return Object.freeze({ ...options.nodes });
@@ -183,14 +183,14 @@ function laneLimits(number: (name: string) => number): LaneLimits {
   });
 }
 
-/** A secret that can be guessed signs nothing. */
+/** A shorter secret could be guessed. */
 const SHORTEST_SECRET = 16;
 
 function causalSettings(values: OptionValues): ClusterSettings<unknown>['causal'] {
   const secrets = [values.get('causal.tokenSecret') ?? []].flat().map(String);
   if (secrets.some((secret) => secret.length < SHORTEST_SECRET)) {
     throw new InvalidOptionsError([
-      `causal.tokenSecret is ${REDACTED}, but must have ${SHORTEST_SECRET} characters at least`,
+      `causal.tokenSecret is ${REDACTED}, but must have at least ${SHORTEST_SECRET} characters`,
     ]);
   }
   return Object.freeze({
