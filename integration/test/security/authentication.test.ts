@@ -144,7 +144,7 @@ describe('a server that is not ours', () => {
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     const { port } = server.address() as net.AddressInfo;
     expect(await lookAt(port, 'sslmode=require&sslnegotiation=direct')).toMatchObject({
-      refused: expect.stringContaining('does not say that it speaks PostgreSQL'),
+      refused: expect.stringContaining('does not announce the PostgreSQL protocol'),
     });
     await new Promise((resolve) => server.close(resolve));
   });

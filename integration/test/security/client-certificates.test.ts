@@ -105,7 +105,7 @@ describe('a private key', () => {
     await chmod(path.join(folder.path, 'open.key'), 0o600);
     expect(await shown(parameters)).toMatchObject({ client: '/CN=app' });
     const [certificate = ''] = parameters.split('&');
-    expect(await shown(certificate)).toMatchObject({ refused: expect.stringContaining('Add sslkey') });
+    expect(await shown(certificate)).toMatchObject({ refused: expect.stringContaining('Set sslkey') });
     expect(await shown(certificate, `sslkey=${folder.path}/none.key`)).toMatchObject({
       refused: expect.stringContaining('none.key'),
     });

@@ -22,7 +22,10 @@ export interface SentStatement {
   readonly again: boolean;
 }
 
-/** What the server has answered to the statement at the head, so far. One object, used for one statement after the other. */
+/**
+ * What the server has answered to the statement at the head, so far. One object, used for one statement after
+ * the other.
+ */
 export class Answer {
   readonly #types: TypeParsers;
   #rows: Row[] = [];

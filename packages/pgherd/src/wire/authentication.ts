@@ -9,9 +9,9 @@ const ONLY_IN_CLEAR =
 export type AuthenticationMethod = 'password' | 'md5' | 'scram-sha-256' | 'none';
 
 /**
- * Holds a server to `require_auth` and `channel_binding=require`, as libpq does: a server that asks for less, or for
- * nothing, is not the one that the user trusts, and must not see the password. A server that asked for SCRAM must prove that it
- * knows the password, too.
+ * Holds a server to `require_auth` and `channel_binding=require`, as libpq does: a server that asks for less,
+ * or for nothing, is not the one that the user trusts, and must not see the password. A server that asked for
+ * SCRAM must prove that it knows the password, too.
  *
  * The adapter reports each message of the server before its driver acts on it.
  */

@@ -15,7 +15,10 @@ export interface Report {
 
 /** What a server's messages mean, in the order of the wire. */
 export interface BackendObserver {
-  /** A request for authentication, by its number in the protocol; `false` refuses it, and nothing more is read. */
+  /**
+   * A request for authentication, by its number in the protocol; `false` refuses it, and nothing more is
+   * read.
+   */
   authentication(kind: number, body: Buffer): boolean;
   key(pid: number, secret: Buffer): void;
   parameter(name: string, value: string): void;
@@ -36,8 +39,8 @@ export interface BackendObserver {
 const READ: ReadonlySet<number> = new Set([...'RKSTCENAZGHW'].map((letter) => letter.charCodeAt(0)));
 
 /**
- * Follows the messages of a server beside a driver that does not report all of them. A message that is framed wrongly, or that
- * would make the driver loop forever, is found before the driver sees it.
+ * Follows the messages of a server beside a driver that does not report all of them. A message that is framed
+ * wrongly, or that would make the driver loop forever, is found before the driver sees it.
  */
 export class BackendReader {
   readonly #observer: BackendObserver;
@@ -60,7 +63,9 @@ export class BackendReader {
     return this.#complaint;
   }
 
-  /** How many bytes of `chunk`, from its beginning, the driver may see: fewer than all if something is wrong. */
+  /**
+   * How many bytes of `chunk`, from its beginning, the driver may see: fewer than all if something is wrong.
+   */
   take(chunk: Buffer): number {
     const framed = this.#check.take(chunk);
     const rest = this.#frames.read(framed === chunk.length ? chunk : chunk.subarray(0, framed));

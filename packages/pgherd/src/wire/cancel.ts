@@ -4,12 +4,12 @@ import { onAbort } from '../time/wait.ts';
 import { openSocket } from './socket.ts';
 import type { TlsAttempt } from './tls.ts';
 
-/** Whose statement is to be cancelled, and where its server is to be found. */
+/** The session whose statement is to be cancelled, and the address of its server. */
 export interface CancelTarget {
   readonly request: Pick<ConnectRequest, 'address' | 'tls'>;
-  /** How the connection itself was opened: the key that cancels it must not travel with less protection. */
+  /** How the connection itself was opened: its key must not travel with less protection. */
   readonly attempt: TlsAttempt;
-  /** IP address of the connection's other side: its name may lead to another server by now. */
+  /** IP address of the other side of the connection: the name may resolve to another server by now. */
   readonly remoteAddress: string | undefined;
   readonly processId: number;
   readonly secretKey: number;
@@ -20,9 +20,10 @@ const CANCEL_REQUEST = 80_877_102;
 const PACKET_BYTES = 16;
 
 /**
- * Asks a server to cancel what runs on one of its sessions, over a connection of its own to the very address of that session.
- * Resolves when the server has closed that connection, which it does once the request was passed on; whether anything was
- * cancelled is never told. An abort destroys the socket and rejects with the signal's reason.
+ * Asks a server to cancel what runs on one of its sessions, over a new connection to the same address.
+ * Resolves when the server has closed that connection, which it does once the request was passed on; the
+ * server never reports whether anything was cancelled. An abort destroys the socket and rejects with the
+ * signal's reason.
  */
 export async function requestCancel(target: CancelTarget, signal: AbortSignal): Promise<void> {
   const { request, attempt, remoteAddress } = target;
@@ -39,7 +40,7 @@ export async function requestCancel(target: CancelTarget, signal: AbortSignal): 
   }
 }
 
-/** The request as it goes over the wire: length, number, process and key. */
+/** The bytes of the request: length, number, process and key. */
 export function cancelPacket({
   processId,
   secretKey,
@@ -48,7 +49,7 @@ export function cancelPacket({
   packet.writeUInt32BE(PACKET_BYTES, 0);
   packet.writeUInt32BE(CANCEL_REQUEST, 4);
   packet.writeInt32BE(processId, 8);
-  // Servers give the key as 32 bits without a sign; `pg` reads them with one.
+  // The key has 32 bits without a sign; `pg` reads it with one.
   packet.writeInt32BE(secretKey | 0, 12);
   return packet;
 }
@@ -57,7 +58,7 @@ function closedAfter(socket: Socket, packet: Buffer): Promise<void> {
   return new Promise((resolve, reject) => {
     socket.once('error', reject);
     socket.once('close', () => resolve());
-    // Without a reader the end of the stream is never seen.
+    // The end of a stream is noticed only if the stream is read.
     socket.resume();
     socket.write(packet);
   });

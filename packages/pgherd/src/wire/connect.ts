@@ -12,12 +12,18 @@ export interface OpeningConnection {
   guard(request: ConnectRequest, attempt: TlsAttempt, refuse: (error: PgHerdError) => void): void;
   /** Sends the startup message and logs in. */
   open(): Promise<unknown>;
-  /** Called once the session is open. `share` replaces its parameters by an equal set that other connections use. */
+  /**
+   * Called once the session is open. `share` replaces its parameters by an equal set that other connections
+   * use.
+   */
   opened(share: ShareParameters): void;
   destroy(): void;
 }
 
-/** Returns the set that is equal to this one, or this one, which the next caller gets; neither may be changed afterwards. */
+/**
+ * Returns the set that is equal to this one, or this one, which the next caller gets; neither may be changed
+ * afterwards.
+ */
 export type ShareParameters = (parameters: Map<string, string>) => Map<string, string>;
 
 /** What was learnt of addresses, so that it is not learnt again for each connection. */
@@ -39,8 +45,8 @@ export interface Opening<C extends OpeningConnection> {
   readonly signal: AbortSignal;
   readonly learnt: LearntAddresses;
   /**
-   * Makes a connection over a socket that is connected and, if TLS was agreed on, encrypted. `bind`: the authentication
-   * is to be bound to the TLS channel.
+   * Makes a connection over a socket that is connected and, if TLS was agreed on, encrypted. `bind`: the
+   * authentication is to be bound to the TLS channel.
    */
   create(socket: Socket, bind: boolean): C;
   /** Whether the error says that the driver cannot bind an authentication to this server's certificate. */
@@ -85,7 +91,10 @@ function justifiesNextAttempt(error: unknown): boolean {
   return isHostRefusal(error);
 }
 
-/** `pg_hba.conf` has no line for such a connection. A wrong password has the same code, and comes from another routine. */
+/**
+ * `pg_hba.conf` has no line for such a connection. A wrong password has the same code, and comes from another
+ * routine.
+ */
 function isHostRefusal(error: unknown): boolean {
   const { code, routine } = (error ?? {}) as { code?: unknown; routine?: unknown };
   return code === '28000' && routine === 'ClientAuthentication';

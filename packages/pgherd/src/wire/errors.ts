@@ -47,7 +47,10 @@ export function readServerError(
   return { error: Object.assign(error, Object.fromEntries(properties)), fatal: isFatal(severityOf(fields)) };
 }
 
-/** The fields of an ErrorResponse or a NoticeResponse by their letters: a letter and a string each, up to a NUL in the place of a letter. */
+/**
+ * The fields of an ErrorResponse or a NoticeResponse by their letters: a letter and a string each, up to a
+ * NUL in the place of a letter.
+ */
 export function readFields(bytes: Buffer, start: number, end: number): Map<string, string> {
   const fields = new Map<string, string>();
   for (let at = start; at < end && bytes[at] !== 0; ) {

@@ -25,7 +25,9 @@ export function lostBeforeReady(fatal: Error): Error {
   return new Error(`Connection terminated before the end of the answer: ${fatal.message}`);
 }
 
-/** The error for a row that a type parser of the application could not read: the statement itself succeeded. */
+/**
+ * The error for a row that a type parser of the application could not read: the statement itself succeeded.
+ */
 export function unreadable(cause: unknown): PgHerdError {
   const why = messageOf(cause);
   const sentence = `The statement was executed, but a type parser could not read a row of its result: ${why}`;
@@ -48,8 +50,8 @@ export function leftOpen(): PgHerdError {
 }
 
 /**
- * The reason for closing a connection on which something else than PostgreSQL's protocol came. It has a code of the system,
- * since whether a statement was executed is as unknown as after a reset.
+ * The reason for closing a connection on which something else than PostgreSQL's protocol came. It has a code
+ * of the system, since whether a statement was executed is as unknown as after a reset.
  */
 export function notProtocol(why: string, cause?: unknown): Error {
   const error = new Error(

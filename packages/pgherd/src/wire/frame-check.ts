@@ -13,8 +13,9 @@ const LOCAL_SEVERITY = 0x53;
 const SEVERITY = 0x56;
 
 /**
- * Follows the heads of messages through a stream, however it is cut, and keeps nothing of it: for a parser that is not ours
- * and that must not see a message which would make it throw, wait for gigabytes, or never return.
+ * Follows the heads of messages through a stream, however it is cut, and keeps nothing of it: for a parser
+ * that is not ours and that must not see a message which would make it throw, wait for gigabytes, or never
+ * return.
  */
 export class FrameCheck {
   /** What is wrong with the message at which {@link take} stopped. */
@@ -28,7 +29,9 @@ export class FrameCheck {
   #report: Buffer[] | undefined;
   readonly #exchanges: boolean;
 
-  /** `exchanges`: whether the severities of a report change places, for a driver that reads only the first. */
+  /**
+   * `exchanges`: whether the severities of a report change places, for a driver that reads only the first.
+   */
   constructor(exchanges: boolean) {
     this.#exchanges = exchanges;
   }
@@ -131,9 +134,10 @@ function isReport(type: number): boolean {
 }
 
 /**
- * Exchanges the letters of two fields in the very bytes that the parser of the driver gets or has got. `pg` returns the severity
- * in the language of `lc_messages` and drops the English one, by which errors are told apart. In a report of more than
- * two pieces the first may keep its letter: the parser has copied it by then.
+ * Exchanges the letters of two fields in the very bytes that the parser of the driver gets or has got. `pg`
+ * returns the severity in the language of `lc_messages` and drops the English one, by which errors are
+ * distinguished. In a report of more than two pieces the first may keep its letter: the parser has copied it
+ * by then.
  */
 function exchange(parts: readonly Buffer[], local: number, english: number): void {
   let begin = 0;

@@ -1,11 +1,14 @@
 import { HEAD_BYTES, impossibleLength, int32At, isPossibleLength } from './messages.ts';
 
-/** Takes one message: where its body begins and ends in `bytes`. Returns whether the next one is wanted as well. */
+/**
+ * Takes one message: where its body begins and ends in `bytes`. Returns whether the next one is wanted as
+ * well.
+ */
 export type TakeMessage = (type: number, bytes: Buffer, start: number, end: number) => boolean;
 
 /**
- * Cuts a stream into messages. What is incomplete at the end of a chunk is kept until the rest of it has come; a long
- * message is put together once, not anew with each chunk.
+ * Cuts a stream into messages. What is incomplete at the end of a chunk is kept until the rest of it has
+ * come; a long message is put together once, not anew with each chunk.
  */
 export class Frames {
   readonly #take: TakeMessage;
@@ -17,7 +20,10 @@ export class Frames {
   /** Bytes still to come of a message that is skipped. */
   #skip = 0;
 
-  /** A message of a type that `isSkipped` names is never kept: it is taken only if one chunk holds the whole of it. */
+  /**
+   * A message of a type that `isSkipped` names is never kept: it is taken only if one chunk holds the whole
+   * of it.
+   */
   constructor(take: TakeMessage, isSkipped?: (type: number) => boolean) {
     this.#take = take;
     this.#isSkipped = isSkipped;

@@ -51,16 +51,20 @@ export interface LaneResources {
 /** Status in ReadyForQuery: outside a transaction. */
 const IDLE = 0x49;
 
-/** SQLSTATE for a prepared statement that does not exist, and for one whose result would have other columns now. */
+/**
+ * SQLSTATE for a prepared statement that does not exist, and for one whose result would have other columns
+ * now.
+ */
 const NAME_UNKNOWN = '26000';
 const FEATURE_NOT_SUPPORTED = '0A000';
 const STALE_PLAN_ROUTINE = 'RevalidateCachedQuery';
 
 /**
- * Statements in flight on one connection. While there are any, everything that comes belongs to the lane; the driver's client
- * sees nothing of it and stays idle, so that it can be used as before once the lane is empty.
+ * Statements in flight on one connection. While there are any, everything that comes belongs to the lane; the
+ * driver's client sees nothing of it and stays idle, so that it can be used as before once the lane is empty.
  *
- * Each statement has a Sync of its own, so that it is a transaction of its own, and is settled at its ReadyForQuery.
+ * Each statement has a Sync of its own, so that it is a transaction of its own, and is settled at its
+ * ReadyForQuery.
  */
 export class WireLane {
   readonly #ports: LanePorts;
@@ -156,7 +160,8 @@ export class WireLane {
       this.#writer.executeAndSync();
       return { one, prepared: known, named: true, again };
     }
-    // No other statement may use a name that is still being parsed: if that fails, the other would fail for a wrong reason.
+    // No other statement may use a name that is still being parsed: if that fails, the other would fail for a
+    // wrong reason.
     const prepared = one.prepare && known === undefined ? this.#names.add(text) : undefined;
     for (const name of this.#names.takeObsolete()) this.#writer.closeStatement(name);
     this.#writer.parse(prepared?.name ?? '', text);
@@ -259,7 +264,8 @@ export class WireLane {
     if (prepared?.columns === undefined && prepared !== undefined) this.#names.drop(text, prepared);
     if (prepared !== undefined && sent.named && isStale(error)) {
       this.#names.drop(text, prepared);
-      // Nothing was executed under the old name: the statement is sent again, under a new name and behind all others.
+      // Nothing was executed under the old name: the statement is sent again, under a new name and behind all
+      // others.
       if (!sent.again && !this.#isLost) {
         this.#send(one, true);
         return;

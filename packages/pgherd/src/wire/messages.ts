@@ -7,7 +7,10 @@ const SHORT_BYTES = 30_000;
 
 /** Types of the messages that a server sends. */
 const KNOWN = typesOf('123ACDEGHIKNRSTVWZcdnstv');
-/** Types whose messages may be longer than {@link SHORT_BYTES}: libpq's list, and the description of many parameters. */
+/**
+ * Types whose messages may be longer than {@link SHORT_BYTES}: libpq's list, and the description of many
+ * parameters.
+ */
 const LONG = typesOf('ADENTVdt');
 
 export const BIND_COMPLETE = 0x32;

@@ -1,25 +1,27 @@
 import { createHash } from 'node:crypto';
 import type { Columns } from './rows.ts';
 
-/** Statements that stay prepared on one connection; the one that was not used for longest makes room. */
+/** Most statements that stay prepared on one connection; the one unused for longest makes room. */
 const MAX_PREPARED = 250;
-/** Characters of a hash in a name: names have at most 63 bytes. */
+/** Characters of the hash in a name, which has at most 63 bytes. */
 const HASH_CHARACTERS = 32;
 
 /** A statement that has a name on one connection. */
 export interface Prepared {
   readonly name: string;
-  /** Of its rows; `undefined` until the server has described it. */
+  /** Of its rows; `undefined` until the server has described them. */
   columns: Columns | undefined;
   parsed: boolean;
-  /** Whether it was used since the search for room last passed by. */
+  /** Whether it was used since the last search for room. */
   used: boolean;
 }
 
 /** Most texts whose hash is remembered. */
 const MAX_HASHES = 2_000;
 
-/** Hashes of texts, shared by the connections of one driver: the same few texts are prepared on all of them. */
+/**
+ * Hashes of texts, shared by the connections of one driver: the same few texts are prepared on all of them.
+ */
 export class NameHashes {
   readonly #byText = new Map<string, string>();
 
@@ -35,12 +37,12 @@ export class NameHashes {
 }
 
 /**
- * The prepared statements of one connection, by text. A name is never used twice: after the server forgot one, or refuses
- * it because a table has changed, the next is another.
+ * The prepared statements of one connection, by text. A name is never used twice: once the server has
+ * forgotten one, or refuses it because a table has changed, the text gets a new name.
  */
 export class PreparedNames {
   readonly #hashes: NameHashes;
-  /** Made with the first: most connections of a program that uses leases never have one. */
+  /** Created with the first name: connections that are only leased never need one. */
   #byText: Map<string, Prepared> | undefined;
   #obsolete: string[] | undefined;
   #count = 0;
@@ -49,7 +51,7 @@ export class PreparedNames {
     this.#hashes = hashes;
   }
 
-  /** What the text is prepared as; `undefined` where it is not. */
+  /** The prepared statement of the text, or `undefined`. */
   find(text: string): Prepared | undefined {
     return this.#byText?.get(text);
   }
@@ -64,7 +66,7 @@ export class PreparedNames {
     return prepared;
   }
 
-  /** It cannot be used any more; where the server still has it, it is closed. */
+  /** The name must not be used any more; if the server still has it, it is closed. */
   drop(text: string, prepared: Prepared): void {
     if (this.#byText?.get(text) !== prepared) return;
     this.#byText.delete(text);
@@ -80,13 +82,15 @@ export class PreparedNames {
     return obsolete ?? NONE;
   }
 
-  /** The server has forgotten everything. */
+  /** The server has forgotten all names. */
   clear(): void {
     this.#byText = undefined;
     this.#obsolete = undefined;
   }
 
-  /** Second chance: what was used since the last time goes to the end of the row. What is being parsed stays. */
+  /**
+   * Second chance: a statement used since the last search moves to the end. One that is being parsed stays.
+   */
   #makeRoom(byText: Map<string, Prepared>): void {
     for (const [text, prepared] of byText) {
       if (prepared.used || prepared.columns === undefined) {

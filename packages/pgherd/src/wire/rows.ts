@@ -1,10 +1,10 @@
 import type { Row } from '../model/statement.ts';
 import { int32At } from './messages.ts';
 
-/** Turns the text of one value into what JavaScript gets. */
+/** Converts the text form of a value to a JavaScript value. */
 export type ParseText = (text: string) => unknown;
 
-/** Where the parser of a type is found: a client of `pg`, or the `types` of a statement. */
+/** The source of type parsers: a client of the driver, or the `types` of a statement. */
 export interface TypeParsers {
   getTypeParser(oid: number, format: 'text'): ParseText;
 }
@@ -50,13 +50,13 @@ export function readColumns(bytes: Buffer, start: number): Columns {
     );
     at += 18;
   }
-  // Whatever a column is called, it becomes a property of its own.
+  // Without a prototype, so that a column `__proto__` becomes a property of its own.
   const empty: Row = Object.create(null);
   for (const { name } of fields) empty[name] = null;
   return Object.freeze({ fields: Object.freeze(fields), empty: { ...empty } });
 }
 
-/** The parsers for the columns, as they are set now. */
+/** The parsers for the columns, as configured now. */
 export function parsersOf(columns: Columns, types: TypeParsers): readonly ParseText[] {
   const parsers: ParseText[] = [];
   for (const { dataTypeID } of columns.fields) parsers.push(types.getTypeParser(dataTypeID, 'text'));
@@ -92,7 +92,7 @@ export function readArray(bytes: Buffer, start: number, parsers: readonly ParseT
   return row;
 }
 
-/** The most frequent texts, `t`, `f` and the digits, need no call into native code. */
+/** The most frequent values, `t`, `f` and single digits, need no call into native code. */
 function readText(bytes: Buffer, at: number, length: number): string {
   if (length === 1) return ASCII[bytes[at] ?? 0] ?? '';
   return bytes.toString('utf8', at, at + length);

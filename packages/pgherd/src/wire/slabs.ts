@@ -1,9 +1,14 @@
 /** Memory is allocated in pieces of this size, bytes. */
 const SLAB_BYTES = 65_536;
-/** Most pieces kept for the next connection that writes; each turn of the event loop needs one for each that does. */
+/**
+ * Most pieces kept for the next connection that writes; each turn of the event loop needs one for each that
+ * does.
+ */
 const MAX_FREE = 16;
 
-/** Memory for what is about to be sent, shared by the connections of one driver: idle connections hold none. */
+/**
+ * Memory for what is about to be sent, shared by the connections of one driver: idle connections hold none.
+ */
 export class Slabs {
   readonly #free: Buffer[] = [];
 

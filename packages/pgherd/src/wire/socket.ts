@@ -5,7 +5,7 @@ import { PgHerdError } from '../model/errors.ts';
 import { onAbort } from '../time/wait.ts';
 import { handshakeFailure, type TlsAttempt, tlsOptions } from './tls.ts';
 
-/** Whereto, and how. */
+/** The address, and how to connect. */
 export type SocketRequest = Pick<ConnectRequest, 'address' | 'tls' | 'keepAliveMs'>;
 
 /** PostgreSQL's SSLRequest: its length, and the number 80877103 in the place of a protocol version. */
@@ -14,11 +14,11 @@ const SSL_REQUEST = Buffer.from([0, 0, 0, 8, 4, 210, 22, 47]);
 const ALPN_NAME = 'postgresql';
 
 /**
- * Opens a socket to a server, ready for the startup packet or a cancel request: connected and, for `tls`, encrypted, with the
- * server's certificate checked as the request says. Certificates and keys are read from their files each time. A server without
- * TLS is taken as it is where `elseInClear` says so, on the same socket.
- * An abort destroys the socket and rejects with the signal's reason; else it rejects with the system's error.
- * @throws PgHerdError `PGHERD_TLS_FAILED` where TLS cannot be had, or not as the request wants it.
+ * Opens a socket to a server, ready for the startup packet or a cancel request: connected and, for `tls`,
+ * encrypted, with the server's certificate checked as the request says. Certificates and keys are read from
+ * their files each time. With `elseInClear`, a server without TLS is accepted, on the same socket. An abort
+ * destroys the socket and rejects with the signal's reason; otherwise it rejects with the system's error.
+ * @throws PgHerdError `PGHERD_TLS_FAILED` if TLS is not available, or not as the request demands it.
  */
 export async function openSocket(
   request: SocketRequest,
@@ -73,7 +73,7 @@ function dial({ address, keepAliveMs }: SocketRequest): Socket {
   });
 }
 
-/** Resolves with the event, rejects with the error or the end that comes before it. */
+/** Resolves with the event; rejects if an error or the end of the socket comes first. */
 function happened(socket: Socket, event: 'connect' | 'secureConnect'): Promise<void> {
   return new Promise((resolve, reject) => {
     const onError = (error: Error) => settle(() => reject(error));
@@ -83,7 +83,7 @@ function happened(socket: Socket, event: 'connect' | 'secureConnect'): Promise<v
       socket.off(event, onEvent).off('close', onClose).off('error', onError);
       fn();
     };
-    // An error of a socket that nobody looks at any more must not end the process.
+    // A later error of an abandoned socket must not end the process.
     if (!socket.listeners('error').includes(ignore)) socket.on('error', ignore);
     socket.once(event, onEvent).on('error', onError).once('close', onClose);
   });
@@ -91,7 +91,10 @@ function happened(socket: Socket, event: 'connect' | 'secureConnect'): Promise<v
 
 function ignore(): void {}
 
-/** Asks for TLS in the clear, and reads one byte: what a stranger on the way puts behind it must never be read as the server's. */
+/**
+ * Asks for TLS in the clear, and accepts a single byte: bytes behind it may have been injected by an
+ * attacker.
+ */
 function agreeOnTls(socket: Socket): Promise<'tls' | 'none'> {
   return new Promise((resolve, reject) => {
     const onError = (error: Error) => settle(() => reject(error));
@@ -115,22 +118,23 @@ function judge(
   if (letter === 'S' && answer.length === 1) resolve('tls');
   else if (letter === 'N' && answer.length === 1) resolve('none');
   else if (letter === 'S' || letter === 'N') reject(new PgHerdError('PGHERD_TLS_FAILED', STUFFED));
-  // Whatever it says in the clear cannot be trusted: a server that is out of processes, or no PostgreSQL at all.
+  // Not to be shown, since it came in the clear: from a server without free processes, or not from PostgreSQL
+  // at all.
   else reject(new Error('There was an error establishing an SSL connection'));
 }
 
 const NO_TLS =
-  'The server does not support SSL connections. Set ssl = on there, or give sslmode=prefer or disable where the network is safe.';
+  'The server does not support SSL connections. Set ssl = on there, or use sslmode=prefer or disable if the network is safe.';
 const STUFFED =
-  "Bytes in the clear followed the server's answer about TLS: somebody on the way may have put them there, so nothing was sent.";
+  "Bytes in the clear followed the server's answer about TLS. An attacker on the network may have injected them, so nothing was sent.";
 
-/** libpq's rule: without it another protocol's server could be made to answer. */
+/** libpq's rule: without it, a server of another protocol could be made to answer. */
 function checkProtocol(socket: TLSSocket): void {
   if (socket.alpnProtocol === ALPN_NAME) return;
   throw new PgHerdError(
     'PGHERD_TLS_FAILED',
-    'The server does not say that it speaks PostgreSQL (ALPN), which sslnegotiation=direct needs: it is older than PostgreSQL 17, ' +
-      'or something else stands in between. Use sslnegotiation=postgres.',
+    'The server does not announce the PostgreSQL protocol (ALPN), which sslnegotiation=direct requires: it is older than ' +
+      'PostgreSQL 17, or something else answers in its place. Use sslnegotiation=postgres.',
   );
 }
 
@@ -138,7 +142,7 @@ function closedEarly(): Error {
   return new Error('Connection terminated unexpectedly');
 }
 
-/** Whether an error says that the server has no TLS at all. */
+/** Whether the error means that the server has no TLS at all. */
 export function refusesTls(error: unknown): boolean {
   return error instanceof PgHerdError && error.message === NO_TLS;
 }

@@ -7,10 +7,10 @@ import { messageOf, PgHerdError } from '../model/errors.ts';
 import { Secret } from '../model/secret.ts';
 import type { NodeAddress } from '../model/topology.ts';
 
-/** In which order a connection is tried: libpq's `allow` starts in the clear, `prefer` with TLS. */
+/** One way to connect: libpq's `allow` starts with `plain`, `prefer` with `tls`. */
 export type TlsAttempt = 'tls' | 'plain';
 
-/** The attempts that a mode asks for; a Unix socket never uses TLS. */
+/** The attempts of a mode, in order; a Unix socket never uses TLS. */
 export function tlsAttempts(request: TlsRequest, address: NodeAddress): readonly TlsAttempt[] {
   if (address.transport === 'unix') return ['plain'];
   switch (request.mode) {
@@ -31,10 +31,10 @@ export function tlsAttempts(request: TlsRequest, address: NodeAddress): readonly
 }
 
 /**
- * Node's TLS options for a request; files are read anew each time, so that what was rotated is used. What is verified was
- * decided with the connection string; the name is checked against `serverName`, else `host`, also where `hostaddr` is what we
- * connect to.
- * @throws PgHerdError `PGHERD_TLS_FAILED` for a file that cannot be read, or a key that others may read.
+ * Node's TLS options for a request. Files are read each time, so that rotated ones are used. The connection
+ * plan has decided what is verified; the name is checked against `serverName`, else `host`, even if
+ * `hostaddr` is the address.
+ * @throws PgHerdError `PGHERD_TLS_FAILED` for a file that cannot be read, or a key that other users may read.
  */
 export async function tlsOptions(request: TlsRequest, address: NodeAddress): Promise<tls.ConnectionOptions> {
   const name = address.serverName ?? address.host;
@@ -62,7 +62,7 @@ export async function tlsOptions(request: TlsRequest, address: NodeAddress): Pro
   return options;
 }
 
-/** Node tells the system's authorities from version 22.15 on; before, those that it brings stand for them. */
+/** Node.js 22.15 and newer know the system's authorities; in older versions, their own take their place. */
 async function authorities(rootCert: string | undefined): Promise<string | string[] | undefined> {
   if (rootCert !== 'system') return pemOf('sslrootcert', rootCert);
   const { getCACertificates } = tls as { getCACertificates?: (type: 'default' | 'system') => string[] };
@@ -75,11 +75,11 @@ async function keyOf({ cert, key }: TlsRequest): Promise<string> {
   if (key instanceof Secret) return key.reveal();
   if (key !== undefined) return (await pemOf('sslkey', key, checkPrivate)) ?? '';
   throw failure(
-    `A client certificate is given (sslcert ${shown(cert)}), but no private key. Add sslkey with the file of its key.`,
+    `A client certificate is given (sslcert ${shown(cert)}), but no private key. Set sslkey to the file of its key.`,
   );
 }
 
-/** With a wrong password one decryption in 170 gives what looks like one; only the key tells then that it is none. */
+/** With a wrong password, 1 of 170 decryptions seems to succeed; only parsing the key detects that. */
 function decrypted(key: string, password: Secret | undefined): string {
   if (!key.includes('ENCRYPTED')) return key;
   try {
@@ -92,7 +92,7 @@ function decrypted(key: string, password: Secret | undefined): string {
 
 type FileCheck = (handle: FileHandle, path: string) => Promise<void>;
 
-/** The text of a file in PEM form, or the text itself where an option holds it. */
+/** The content of a file in PEM form, or the option itself if it holds the content. */
 async function pemOf(
   parameter: string,
   place: string | undefined,
@@ -113,10 +113,10 @@ async function pemOf(
   }
 }
 
-/** Whether to check what Windows has no word for. */
+/** Windows has no file modes to check. */
 const HAS_MODES = process.platform !== 'win32';
 
-/** libpq's rule: nobody but the owner, and the group only where root is the owner, who hands it to services that way. */
+/** libpq's rule: only the owner may read it, and the group if root is the owner, as is usual for services. */
 async function checkPrivate(handle: FileHandle, path: string): Promise<void> {
   const { mode, uid } = await handle.stat();
   const forbidden = uid === 0 ? 0o037 : 0o077;
@@ -139,14 +139,14 @@ function failure(message: string, cause?: unknown): PgHerdError {
   });
 }
 
-/** Whether TLS failed by our own doing: a file that is missing, a key that others may read. */
+/** Whether TLS failed because of our own files: one is missing, or other users may read a key. */
 export function isLocalTlsFailure(error: unknown): boolean {
   return (
     error instanceof PgHerdError && error.code === 'PGHERD_TLS_FAILED' && error.details['local'] === true
   );
 }
 
-/** What of a connection that broke says nothing about TLS. */
+/** Codes of errors that concern the connection and not TLS. */
 const NETWORK_CODES: ReadonlySet<string> = new Set([
   'ECONNRESET',
   'EPIPE',
@@ -155,7 +155,7 @@ const NETWORK_CODES: ReadonlySet<string> = new Set([
   'ENOTCONN',
 ]);
 
-/** The error for a handshake that failed; what only says that the network broke stays as it is. */
+/** The error for a failed handshake; an error of the network is returned unchanged. */
 export function handshakeFailure(error: unknown, request: TlsRequest): unknown {
   if (error instanceof PgHerdError || !(error instanceof Error)) return error;
   const { code } = error as { code?: unknown };
@@ -168,13 +168,16 @@ export function handshakeFailure(error: unknown, request: TlsRequest): unknown {
   });
 }
 
-/** An older server does not know what it is told, and hangs up; but so does any server that is just being stopped. */
+/**
+ * A server too old for a direct handshake closes the connection; but so does any server that is shutting
+ * down.
+ */
 function endedDirect(cause: Error, code: string): Error {
-  const sentence = `${cause.message} (sslnegotiation=direct needs PostgreSQL 17 or later, and nothing in between that is older)`;
+  const sentence = `${cause.message} (sslnegotiation=direct needs PostgreSQL 17 or later, and the same of a proxy in between)`;
   return Object.assign(new Error(sentence, { cause }), { code });
 }
 
-/** Servers say what they do not like of a client's certificate by an alert of TLS, which may come after the handshake. */
+/** A server refuses a client's certificate with a TLS alert, which may come after the handshake. */
 export function isTlsAlert(error: unknown): boolean {
   const { code } = (error ?? {}) as { code?: unknown };
   return typeof code === 'string' && code.startsWith('ERR_SSL_');
@@ -183,18 +186,18 @@ export function isTlsAlert(error: unknown): boolean {
 function remedyFor(code: string): string {
   switch (code) {
     case 'ERR_TLS_CERT_ALTNAME_INVALID':
-      return ' Connect by a name that the certificate holds (hostaddr may give the address), or use sslmode=verify-ca.';
+      return ' Connect by a name in the certificate (hostaddr may give the address), or use sslmode=verify-ca.';
     case 'SELF_SIGNED_CERT_IN_CHAIN':
     case 'DEPTH_ZERO_SELF_SIGNED_CERT':
     case 'UNABLE_TO_VERIFY_LEAF_SIGNATURE':
     case 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY':
     case 'UNABLE_TO_GET_ISSUER_CERT':
-      return ". Name the file of the server's authority in sslrootcert.";
+      return ". Set sslrootcert to the file of the server's authority.";
     case 'CERT_HAS_EXPIRED':
       return '. The server needs a new certificate.';
     case 'UNABLE_TO_GET_CRL':
     case 'CRL_HAS_EXPIRED':
-      return '. The file in sslcrl must hold a list that its authority signed and that has not run out.';
+      return '. The file in sslcrl must contain a list that its authority signed and that has not expired.';
     default:
       return '';
   }

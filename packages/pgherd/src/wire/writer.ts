@@ -1,13 +1,13 @@
 import { PgHerdError } from '../model/errors.ts';
 import type { Slabs } from './slabs.ts';
 
-/** Most values of a statement: their number has two bytes in the protocol. */
+/** Most values of a statement: the protocol counts them in two bytes. */
 const MAX_VALUES = 65_535;
 /** Most bytes that UTF-8 needs for one unit of a JavaScript string. */
 const MAX_BYTES_PER_UNIT = 3;
-/** Up to this many characters a loop is quicker than a call into native code. */
+/** Up to this many characters a loop is faster than a call into native code. */
 const SHORT_TEXT = 32;
-/** A longer text is measured before room is made for it, characters. */
+/** The size of a longer string is computed before room is made for it, characters. */
 const LONG_TEXT = 8_192;
 
 const BIND = 0x42;
@@ -19,33 +19,33 @@ const PORTAL = 0x50;
 /** Execute of the unnamed portal without a row limit, then Sync. */
 const EXECUTE_SYNC = Buffer.from([0x45, 0, 0, 0, 9, 0, 0, 0, 0, 0, 0x53, 0, 0, 0, 4]);
 
-/** A parameter as it goes over the wire: text, bytes, or null. */
+/** A parameter as it is sent: in text form, as bytes, or null. */
 export type WireValue = string | Uint8Array | null;
 
 const NO_SLAB = Buffer.alloc(0);
 
 /**
- * Says no to more values than a statement can have, which would be sent as a number of others.
+ * Refuses more values than the protocol can count: the number would wrap around.
  * @throws PgHerdError `PGHERD_INVALID_ARGUMENT`
  */
 export function checkValueCount(count: number): void {
   if (count <= MAX_VALUES) return;
   throw new PgHerdError(
     'PGHERD_INVALID_ARGUMENT',
-    `The statement has ${count} values, and PostgreSQL takes ${MAX_VALUES} at most: pass an array and unnest it, or use COPY (copyFrom).`,
+    `The statement has ${count} values, and PostgreSQL accepts ${MAX_VALUES} at most: pass an array and unnest it, or use COPY (copyFrom).`,
   );
 }
 
 /**
- * Puts messages of the extended protocol together, one behind the other, until they are taken as one piece for the
- * socket. What was taken is not touched, since a socket may hold it for a while, until {@link giveBack} says that none does.
+ * Collects messages of the extended protocol until they are taken as one piece for the socket. Bytes that
+ * were taken are not overwritten until {@link giveBack}, since the socket may still hold them.
  *
- * Memory is held from the first message to that: connections that are idle have none.
+ * Memory is held from the first message to `giveBack`: idle connections hold none.
  */
 export class Writer {
   readonly #slabs: Slabs;
   #slab: Buffer = NO_SLAB;
-  /** Where what was not taken yet begins and ends. */
+  /** Begin and end of the bytes that were not taken yet. */
   #start = 0;
   #end = 0;
 
@@ -53,12 +53,12 @@ export class Writer {
     this.#slabs = slabs;
   }
 
-  /** Bytes put together and not taken yet. */
+  /** Bytes collected and not taken yet. */
   get length(): number {
     return this.#end - this.#start;
   }
 
-  /** Everything put together since the last time. */
+  /** Everything collected since the last call. */
   take(): Buffer {
     const taken = this.#slab.subarray(this.#start, this.#end);
     this.#start = this.#end;
@@ -70,7 +70,9 @@ export class Writer {
     return this.#slab !== NO_SLAB;
   }
 
-  /** All that was taken has left the process: its memory is for whoever writes next. Does nothing while there is something to take. */
+  /**
+   * All bytes that were taken have left the process: frees the memory. Does nothing while some are not taken.
+   */
   giveBack(): void {
     if (this.#start !== this.#end) return;
     const slab = this.#slab;
@@ -101,8 +103,8 @@ export class Writer {
   }
 
   /**
-   * Binds the unnamed portal; every result comes as text.
-   * @throws PgHerdError `PGHERD_INVALID_ARGUMENT` for too many values; nothing was written then.
+   * Binds the unnamed portal; all results are in text form.
+   * @throws PgHerdError `PGHERD_INVALID_ARGUMENT` for too many values; nothing is written then.
    */
   bind(name: string, values: readonly WireValue[]): void {
     checkValueCount(values.length);
@@ -123,7 +125,7 @@ export class Writer {
     this.#end += EXECUTE_SYNC.length;
   }
 
-  /** Without bytes among them all parameters are text, which goes without saying. */
+  /** Text is the default: without bytes among the values, no format is written. */
   #formats(values: readonly WireValue[]): void {
     let binary = false;
     for (const value of values) if (typeof value === 'object' && value !== null) binary = true;
@@ -141,7 +143,7 @@ export class Writer {
       return;
     }
     this.#int32(0);
-    // Counted from the start as well: making room may move all of it.
+    // Relative to the start: making room may move everything.
     const begun = this.length;
     if (typeof value === 'string') this.#text(value);
     else this.#bytes(value);
@@ -156,7 +158,9 @@ export class Writer {
     this.#finish(head);
   }
 
-  /** Where the message begins, counted from what was not taken yet: the slab may be replaced on the way. */
+  /**
+   * Returns the begin of the message relative to the bytes not taken yet: the slab may be replaced meanwhile.
+   */
   #begin(type: number): number {
     this.#room(5);
     const head = this.#end - this.#start;

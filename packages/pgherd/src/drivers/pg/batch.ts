@@ -13,8 +13,9 @@ import {
 } from './task.ts';
 
 /**
- * Runs statements in one round trip: Parse, Bind, Describe and Execute for each, and one Sync behind all of them. Outside a
- * transaction that makes one of them: the server commits at the Sync, or undoes everything at the first error.
+ * Runs statements in one round trip: Parse, Bind, Describe and Execute for each, and one Sync behind all of
+ * them. Outside a transaction that makes one of them: the server commits at the Sync, or undoes everything at
+ * the first error.
  */
 export function runBatch(gate: PgGate, statements: readonly Statement[]): Promise<DriverResult[]> {
   const closed = gate.closed();
@@ -61,7 +62,7 @@ class PgBatch {
         if (this.#refusal === undefined) resolve(this.#queries.map(resultOf));
         else reject(this.#refusal.error);
       },
-      handleError: (error) => gate.fail(error, (told) => reject(this.#placed(told))),
+      handleError: (error) => gate.fail(error, (failure) => reject(this.#placed(failure))),
     });
   }
 

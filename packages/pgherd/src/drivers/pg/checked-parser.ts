@@ -23,9 +23,9 @@ export interface ParsedWire {
 export type PassMessage = (message: Buffer) => void;
 
 /**
- * Keeps from the parser of `pg` the messages at which it would throw, wait for gigabytes, or never return: an exception
- * while it reads a socket ends the process, and an ErrorResponse without its end makes it loop forever. The connection
- * is then closed, as after any other loss. Messages before the bad one are delivered.
+ * Keeps from the parser of `pg` the messages at which it would throw, wait for gigabytes, or never return: an
+ * exception while it reads a socket ends the process, and an ErrorResponse without its end makes it loop
+ * forever. The connection is then closed, as after any other loss. Messages before the bad one are delivered.
  */
 export function checkFrames(wire: ParsedWire, tap?: Tap): PassMessage | undefined {
   const attach = wire.attachListeners;
@@ -40,7 +40,10 @@ export function checkFrames(wire: ParsedWire, tap?: Tap): PassMessage | undefine
 
 type Parse = (bytes: Buffer) => void;
 
-/** What the parser of `pg` takes for the stream. One object without closures: there is one for each connection. */
+/**
+ * What the parser of `pg` takes for the stream. One object without closures: there is one for each
+ * connection.
+ */
 class CheckedStream implements ByteSource {
   readonly #stream: ByteSource;
   readonly #tap: Tap | undefined;

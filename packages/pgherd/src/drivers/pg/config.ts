@@ -50,7 +50,10 @@ function missingPassword(): never {
   );
 }
 
-/** `-c name=value` for each parameter; `options` is passed on as it is. Blanks and backslashes are escaped as libpq does. */
+/**
+ * `-c name=value` for each parameter; `options` is passed on as it is. Blanks and backslashes are escaped as
+ * libpq does.
+ */
 function startupOptions(startup: Readonly<Record<string, string>>): string {
   const parts: string[] = [];
   for (const [name, value] of Object.entries(startup)) {

@@ -110,7 +110,7 @@ export class PgConnection implements DriverConnection<Client>, OpeningConnection
 
   /** Holds the server to the authentication that was asked for; called before connecting. */
   guard(request: ConnectRequest, attempt: TlsAttempt, refuse: (error: PgHerdError) => void): void {
-    // Nobody can listen in on a Unix socket.
+    // The traffic of a Unix socket does not leave the machine.
     const safe = attempt === 'tls' || request.address.transport === 'unix';
     this.#way = { request, attempt };
     watchAuthentication(this.#inside.connection, new AuthenticationCheck(request, safe, refuse));
@@ -120,7 +120,10 @@ export class PgConnection implements DriverConnection<Client>, OpeningConnection
     return this.client.connect();
   }
 
-  /** From now on the end of the connection is news. The parameters of a server are the same on nearly every connection. */
+  /**
+   * From now on the end of the connection is news. The parameters of a server are the same on nearly every
+   * connection.
+   */
   opened(share: ShareParameters): void {
     this.#opened = true;
     this.#parameters = share(this.#parameters);
@@ -233,8 +236,9 @@ export class PgConnection implements DriverConnection<Client>, OpeningConnection
   }
 
   /**
-   * `pg` reports an ERROR before the ReadyForQuery behind it; the transaction status is known only then. An error of its
-   * own, while the connection is well, means that it did not send the statement: nothing follows that one could wait for.
+   * `pg` reports an ERROR before the ReadyForQuery behind it; the transaction status is known only then. An
+   * error of its own, while the connection is well, means that it did not send the statement: nothing follows
+   * that one could wait for.
    */
   #fail(error: unknown, reject: (error: unknown) => void): void {
     const broken = this.#inside._queryable === false || this.#closed;
@@ -271,8 +275,8 @@ export class PgConnection implements DriverConnection<Client>, OpeningConnection
   }
 
   /**
-   * With no statement running this is a FATAL of the server, else the socket's error. `end` follows only after a while, in
-   * which `pg` takes no statement any more: the connection counts as closed from now on.
+   * With no statement running this is a FATAL of the server, else the socket's error. `end` follows only
+   * after a while, in which `pg` takes no statement any more: the connection counts as closed from now on.
    */
   ended(error: Error): void {
     this.#closeReason ??= error;

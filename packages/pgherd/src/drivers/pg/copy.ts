@@ -5,13 +5,13 @@ import { type PgGate, type PgTask, type PgTaskWire, pgTask } from './task.ts';
 
 /** Pieces are gathered up to this size before they are sent, and handed out, bytes. */
 const PIECE_BYTES = 65_536;
-/** Data that waits to be read beyond which the server is held up, bytes. */
+/** Most bytes that wait to be read; beyond, the socket is paused. */
 const MOST_WAITING_BYTES = 4 * PIECE_BYTES;
 const COPY_DATA = 0x64;
 const HEAD_BYTES = 5;
-const CANCELLED = 'COPY was given up';
+const CANCELLED = 'COPY was abandoned';
 
-/** A promise with its ends in hand. */
+/** A promise with its functions to settle it. */
 class Settled<T> {
   readonly promise: Promise<T>;
   resolve: (value: T) => void = () => undefined;
@@ -22,14 +22,15 @@ class Settled<T> {
       this.resolve = resolve;
       this.reject = reject;
     });
-    // Whoever waits is told; that nobody does is no reason to end the process.
+    // A rejection that no caller waits for must not end the process.
     this.promise.catch(() => undefined);
   }
 }
 
 /**
- * COPY by the extended protocol, which refuses a second statement behind it. The one Sync is sent when it is over, by
- * CopyDone, by CopyFail or by an error: until then the server stays in the COPY, or skips what comes.
+ * COPY by the extended protocol, which refuses a second statement behind it. The one Sync is sent when it is
+ * over, by CopyDone, by CopyFail or by an error: until then the server stays in the COPY, or skips what
+ * comes.
  */
 class PgCopy {
   readonly task: PgTask;
@@ -84,9 +85,9 @@ class PgCopy {
   #failed(error: unknown): void {
     this.#over = true;
     if (isServerError(error)) this.sync();
-    this.#gate.fail(error, (told) => {
-      this.started.reject(told);
-      this.result.reject(told);
+    this.#gate.fail(error, (failure) => {
+      this.started.reject(failure);
+      this.result.reject(failure);
     });
   }
 }

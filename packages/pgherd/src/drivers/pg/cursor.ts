@@ -20,11 +20,12 @@ interface Reading {
 let portals = 0;
 
 /**
- * A portal that is executed a few rows at a time. Inside a transaction it has a name and each part ends with a Sync, so that
- * other statements can run in between. Outside of one a Sync would end the portal: there the connection belongs to the
- * cursor until its last row, and the Sync at the end is what commits.
+ * A portal that is executed a few rows at a time. Inside a transaction it has a name and each part ends with
+ * a Sync, so that other statements can run in between. Outside of one a Sync would end the portal: there the
+ * connection belongs to the cursor until its last row, and the Sync at the end is what commits.
  *
- * `new` until the first read; `reading` while rows are awaited; `suspended` between two parts; then `done`, for good.
+ * `new` until the first read; `reading` while rows are awaited; `suspended` between two parts; then `done`,
+ * permanently.
  */
 export class PgCursor implements DriverCursor {
   readonly #gate: PgGate;
@@ -34,7 +35,7 @@ export class PgCursor implements DriverCursor {
   #portal = '';
   #query: PgQueryObject | undefined;
   #reading: Reading | undefined;
-  /** What came while nobody read, or a row that could not be read. */
+  /** An error that came while no read was pending, or a row that could not be read. */
   #failure: { readonly error: unknown } | undefined;
   #complete = false;
   #rows: Row[] = [];
@@ -74,7 +75,7 @@ export class PgCursor implements DriverCursor {
     if (this.#state === 'done' || this.#gate.closed() !== undefined) return Promise.resolve();
     return new Promise((resolve) => {
       this.#onClosed = resolve;
-      // A part that is on its way comes first.
+      // A read that is pending is completed first.
       if (this.#state === 'suspended') this.#end();
     });
   }
@@ -114,7 +115,7 @@ export class PgCursor implements DriverCursor {
     return null;
   }
 
-  /** Gives the portal up: an exclusive one ends with the Sync. */
+  /** Closes the portal: an exclusive one ends with the Sync. */
   #end(): void {
     const { wire } = this.#gate;
     this.#state = 'done';
@@ -169,7 +170,7 @@ export class PgCursor implements DriverCursor {
     if (this.#exclusive) wire.sync();
   }
 
-  /** A part is there: what was asked for gets it. */
+  /** Settles the pending read. */
   #settle(): void {
     const reading = this.#reading;
     this.#reading = undefined;
@@ -190,9 +191,9 @@ export class PgCursor implements DriverCursor {
     this.#failure ??= { error };
     // After an error the server skips everything up to the Sync, which is still to come.
     if (this.#exclusive && isServerError(error)) this.#gate.wire.sync();
-    this.#gate.fail(error, (told) => {
-      this.#failure = { error: told };
-      reading?.reject(told);
+    this.#gate.fail(error, (failure) => {
+      this.#failure = { error: failure };
+      reading?.reject(failure);
       this.#onClosed?.();
     });
   }

@@ -5,8 +5,8 @@ import type { PgAuthenticationWire } from './authentication.ts';
 import type { ParsedWire } from './checked-parser.ts';
 
 /**
- * The parts of `pg` that the adapter stands on. `connection` is not public API: the events of the wire and the socket
- * are to be had nowhere else, and `pg` 8.16 to 8.23 have them in this shape.
+ * The parts of `pg` that the adapter stands on. `connection` is not public API: the events of the wire and
+ * the socket are to be had nowhere else, and `pg` 8.16 to 8.23 have them in this shape.
  */
 export type PgWire = PgAuthenticationWire &
   ParsedWire & {

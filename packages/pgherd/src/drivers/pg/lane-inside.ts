@@ -24,8 +24,8 @@ export function laneResources(): LaneResources {
 export type LaneOwner = Pick<LanePorts, 'ended' | 'destroy'>;
 
 /**
- * The lane of a connection that is about to be opened, set before the parser of `pg`; `undefined` where this copy of
- * `pg` does not have what it stands on. What comes is checked in either case.
+ * The lane of a connection that is about to be opened, set before the parser of `pg`; `undefined` where this
+ * copy of `pg` does not have what it stands on. What comes is checked in either case.
  */
 export function laneOf(
   module: LaneParts,

@@ -12,12 +12,12 @@ export interface Answer {
   readonly unread: Error | undefined;
 }
 
-/** In place of rows that nobody sees any more. */
+/** In place of the rows behind one that could not be read. */
 const UNSEEN = Object.freeze({});
 
 /**
- * Hands a statement to `pg`. The error of a type parser does not stand in for what the server says at the end, as it would in
- * `pg` alone: who reads the answer must know which of them it was.
+ * Hands a statement to `pg`. The error of a type parser does not replace that of the server, as it would in
+ * `pg` alone: the caller must be able to distinguish them.
  */
 export function submitReading(
   inside: PgInside,
@@ -47,8 +47,8 @@ export function submitReading(
 }
 
 /**
- * `pg` copies the properties of a configuration one by one with their descriptors, which takes 8 µs; what it takes from the usual
- * ones is set afterwards.
+ * `pg` copies the properties of a configuration one by one with their descriptors, which takes 8 µs; what it
+ * takes from the usual ones is set afterwards.
  */
 function toQuery(Query: PgQueryClass, statement: Statement, callback: PgCallback): PgQueryObject {
   const { text, values = [], name, rowMode, types } = statement;

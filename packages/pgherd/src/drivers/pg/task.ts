@@ -40,7 +40,7 @@ export interface PgTask {
   handleCommandComplete(message: { readonly text: string }): void;
   handleCopyInResponse(): void;
   handleCopyData(message: { readonly chunk: Uint8Array }): void;
-  /** After an error this is not called any more: `pg` lets go of the task at once. */
+  /** Not called after an error: `pg` drops the task at once. */
   handleReadyForQuery(): void;
   handleError(error: unknown): void;
 }
@@ -97,7 +97,7 @@ export interface PgGate {
   readonly Query: PgQueryClass;
   /** Parsers of the client, for statements that bring none. */
   readonly types: unknown;
-  /** Whether a transaction is open, as far as the server has told. */
+  /** Whether a transaction is open, as of the last ReadyForQuery. */
   readonly inTransaction: boolean;
   /** The error for what comes after the end of the connection; `undefined` while it is open. */
   closed(): Error | undefined;
@@ -107,13 +107,13 @@ export interface PgGate {
   fail(error: unknown, reject: (error: unknown) => void): void;
 }
 
-/** What a connection says and does for its tasks. */
+/** What a connection does for its tasks. */
 export interface GateKeeper {
   inTransaction(): boolean;
   closed(): Error | undefined;
-  /** Told of what is about to run. */
+  /** Called before `text` runs. */
   begins(text: string): void;
-  /** Runs it when what was handed over before has ended. */
+  /** Runs it once everything before it has ended. */
   inTurn(turn: Turn): void;
   fail(error: unknown, reject: (error: unknown) => void): void;
 }
@@ -148,7 +148,10 @@ export function gateOf(client: object, keeper: GateKeeper): PgGate {
   };
 }
 
-/** A statement as `pg` writes and reads it. `onError` is told of a value that cannot be written; nothing was sent then. */
+/**
+ * A statement as `pg` writes and reads it. `onError` is called for a value that cannot be written; nothing is
+ * sent then.
+ */
 export function queryObject(
   gate: PgGate,
   statement: Statement,
@@ -170,7 +173,7 @@ export function queryObject(
   return query;
 }
 
-/** `pg` asks for the parsers of the columns where an error would end the process. */
+/** `pg` asks for the parsers of the columns at a place where an exception would end the process. */
 export function guardFields(rows: PgRows, failed: (cause: unknown) => void): void {
   const { addFields } = rows;
   rows.addFields = (fields) => {
@@ -182,7 +185,10 @@ export function guardFields(rows: PgRows, failed: (cause: unknown) => void): voi
   };
 }
 
-/** The messages that `write` sends, held back: what cannot be written must leave nothing half written behind. */
+/**
+ * The messages that `write` sends, held back: a value that cannot be written must not leave half of a
+ * statement sent.
+ */
 export function collected(wire: PgTaskWire, write: (collector: PgTaskWire) => void): Uint8Array[] {
   const parts: Uint8Array[] = [];
   const collector: PgTaskWire = Object.create(wire, {

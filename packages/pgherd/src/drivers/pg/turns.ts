@@ -1,12 +1,12 @@
-/** What is handed to the client of `pg` in its turn, or told that there is no client any more. */
+/** Work for the client of `pg`: it runs, or it is lost with the connection. */
 export interface Turn {
   run(): void;
   lost(error: unknown): void;
 }
 
 /**
- * Hands work to a client of `pg` one after the other, each when the one before has ended: that several wait inside the client is
- * deprecated there, and is to be refused from version 9 on.
+ * Hands work to a client of `pg` one after the other, each when the one before has ended: that several wait
+ * inside the client is deprecated there, and is to be refused from version 9 on.
  *
  * `idle`, or at work with others waiting; one ends with a ReadyForQuery, or without where nothing was sent.
  */

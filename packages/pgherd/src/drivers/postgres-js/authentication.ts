@@ -10,15 +10,19 @@ const SASL = 10;
 const SASL_CONTINUE = 11;
 const SASL_FINAL = 12;
 
-/** More rounds than a server asks for that means well; so many take about a third of a second, in which nothing else runs. */
+/**
+ * More rounds than a server asks for that means well; so many take about a third of a second, in which
+ * nothing else runs.
+ */
 const MOST_ITERATIONS = 1_000_000;
 
 /** Looks at a demand for authentication before postgres.js answers it; `false` where it must not. */
 export type AuthenticationWatch = (kind: number, body: Buffer) => boolean;
 
 /**
- * Holds a server to `require_auth`, and keeps from postgres.js what it does not survive: no password where one is asked for, a
- * method that it does not know, a challenge without its parts. A server that asked for SCRAM must prove that it knows the password.
+ * Holds a server to `require_auth`, and keeps from postgres.js what it does not survive: no password where
+ * one is asked for, a method that it does not know, a challenge without its parts. A server that asked for
+ * SCRAM must prove that it knows the password.
  */
 export function watchAuthentication(
   request: ConnectRequest,

@@ -36,8 +36,8 @@ import { furtherSocket, Gate, type GateObserver, type SocketLike } from './socke
 import { parametersOf } from './values.ts';
 
 /**
- * What `DISCARD ALL` does, but for the statements that postgres.js has prepared: it would go on using their names, and inside a
- * transaction there is no trying again.
+ * What `DISCARD ALL` does, but for the statements that postgres.js has prepared: it would go on using their
+ * names, and inside a transaction there is no trying again.
  */
 const RESET = `CLOSE ALL; SET SESSION AUTHORIZATION DEFAULT; RESET ALL; UNLISTEN *; SELECT pg_catalog.pg_advisory_unlock_all();
 DISCARD PLANS; DISCARD TEMP; DISCARD SEQUENCES;
@@ -54,8 +54,8 @@ export interface PostgresJsParts {
 }
 
 /**
- * One connection of postgres.js: `open` until the socket is gone, then `closed`, and never open again. postgres.js has one
- * socket, behind a gate; what it would do to go on without that socket ends in an error.
+ * One connection of postgres.js: `open` until the socket is gone, then `closed`, and never open again.
+ * postgres.js has one socket, behind a gate; what it would do to go on without that socket ends in an error.
  */
 export class PostgresJsConnection implements DriverConnection<Sql>, OpeningConnection {
   readonly client: Sql;
@@ -122,7 +122,7 @@ export class PostgresJsConnection implements DriverConnection<Sql>, OpeningConne
   /** Holds the server to the authentication that was asked for; called before {@link open}. */
   guard(_request: ConnectRequest, attempt: TlsAttempt, refuse: (error: PgHerdError) => void): void {
     this.#attempt = attempt;
-    // Nobody can listen in on a Unix socket.
+    // The traffic of a Unix socket does not leave the machine.
     const safe = attempt === 'tls' || this.#request.address.transport === 'unix';
     this.#authenticate = watchAuthentication(this.#request, safe, refuse);
   }
@@ -229,7 +229,10 @@ export class PostgresJsConnection implements DriverConnection<Sql>, OpeningConne
     });
   }
 
-  /** An ERROR comes with ReadyForQuery, a parser's error before it; what else postgres.js says comes with the end, or leads to it. */
+  /**
+   * An ERROR comes with ReadyForQuery, a parser's error before it; what else postgres.js says comes with the
+   * end, or leads to it.
+   */
   #onFailure(flight: Flight, error: unknown): void {
     if (this.closed) return;
     if (isParserError(error)) this.#flights.unread(flight, unreadable(error));
@@ -285,11 +288,14 @@ export class PostgresJsConnection implements DriverConnection<Sql>, OpeningConne
     };
   }
 
-  /** A COPY that nobody takes the stream of would end the process with its first error: only tags of the client may begin one. */
+  /**
+   * A COPY whose stream is not used would end the process with its first error: only tags of the client may
+   * begin one.
+   */
   #mayCopy(): boolean {
     if (this.#opened && !this.#flights.waiting && this.#gate.bytesWritten > this.#writtenWhenReady)
       return true;
-    this.#gate.destroy(this.#flights.waiting ? copyInQuery() : notProtocol('a COPY that nobody asked for'));
+    this.#gate.destroy(this.#flights.waiting ? copyInQuery() : notProtocol('a COPY that was not requested'));
     return false;
   }
 

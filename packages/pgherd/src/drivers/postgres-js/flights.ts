@@ -12,7 +12,9 @@ interface Entry extends Flight {
   hadRows: boolean | undefined;
   /** Whether its ReadyForQuery has come. */
   answered: boolean;
-  /** Bytes that had been written when it was handed over: when there are no more at the end, it was not sent. */
+  /**
+   * Bytes that had been written when it was handed over: when there are no more at the end, it was not sent.
+   */
   readonly writtenBefore: number;
   /** What it failed with before its ReadyForQuery. */
   failure: { readonly error: unknown } | undefined;
@@ -24,8 +26,9 @@ interface Entry extends Flight {
 }
 
 /**
- * The statements in flight on one connection, oldest first. postgres.js settles its promises; what it does not tell stands
- * here: which of them a message of the server belongs to, and which were executed when the connection ended.
+ * The statements in flight on one connection, oldest first. postgres.js settles its promises; what it does
+ * not tell stands here: which of them a message of the server belongs to, and which were executed when the
+ * connection ended.
  */
 export class Flights {
   readonly #bytesWritten: () => number;
@@ -110,7 +113,9 @@ export class Flights {
     return at !== -1;
   }
 
-  /** Rejects a statement once its ReadyForQuery has come: the status of the transaction is known only then. */
+  /**
+   * Rejects a statement once its ReadyForQuery has come: the status of the transaction is known only then.
+   */
   fail(flight: Flight, error: unknown): void {
     const entry = this.#entries.find((one) => one === flight);
     if (entry === undefined) return;
@@ -124,8 +129,8 @@ export class Flights {
   }
 
   /**
-   * The connection is gone. With a FATAL the server ended it: that is the answer of the first, and nothing behind it was
-   * executed. Else nothing is known of what was sent.
+   * The connection is gone. With a FATAL the server ended it: that is the answer of the first, and nothing
+   * behind it was executed. Else nothing is known of what was sent.
    */
   lost(reason: unknown, fatal: unknown): void {
     const head = this.#head();

@@ -18,14 +18,17 @@ export interface PostgresJsColumn {
   readonly number: number;
 }
 
-/** What a statement of postgres.js resolves with: the rows, with more about them. A COPY resolves with a stream. */
+/**
+ * What a statement of postgres.js resolves with: the rows, with more about them. A COPY resolves with a
+ * stream.
+ */
 export interface PostgresJsResult extends Array<unknown> {
   readonly count: number | null;
   readonly command: string | null;
   readonly columns: readonly PostgresJsColumn[] | null | undefined;
 }
 
-/** A statement that is about to run; it runs once somebody waits for it. */
+/** A statement that is about to run; it runs once it is awaited. */
 export interface PostgresJsQuery extends PromiseLike<PostgresJsResult | PostgresJsResult[] | object> {
   values(): PostgresJsQuery;
   raw(): PostgresJsQuery;
@@ -42,7 +45,10 @@ export interface PostgresJsInside {
   readonly options: PostgresJsOptions;
 }
 
-/** Options as postgres.js has worked them out. An object with `shared` is taken as it is, and nothing is read from the environment. */
+/**
+ * Options as postgres.js has worked them out. An object with `shared` is taken as it is, and nothing is read
+ * from the environment.
+ */
 export interface PostgresJsOptions {
   readonly parsers: Readonly<Record<number, unknown>>;
   readonly serializers: Readonly<Record<number, unknown>>;
@@ -68,7 +74,7 @@ export function isEnded(error: unknown): boolean {
   return isGone(error) && (error as { code: unknown }).code === 'CONNECTION_ENDED';
 }
 
-/** The reason of an end for which nobody gave one; begins as that of `pg`, by which it is known. */
+/** The reason for an end without an error; begins like that of `pg`, by which it is recognized. */
 export function endedUnexpectedly(): Error {
   return Object.assign(new Error('Connection terminated unexpectedly'), { code: 'CONNECTION_CLOSED' });
 }
@@ -82,7 +88,9 @@ export function unsendable(why: string, cause?: unknown): PgHerdError {
   );
 }
 
-/** For a second connection that `listen` or `subscribe` of a client would open, on which nobody watches. */
+/**
+ * For a second connection, which `listen` or `subscribe` of a client would open and pgherd would not watch.
+ */
 export function secondConnection(): PgHerdError {
   return new PgHerdError(
     'PGHERD_UNSUPPORTED',
@@ -111,7 +119,10 @@ const FIELDS: Readonly<Record<string, string>> = Object.freeze({
   R: 'routine',
 });
 
-/** An error of the server as postgres.js would throw it; it keeps to itself those behind which no ReadyForQuery comes. */
+/**
+ * An error of the server as postgres.js would throw it; it keeps to itself those behind which no
+ * ReadyForQuery comes.
+ */
 export function serverError(module: PostgresJsModule, report: Report): Error {
   const fields = [...report.all].map(([letter, value]) => [FIELDS[letter] ?? letter, value] as const);
   const ErrorClass = module.PostgresError as unknown as new (fields: Record<string, string>) => Error;

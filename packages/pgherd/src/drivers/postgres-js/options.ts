@@ -20,7 +20,7 @@ export type PostgresJsTypes = Readonly<Record<string, PostgresJsType>>;
 /** Errors that parsers of the application threw: the statement was executed, and the connection is well. */
 const PARSER_ERRORS = new WeakSet<object>();
 
-/** Whether a parser of the application threw it. */
+/** Whether a type parser of the application threw the error. */
 export function isParserError(error: unknown): boolean {
   return typeof error === 'object' && error !== null && PARSER_ERRORS.has(error);
 }
@@ -38,8 +38,8 @@ function marking(parse: (text: string) => unknown): (text: string) => unknown {
 }
 
 /**
- * A client of postgres.js on one connection. It reads no environment, asks the server for no types, has no timers, and gets
- * its sockets from `socket`. Opens nothing yet.
+ * A client of postgres.js on one connection. It reads no environment, asks the server for no types, has no
+ * timers, and gets its sockets from `socket`. Opens nothing yet.
  */
 export function makeClient(
   module: PostgresJsModule,
@@ -48,7 +48,8 @@ export function makeClient(
   types: PostgresJsTypes,
   socket: () => SocketLike,
 ): PostgresJsInside {
-  // What `options` of a first client are has been worked out: given back, they are taken as they are, without the environment.
+  // What `options` of a first client are has been worked out: given back, they are taken as they are, without
+  // the environment.
   const make = module as unknown as (options: object) => PostgresJsInside;
   const { options } = make(writtenOptions(request, prepare, types));
   const sql = make({
@@ -77,7 +78,7 @@ function writtenOptions(
     port: [address.port],
     user,
     database,
-    // A function, so that the password stands in no object that somebody prints.
+    // A function, so that printing the options does not show the password.
     pass: () => password?.reveal() ?? missingPassword(),
     connection: { ...startup, application_name: applicationName ?? '' },
     ssl: false,
@@ -98,7 +99,7 @@ function writtenOptions(
   };
 }
 
-/** Never called: who is asked for a password that nobody has is stopped before. */
+/** Never called: a server that asks for a password that is not configured is refused before. */
 function missingPassword(): never {
   throw new PgHerdError('PGHERD_AUTHENTICATION_FAILED', 'No password is configured.');
 }

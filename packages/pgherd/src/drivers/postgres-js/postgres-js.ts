@@ -15,16 +15,21 @@ export interface PostgresJsDriverOptions {
   /** The module to use, where `import('postgres')` would find another copy than yours. */
   readonly postgres?: PostgresJsModule | undefined;
   /**
-   * Types as postgres.js takes them: `parse` counts for all results, `serialize` for what goes through tags. Default: none.
+   * Types as postgres.js takes them: `parse` counts for all results, `serialize` for what goes through tags.
+   * Default: none.
    * @example `{ bigint: postgres.BigInt }`
    */
   readonly types?: PostgresJsTypes | undefined;
-  /** Whether statements that come again are prepared, and those of tags. Default `true`; behind a pooler they never are. */
+  /**
+   * Whether statements that come again are prepared, and those of tags. Default `true`; behind a pooler they
+   * never are.
+   */
   readonly prepare?: boolean | undefined;
 }
 
 /**
- * Driver for [postgres.js](https://github.com/porsager/postgres), 3.4 or newer. Values are those of `pg`: see docs/drivers.md.
+ * Driver for [postgres.js](https://github.com/porsager/postgres), 3.4 or newer. Values are those of `pg`: see
+ * docs/drivers.md.
  *
  * @example
  * ```ts

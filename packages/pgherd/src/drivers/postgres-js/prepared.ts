@@ -8,8 +8,8 @@ const MOST_PREPARED = 300;
 const MOST_COUNTED = 1_000;
 
 /**
- * Which texts are prepared on one connection. postgres.js needs two round trips for a statement with parameters that is not,
- * so that what comes a second time is worth it.
+ * Which texts are prepared on one connection. postgres.js needs two round trips for a statement with
+ * parameters that is not, so that what comes a second time is worth it.
  */
 export class PreparedTexts {
   readonly #allowed: boolean;
@@ -22,8 +22,8 @@ export class PreparedTexts {
   }
 
   /**
-   * Whether a statement is to be prepared. Inside a transaction only one that has a name is: a plan that became stale is
-   * prepared anew outside, and fails the transaction inside.
+   * Whether a statement is to be prepared. Inside a transaction only one that has a name is: a plan that
+   * became stale is prepared anew outside, and fails the transaction inside.
    * @throws PgHerdError `PGHERD_INVALID_ARGUMENT` for a name that stands for another text.
    */
   wants({ text, name, values }: Statement, status: TransactionStatus): boolean {
@@ -52,7 +52,9 @@ export class PreparedTexts {
     return true;
   }
 
-  /** The session was reset: names are free again, as the server sees it. What postgres.js has prepared stays. */
+  /**
+   * The session was reset: names are free again, as the server sees it. What postgres.js has prepared stays.
+   */
   forgetNames(): void {
     this.#named.clear();
   }

@@ -5,15 +5,20 @@ import type { PostgresJsColumn, PostgresJsResult } from './inside.ts';
 
 /** How a statement ended, by what the server said. */
 export interface Ending {
-  /** Tag of the last command; `undefined` where it was not told. */
+  /** Tag of the last command; `undefined` if the server sent none. */
   readonly tag: string | undefined;
-  /** Whether it gave rows, be it none; of one statement alone its columns tell. */
+  /**
+   * Whether it returned a row set, even an empty one; `undefined` for one statement alone, whose columns say
+   * so.
+   */
   readonly hadRows: boolean | undefined;
 }
 
 const TAG = /^([A-Za-z]+)(?: (\d+))?(?: (\d+))?/;
 
-/** The port's result of the last statement; postgres.js lumps together what has no rows with the one before. */
+/**
+ * The port's result of the last statement; postgres.js lumps together what has no rows with the one before.
+ */
 export function driverResult(given: PostgresJsResult | PostgresJsResult[], ending: Ending): DriverResult {
   const last = isOne(given) ? given : given.at(-1);
   const tag = ending.tag ?? last?.command ?? '';
@@ -26,7 +31,9 @@ export function driverResult(given: PostgresJsResult | PostgresJsResult[], endin
   return { rows: rowsOf(last), rowCount: known, fields: fieldsOf(last.columns), command };
 }
 
-/** After a statement that failed behind some rows, postgres.js leaves as many places free in the next result. */
+/**
+ * After a statement that failed behind some rows, postgres.js leaves as many places free in the next result.
+ */
 function rowsOf(given: PostgresJsResult): Row[] {
   return (0 in given ? given.slice() : given.filter(() => true)) as Row[];
 }

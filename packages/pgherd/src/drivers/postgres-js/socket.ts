@@ -54,11 +54,12 @@ const EMPTY_QUERY = Buffer.from('Q\0\0\0\x05\0', 'latin1');
 const EMPTY_ANSWER = Buffer.from('I\0\0\0\x04Z\0\0\0\x05I', 'latin1');
 
 /**
- * Stands between a socket and postgres.js. It sees every message before postgres.js does, tells what postgres.js keeps to
- * itself, and is passed once: a postgres.js that wants to connect again, silently and to a session that has lost roles and
- * settings, gets an error.
+ * Stands between a socket and postgres.js. It sees every message before postgres.js does, tells what
+ * postgres.js keeps to itself, and is passed once: a postgres.js that wants to connect again, silently and to
+ * a session that has lost roles and settings, gets an error.
  *
- * postgres.js connects only in order to run a statement: the first empty one, of which no server needs to know, is answered here.
+ * postgres.js connects only in order to run a statement: the first empty one, of which no server needs to
+ * know, is answered here.
  */
 export class Gate {
   readonly socket: Socket;
@@ -157,17 +158,17 @@ export class Gate {
 /** PostgreSQL's CancelRequest: the number in the place of a protocol version. */
 const CANCEL_CODE = 80_877_102;
 
-/** What becomes of a further socket that postgres.js wants. */
+/** What a further socket of postgres.js may do. */
 export interface FurtherSocketPorts {
-  /** The error for whoever would connect anew; `undefined` while the connection is well. */
+  /** The error for an attempt to reconnect; `undefined` while the connection is open. */
   refusal(): Error | undefined;
   /** Opens a socket to the same server, for a request to cancel. */
   open(): Promise<Socket>;
 }
 
 /**
- * A socket that lets pass nothing but a request to cancel, which postgres.js sends over one of its own. Nothing else is
- * connected to: what postgres.js wanted to send is answered with an error.
+ * A socket that lets pass nothing but a request to cancel, which postgres.js sends over one of its own.
+ * Nothing else is connected to: what postgres.js wanted to send is answered with an error.
  */
 export function furtherSocket(ports: FurtherSocketPorts): SocketLike {
   const emitter = new EventEmitter();

@@ -16,8 +16,8 @@ const OID = Object.freeze({
 const DATE_TIME = /^(\d+)-(\d\d)-(\d\d)(?: (\d\d):(\d\d):(\d\d)(\.\d+)?([+-]\d\d(?::\d\d){0,2})?)?( BC)?$/;
 
 /**
- * A date, with or without time, as `pg` gives it: in local time unless the text names an offset. `infinity` is a number, and
- * what is not a date in the ISO style is `null`.
+ * A date, with or without time, as `pg` gives it: in local time unless the text names an offset. `infinity`
+ * is a number, and what is not a date in the ISO style is `null`.
  */
 export function parseDate(text: string): Date | number | null {
   if (text === 'infinity') return Number.POSITIVE_INFINITY;
@@ -116,7 +116,9 @@ class ArrayLiteral {
 
 const asText: TextParser = (text) => text;
 
-/** Types whose arrays `pg` makes arrays of, by the OID of the array: the element's OID, and how `pg` reads it. */
+/**
+ * Types whose arrays `pg` makes arrays of, by the OID of the array: the element's OID, and how `pg` reads it.
+ */
 const ARRAYS: readonly (readonly [array: number, element: number, parse: TextParser])[] = [
   [1000, OID.bool, (text) => text === 't'],
   [1001, OID.bytea, parseBytea],

@@ -21,8 +21,9 @@ interface Convertible {
 }
 
 /**
- * A parameter as `pg` would send it, so that a program means the same with either driver: dates in local time with their
- * offset, arrays as array literals, other objects as JSON, `undefined` as NULL, bytes in hexadecimal.
+ * A parameter as `pg` would send it, so that a program means the same with either driver: dates in local time
+ * with their offset, arrays as array literals, other objects as JSON, `undefined` as NULL, bytes in
+ * hexadecimal.
  */
 export function parameterOf(value: unknown): ParameterText | null {
   const text = textOf(value, []);
@@ -68,7 +69,10 @@ function elementText(value: unknown): string {
   return text === null ? 'NULL' : `"${text.replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`;
 }
 
-/** Local time with its offset: right for `timestamptz` whatever the session's zone is, and the wall clock's for the others. */
+/**
+ * Local time with its offset: right for `timestamptz` whatever the session's zone is, and the wall clock's
+ * for the others.
+ */
 function dateText(date: Date): string {
   const offset = -date.getTimezoneOffset();
   const fullYear = date.getFullYear();

@@ -28,7 +28,7 @@ it('each runs when the one before has ended, in order', () => {
   expect(told).toEqual(['a runs', 'b runs', 'c runs', 'd runs']);
 });
 
-it('an end that nobody waited for changes nothing', () => {
+it('an end without work under way changes nothing', () => {
   const { told, turn } = recorded();
   const turns = new PgTurns();
   turns.ended();
@@ -37,7 +37,7 @@ it('an end that nobody waited for changes nothing', () => {
   expect(told).toEqual(['a runs']);
 });
 
-it('one that throws is told so, and keeps nobody from their turn', () => {
+it('work that throws is lost, and does not hold up the work behind it', () => {
   const { told, turn } = recorded();
   const turns = new PgTurns();
   const wrong = () => {
@@ -51,7 +51,7 @@ it('one that throws is told so, and keeps nobody from their turn', () => {
   expect(told).toEqual(['a runs', 'a: Error: wrong', 'b runs', 'c runs', 'c: Error: wrong', 'd runs']);
 });
 
-it('those who wait are told once when the connection is gone', () => {
+it('waiting work is lost once when the connection is gone', () => {
   const { told, turn } = recorded();
   const turns = new PgTurns();
   for (const name of ['a', 'b', 'c']) turns.take(turn(name));
