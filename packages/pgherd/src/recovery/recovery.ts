@@ -15,7 +15,7 @@ import {
   overruled,
   takesToken,
 } from '../retry/decide.ts';
-import { isFinal, type Phase } from '../retry/rules.ts';
+import { isFinal } from '../retry/rules.ts';
 import { type RetryVerdict, verdictOf } from '../retry/verdict.ts';
 import { isPast } from '../time/deadline.ts';
 import { sleep, withLimit } from '../time/wait.ts';
@@ -44,11 +44,10 @@ export interface StatementAttempt<C> extends Attempt<C> {
   readonly reworded?: ((error: unknown) => unknown) | undefined;
 }
 
-/** A run of a transaction's function, {@link Attempt.error} being what it threw. */
+/** A run of a transaction's function, {@link Attempt.error} being what it threw, of which nothing is permanent. */
 export interface TransactionAttempt<C> extends Attempt<C> {
   /** The first error of a statement inside it; the function may have hidden it. */
   readonly firstError: unknown;
-  readonly phase: Phase;
   /** Whether it could not write. */
   readonly readOnly: boolean;
   /** Most attempts; default: the cluster's `retry.attempts`. */
@@ -90,12 +89,12 @@ export class Recovery<C> {
    * @throws the error of the attempt, if it is not.
    */
   async recoverTransaction(attempt: TransactionAttempt<C>): Promise<void> {
-    const { error, session, phase, readOnly } = attempt;
+    const { error, session, readOnly } = attempt;
     if (isFinal(error, 'transaction')) throw error;
     const classification = classifyTransaction(error, attempt.firstError);
     this.#hint(classification, session);
-    const failed = {
-      phase,
+    const failed: FailedAttempt = {
+      phase: 'in-transaction',
       classification,
       readOnlyConnection: readOnly,
       idempotent: false,

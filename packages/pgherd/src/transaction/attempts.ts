@@ -6,7 +6,6 @@ import type { Session } from '../node/session.ts';
 import type { TransactionOptions } from '../options/transaction-options.ts';
 import { newProgress } from '../recovery/progress.ts';
 import { type GiveUp, withinCall } from '../recovery/within.ts';
-import type { Phase } from '../retry/rules.ts';
 import { SessionTransaction, type Transaction } from './transaction.ts';
 
 /** What a transaction's function is. */
@@ -33,7 +32,8 @@ export async function runTransaction<C, T>(
     if (outcome.kind === 'committed') return outcome.value;
     if (options.retry === false) throw outcome.error;
     await engine.recovery.recoverTransaction({
-      ...outcome,
+      error: outcome.error,
+      firstError: outcome.firstError,
       session,
       call,
       progress,
@@ -45,7 +45,7 @@ export async function runTransaction<C, T>(
 
 type Outcome<T> =
   | { readonly kind: 'committed'; readonly value: T }
-  | { readonly kind: 'failed'; readonly error: unknown; readonly phase: Phase; readonly firstError: unknown };
+  | { readonly kind: 'failed'; readonly error: unknown; readonly firstError: unknown };
 
 async function attemptOnce<C, T>(
   engine: Engine<C>,
@@ -65,12 +65,11 @@ async function attemptOnce<C, T>(
     if (face.isOpen) await transaction.commit();
     return { kind: 'committed', value };
   } catch (error) {
-    const phase: Phase = transaction?.commitSent === true ? 'commit-sent' : 'in-transaction';
     const firstError = transaction?.firstError;
     await transaction?.rollback();
     // What came after COMMIT, such as a callback's error, must never run the function a second time.
     if (transaction?.mayHaveCommitted === true) throw error;
-    return { kind: 'failed', error, phase, firstError };
+    return { kind: 'failed', error, firstError };
   }
 }
 

@@ -1,16 +1,18 @@
 import type { Call, CallOptions } from '../call/call.ts';
 import { busy, unacknowledged, withNode } from '../call/failures.ts';
 import type { Engine } from '../engine/engine.ts';
-import { OutcomeUnknownError, PgHerdError } from '../model/errors.ts';
+import { PgHerdError } from '../model/errors.ts';
 import { answeredBy, type QueryResult, type Row, type Statement } from '../model/statement.ts';
 import type { Ask } from '../monitor/connection.ts';
 import type { Session } from '../node/session.ts';
-import { beginText, type TransactionOptions } from '../options/transaction-options.ts';
+import type { TransactionOptions } from '../options/transaction-options.ts';
 import { type ConnectionUse, type LongWork, startOnSession, type WorkKind } from '../query/long-work.ts';
 import { type Querier, querierOver } from '../query/querier.ts';
 import { classifyError, phaseOf } from '../retry/classify.ts';
 import { isPast } from '../time/deadline.ts';
-import { findOutcome, readWitness, survivorOf, type Witness, witnessText } from './outcome.ts';
+import { beginOn } from './begin.ts';
+import { commitUnknown, notCommitted, refuseToEnd, rolledBack } from './failures.ts';
+import { findOutcome, survivorOf, type Witness } from './outcome.ts';
 
 /** A transaction that is open. */
 export interface Transaction extends Querier, AsyncDisposable {
@@ -44,25 +46,20 @@ const SAVEPOINT_ENDS: Ends = Object.freeze({
   [Symbol.asyncDispose]: async () => undefined,
 });
 
-async function refuseToEnd(): Promise<never> {
-  throw new PgHerdError(
-    'PGHERD_INVALID_ARGUMENT',
-    'A savepoint ends with its function: return to keep what it did, throw to undo it.',
-  );
-}
+/** How a transaction ended. `lost`: its session ended or was abandoned before COMMIT was sent. `unknown`: COMMIT was not answered. */
+type End = 'committed' | 'rolled-back' | 'lost' | 'unknown';
 
 /**
- * A transaction on one session. It is `open` from BEGIN on, then exactly once `committed`, `rolled-back` or `lost`; from
- * then on the session is no longer its own and every verb fails.
+ * A transaction on one session. It is `open` from BEGIN on, `committing` while COMMIT is under way and, if COMMIT was not answered
+ * and there is a witness, `asking` for the outcome. It ends exactly once, as one of {@link End}. From `asking` on the session is no
+ * longer its own and every verb fails.
  */
 export class SessionTransaction<C> {
   readonly #engine: Engine<C>;
   readonly #session: Session<C>;
   readonly #call: Call;
   readonly #attempt: number;
-  #state: 'open' | 'committed' | 'rolled-back' | 'lost' = 'open';
-  #commitSent = false;
-  #mayHaveCommitted = false;
+  #state: 'open' | 'committing' | 'asking' | End = 'open';
   #firstError: unknown;
   #savepoints = 0;
   #afterCommit: (() => void | Promise<void>)[] = [];
@@ -95,14 +92,26 @@ export class SessionTransaction<C> {
     return transaction;
   }
 
-  /** Whether COMMIT was handed to the connection. */
-  get commitSent(): boolean {
-    return this.#commitSent;
-  }
-
   /** Whether its work is, or may be, permanent: from then on nothing may run it again, whatever fails afterwards. */
   get mayHaveCommitted(): boolean {
-    return this.#mayHaveCommitted;
+    switch (this.#state) {
+      case 'committing':
+      case 'asking':
+      case 'committed':
+      case 'unknown':
+        return true;
+      case 'open':
+      case 'rolled-back':
+      case 'lost':
+        return false;
+      default:
+        return this.#state satisfies never;
+    }
+  }
+
+  /** Whether the session is still its own. */
+  get #isOpen(): boolean {
+    return this.#state === 'open' || this.#state === 'committing';
   }
 
   /** The first error that a statement of the transaction met. */
@@ -114,7 +123,7 @@ export class SessionTransaction<C> {
   face(ends: Ends = this.#ends()): Transaction {
     const node = this.#session.node;
     const attempt = this.#attempt;
-    const isOpen = () => this.#state === 'open';
+    const isOpen = () => this.#isOpen;
     return Object.freeze({
       ...querierOver({
         driver: this.#engine.herd.settings.driver.name,
@@ -145,8 +154,7 @@ export class SessionTransaction<C> {
     const session = this.#session;
     if (session.occupied) throw busy(session.node);
     const survivor = survivorOf(this.#engine, session.node);
-    this.#commitSent = true;
-    this.#mayHaveCommitted = true;
+    this.#state = 'committing';
     let command: string;
     try {
       ({ command } = await this.#engine.send(session, 'COMMIT', this.#call));
@@ -154,7 +162,6 @@ export class SessionTransaction<C> {
       await this.#commitUnanswered(error, survivor);
       return this.#runAfterCommit();
     }
-    this.#mayHaveCommitted = command === 'COMMIT';
     const local = session.committedLocallyOnly;
     this.#end(command === 'COMMIT' ? 'committed' : 'rolled-back');
     if (command !== 'COMMIT') throw rolledBack(this.#firstError);
@@ -163,10 +170,10 @@ export class SessionTransaction<C> {
   }
 
   async rollback(): Promise<void> {
-    if (this.#state !== 'open') return;
+    if (!this.#isOpen) return;
     // What was given up is rolled back when the session is cleaned up: nobody waits for it beyond the call's deadline.
     if (this.#session.connection.closed || this.#isGivenUp()) {
-      this.#end('rolled-back');
+      this.#endUncommitted('rolled-back');
       return;
     }
     try {
@@ -175,15 +182,15 @@ export class SessionTransaction<C> {
       // The connection is gone, and with it the transaction.
       this.#engine.discard(this.#session, 'ROLLBACK was not answered');
     } finally {
-      this.#end('rolled-back');
+      this.#endUncommitted('rolled-back');
     }
   }
 
   /** Ends it without waiting for the server: what runs is cancelled, and the session rolls back as soon as it can. */
   abandon(reason: string): void {
-    if (this.#state !== 'open') return;
+    if (!this.#isOpen) return;
     this.#engine.giveUp(this.#session, reason);
-    this.#end('lost');
+    this.#endUncommitted('lost');
   }
 
   #isGivenUp(): boolean {
@@ -192,30 +199,32 @@ export class SessionTransaction<C> {
     return late || signal?.aborted === true || this.#session.handed.abandoning !== undefined;
   }
 
-  /** Resolves where the transaction turns out to be committed all the same. */
+  /** Resolves if the transaction turns out to be committed all the same. */
   async #commitUnanswered(error: unknown, survivor: Ask | undefined): Promise<void> {
     const { node, committedLocallyOnly } = this.#session;
-    this.#commitSent = phaseOf(error) === 'sent';
-    this.#mayHaveCommitted = this.#commitSent && !classifyError(error).safeToRetry('commit-sent');
-    this.#end('lost');
-    if (!this.#mayHaveCommitted) throw withNode(error, node);
-    if (committedLocallyOnly) throw unacknowledged('commit', error);
+    if (phaseOf(error) !== 'sent' || classifyError(error).safeToRetry('commit-sent')) {
+      this.#end('lost');
+      throw withNode(error, node);
+    }
     const witness = this.#witness;
-    if (witness === undefined) throw commitUnknown(error, node, undefined);
-    const verdict = await findOutcome(this.#engine, this.#call, witness, survivor);
-    switch (verdict.kind) {
+    if (committedLocallyOnly || witness === undefined) {
+      this.#end('unknown');
+      throw committedLocallyOnly ? unacknowledged('commit', error) : commitUnknown(error, node, undefined);
+    }
+    this.#end('asking');
+    const found = await findOutcome(this.#engine, this.#call, witness, survivor);
+    switch (found.kind) {
       case 'committed':
-        this.#state = 'committed';
+        this.#endAsking('committed');
         return;
       case 'not-committed':
-        this.#state = 'rolled-back';
-        this.#commitSent = false;
-        this.#mayHaveCommitted = false;
+        this.#endAsking('rolled-back');
         throw notCommitted(error, node);
       case 'unknown':
-        throw commitUnknown(error, node, { witness, why: verdict.why });
+        this.#endAsking('unknown');
+        throw commitUnknown(error, node, { witness, why: found.why });
       default:
-        return verdict satisfies never;
+        return found satisfies never;
     }
   }
 
@@ -280,7 +289,7 @@ export class SessionTransaction<C> {
     } catch (error) {
       // What is undone here will not be committed, so nobody is to be told that it was.
       this.#afterCommit.length = callbacks;
-      if (this.#state === 'open' && !this.#session.connection.closed) {
+      if (this.#isOpen && !this.#session.connection.closed) {
         await this.#engine.send(this.#session, `ROLLBACK TO SAVEPOINT ${name}`, this.#call);
         this.#firstError = undefined;
       }
@@ -289,48 +298,29 @@ export class SessionTransaction<C> {
   }
 
   #assertOpen(): void {
-    if (this.#state === 'open') return;
+    if (this.#isOpen) return;
     throw new PgHerdError(
       'PGHERD_TRANSACTION_ENDED',
       `The transaction is over (${this.#state}): begin another one. Is a call inside it not awaited?`,
     );
   }
 
-  #end(state: 'committed' | 'rolled-back' | 'lost'): void {
-    if (this.#state !== 'open') return;
+  /** Ends what was not committed by us. If COMMIT is under way, that is not known. */
+  #endUncommitted(state: 'rolled-back' | 'lost'): void {
+    this.#end(this.#state === 'committing' ? 'unknown' : state);
+  }
+
+  /** The session is given back: it is no longer the transaction's own. Only the first end counts. */
+  #end(state: 'asking' | End): void {
+    if (!this.#isOpen) return;
     this.#state = state;
     this.#engine.release(this.#session);
   }
-}
 
-/** Begins, and learns in the same flight what the outcome can be found out by, where somebody wants to. */
-async function beginOn<C>(
-  engine: Engine<C>,
-  session: Session<C>,
-  call: Call,
-  options: TransactionOptions,
-): Promise<Witness | undefined> {
-  const question = witnessText(options);
-  const begin = beginText(options);
-  if (question === undefined || options.readOnly === true) {
-    await engine.send(session, begin, call);
-    return undefined;
+  /** The outcome of a COMMIT that was not answered has been looked for. */
+  #endAsking(state: End): void {
+    if (this.#state === 'asking') this.#state = state;
   }
-  if (session.connection.perTransaction === undefined) {
-    const { rows } = await engine.send(session, `${begin}; ${question}`, call);
-    return readWitness(session.node, rows[0], options);
-  }
-  if (options.outcomeTable === undefined) throw noSurvivorBehindPooler();
-  await engine.send(session, begin, call);
-  const { rows } = await engine.send(session, question, call);
-  return readWitness(session.node, rows[0], options);
-}
-
-function noSurvivorBehindPooler(): PgHerdError {
-  return new PgHerdError(
-    'PGHERD_UNSUPPORTED',
-    'outcome "xid" needs sessions of the server itself, and there is a pooler before it: give an outcomeTable instead.',
-  );
 }
 
 /** A statement inside a transaction may have a shorter deadline and a signal of its own, but no other node. */
@@ -339,38 +329,4 @@ function narrowed(call: Call, options: CallOptions, now: number): Call {
   const deadline =
     options.timeoutMs === undefined ? call.deadline : Math.min(call.deadline, now + options.timeoutMs);
   return { ...call, deadline, signal: options.signal ?? call.signal };
-}
-
-function rolledBack(cause: unknown): PgHerdError {
-  return new PgHerdError(
-    'PGHERD_TRANSACTION_ROLLED_BACK',
-    'COMMIT was answered with ROLLBACK: an earlier statement of the transaction failed and its error was swallowed.',
-    cause === undefined ? {} : { cause },
-  );
-}
-
-function notCommitted(cause: unknown, node: string): PgHerdError {
-  return new PgHerdError(
-    'PGHERD_TRANSACTION_ROLLED_BACK',
-    `COMMIT was sent to ${node} and was not answered; the transaction turned out not to be committed, for good.`,
-    { cause, details: { node } },
-  );
-}
-
-/** Nobody can tell; what is known is told, so that somebody may find out later. */
-function commitUnknown(
-  cause: unknown,
-  node: string,
-  known: { readonly witness: Witness; readonly why: string } | undefined,
-): OutcomeUnknownError {
-  const sentence = `COMMIT was sent to ${node} and was not answered: nobody can tell whether it was executed`;
-  const details = { node, xid: known?.witness.xid, key: known?.witness.row?.key };
-  return new OutcomeUnknownError(
-    'commit',
-    known === undefined ? `${sentence}.` : `${sentence} (${known.why}).`,
-    {
-      cause,
-      details,
-    },
-  );
 }

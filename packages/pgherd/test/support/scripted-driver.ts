@@ -28,7 +28,7 @@ class ScriptedPrimary extends ScriptedConnection {
   }
 
   async #answerTo(text: string): Promise<Partial<DriverResult>> {
-    if (text.includes(' as in_recovery')) return { rows: [PROBE_ROW] };
+    if (text.includes('pg_is_in_recovery()::text as in_recovery')) return { rows: [PROBE_ROW] };
     if (text === 'SELECT 1') return {};
     return this.#script(text, this);
   }

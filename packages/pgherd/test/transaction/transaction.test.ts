@@ -1,0 +1,67 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { type Cluster, createCluster } from '../../src/cluster/cluster.ts';
+import type { Row } from '../../src/model/statement.ts';
+import { scriptedDriver } from '../support/scripted-driver.ts';
+
+let db: Cluster | undefined;
+afterEach(() => db?.close());
+
+/** The answer to the question for the outcome, as the server gives it for `status`. */
+const report = (status: string): Row => ({
+  status,
+  started: '7',
+  in_recovery: 'false',
+  standby_names: '',
+  wait_event: null,
+});
+
+/** A transaction whose COMMIT is not answered; `outcome` answers the question what became of it. */
+function unanswered(outcome: () => Promise<Row>) {
+  const driver = scriptedDriver(async (text, connection) => {
+    if (text.startsWith('BEGIN')) return { rows: [{ xid: '5', pid: '6', started: '7' }] };
+    if (text.includes('pg_xact_status')) return { rows: [await outcome()] };
+    if (text !== 'COMMIT') return {};
+    connection.closed = true;
+    throw new Error('Connection terminated unexpectedly');
+  });
+  db = createCluster({ url: 'postgres://u@a/d', env: {}, driver });
+  return db.begin({ outcome: 'xid' });
+}
+
+describe('a transaction whose COMMIT was not answered', () => {
+  it.each([
+    ['committed', 'committed'],
+    ['aborted', 'rolled-back'],
+    ['forgotten', 'unknown'],
+  ])('is asking, and then, as the server says %s, exactly once %s', async (status, end) => {
+    let answer: (row: Row) => void = () => undefined;
+    let asked: () => void = () => undefined;
+    const question = new Promise<void>((resolve) => {
+      asked = resolve;
+    });
+    const tx = await unanswered(() => {
+      asked();
+      return new Promise((resolve) => {
+        answer = resolve;
+      });
+    });
+    const commit = tx.commit().then(
+      () => 'committed',
+      (error: { code: string }) => error.code,
+    );
+    await question;
+    expect(tx.isOpen).toBe(false);
+    await expect(tx.query('select 1')).rejects.toThrow('(asking)');
+    answer(report(status));
+    expect(await commit).toBe(
+      {
+        committed: 'committed',
+        aborted: 'PGHERD_TRANSACTION_ROLLED_BACK',
+        forgotten: 'PGHERD_OUTCOME_UNKNOWN',
+      }[status],
+    );
+    await expect(tx.query('select 1')).rejects.toThrow(`(${end})`);
+    await tx.rollback();
+    await expect(tx.commit()).rejects.toThrow(`(${end})`);
+  });
+});
