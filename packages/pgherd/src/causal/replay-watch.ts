@@ -3,7 +3,7 @@ import { parseLsn } from '../model/lsn.ts';
 import type { Row } from '../model/statement.ts';
 import { hasReplayed, type Replayed, type ReplayFacts } from '../routing/causal.ts';
 import type { Deadline } from '../time/deadline.ts';
-import { withLimit } from '../time/wait.ts';
+import { sleep, withLimit } from '../time/wait.ts';
 import { findNode } from '../topology/topology.ts';
 
 /** Shortest time between two questions to one standby, however many calls wait for the answer, milliseconds. */
@@ -78,7 +78,8 @@ export class ReplayWatch<C> {
 
   async #answer(name: string, withTimeline: boolean): Promise<void> {
     const { clock, probe } = this.#herd.settings;
-    await this.#pause((this.#askedAt.get(name) ?? Number.NEGATIVE_INFINITY) + PAUSE_MS - clock.now());
+    const pauseMs = (this.#askedAt.get(name) ?? Number.NEGATIVE_INFINITY) + PAUSE_MS - clock.now();
+    if (pauseMs > 0) await sleep(clock, pauseMs);
     this.#askedAt.set(name, clock.now());
     const question = this.#herd.nodes.get(name)?.monitor.ask;
     const generation = findNode(this.#herd.topology, name)?.generation;
@@ -102,13 +103,6 @@ export class ReplayWatch<C> {
       lsn: parseLsn(typeof row['lsn'] === 'string' ? row['lsn'] : undefined) ?? same?.lsn,
       timelineAtLeast: timeline > 0 ? timeline : same?.timelineAtLeast,
       generation,
-    });
-  }
-
-  async #pause(ms: number): Promise<void> {
-    if (!(ms > 0)) return;
-    await new Promise<void>((resolve) => {
-      this.#herd.settings.clock.schedule(ms, resolve);
     });
   }
 }

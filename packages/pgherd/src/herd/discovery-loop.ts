@@ -1,6 +1,7 @@
 import type { DiscoveredNode, Discovery, DiscoveryContext } from '../discovery/port.ts';
 import { messageOf, PgHerdError } from '../model/errors.ts';
 import type { Clock, Random, Timer } from '../time/port.ts';
+import { sleep } from '../time/wait.ts';
 
 /** Pause before an iteration that failed is begun anew, milliseconds; it doubles, and is anything up to that. */
 const RESTART_START_MS = 1_000;
@@ -29,7 +30,8 @@ export class DiscoveryLoop {
   readonly #discovery: Discovery;
   readonly #ports: DiscoveryPorts;
   readonly #abort = new AbortController();
-  readonly #pauses = new Set<() => void>();
+  /** Aborts the pauses in progress, which then end early. */
+  #pauses = new AbortController();
   #hintedAt = Number.NEGATIVE_INFINITY;
   #silence: Timer | undefined;
 
@@ -48,6 +50,7 @@ export class DiscoveryLoop {
   stop(): void {
     this.#silence?.cancel();
     this.#abort.abort(new PgHerdError('PGHERD_CLOSED', 'the cluster is closed'));
+    this.#pauses.abort();
   }
 
   /** The list of nodes is worth a look now. */
@@ -55,7 +58,8 @@ export class DiscoveryLoop {
     const now = this.#ports.clock.now();
     if (now - this.#hintedAt < HINT_PAUSE_MS) return;
     this.#hintedAt = now;
-    for (const end of [...this.#pauses]) end();
+    this.#pauses.abort();
+    this.#pauses = new AbortController();
   }
 
   async #run(): Promise<void> {
@@ -96,20 +100,12 @@ export class DiscoveryLoop {
     return Object.freeze({ clock, random, defaultPort, signal: this.#abort.signal, pause });
   }
 
-  #pause(ms: number): Promise<boolean> {
-    const { signal } = this.#abort;
-    if (signal.aborted) return Promise.resolve(false);
-    return new Promise((resolve) => {
-      const end = () => {
-        timer.cancel();
-        this.#pauses.delete(end);
-        signal.removeEventListener('abort', end);
-        resolve(!signal.aborted);
-      };
-      const timer = this.#ports.clock.schedule(ms, end, { ref: false });
-      this.#pauses.add(end);
-      signal.addEventListener('abort', end, { once: true });
-    });
+  /** Resolves to `true` after the time or a hint, to `false` once the loop has stopped. */
+  async #pause(ms: number): Promise<boolean> {
+    if (!this.#abort.signal.aborted) {
+      await sleep(this.#ports.clock, ms, this.#pauses.signal, { ref: false });
+    }
+    return !this.#abort.signal.aborted;
   }
 
   #silent(): PgHerdError {

@@ -3,7 +3,7 @@ import { messageOf, PgHerdError } from '../model/errors.ts';
 import type { Observation } from '../model/observation.ts';
 import type { AcceptedEpoch, TopologyDescription } from '../model/topology.ts';
 import type { Leak } from '../node/leaks.ts';
-import { LiveNode, type NodePorts } from '../node/live-node.ts';
+import type { LiveNode, NodePorts } from '../node/live-node.ts';
 import type { Session } from '../node/session.ts';
 import { Emitter } from '../observe/emitter.ts';
 import type { ClusterEvents } from '../observe/events.ts';
@@ -13,7 +13,7 @@ import type { Demand, Selection, SelectionContext } from '../routing/select.ts';
 import { Selections } from '../routing/selections.ts';
 import type { Deadline } from '../time/deadline.ts';
 import type { Timer } from '../time/port.ts';
-import { type Effects, effects, type PoolEffect } from '../topology/effects.ts';
+import { type Effects, effects } from '../topology/effects.ts';
 import { nodeName } from '../topology/node.ts';
 import { startDelayMs } from '../topology/probe-plan.ts';
 import {
@@ -29,16 +29,14 @@ import {
 } from '../topology/topology.ts';
 import { assertAcceptable } from './accepted-epoch.ts';
 import { announce } from './announce.ts';
+import { CallQueue } from './call-queue.ts';
 import { DiscoveryLoop } from './discovery-loop.ts';
-import { LeavingNodes } from './leaving-nodes.ts';
+import { LiveNodes } from './live-nodes.ts';
 import { noNodeError, unreachableError } from './no-node-error.ts';
 import { configuredNodes, readNodeList } from './node-list.ts';
-import { WaitingCalls } from './waiting-calls.ts';
 
 /** PostgreSQL's port. */
 const DEFAULT_PORT = 5432;
-/** Most causes that an error carries along. */
-const MAX_CAUSES = 8;
 
 /**
  * The herd: the one writer of the topology, and the live nodes behind it.
@@ -49,18 +47,17 @@ const MAX_CAUSES = 8;
 export class Herd<C> {
   readonly settings: ClusterSettings<C>;
   readonly events: Emitter<ClusterEvents>;
-  readonly nodes = new Map<string, LiveNode<C>>();
+  /** The live nodes of the picture, by name. */
+  readonly nodes: ReadonlyMap<string, LiveNode<C>>;
+  readonly #live: LiveNodes<C>;
   #topology: TopologyDescription;
   #state: 'idle' | 'watching' | 'closed' = 'idle';
-  readonly #waiting: WaitingCalls;
+  readonly #waiting: CallQueue;
   readonly #discovery: DiscoveryLoop | undefined;
-  readonly #leaving: LeavingNodes<LiveNode<C>>;
-  readonly #ports: NodePorts<C>;
   readonly #selections = new Selections();
   readonly #selecting: SelectionContext;
   #graceTimer: Timer | undefined;
   #fatal: PgHerdError | undefined;
-  #connectErrors = new Map<string, unknown>();
 
   constructor(settings: ClusterSettings<C>) {
     this.settings = settings;
@@ -69,12 +66,12 @@ export class Herd<C> {
     this.events = new Emitter<ClusterEvents>((name, error) =>
       settings.logger.error(`A listener of "${name}" threw: ${messageOf(error)}`),
     );
-    this.#ports = this.#nodePorts();
-    this.#waiting = new WaitingCalls(settings.clock, () => this.isClosed);
-    this.#leaving = new LeavingNodes<LiveNode<C>>(settings);
+    this.#waiting = new CallQueue(settings.clock, () => this.isClosed);
+    this.#live = new LiveNodes(this.#nodePorts());
+    this.nodes = this.#live.current;
     this.#discovery = this.#discoveryLoop();
     this.#topology = initialTopology(configuredNodes(settings.plan.hosts, settings.nodes));
-    for (const { name } of this.#topology.nodes) this.nodes.set(name, new LiveNode(name, this.#ports));
+    this.#live.add(this.#topology.nodes);
   }
 
   get topology(): TopologyDescription {
@@ -124,10 +121,7 @@ export class Herd<C> {
 
   /** The live side of the node that `session` is connected to, also while it is leaving. */
   liveNodeOf(session: Session<C>): LiveNode<C> | undefined {
-    const runtime = this.nodes.get(session.node);
-    const leaving = this.#leaving.nodes;
-    if (leaving.length === 0) return runtime;
-    return [runtime, ...leaving].find((one) => one?.pool.isLeased(session));
+    return this.#live.of(session);
   }
 
   /** A statement was answered: a node that was silent is not. */
@@ -155,7 +149,7 @@ export class Herd<C> {
   /** Throws where waiting is pointless: the cluster is closed, or no node can ever answer as things are. */
   assertReachable(): void {
     if (this.isClosed) throw closedError();
-    const hopeless = this.#fatal ?? unreachableError(this.#topology, this.#causes());
+    const hopeless = this.#fatal ?? unreachableError(this.#topology, this.#live.causes());
     if (hopeless !== undefined) throw hopeless;
   }
 
@@ -171,7 +165,7 @@ export class Herd<C> {
       ...unsuitable,
       ...refused.filter(({ node }) => !unsuitable.some((one) => one.node === node)),
     ];
-    return noNodeError(this.#topology, { demand, waitedMs, rejections, cause: this.#causes() });
+    return noNodeError(this.#topology, { demand, waitedMs, rejections, cause: this.#live.causes() });
   }
 
   /** A connection is held for longer than it should be. */
@@ -191,7 +185,7 @@ export class Herd<C> {
 
   /** Every node that has connections: those of the picture, and those that are leaving it. */
   get liveNodes(): readonly LiveNode<C>[] {
-    return [...this.nodes.values(), ...this.#leaving.nodes];
+    return this.#live.all;
   }
 
   #discoveryLoop(): DiscoveryLoop | undefined {
@@ -206,33 +200,19 @@ export class Herd<C> {
       accept: (list) => {
         const context = { discovery: discovery.name, defaultPort, options, configured };
         const { nodes, leader } = readNodeList(list, context);
-        const before = this.#topology;
-        this.#setNodes(before, withNodes(before, nodes, leader, this.settings, clock.now()));
+        this.#setNodes(withNodes(this.#topology, nodes, leader, this.settings, clock.now()));
       },
       failed: (error) => this.events.emit('discovery:failed', { discovery: discovery.name, error }),
     });
   }
 
-  /** The live side follows the picture: who is new is watched, who has left is drained. */
-  #setNodes(before: TopologyDescription, after: TopologyDescription): void {
-    if (after === before || this.#state !== 'watching') return;
-    const fresh: LiveNode<C>[] = [];
-    for (const node of before.nodes) {
-      const stays = findNode(after, node.name);
-      if (stays !== undefined && stays.address.hostaddr === node.address.hostaddr) continue;
-      const runtime = this.nodes.get(node.name);
-      this.nodes.delete(node.name);
-      this.#connectErrors.delete(node.name);
-      if (runtime !== undefined) void this.#leaving.drain(runtime, node);
-    }
-    for (const { name } of after.nodes) {
-      if (this.nodes.has(name)) continue;
-      const runtime = new LiveNode(name, this.#ports);
-      this.nodes.set(name, runtime);
-      fresh.push(runtime);
-    }
+  /** The live side follows the list: new nodes are watched, those that have left are drained. */
+  #setNodes(after: TopologyDescription): void {
+    if (after === this.#topology || this.#state !== 'watching') return;
+    this.#live.drainRemoved(this.#topology, after);
+    const added = this.#live.add(after.nodes);
     this.#replace(after);
-    for (const runtime of fresh) runtime.monitor.start();
+    for (const node of added) node.monitor.start();
   }
 
   #nodePorts(): NodePorts<C> {
@@ -247,7 +227,7 @@ export class Herd<C> {
         if (isCurrent(node)) this.#parameter(node, generation, name, value);
       },
       probed: (node, error) => {
-        if (isCurrent(node)) this.#noteConnectError(node.name, error);
+        if (isCurrent(node)) this.#noteFatal(error);
       },
       opened: (node, durationMs) => this.events.emit('connection:opened', { node, durationMs }),
       failed: (node, error) => this.events.emit('connection:failed', { node, error }),
@@ -265,9 +245,8 @@ export class Herd<C> {
     monitor.hint();
   }
 
-  #noteConnectError(node: string, error: unknown): void {
-    if (error === undefined) this.#connectErrors.delete(node);
-    else this.#connectErrors.set(node, error);
+  /** Without a driver no node can ever answer: waiting calls have to know. */
+  #noteFatal(error: unknown): void {
     if (!(error instanceof PgHerdError) || error.code !== 'PGHERD_DRIVER_MISSING') return;
     this.#fatal = error;
     this.#waiting.wake('all');
@@ -278,9 +257,9 @@ export class Herd<C> {
     const before = this.#topology;
     if (after === before) return;
     this.#topology = after;
-    const { changes, hint, pools, prepare, wake, writable } = effects(before, after);
-    for (const pool of pools) this.#follow(pool);
-    if (writable !== undefined) this.#leaving.succeededBy(writable);
+    const following = effects(before, after);
+    const { changes, hint, prepare, wake } = following;
+    this.#live.follow(following);
     this.#hint(hint);
     for (const name of prepare) void this.nodes.get(name)?.prepareWriter();
     for (const change of changes) announce(change, this.events);
@@ -288,22 +267,9 @@ export class Herd<C> {
     if (wake !== 'none') this.#waiting.wake(wake);
   }
 
-  #follow(effect: PoolEffect): void {
-    const runtime = this.nodes.get(effect.node);
-    if (runtime === undefined) return;
-    runtime.isOk = effect.isOk;
-    runtime.dispose(effect);
-  }
-
   #hint(hint: Effects['hint']): void {
     if (hint === 'none') return;
-    for (const node of this.nodes.values()) node.monitor.hint();
+    this.#live.hint();
     if (hint === 'monitors-and-discovery') this.#discovery?.hint();
-  }
-
-  #causes(): unknown {
-    const errors = [...this.#connectErrors.values()].slice(0, MAX_CAUSES);
-    if (errors.length === 0) return undefined;
-    return errors.length === 1 ? errors[0] : new AggregateError(errors, 'what the nodes answered');
   }
 }

@@ -9,8 +9,8 @@ import type { NodeDescription, TopologyDescription } from '../model/topology.ts'
 import type { Demand, Rejection } from '../routing/select.ts';
 import { isLastingFailure } from '../topology/node.ts';
 
-/** What is told of a call that found no node. */
-export interface Vain {
+/** What the error reports about a call that found no node. */
+export interface NoNodeReport {
   readonly demand: Demand;
   readonly waitedMs: number;
   readonly rejections: readonly Rejection[];
@@ -19,8 +19,8 @@ export interface Vain {
 }
 
 /** The error of a call that found no node in time: why each does not suit, and what can be done about it. */
-export function noNodeError(topology: TopologyDescription, vain: Vain): PgHerdError {
-  const { demand, waitedMs, rejections, cause } = vain;
+export function noNodeError(topology: TopologyDescription, report: NoNodeReport): PgHerdError {
+  const { demand, waitedMs, rejections, cause } = report;
   const list = rejections.map(({ node, reason }) => `${node}: ${reason}`).join('; ');
   const writes = demand.target === 'read-write' || demand.target === 'primary';
   const remedy = writes ? remedyFor(topology) : undefined;
@@ -48,7 +48,7 @@ function remedyFor(topology: TopologyDescription): string | undefined {
   }
   if (replacement !== undefined) {
     const { systemIdentifier } = replacement;
-    return `If this cluster was made anew on purpose: onClusterReplaced: 'adopt', or ${acceptText(systemIdentifier, newest(nodes))}.`;
+    return `If this cluster was made anew on purpose: onClusterReplaced: 'adopt', or ${acceptEpochCall(systemIdentifier, newest(nodes))}.`;
   }
   if (nodes.some((node) => node.standing === 'ambiguous')) {
     return 'Stop one of the two, or let a discovery name the leader.';
@@ -56,10 +56,10 @@ function remedyFor(topology: TopologyDescription): string | undefined {
   const stale = nodes.find((node) => node.standing === 'stale' && node.promotable && node.health === 'ok');
   if (stale === undefined) return undefined;
   const system = stale.systemIdentifier ?? topology.systemIdentifier;
-  return `If the higher timeline is given up for good: ${acceptText(system, stale.timeline)}.`;
+  return `If the higher timeline is given up for good: ${acceptEpochCall(system, stale.timeline)}.`;
 }
 
-function acceptText(systemIdentifier: string | undefined, timeline: number | undefined): string {
+function acceptEpochCall(systemIdentifier: string | undefined, timeline: number | undefined): string {
   const system = systemIdentifier === undefined ? '' : `systemIdentifier: '${systemIdentifier}', `;
   return `db.acceptEpoch({ ${system}timeline: ${timeline ?? 1} })`;
 }
@@ -74,13 +74,13 @@ export function unreachableError(topology: TopologyDescription, cause: unknown):
   const { nodes } = topology;
   if (nodes.length === 0 || !nodes.every((node) => isLastingFailure(node.connectFailure))) return undefined;
   const list = nodes.map((node) => `${node.name}: ${node.healthReason ?? node.connectFailure}`).join('; ');
-  return new PgHerdError(hopelessCode(nodes), `No node can be used. ${list}`, {
+  return new PgHerdError(unreachableCode(nodes), `No node can be used. ${list}`, {
     cause,
     details: { nodes: nodes.map((node) => node.name), failure: nodes[0]?.connectFailure },
   });
 }
 
-function hopelessCode(nodes: readonly NodeDescription[]): ErrorCode {
+function unreachableCode(nodes: readonly NodeDescription[]): ErrorCode {
   if (nodes.every((node) => node.connectFailure === 'authentication')) return 'PGHERD_AUTHENTICATION_FAILED';
   if (nodes.every((node) => node.connectFailure === 'server-too-old')) return 'PGHERD_SERVER_TOO_OLD';
   return 'PGHERD_CONNECT_FAILED';

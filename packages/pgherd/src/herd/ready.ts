@@ -1,4 +1,4 @@
-import { PgHerdError } from '../model/errors.ts';
+import { invalidArgument } from '../model/errors.ts';
 import { deadlineAfter } from '../time/deadline.ts';
 import type { Herd } from './herd.ts';
 
@@ -39,8 +39,5 @@ export async function waitUntilReady<C>(herd: Herd<C>, wanted: Ready): Promise<v
 
 function assertCount(name: string, value: number): void {
   if (Number.isInteger(value) && value >= 0) return;
-  throw new PgHerdError(
-    'PGHERD_INVALID_ARGUMENT',
-    `${name} is ${value}, but must be a whole number, at least 0.`,
-  );
+  throw invalidArgument(name, value, 'a whole number, at least 0');
 }

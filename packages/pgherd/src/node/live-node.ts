@@ -64,6 +64,8 @@ export class LiveNode<C> {
   failures = 0;
   /** When connections were last disposed of because of what became of the node. */
   disposedAt = Number.NEGATIVE_INFINITY;
+  /** What ended the last round of the monitor's questions; `undefined` if they were answered. */
+  probeError: unknown;
   #isOk = false;
 
   constructor(name: string, ports: NodePorts<C>) {
@@ -226,7 +228,10 @@ export class LiveNode<C> {
       observe: (observation) => this.#ports.observe(this, observation),
       connect: (listener, signal) => this.#connector.connectMonitor(listener, signal),
       parameter: (generation, name, value) => this.#ports.parameter(this, generation, name, value),
-      probed: (error) => this.#ports.probed(this, error),
+      probed: (error) => {
+        this.probeError = error;
+        this.#ports.probed(this, error);
+      },
     };
   }
 

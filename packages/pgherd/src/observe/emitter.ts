@@ -1,3 +1,5 @@
+import { onAbort } from '../time/wait.ts';
+
 /** Ends a subscription; harmless when called again. */
 export type Off = () => void;
 
@@ -25,14 +27,14 @@ export class Emitter<Events> {
     this.#listeners.set(name, listeners);
     const off: Off = () => {
       listeners.delete(listener);
-      signal?.removeEventListener('abort', off);
+      forget();
     };
     const listener = (event: Events[N]): unknown => {
       if (options.once === true) off();
       return fn(event);
     };
     listeners.add(listener);
-    signal?.addEventListener('abort', off, { once: true });
+    const forget = onAbort(signal, off);
     return off;
   }
 

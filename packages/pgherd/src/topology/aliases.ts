@@ -2,31 +2,33 @@ import type { NodeDescription } from '../model/topology.ts';
 
 /** Two addresses of one server are one node: the later one gives way to the earlier, unless only the later one works. */
 export function withAliases(nodes: readonly NodeDescription[]): NodeDescription[] {
-  const faces = facesOf(nodes);
-  const faceOf = (node: NodeDescription) => faces.get(serverIdentity(node) ?? '') ?? node;
-  /** The face of a server that shows two lives at once is that of its other life, until both were asked again. */
-  const finalFaceOf = (face: NodeDescription): NodeDescription => {
-    const other = nodes.find((node) => node.name === face.aliasOf);
-    const mayBeSame = other !== undefined && faceOf(other) === other && mayStillBeAlias(face, other);
-    return mayBeSame ? other : face;
+  const representatives = representativesIn(nodes);
+  const representativeOf = (node: NodeDescription) => representatives.get(serverIdentity(node) ?? '') ?? node;
+  /** A server that shows two lives at once is represented by its other life, until both were asked again. */
+  const finalFor = (representative: NodeDescription): NodeDescription => {
+    const other = nodes.find((node) => node.name === representative.aliasOf);
+    const mayBeSame =
+      other !== undefined && representativeOf(other) === other && mayStillBeAlias(representative, other);
+    return mayBeSame ? other : representative;
   };
   return nodes.map((node) => {
-    const face = finalFaceOf(faceOf(node));
-    const aliasOf = face === node ? undefined : face.name;
+    const representative = finalFor(representativeOf(node));
+    const aliasOf = representative === node ? undefined : representative.name;
     return node.aliasOf === aliasOf ? node : Object.freeze({ ...node, aliasOf });
   });
 }
 
 /** For each server the address that stands for it: the first that works, else the first. */
-function facesOf(nodes: readonly NodeDescription[]): Map<string, NodeDescription> {
-  const faces = new Map<string, NodeDescription>();
+function representativesIn(nodes: readonly NodeDescription[]): Map<string, NodeDescription> {
+  const representatives = new Map<string, NodeDescription>();
   for (const node of nodes) {
     const identity = serverIdentity(node);
     if (identity === undefined) continue;
-    const face = faces.get(identity);
-    if (face === undefined || (face.health !== 'ok' && node.health === 'ok')) faces.set(identity, node);
+    const known = representatives.get(identity);
+    if (known === undefined || (known.health !== 'ok' && node.health === 'ok'))
+      representatives.set(identity, node);
   }
-  return faces;
+  return representatives;
 }
 
 /** No two servers share the start of their postmaster to the microsecond, nor do those that do not tell their system. */

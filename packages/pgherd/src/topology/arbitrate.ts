@@ -135,16 +135,20 @@ interface Circumstances {
 }
 
 function judge(node: NodeDescription, circumstances: Circumstances): NodeDescription {
-  const [standing, reason] = verdict(node, circumstances);
+  const [standing, reason] = standingOf(node, circumstances);
   if (node.standing === standing && node.standingReason === reason) return node;
   return Object.freeze({ ...node, standing, standingReason: reason });
 }
 
-type Verdict = readonly [Standing, string | undefined];
+/** A standing, and why it is not `current`. */
+type StandingReason = readonly [Standing, string | undefined];
 
-function verdict(node: NodeDescription, { identity, floor, claims, believed }: Circumstances): Verdict {
-  const strange = foreignBecause(node, identity);
-  if (strange !== undefined) return ['foreign', strange];
+function standingOf(
+  node: NodeDescription,
+  { identity, floor, claims, believed }: Circumstances,
+): StandingReason {
+  const foreign = foreignBecause(node, identity);
+  if (foreign !== undefined) return ['foreign', foreign];
   if (!isOutOfRecovery(node)) return ['current', undefined];
   if (!node.promotable) {
     return ['stale', 'out of recovery although it is not promotable: its data are those of the past'];

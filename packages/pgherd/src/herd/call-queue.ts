@@ -1,20 +1,21 @@
 import { abortedError, closedError } from '../call/failures.ts';
 import type { Deadline } from '../time/deadline.ts';
 import type { Clock } from '../time/port.ts';
+import { onAbort } from '../time/wait.ts';
 
-/** Waiting calls that are woken in one turn of the event loop. */
+/** Calls that are woken in one turn of the event loop. */
 const WOKEN_AT_ONCE = 16;
 
-/** What a waiting call waits for. */
+/** How long a call waits, and for what. */
 export interface Wait {
   readonly deadline: Deadline;
   readonly signal: AbortSignal | undefined;
-  /** Whether a change of a standby's lag is worth a look as well. */
+  /** Whether a change of a standby's lag wakes the call as well. */
   readonly lagMatters: boolean;
 }
 
 /** Calls that wait for the picture to change. Each leaves exactly once: woken, at its deadline, or by abort. */
-export class WaitingCalls {
+export class CallQueue {
   readonly #clock: Clock;
   readonly #isClosed: () => boolean;
   /** Wakes a call; the value says whether lag matters to it. */
@@ -25,34 +26,43 @@ export class WaitingCalls {
     this.#isClosed = isClosed;
   }
 
-  /** Resolves `true` once woken, `false` at the deadline; rejects on abort, and when woken by the end of the cluster. */
+  /** Resolves to `true` once woken, to `false` at the deadline; rejects on abort, and when woken by the end of the cluster. */
   wait({ deadline, signal, lagMatters }: Wait): Promise<boolean> {
+    if (signal?.aborted) return Promise.reject(abortedError(signal));
     return new Promise((resolve, reject) => {
-      const settle = (fn: () => void) => {
+      const leave = () => {
         timer?.cancel();
+        forget();
         this.#waiting.delete(wake);
-        signal?.removeEventListener('abort', onAbort);
-        fn();
       };
-      const wake = () => settle(() => (this.#isClosed() ? reject(closedError()) : resolve(true)));
-      const onAbort = () => settle(() => reject(abortedError(signal)));
+      const wake = () => {
+        leave();
+        if (this.#isClosed()) reject(closedError());
+        else resolve(true);
+      };
+      const expire = () => {
+        leave();
+        resolve(false);
+      };
       const timer = Number.isFinite(deadline)
-        ? this.#clock.schedule(deadline - this.#clock.now(), () => settle(() => resolve(false)))
+        ? this.#clock.schedule(deadline - this.#clock.now(), expire)
         : undefined;
+      const forget = onAbort(signal, () => {
+        leave();
+        reject(abortedError(signal));
+      });
       this.#waiting.set(wake, lagMatters);
-      signal?.addEventListener('abort', onAbort, { once: true });
-      if (signal?.aborted) onAbort();
     });
   }
 
-  /** Wakes everybody, or only those to whom lag matters. */
+  /** Wakes all calls, or only those to which lag matters. */
   wake(which: 'all' | 'lag'): void {
     if (this.#waiting.size === 0) return;
     const chosen = [...this.#waiting].filter(([, lagMatters]) => which === 'all' || lagMatters);
     this.#wakeInPortions(chosen.map(([wake]) => wake));
   }
 
-  /** Wakes everybody now: the cluster is closed. */
+  /** Wakes all calls now: the cluster is closed. */
   end(): void {
     for (const wake of [...this.#waiting.keys()]) wake();
   }

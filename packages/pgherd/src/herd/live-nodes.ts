@@ -1,0 +1,80 @@
+import type { NodeDescription, TopologyDescription } from '../model/topology.ts';
+import { LiveNode, type NodePorts } from '../node/live-node.ts';
+import type { Session } from '../node/session.ts';
+import type { Effects } from '../topology/effects.ts';
+import { findNode } from '../topology/topology.ts';
+import { LeavingNodes } from './leaving-nodes.ts';
+
+/** Most causes that an error carries along. */
+const MAX_CAUSES = 8;
+
+/** The live side of the picture: a live node for each of its nodes, and those that have left until they are drained. */
+export class LiveNodes<C> {
+  /** Those of the picture, by name. */
+  readonly current = new Map<string, LiveNode<C>>();
+  readonly #leaving: LeavingNodes<LiveNode<C>>;
+  readonly #ports: NodePorts<C>;
+
+  constructor(ports: NodePorts<C>) {
+    this.#ports = ports;
+    this.#leaving = new LeavingNodes(ports.settings);
+  }
+
+  /** Every live node that has connections: those of the picture, and those that are leaving it. */
+  get all(): readonly LiveNode<C>[] {
+    return [...this.current.values(), ...this.#leaving.nodes];
+  }
+
+  /** The live node that `session` is connected to, also while it is leaving. */
+  of(session: Session<C>): LiveNode<C> | undefined {
+    const node = this.current.get(session.node);
+    const leaving = this.#leaving.nodes;
+    if (leaving.length === 0) return node;
+    return [node, ...leaving].find((one) => one?.pool.isLeased(session));
+  }
+
+  /** Creates a live node for each description that has none, and returns them; their monitors have not begun. */
+  add(nodes: readonly NodeDescription[]): readonly LiveNode<C>[] {
+    const missing = nodes.filter(({ name }) => !this.current.has(name));
+    return missing.map(({ name }) => {
+      const node = new LiveNode(name, this.#ports);
+      this.current.set(name, node);
+      return node;
+    });
+  }
+
+  /** Drains the nodes of `before` that are not in `after`, or are there under another address. */
+  drainRemoved(before: TopologyDescription, after: TopologyDescription): void {
+    for (const last of before.nodes) {
+      const stays = findNode(after, last.name);
+      if (stays !== undefined && stays.address.hostaddr === last.address.hostaddr) continue;
+      const node = this.current.get(last.name);
+      this.current.delete(last.name);
+      if (node !== undefined) void this.#leaving.drain(node, last);
+    }
+  }
+
+  /** Lets the pools follow the picture, as was decided. */
+  follow({ pools, writable }: Effects): void {
+    for (const effect of pools) {
+      const node = this.current.get(effect.node);
+      if (node === undefined) continue;
+      node.isOk = effect.isOk;
+      node.dispose(effect);
+    }
+    if (writable !== undefined) this.#leaving.succeededBy(writable);
+  }
+
+  /** Every monitor probes as soon as it may. */
+  hint(): void {
+    for (const node of this.current.values()) node.monitor.hint();
+  }
+
+  /** What ended the last round of questions to each node, as the cause of an error; `undefined` if none failed. */
+  causes(): unknown {
+    const failed = [...this.current.values()].filter((node) => node.probeError !== undefined);
+    const errors = failed.slice(0, MAX_CAUSES).map((node) => node.probeError);
+    if (errors.length <= 1) return errors[0];
+    return new AggregateError(errors, 'what the nodes answered');
+  }
+}
