@@ -1,3 +1,4 @@
+import { Fifo } from '../model/fifo.ts';
 import type { LaneGauge } from '../node/in-flight.ts';
 import type { LaneView } from './plan.ts';
 import { learn, learnAlone, predictedMs, type ServiceTime } from './service-time.ts';
@@ -21,15 +22,11 @@ export interface LanePorts<S extends LaneSession> {
   slackMs(): number;
 }
 
-/** Finished statements before the list is shortened. */
-const COMPACT_AT = 256;
-
 /** One session shared by statements in flight. It exists from its first statement to its last. */
 export class Lane<S extends LaneSession> implements LaneView, LaneGauge, StatementLane<S> {
   readonly session: S;
   readonly #ports: LanePorts<S>;
-  readonly #statements: (SharedStatement<S> | undefined)[] = [];
-  #head = 0;
+  readonly #statements = new Fifo<SharedStatement<S>>();
   /** Service times of the statements that were answered in this turn of the event loop. */
   #answered: ServiceTime[] = [];
   #learnFrom = 0;
@@ -72,7 +69,7 @@ export class Lane<S extends LaneSession> implements LaneView, LaneGauge, Stateme
 
   /** The statement that the server executes. */
   get head(): SharedStatement<S> | undefined {
-    return this.#statements[this.#head];
+    return this.#statements.first;
   }
 
   /**
@@ -91,7 +88,7 @@ export class Lane<S extends LaneSession> implements LaneView, LaneGauge, Stateme
     try {
       this.#hand(shared);
     } catch (error) {
-      this.#statements.pop();
+      this.#statements.remove(shared);
       this.#leave(shared);
       shared.lane = undefined;
       throw error;
@@ -110,7 +107,8 @@ export class Lane<S extends LaneSession> implements LaneView, LaneGauge, Stateme
   left(shared: SharedStatement<S>, answered: boolean): void {
     const now = this.#ports.now();
     this.untriedSince = undefined;
-    this.#takeOut(shared);
+    // Nearly always the first; not after a statement was sent again under another name.
+    this.#statements.remove(shared);
     if (answered) this.#note(shared, now);
     this.#leave(shared);
     shared.lane = undefined;
@@ -138,20 +136,6 @@ export class Lane<S extends LaneSession> implements LaneView, LaneGauge, Stateme
       ({ rows, rowCount, fields, command }) => shared.answered(rows, rowCount, fields, command),
       (error: unknown) => shared.failed(error),
     );
-  }
-
-  /** Nearly always the first; not if a statement was sent again under another name. */
-  #takeOut(shared: SharedStatement<S>): void {
-    const statements = this.#statements;
-    if (statements[this.#head] === shared) statements[this.#head++] = undefined;
-    else statements.splice(statements.indexOf(shared, this.#head), 1);
-    if (this.#head === statements.length) {
-      statements.length = 0;
-      this.#head = 0;
-    } else if (this.#head >= COMPACT_AT) {
-      statements.splice(0, this.#head);
-      this.#head = 0;
-    }
   }
 
   #leave(shared: SharedStatement<S>): void {

@@ -1,4 +1,5 @@
 import type { PipelinedStatement } from '../connection/port.ts';
+import { Fifo } from '../model/fifo.ts';
 import { Answer, type SentStatement } from './answer.ts';
 import { type DatabaseErrorClass, readServerError, type ServerErrorFields } from './errors.ts';
 import { leftOpen, lostBefore, lostBeforeReady, neverExecuted } from './failures.ts';
@@ -72,9 +73,8 @@ export class WireLane {
   readonly #frames: Frames;
   readonly #names: PreparedNames;
   readonly #answer: Answer;
-  /** In the order of sending; the first of them is at `#head`. */
-  #sent: SentStatement[] = [];
-  #head = 0;
+  /** In the order of sending. */
+  readonly #sent = new Fifo<SentStatement>();
   /** How many of the last statements wait for the end of this turn of the event loop to be written. */
   #unwritten = 0;
   #isLost = false;
@@ -91,7 +91,7 @@ export class WireLane {
 
   /** Whether what comes now belongs to the lane. */
   get active(): boolean {
-    return this.#head < this.#sent.length;
+    return this.#sent.size > 0;
   }
 
   /** The session was reset: it has no prepared statement any more. */
@@ -116,10 +116,8 @@ export class WireLane {
   lost(reason: unknown): void {
     if (this.#isLost) return;
     this.#isLost = true;
-    const sent = this.#sent.slice(this.#head);
+    const sent = this.#sent.takeAll();
     const written = sent.length - this.#unwritten;
-    this.#sent = [];
-    this.#head = 0;
     for (const [index, { one }] of sent.entries()) {
       if (index >= written) one.failed(lostBefore(reason));
       else one.failed(index === 0 ? this.#lossOfHead(reason) : this.#lossBehindHead(reason));
@@ -174,7 +172,7 @@ export class WireLane {
 
   /** Returns whether the next message belongs to the lane as well. */
   #take(type: number, bytes: Buffer, start: number, end: number): boolean {
-    const sent = this.#sent[this.#head];
+    const sent = this.#sent.first;
     // Only after the loss of the connection: the rest of the chunk is ignored.
     if (sent === undefined) return true;
     switch (type) {
@@ -245,17 +243,9 @@ export class WireLane {
   }
 
   #removeHead(): void {
-    this.#sent[this.#head] = REMOVED;
-    this.#head++;
-    if (this.#head === this.#sent.length) {
-      this.#sent.length = 0;
-      this.#head = 0;
-      // If the socket could not take all of it at once, as one of TLS.
-      if (this.#writer.holds && this.#ports.allSent()) this.#writer.giveBack();
-    } else if (this.#head >= COMPACT_AT) {
-      this.#sent.splice(0, this.#head);
-      this.#head = 0;
-    }
+    this.#sent.shift();
+    // If the socket could not take all of it at once, as one of TLS.
+    if (this.#sent.size === 0 && this.#writer.holds && this.#ports.allSent()) this.#writer.giveBack();
   }
 
   #fail(sent: SentStatement, error: unknown): void {
@@ -274,21 +264,6 @@ export class WireLane {
     one.failed(error);
   }
 }
-
-/** Takes the place of a settled statement, so that it can be collected. */
-const REMOVED: SentStatement = Object.freeze({
-  one: Object.freeze({
-    statement: Object.freeze({ text: '' }),
-    prepare: false,
-    answered: () => undefined,
-    failed: () => undefined,
-  }),
-  prepared: undefined,
-  named: false,
-  again: false,
-});
-/** Settled statements at which the list is shortened. */
-const COMPACT_AT = 256;
 
 function isStale(error: unknown): boolean {
   const { code, routine } = error as ServerErrorFields;
