@@ -74,7 +74,7 @@ suite('behind PgBouncer in transaction mode', () => {
       }
       expect((await db.query('insert into journal values (0)')).node).toBe(primaryName());
       expect(told).toHaveLength(warnings);
-      for (const message of told) expect(message).toMatch(/: a pooler stands before the server \(/);
+      for (const message of told) expect(message).toMatch(/: there is a pooler before the server \(/);
       expect(db.nodes().every((node) => node.systemIdentifier === db.topology.systemIdentifier)).toBe(true);
     });
   });

@@ -59,7 +59,7 @@ export class LiveNodes<C> {
     for (const effect of pools) {
       const node = this.current.get(effect.node);
       if (node === undefined) continue;
-      node.isOk = effect.isOk;
+      node.noteHealth(effect.isOk);
       node.dispose(effect);
     }
     if (writable !== undefined) this.#leaving.succeededBy(writable);

@@ -1,24 +1,20 @@
 import type { ConnectionListener, DriverConnection } from '../connection/port.ts';
-import { messageOf, PgHerdError } from '../model/errors.ts';
-import type { Access } from '../model/names.ts';
 import type { Observation } from '../model/observation.ts';
 import type { NodeDescription, TopologyDescription } from '../model/topology.ts';
 import { type MonitorPorts, NodeMonitor } from '../monitor/monitor.ts';
 import type { ClusterSettings } from '../options/settings.ts';
 import { Pool } from '../pool/pool.ts';
-import type { PoolFactory, PoolSettings } from '../pool/settings.ts';
+import type { PoolSettings } from '../pool/settings.ts';
 import type { NodeLoad } from '../routing/policies.ts';
 import { withLimit } from '../time/wait.ts';
-import { watchdog } from '../time/watchdog.ts';
 import type { Disposal } from '../topology/disposition.ts';
-import { type ProbeSettings, WATCH_MS } from '../topology/probe-plan.ts';
+import type { ProbeSettings } from '../topology/probe-plan.ts';
 import { findNode } from '../topology/topology.ts';
 import { Connector } from './connector.ts';
 import { InFlight } from './in-flight.ts';
 import { poolErrors } from './pool-errors.ts';
-import { Session } from './session.ts';
-import { SessionHooks } from './session-hooks.ts';
-import { SessionListener, type SessionObserver } from './session-listener.ts';
+import type { Session } from './session.ts';
+import { SessionFactory } from './session-factory.ts';
 
 /**
  * What live nodes report to the herd and read from it; one object for all of them. Evidence comes with the live node that
@@ -40,11 +36,6 @@ export interface NodePorts<C> {
   warned(message: string): void;
 }
 
-/** Time a goodbye may take before the socket is destroyed, milliseconds. */
-const GOODBYE_MS = 1_000;
-/** A node that gave a sign of life within this time is taken to live, milliseconds. */
-const SIGN_OF_LIFE_MS = 500;
-
 /** The live side of one node: its pool, its monitor, and what runs there. */
 export class LiveNode<C> {
   readonly name: string;
@@ -55,9 +46,7 @@ export class LiveNode<C> {
   readonly load: NodeLoad;
   readonly #ports: NodePorts<C>;
   readonly #connector: Connector<C>;
-  readonly #hooks: SessionHooks<C>;
   readonly #minConnections: number;
-  readonly #observer = this.#observe();
   /** Sequence number of the last choice that fell on this node. */
   lastPick = 0;
   answered = 0;
@@ -79,12 +68,6 @@ export class LiveNode<C> {
       outdated: (reason) => this.pool.evict(reason),
       warned: (message) => ports.warned(message),
     });
-    this.#hooks = new SessionHooks<C>({
-      node: name,
-      settings,
-      isBehindPooler: () => this.#connector.behindPooler,
-      warned: (message) => ports.warned(message),
-    });
     this.monitor = new NodeMonitor(name, probeSettings(settings, this.#connector), this.#monitorPorts());
     this.inFlight = new InFlight(settings.clock, () => this.monitor.hint());
     this.load = loadOf(this);
@@ -98,12 +81,13 @@ export class LiveNode<C> {
     });
   }
 
-  /** Whether the picture of now says that the node is ok. */
+  /** Whether the node is ok in the current picture. */
   get isOk(): boolean {
     return this.#isOk;
   }
 
-  set isOk(isOk: boolean) {
+  /** Takes over from the picture whether the node is ok. If it has become ok, the pool opens connections again at once. */
+  noteHealth(isOk: boolean): void {
     const revives = isOk && !this.#isOk;
     this.#isOk = isOk;
     if (revives) this.pool.revive();
@@ -117,26 +101,6 @@ export class LiveNode<C> {
   /** A hook has its say before each use, so that each is a validation; whether the server is asked as well depends on time. */
   #poolSettings(pool: PoolSettings): PoolSettings {
     return this.#ports.settings.hooks.beforeAcquire === undefined ? pool : { ...pool, validateAfterMs: 0 };
-  }
-
-  #factory({ validateAfterMs }: PoolSettings): PoolFactory<Session<C>> {
-    return {
-      open: (signal) => this.#open(signal),
-      close: (session, reason) => void this.#close(session, reason),
-      destroy: (session, reason) => this.#destroy(session, reason),
-      validate: async (session, idleMs) =>
-        idleMs < validateAfterMs || (await this.#isAlive(session))
-          ? this.#hooks.refusalBeforeUse(session)
-          : 'failed its validation',
-      returned: this.#hooks.refusalAfterUse,
-    };
-  }
-
-  async #isAlive(session: Session<C>): Promise<boolean> {
-    if (this.#isReadyForPromotion(session)) return true;
-    const { clock, probe } = this.#ports.settings;
-    await withLimit(clock, probe.timeoutMs, session.connection.simple('SELECT 1'));
-    return session.connection.status === 'idle';
   }
 
   /** When the node last answered a statement whose reply would have told of a change of its role. */
@@ -161,18 +125,6 @@ export class LiveNode<C> {
     } catch {
       this.pool.destroyWhere((one) => one === session, 'could not be prepared for writes');
     }
-  }
-
-  /**
-   * Whether the connection was made ready for writes a short while ago and its server has just told that it lives: asking
-   * once more would only delay the first write after the promotion, just when the server is busy.
-   */
-  #isReadyForPromotion(session: Session<C>): boolean {
-    const preparedAt = session.takePreparedAt();
-    const now = this.#ports.settings.clock.now();
-    const { seenAt } = this.#describe();
-    if (preparedAt === undefined || seenAt === undefined) return false;
-    return now - preparedAt < WATCH_MS && now - seenAt < SIGN_OF_LIFE_MS;
   }
 
   /** Carries out what was decided about the connections. */
@@ -218,6 +170,27 @@ export class LiveNode<C> {
     this.inFlight.stop();
   }
 
+  #factory(pool: PoolSettings): SessionFactory<C> {
+    const ports = this.#ports;
+    const { name } = this;
+    return new SessionFactory<C>(
+      {
+        node: name,
+        settings: ports.settings,
+        connector: this.#connector,
+        describe: () => this.#describe(),
+        parameter: (generation, parameter, value) => ports.parameter(this, generation, parameter, value),
+        hint: () => this.monitor.hint(),
+        opened: (durationMs) => ports.opened(name, durationMs),
+        failed: (error) => ports.failed(name, error),
+        closed: (reason) => ports.closed(name, reason),
+        lost: (session) => this.pool.forget(session),
+        warned: (message) => ports.warned(message),
+      },
+      pool,
+    );
+  }
+
   #monitorPorts(): MonitorPorts {
     const { settings } = this.#ports;
     return {
@@ -240,80 +213,6 @@ export class LiveNode<C> {
     const node = findNode(this.#ports.topology(), this.name);
     if (node === undefined) throw new Error(`no node is called ${this.name}`);
     return node;
-  }
-
-  #observe(): SessionObserver<C> {
-    return {
-      parameter: (generation, session, name, value) => {
-        this.#ports.parameter(this, generation, name, value);
-        // Fencing by configuration shows first on whatever connection is busy; the probe finds out whether it is that.
-        if (name === 'default_transaction_read_only' && session?.access === 'read-write') this.monitor.hint();
-      },
-      message: (session, message) => {
-        session?.noteMessage(message);
-        if (message.severity !== 'NOTICE' && message.sqlState.startsWith('57P')) this.monitor.hint();
-      },
-      closed: (session, error) => this.#onClosed(session, error),
-    };
-  }
-
-  async #open(poolSignal: AbortSignal): Promise<Session<C>> {
-    const { settings } = this.#ports;
-    const { clock, connectTimeoutMs } = settings;
-    const node = this.#describe();
-    const access: Access = node.role === 'standby' ? 'read-only' : 'read-write';
-    const controller = new AbortController();
-    const onAbort = () => controller.abort(poolSignal.reason);
-    poolSignal.addEventListener('abort', onAbort, { once: true });
-    const timer = watchdog(clock, connectTimeoutMs, (waitedMs) =>
-      controller.abort(connectTimeout(this.name, waitedMs)),
-    );
-    const startedAt = clock.now();
-    const listener = new SessionListener<C>(this.#observer, node.generation);
-    try {
-      await this.#hooks.beforeConnect(access, controller.signal);
-      const connection = await this.#connector.connect(access, listener, controller.signal);
-      connection.setRef(false);
-      const opened = new Session<C>(this.name, node.generation, connection, access);
-      await this.#hooks.prepare(opened, controller.signal);
-      listener.session = opened;
-      this.#ports.opened(this.name, clock.now() - startedAt);
-      return opened;
-    } catch (error) {
-      this.monitor.hint();
-      this.#ports.failed(this.name, error);
-      throw error;
-    } finally {
-      timer.cancel();
-      poolSignal.removeEventListener('abort', onAbort);
-    }
-  }
-
-  /** The other side closed, or the network did: whether the whole node is gone, the monitor finds out at once. */
-  #onClosed(session: Session<C>, error: unknown): void {
-    this.pool.forget(session);
-    if (session.leaving) return;
-    const reason = messageOf(error);
-    this.#ports.closed(this.name, reason);
-    this.monitor.hint();
-  }
-
-  async #close(session: Session<C>, reason: string): Promise<void> {
-    const { connection } = session;
-    if (connection.closed) return;
-    session.leave();
-    this.#ports.closed(this.name, reason);
-    await this.#hooks.beforeClose(session, reason);
-    const { clock } = this.#ports.settings;
-    const timer = clock.schedule(GOODBYE_MS, () => connection.destroy());
-    await connection.end().finally(() => timer.cancel());
-  }
-
-  #destroy(session: Session<C>, reason: string): void {
-    if (session.connection.closed) return;
-    session.leave();
-    this.#ports.closed(this.name, reason);
-    session.connection.destroy();
   }
 }
 
@@ -343,12 +242,4 @@ function loadOf<C>(node: LiveNode<C>): NodeLoad {
       return node.lastPick;
     },
   });
-}
-
-function connectTimeout(node: string, waitedMs: number): PgHerdError {
-  return new PgHerdError(
-    'PGHERD_CONNECT_TIMEOUT',
-    `${node} gave no connection within ${Math.round(waitedMs)} ms (connectTimeoutMs).`,
-    { details: { node } },
-  );
 }

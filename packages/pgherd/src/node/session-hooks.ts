@@ -8,7 +8,7 @@ import {
 } from '../options/hooks.ts';
 import { setsRole } from '../options/session-settings.ts';
 import type { ClusterSettings } from '../options/settings.ts';
-import { withLimit } from '../time/wait.ts';
+import { unlessAborted, withLimit } from '../time/wait.ts';
 import type { Session } from './session.ts';
 
 /** What the hooks of a node's connections need to know. */
@@ -34,10 +34,9 @@ export class SessionHooks<C> {
     const { beforeConnect } = this.#hooks;
     if (beforeConnect === undefined) return;
     const { user, database } = this.#ports.settings.plan;
-    await unlessAborted(
-      async () => beforeConnect({ node: this.#ports.node, user, database, access }),
-      signal,
-    );
+    const hook = async () => beforeConnect({ node: this.#ports.node, user, database, access });
+    signal.throwIfAborted();
+    await unlessAborted(hook(), signal);
   }
 
   /** Makes a new session what the options say. One for which that cannot be done is destroyed, and the error says why. */
@@ -55,7 +54,8 @@ export class SessionHooks<C> {
     if (afterConnect === undefined) return;
     try {
       if (this.#ports.isBehindPooler()) assertHooksBehindPooler(this.#hooks);
-      await unlessAborted(() => this.#afterConnect(session, 'opened'), signal);
+      signal.throwIfAborted();
+      await unlessAborted(this.#afterConnect(session, 'opened'), signal);
       if (!session.isClean) throw leftUnclean();
     } catch (error) {
       connection.destroy();
@@ -131,19 +131,4 @@ function leftUnclean(): PgHerdError {
     'PGHERD_INVALID_ARGUMENT',
     'hooks.afterConnect left a transaction open, or this driver cannot keep what it did to the session: use the option session.',
   );
-}
-
-/** What `work` gives, unless the signal aborts first. */
-async function unlessAborted<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T> {
-  signal.throwIfAborted();
-  let onAbort: (() => void) | undefined;
-  const aborted = new Promise<never>((_resolve, reject) => {
-    onAbort = () => reject(signal.reason);
-    signal.addEventListener('abort', onAbort, { once: true });
-  });
-  try {
-    return await Promise.race([work(), aborted]);
-  } finally {
-    if (onAbort !== undefined) signal.removeEventListener('abort', onAbort);
-  }
 }

@@ -6,7 +6,8 @@ import { InvalidOptionsError } from '../model/errors.ts';
 import { type Fencing, TARGETS, type Target } from '../model/names.ts';
 import { REDACTED, Secret } from '../model/secret.ts';
 import { type Logger, silentLogger } from '../observe/logger.ts';
-import { localSettings } from '../pooler/detect.ts';
+import { type Route, statedRoute } from '../pooler/detect.ts';
+import { localSettings } from '../pooler/local-settings.ts';
 import type { BudgetSettings } from '../retry/budget.ts';
 import type { BackoffSettings } from '../retry/decide.ts';
 import { POLICY_NAMES, type Policy, policyNamed } from '../routing/policies.ts';
@@ -68,8 +69,8 @@ export interface ClusterSettings<C> extends Pools {
   /** Facts about single nodes from the options, by name. */
   readonly nodes: Readonly<Record<string, NodeOptions>>;
   readonly discovery: Discovery | undefined;
-  /** Whether a pooler is in front of the servers; `undefined` if it has to be detected. */
-  readonly pooler: boolean | undefined;
+  /** What the options say of the route to the servers; `unknown` is detected for each node. */
+  readonly route: Route;
   readonly logger: Logger;
   readonly clock: Clock;
   readonly random: Random;
@@ -87,9 +88,9 @@ export function resolveSettings<C>(options: ClusterOptions<C>): ClusterSettings<
   const sources = { url: options.url ?? '', env: options.env, random, portRule } as const;
   const own = generalPlan(options, sources);
   const plan = withSession(own, options.session);
-  const pooler = options.pooler ?? plan.pooler;
+  const route = statedRoute(options.pooler ?? plan.pooler);
   // If a pooler is configured, options that cannot work behind it fail at once.
-  if (pooler === true) {
+  if (route === 'pooler') {
     localSettings(plan);
     assertHooksBehindPooler(options.hooks ?? {});
   }
@@ -142,7 +143,7 @@ export function resolveSettings<C>(options: ClusterOptions<C>): ClusterSettings<
     zones: Object.freeze(options.zone === undefined ? [] : [options.zone].flat()),
     nodes,
     discovery: options.discovery,
-    pooler,
+    route,
     logger: options.logger ?? silentLogger,
     clock: options.clock ?? systemClock,
     random,

@@ -9,7 +9,7 @@ import type { Access } from '../model/names.ts';
 import type { Statement } from '../model/statement.ts';
 import { readStatement } from '../sql/statement.ts';
 import { Serial } from '../time/serial.ts';
-import { fromPooler } from './detect.ts';
+import { fromPooler } from './errors.ts';
 import {
   type Bracket,
   PoolerCursor,

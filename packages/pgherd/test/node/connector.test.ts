@@ -147,7 +147,7 @@ describe('a pooler', () => {
     expect(dialled[2]?.request.startup).toEqual({});
     expect(heard).toEqual([]);
     expect(told).toHaveLength(1);
-    expect(outdated).toEqual(['a pooler stands before the server']);
+    expect(outdated).toEqual(['there is a pooler before the server']);
   });
 
   it('that refuses startup parameters gets none', async () => {
@@ -156,6 +156,34 @@ describe('a pooler', () => {
     expect(await one.connect('read-only', deaf, never)).toBeInstanceOf(PoolerConnection);
     expect(dialled.map(({ request }) => request.startup)).toEqual([{}]);
     expect(told).toEqual([expect.stringContaining('unsupported startup parameter')]);
+  });
+
+  it('that refuses the startup parameters of several connections at once gets none from any of them', async () => {
+    script = [refused, refused];
+    const one = connector();
+    const both = await Promise.all([
+      one.connect('read-only', deaf, never),
+      one.connect('read-only', deaf, never),
+    ]);
+    for (const connection of both) expect(connection).toBeInstanceOf(PoolerConnection);
+    expect(told).toHaveLength(1);
+  });
+
+  it('that one connection has found is not forgotten because another one shows no sign of it', async () => {
+    const unhurried = direct();
+    let answer: () => void = () => undefined;
+    unhurried.answer = () =>
+      new Promise((resolve) => {
+        answer = () => resolve({ rows: [{ pid: '7' }] });
+      });
+    script = [unhurried, refused];
+    const one = connector();
+    const monitor = one.connectMonitor(deaf, never);
+    await clock.settle();
+    await one.connect('read-only', deaf, never);
+    answer();
+    expect(await monitor).toBeInstanceOf(PoolerConnection);
+    expect(one.behindPooler).toBe(true);
   });
 
   it('that is denied is a server, whatever it looks like', async () => {

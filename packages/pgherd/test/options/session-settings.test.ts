@@ -3,7 +3,7 @@ import { parseDsn, planConnection } from '../../src/dsn/index.ts';
 import { InvalidOptionsError } from '../../src/model/errors.ts';
 import { type SessionOptions, setsRole, withSession } from '../../src/options/session-settings.ts';
 import { validateOptions } from '../../src/options/validate.ts';
-import { localSettings } from '../../src/pooler/detect.ts';
+import { localSettings } from '../../src/pooler/local-settings.ts';
 
 const planOf = (url: string) => planConnection(parseDsn(url), { env: {}, random: () => 0, osUser: 'app' });
 

@@ -1,74 +1,33 @@
 import { describe, expect, it } from 'vitest';
-import { planFromSurroundings } from '../../src/login/environment.ts';
 import {
-  fromPooler,
-  localSettings,
-  localSettingsText,
-  refusesStartupParameters,
-  seesPooler,
+  examine,
+  ROUTES,
+  type Route,
+  type RouteEvidence,
+  routeAfter,
+  statedRoute,
 } from '../../src/pooler/detect.ts';
-import { classifyError, connectFailureOf, phaseOf } from '../../src/retry/classify.ts';
 import { ScriptedConnection, serverError } from '../support/scripted-connection.ts';
 
-const pooler = (message: string): Error => serverError(message, '08P01', 'FATAL');
-
-describe('what a pooler says', () => {
-  it.each([
-    'query_wait_timeout',
-    'server login has been failing, try again later (server_login_retry)',
-    'server login has been failing, cached error: the database system is starting up (server_login_retry)',
-    'no more connections allowed (max_client_conn)',
-    'client_login_timeout',
-  ])('"%s": nothing was sent to the server', (message) => {
-    const error = fromPooler(pooler(message));
-    expect(error).toMatchObject({ code: 'PGHERD_CONNECTION_LOST', cause: { message } });
-    expect(phaseOf(error)).toBe('not-handed');
-    expect(connectFailureOf(error)).toBe('closed');
+describe('the route to a server', () => {
+  it('is what the options state', () => {
+    expect([undefined, false, true].map(statedRoute)).toEqual(ROUTES);
   });
 
-  it.each([
-    'server conn crashed?',
-    'client_idle_timeout',
-    'idle transaction timeout',
-    'something new',
-  ])('"%s": the connection is lost, and with it the outcome', (message) => {
-    const error = fromPooler(pooler(message));
-    const { kind, severity, nodeVerdict, safeToRetry } = classifyError(error);
-    expect({ kind, severity, nodeVerdict }).toEqual({
-      kind: 'connection-lost',
-      severity: undefined,
-      nodeVerdict: 'probe',
-    });
-    expect(safeToRetry(phaseOf(error))).toBe(false);
-    expect(safeToRetry('in-transaction')).toBe(true);
-  });
-
-  it.each([
-    'SASL authentication failed',
-    'password authentication failed',
-    'no such user: stranger',
-  ])('"%s": we are not let in', (message) => {
-    expect(connectFailureOf(fromPooler(pooler(message)))).toBe('authentication');
-  });
-
-  it('what the server says through it passes as it is', () => {
-    for (const error of [
-      serverError('terminating connection', '57P01', 'FATAL'),
-      serverError('bad message', '08P01', 'ERROR'),
-      new Error('Connection terminated unexpectedly'),
-      undefined,
-    ]) {
-      expect(fromPooler(error)).toBe(error);
-    }
-  });
-
-  it('a refused startup parameter is told from everything else', () => {
-    expect(refusesStartupParameters(pooler('unsupported startup parameter: options'))).toBe(true);
-    expect(refusesStartupParameters(pooler('unsupported startup parameter in options: geqo'))).toBe(true);
-    expect(refusesStartupParameters(pooler('server conn crashed?'))).toBe(false);
-    expect(refusesStartupParameters(serverError('unsupported startup parameter', '22023', 'FATAL'))).toBe(
-      false,
-    );
+  it.each<[Route, RouteEvidence, Route]>([
+    ['unknown', 'startup-refused', 'pooler'],
+    ['unknown', 'sign', 'pooler'],
+    ['unknown', 'no-sign', 'direct'],
+    ['direct', 'startup-refused', 'pooler'],
+    ['direct', 'sign', 'pooler'],
+    ['direct', 'no-sign', 'direct'],
+    ['pooler', 'startup-refused', 'pooler'],
+    ['pooler', 'sign', 'pooler'],
+    ['pooler', 'no-sign', 'pooler'],
+  ])('%s, then %s: %s; what the options state is not doubted', (route, evidence, expected) => {
+    expect(routeAfter(route, evidence, 'unknown')).toBe(expected);
+    expect(routeAfter(route, evidence, 'direct')).toBe('direct');
+    expect(routeAfter(route, evidence, 'pooler')).toBe('pooler');
   });
 });
 
@@ -87,7 +46,7 @@ describe('whether a pooler stands in between', () => {
     ['nothing', silent({}), true, undefined],
   ];
   it.each(cases)('%s', async (_what, connection, reportsParameters, expected) => {
-    const sign = await seesPooler(connection, reportsParameters);
+    const sign = await examine(connection, reportsParameters);
     if (expected === undefined) expect(sign).toBeUndefined();
     else expect(sign).toMatch(expected);
   });
@@ -95,9 +54,9 @@ describe('whether a pooler stands in between', () => {
   it('a server that refuses the question proves nothing; a lost connection is an error', async () => {
     const refusing = new ScriptedConnection({ backendPid: 71 });
     refusing.answer = () => Promise.reject(serverError('permission denied', '42501', 'ERROR'));
-    expect(await seesPooler(refusing, true)).toBeUndefined();
+    expect(await examine(refusing, true)).toBeUndefined();
     refusing.answer = () => Promise.reject(new Error('Connection terminated unexpectedly'));
-    await expect(seesPooler(refusing, true)).rejects.toThrow('terminated');
+    await expect(examine(refusing, true)).rejects.toThrow('terminated');
   });
 });
 
@@ -110,51 +69,3 @@ function answering(backendPid: number, pid: string | undefined): ScriptedConnect
 function silent(parameters: Record<string, string>): ScriptedConnection {
   return new ScriptedConnection({ parameters });
 }
-
-describe('settings that a session cannot keep', () => {
-  const settingsOf = (url: string, env: Record<string, string> = {}) =>
-    Object.fromEntries(
-      localSettings(planFromSurroundings({ url, env, random: { next: () => 0 }, portRule: 'libpq' })),
-    );
-
-  it.each([
-    ['', {}],
-    ['-c geqo=off', { geqo: 'off' }],
-    ['-cgeqo=off  --statement-timeout=7s', { geqo: 'off', statement_timeout: '7s' }],
-    ['-c search_path=a\\ b,c\\\\d', { search_path: 'a b,c\\d' }],
-    ['-c my.setting=a=b', { 'my.setting': 'a=b' }],
-    ['-c geqo=', { geqo: '' }],
-  ])('options "%s"', (options, expected) => {
-    expect(settingsOf(`postgres://h/?options=${encodeURIComponent(options)}`)).toEqual(expected);
-  });
-
-  it('come from options, schema and environment', () => {
-    expect(settingsOf('postgres://h/?schema=Shop', { PGTZ: 'UTC' })).toEqual({
-      search_path: '"Shop"',
-      timezone: 'UTC',
-    });
-  });
-
-  it.each([
-    '-B 20',
-    '-c',
-    '-c geqo',
-    'geqo=off',
-    '--=1',
-  ])('"%s" cannot be made for a transaction', (options) => {
-    expect(() => settingsOf(`postgres://h/?options=${encodeURIComponent(options)}`)).toThrow(
-      expect.objectContaining({ code: 'PGHERD_UNSUPPORTED' }),
-    );
-  });
-
-  it('are made by one statement, whatever they contain', () => {
-    expect(localSettingsText(new Map())).toBe('');
-    const settings = new Map([
-      ['a', "it's"],
-      ['b', 'back\\slash'],
-    ]);
-    expect(localSettingsText(settings)).toBe(
-      "SELECT pg_catalog.set_config(E'a', E'it''s', true), pg_catalog.set_config(E'b', E'back\\\\slash', true)",
-    );
-  });
-});

@@ -1,0 +1,123 @@
+import type { ConnectionListener, ConnectRequest, DriverConnection } from '../connection/port.ts';
+import { Credentials, refusesPassword } from '../login/credentials.ts';
+import type { Login } from '../login/login.ts';
+import { PgHerdError } from '../model/errors.ts';
+import type { Access } from '../model/names.ts';
+import type { Secret } from '../model/secret.ts';
+import type { NodeDescription } from '../model/topology.ts';
+import type { ClusterSettings } from '../options/settings.ts';
+
+/** Oldest major version that is supported. */
+const MIN_MAJOR_VERSION = 13;
+/** Every method by which a driver can prove the user's identity, and none at all. */
+const AUTH_METHODS: readonly string[] = ['none', 'password', 'md5', 'scram-sha-256'];
+/** Methods that show the password, or enough to guess it, to a listener on the way or to a server that is not ours. */
+const REVEALING: ReadonlySet<string> = new Set(['password', 'md5']);
+
+/** What one connection is for. */
+export interface Dial {
+  readonly access: Access;
+  readonly purpose: 'pool' | 'monitor';
+  /** Address to be used instead of resolving the name. */
+  readonly hostaddr: string | undefined;
+  /** Whether a pooler stands before the server: the startup packet carries no settings then. */
+  readonly behindPooler: boolean;
+}
+
+/** What a dialer needs from the node it connects to. */
+export interface DialerPorts<C> {
+  readonly name: string;
+  readonly settings: ClusterSettings<C>;
+  describe(): NodeDescription;
+}
+
+/** Opens connections to one node with the driver: as which user, with which password, and with which startup packet. */
+export class Dialer<C> {
+  readonly #ports: DialerPorts<C>;
+  readonly #login: Login;
+  readonly #credentials: Credentials;
+
+  constructor(ports: DialerPorts<C>) {
+    this.#ports = ports;
+    const { logins, clock } = ports.settings;
+    this.#login = logins.byNode.get(ports.name) ?? logins.general;
+    this.#credentials = new Credentials({
+      origin: this.#login.password,
+      clock,
+      about: () => {
+        const { host, port } = ports.describe().address;
+        return { node: ports.name, host, port, user: this.#login.user, database: this.#login.database };
+      },
+    });
+  }
+
+  /**
+   * Opens one connection.
+   * @throws what the driver rejects with; PgHerdError `PGHERD_SERVER_TOO_OLD`, `PGHERD_CREDENTIALS_FAILED`.
+   */
+  async dial(dial: Dial, listener: ConnectionListener, signal: AbortSignal): Promise<DriverConnection<C>> {
+    return this.#newEnough(await this.#logIn(dial, listener, signal));
+  }
+
+  /** A password that the program supplies is asked for again, once, if the server refuses it. */
+  async #logIn(dial: Dial, listener: ConnectionListener, signal: AbortSignal): Promise<DriverConnection<C>> {
+    const { driver } = this.#ports.settings;
+    const password = await this.#credentials.current(signal);
+    try {
+      return await driver.connect(this.#request(dial, password), listener, signal);
+    } catch (error) {
+      if (signal.aborted || !refusesPassword(error)) throw error;
+      const other = await this.#credentials.instead(password, signal);
+      if (other === undefined) throw error;
+      return driver.connect(this.#request(dial, other), listener, signal);
+    }
+  }
+
+  #newEnough(connection: DriverConnection<C>): DriverConnection<C> {
+    const version = connection.parameters.get('server_version');
+    const major = Number.parseInt(version ?? '', 10);
+    if (Number.isNaN(major) || major >= MIN_MAJOR_VERSION) return connection;
+    connection.destroy();
+    throw new PgHerdError(
+      'PGHERD_SERVER_TOO_OLD',
+      `${this.#ports.name} runs PostgreSQL ${version}; pgherd needs ${MIN_MAJOR_VERSION} or newer.`,
+      { details: { node: this.#ports.name, serverVersion: major * 10_000 } },
+    );
+  }
+
+  #request(dial: Dial, password: Secret | undefined): ConnectRequest {
+    const { plan, applicationName } = this.#ports.settings;
+    const { address, origin } = this.#ports.describe();
+    const { hostaddr, purpose, behindPooler } = dial;
+    return {
+      address: hostaddr === undefined ? address : { ...address, hostaddr },
+      user: this.#login.user,
+      database: plan.database,
+      password,
+      tls: this.#login.tls,
+      requireAuth: plan.requireAuth,
+      requireAuthInClear:
+        origin === 'discovered' ? withoutRevealing(plan.requireAuth ?? AUTH_METHODS) : undefined,
+      channelBinding: plan.channelBinding,
+      applicationName: purpose === 'monitor' ? `${applicationName} monitor` : applicationName,
+      startup: behindPooler ? {} : this.#startup(dial),
+      behindPooler,
+      keepAliveMs: plan.keepalive.enabled ? (plan.keepalive.idleMs ?? 10_000) : undefined,
+    };
+  }
+
+  #startup({ access, purpose }: Dial): Record<string, string> {
+    const { plan, limits } = this.#ports.settings;
+    const startup: Record<string, string> = { ...plan.settings };
+    if (plan.options !== undefined) startup['options'] = plan.options;
+    if (plan.searchPath !== undefined) startup['search_path'] = plan.searchPath;
+    if (purpose === 'pool') Object.assign(startup, limits);
+    if (access === 'read-only') startup['default_transaction_read_only'] = 'on';
+    return startup;
+  }
+}
+
+/** Discovery may name any host: a host that it named must not get the password over a connection without TLS. */
+function withoutRevealing(methods: readonly string[]): readonly string[] {
+  return methods.filter((method) => !REVEALING.has(method));
+}

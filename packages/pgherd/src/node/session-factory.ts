@@ -1,0 +1,139 @@
+import type { ServerMessage } from '../connection/port.ts';
+import { messageOf } from '../model/errors.ts';
+import type { Access } from '../model/names.ts';
+import type { NodeDescription } from '../model/topology.ts';
+import type { ClusterSettings } from '../options/settings.ts';
+import type { PoolFactory, PoolSettings } from '../pool/settings.ts';
+import { withLimit } from '../time/wait.ts';
+import { isStillReady } from '../topology/readiness.ts';
+import { withinConnectTimeout } from './connect-timeout.ts';
+import type { Connector } from './connector.ts';
+import { Session } from './session.ts';
+import { SessionHooks } from './session-hooks.ts';
+import { SessionListener, type SessionObserver } from './session-listener.ts';
+
+/** Time a goodbye may take before the socket is destroyed, milliseconds. */
+const GOODBYE_MS = 1_000;
+
+/** What the sessions of a node need from it. */
+export interface SessionFactoryPorts<C> {
+  readonly node: string;
+  readonly settings: ClusterSettings<C>;
+  readonly connector: Connector<C>;
+  /** The node as the picture describes it now. */
+  describe(): NodeDescription;
+  /** ParameterStatus on any of the connections. */
+  parameter(generation: number, name: string, value: string): void;
+  /** The node should be probed at once. */
+  hint(): void;
+  opened(durationMs: number): void;
+  failed(error: unknown): void;
+  closed(reason: string): void;
+  /** A session has ended without us: the pool must not hand it out. */
+  lost(session: Session<C>): void;
+  warned(message: string): void;
+}
+
+/** Opens, validates and closes the sessions of one node's pool, and listens to their connections. */
+export class SessionFactory<C> implements PoolFactory<Session<C>>, SessionObserver<C> {
+  readonly #ports: SessionFactoryPorts<C>;
+  readonly #hooks: SessionHooks<C>;
+  readonly #validateAfterMs: number;
+  /** As of the hook afterRelease, if there is one. */
+  readonly returned: PoolFactory<Session<C>>['returned'];
+
+  constructor(ports: SessionFactoryPorts<C>, { validateAfterMs }: PoolSettings) {
+    this.#ports = ports;
+    this.#validateAfterMs = validateAfterMs;
+    this.#hooks = new SessionHooks<C>({
+      node: ports.node,
+      settings: ports.settings,
+      isBehindPooler: () => ports.connector.behindPooler,
+      warned: (message) => ports.warned(message),
+    });
+    this.returned = this.#hooks.refusalAfterUse;
+  }
+
+  async open(signal: AbortSignal): Promise<Session<C>> {
+    const { node, settings } = this.#ports;
+    const description = this.#ports.describe();
+    const startedAt = settings.clock.now();
+    try {
+      const opened = await withinConnectTimeout(node, settings, signal, (limited) =>
+        this.#connect(description, limited),
+      );
+      this.#ports.opened(settings.clock.now() - startedAt);
+      return opened;
+    } catch (error) {
+      this.#ports.hint();
+      this.#ports.failed(error);
+      throw error;
+    }
+  }
+
+  async #connect({ generation, role }: NodeDescription, signal: AbortSignal): Promise<Session<C>> {
+    const access: Access = role === 'standby' ? 'read-only' : 'read-write';
+    const listener = new SessionListener<C>(this, generation);
+    await this.#hooks.beforeConnect(access, signal);
+    const connection = await this.#ports.connector.connect(access, listener, signal);
+    connection.setRef(false);
+    const session = new Session<C>(this.#ports.node, generation, connection, access);
+    await this.#hooks.prepare(session, signal);
+    listener.session = session;
+    return session;
+  }
+
+  async validate(session: Session<C>, idleMs: number): Promise<string | undefined> {
+    const isAlive = idleMs < this.#validateAfterMs || (await this.#isAlive(session));
+    return isAlive ? this.#hooks.refusalBeforeUse(session) : 'failed its validation';
+  }
+
+  async #isAlive(session: Session<C>): Promise<boolean> {
+    const { clock, probe } = this.#ports.settings;
+    if (isStillReady(session.takePreparedAt(), this.#ports.describe().seenAt, clock.now())) return true;
+    await withLimit(clock, probe.timeoutMs, session.connection.simple('SELECT 1'));
+    return session.connection.status === 'idle';
+  }
+
+  close(session: Session<C>, reason: string): void {
+    if (this.#leaves(session, reason)) void this.#sayGoodbye(session, reason);
+  }
+
+  destroy(session: Session<C>, reason: string): void {
+    if (this.#leaves(session, reason)) session.connection.destroy();
+  }
+
+  /** Whether the session leaves now, and has not ended before. */
+  #leaves(session: Session<C>, reason: string): boolean {
+    if (session.connection.closed) return false;
+    session.leave();
+    this.#ports.closed(reason);
+    return true;
+  }
+
+  async #sayGoodbye(session: Session<C>, reason: string): Promise<void> {
+    const { connection } = session;
+    await this.#hooks.beforeClose(session, reason);
+    const timer = this.#ports.settings.clock.schedule(GOODBYE_MS, () => connection.destroy());
+    await connection.end().finally(() => timer.cancel());
+  }
+
+  parameter(generation: number, session: Session<C> | undefined, name: string, value: string): void {
+    this.#ports.parameter(generation, name, value);
+    // Fencing by configuration shows first on a busy connection; the probe finds out whether it is that.
+    if (name === 'default_transaction_read_only' && session?.access === 'read-write') this.#ports.hint();
+  }
+
+  message(session: Session<C> | undefined, message: ServerMessage): void {
+    session?.noteMessage(message);
+    if (message.severity !== 'NOTICE' && message.sqlState.startsWith('57P')) this.#ports.hint();
+  }
+
+  /** The other side or the network closed the connection; the monitor finds out whether the whole node is gone. */
+  closed(session: Session<C>, error: unknown): void {
+    this.#ports.lost(session);
+    if (session.leaving) return;
+    this.#ports.closed(messageOf(error));
+    this.#ports.hint();
+  }
+}
