@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 
-/** What the small benchmarks are told. */
+/** Arguments of the small benchmarks. */
 export interface BenchArguments {
   readonly runs: number;
   readonly json: boolean;
@@ -27,7 +27,10 @@ export function parseBenchArguments(args: readonly string[], runs: number): Benc
   return { runs: count, json: values.json };
 }
 
-/** A command of the benchmarks: what cannot be understood ends with status 2, after saying why and how it is used. */
+/**
+ * A command of the benchmarks: what cannot be understood ends with status 2, after saying why and how it is
+ * used.
+ */
 export async function runBench<T>(
   usage: string,
   parse: (args: readonly string[]) => T | undefined,

@@ -6,8 +6,8 @@ export interface BenchClient {
   /** Writes a row; resolves with the port of the server that acknowledged it. */
   write(id: number): Promise<number>;
   /**
-   * Whether writes may go to the node of this place in the URL, as the client sees it now. Absent where a client has no
-   * picture that could be asked.
+   * Whether writes may go to the node of this place in the URL, as the client sees it now. Absent where a
+   * client has no picture that could be asked.
    */
   offers?(index: number): Promise<boolean>;
   /** Lets go of everything, at once if need be. */

@@ -88,7 +88,9 @@ function openPostgresJs(cluster: TestCluster): BenchClient {
 /** Errors that tell that nothing was sent: no connection was made. */
 const NOT_SENT: ReadonlySet<string> = new Set(['ECONNREFUSED', 'CONNECT_TIMEOUT']);
 
-/** These clients do not tell; read in their favour, a reply of the server and a failed connect are certain. */
+/**
+ * These clients do not tell; read in their favour, a reply of the server and a failed connect are certain.
+ */
 function connectionLost(error: unknown): boolean {
   const code = codeOf(error);
   const answered =

@@ -32,8 +32,9 @@ const SHORTEST_POLL = 0.75;
 /**
  * The formulas of `docs/cost.md`, for one node and any one second.
  *
- * At rest a process asks every `intervalMs` at the soonest. Without a primary a long poll takes half of `timeoutMs`, or a quarter
- * less, and one probe follows; hints add at most {@link HINTS}. A node that refuses is tried after 0, 50, 150, 350, 750 … ms.
+ * At rest a process asks every `intervalMs` at the soonest. Without a primary a long poll takes half of
+ * `timeoutMs`, or a quarter less, and one probe follows; hints add at most {@link HINTS}. A node that refuses
+ * is tried after 0, 50, 150, 350, 750 … ms.
  */
 export function boundsOf({ processes, intervalMs, timeoutMs, poolMax }: Fleet): Bounds {
   const rounds = Math.ceil(1_000 / Math.floor((timeoutMs / 2) * SHORTEST_POLL));

@@ -37,7 +37,8 @@ export async function runFleet(plan: FleetPlan): Promise<FleetRecord> {
   const [first = '', second = ''] = names;
   const nodes = countedNodes(names, clock);
   const dice = seededRandom(plan.seed);
-  // With a password: where there is none each connection looks into the password file, which takes time of the real clock.
+  // With a password: where there is none each connection looks into the password file, which takes time of
+  // the real clock.
   const url = `postgresql://app:secret@${names.join(',')}/app`;
   const fleet = Array.from({ length: plan.processes }, () =>
     createCluster({ url, driver: nodes.driver, clock, random: dice, env: {} }),

@@ -26,8 +26,8 @@ export interface Call {
 }
 
 /**
- * An open loop: begins calls at an even rate, whatever becomes of those before. A tick that comes late begins all that
- * are due, so that a stalled event loop does not lower the rate.
+ * An open loop: begins calls at an even rate, whatever becomes of those before. A tick that comes late begins
+ * all that are due, so that a stalled event loop does not lower the rate.
  */
 export class Load {
   readonly calls: Call[] = [];
@@ -48,7 +48,10 @@ export class Load {
     this.#tick();
   }
 
-  /** Resolves with the first call that a server acknowledged, from now on or before; `undefined` after `withinMs`. */
+  /**
+   * Resolves with the first call that a server acknowledged, from now on or before; `undefined` after
+   * `withinMs`.
+   */
   firstFrom(port: number, withinMs: number): Promise<Call | undefined> {
     const isIt = (call: Call) => call.port === port;
     const found = this.calls.find(isIt);

@@ -29,7 +29,10 @@ async function used(): Promise<number> {
   return heapUsed + external;
 }
 
-/** What a client needs whether it has many connections or few is taken off: there are so many before anything counts. */
+/**
+ * What a client needs whether it has many connections or few is taken off: there are so many before anything
+ * counts.
+ */
 const FEW = 10;
 
 interface Connections {
@@ -38,7 +41,10 @@ interface Connections {
   close(): Promise<unknown>;
 }
 
-/** Bytes for each of the last `count` connections. All has been opened once before, so that the compiler's memory is no part. */
+/**
+ * Bytes for each of the last `count` connections. All has been opened once before, so that the compiler's
+ * memory is no part.
+ */
 async function perConnection(open: (most: number) => Connections, count: number): Promise<number> {
   const first = open(FEW + count);
   await first.more(FEW + count);

@@ -9,7 +9,10 @@ const CROWD = 100;
 /** One way to take a resource and give it back. */
 export interface Cycles {
   readonly pool: 'pgherd' | 'pg-pool';
-  /** `at once`: an idle one, as nearly every call takes it; `promised`: an idle one by promise; `queued`: 100 callers share 10. */
+  /**
+   * `at once`: an idle one, as nearly every call takes it; `promised`: an idle one by promise; `queued`: 100
+   * callers share 10.
+   */
   readonly way: 'at once' | 'promised' | 'queued';
   /** Does it so many times. */
   readonly run: (times: number) => Promise<void>;
@@ -107,7 +110,9 @@ async function pgAlone(pool: pg.Pool, times: number, hold: boolean): Promise<voi
   }
 }
 
-/** A hundred at once; each holds what it got for a turn of the microtask queue, so that the others do queue. */
+/**
+ * A hundred at once; each holds what it got for a turn of the microtask queue, so that the others do queue.
+ */
 async function crowd(share: (times: number) => Promise<void>, times: number): Promise<void> {
   await Promise.all(Array.from({ length: CROWD }, () => share(Math.ceil(times / CROWD))));
 }

@@ -5,7 +5,9 @@ import { median } from './statistics.ts';
 
 const NODES = 3;
 const CHOICES = 500_000;
-/** Choices between two statements that are measured: under traffic, the times that policies look at are fresh. */
+/**
+ * Choices between two statements that are measured: under traffic, the times that policies look at are fresh.
+ */
 const BATCH = 10_000;
 const USAGE = `Usage: npm run bench:routing -- [options]
 
@@ -22,7 +24,7 @@ interface Figure {
   readonly runs: number;
 }
 
-/** An engine that knows a primary and three standbys, all measured; nobody is ever connected to. */
+/** An engine that knows a primary and three standbys, all measured; no connection is ever opened. */
 function engineWith(policy: PolicyName): Engine<unknown> {
   const names = Array.from({ length: NODES + 1 }, (_, at) => `node${at}`);
   const driver: Driver<unknown> = {

@@ -1,8 +1,10 @@
 import type { Clock } from 'pgherd';
 
-/** A clock in whole milliseconds that stands still until it is told to move. */
+/** A clock in whole milliseconds that stands still until it is moved. */
 export interface SlowMotion extends Clock {
-  /** Lets time pass, millisecond by millisecond; in each, everything comes to rest before the next one begins. */
+  /**
+   * Lets time pass, millisecond by millisecond; in each, everything comes to rest before the next one begins.
+   */
   advance(ms: number): Promise<void>;
 }
 

@@ -12,7 +12,9 @@ export interface Spread {
   readonly max: number | null;
 }
 
-/** Endless values come out as `null`: a median over trials some of which never ended is still one if most did. */
+/**
+ * Endless values come out as `null`: a median over trials some of which never ended is still one if most did.
+ */
 export function spread(values: readonly number[]): Spread {
   const finite = (value: number | undefined) =>
     value !== undefined && Number.isFinite(value) ? value : null;

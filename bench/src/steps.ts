@@ -124,8 +124,8 @@ export function stepTimes(
 }
 
 /**
- * When the promoted server found a standby that may confirm commits, by its log; no earlier acknowledgement is possible
- * with synchronous replication. `undefined` with asynchronous.
+ * When the promoted server found a standby that may confirm commits, by its log; no earlier acknowledgement
+ * is possible with synchronous replication. `undefined` with asynchronous.
  */
 export function confirmedAt(log: ServerLog, readyAt: number): number | undefined {
   const tells = /is now a (candidate for quorum )?synchronous standby/;

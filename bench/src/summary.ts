@@ -1,7 +1,10 @@
 import { type Spread, spread } from './statistics.ts';
 import type { TrialResult } from './verdict.ts';
 
-/** All trials of one scenario, mode and client: an element of what `--json` prints. Counts are sums over the trials. */
+/**
+ * All trials of one scenario, mode and client: an element of what `--json` prints. Counts are sums over the
+ * trials.
+ */
 export interface Summary {
   readonly scenario: string;
   readonly mode: string;

@@ -30,14 +30,20 @@ export type PeerName = (typeof PEERS)[number];
 
 export type ContenderName = SubjectName | PeerName;
 
-/** Whether the pair is measured at this work: scaling over standbys is our own affair, lanes off stand beside the pool. */
+/**
+ * Whether the pair is measured at this work: scaling over standbys is our own affair, lanes off stand beside
+ * the pool.
+ */
 export function isPair(subject: SubjectName, peer: PeerName, work: Work): boolean {
   if (work === 'read' || peer === 'pgherd one node')
     return subject === 'pgherd' && work === 'read' && peer === 'pgherd one node';
   return subject === 'pgherd' || (peer === 'pg.Pool' && work !== 'mix');
 }
 
-/** Opens a contender the way its users do; `arrangement` tells what the limit is made of at the time of each call. */
+/**
+ * Opens a contender the way its users do; `arrangement` tells what the limit is made of at the time of each
+ * call.
+ */
 export async function openContender(
   name: ContenderName,
   servers: Servers,
@@ -109,7 +115,7 @@ function openPostgresJs(url: string): Contender {
   const select = (id: number) => sql<{ id: number }[]>`select id, n, label from bench where id = ${id}`;
   return {
     check: async (id) => (await select(id))[0]?.id ?? 0,
-    // Its statements run when somebody waits for them: here that is the caller's `await`.
+    // Its statements run once they are awaited: here by the caller.
     select,
     update: (id) => sql`update bench set n = n + 1 where id = ${id}`,
     read: select,
@@ -125,7 +131,10 @@ interface Lane {
   corked: boolean;
 }
 
-/** What somebody who knows the work in advance would write by hand: prepared statements, pipelined over a few clients. */
+/**
+ * What could be written by hand if the work is known in advance: prepared statements, pipelined over a few
+ * clients.
+ */
 async function openLimit(url: string, arrangement: () => Arrangement): Promise<Contender> {
   const lanes = await Promise.all(Array.from({ length: CONNECTIONS }, () => openLane(url)));
   let turn = 0;

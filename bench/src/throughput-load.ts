@@ -13,7 +13,7 @@ export interface Contender {
   readonly close: () => Promise<unknown>;
 }
 
-/** Load runs for so long before anything counts, and those who call have spread out, ms. */
+/** Load runs for so long before anything counts, and the callers have spread out, ms. */
 const RAMP_MS = 100;
 
 /** The times that statements took, in a buffer that is kept, so that a slice allocates nothing for them. */

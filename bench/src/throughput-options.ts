@@ -70,7 +70,7 @@ export function parseThroughputOptions(args: readonly string[]): ThroughputOptio
     ? WORKS.filter((work) => work !== 'read' || standbys > 0)
     : chosen('work', WORKS, values.work);
   if (works.includes('read') && standbys === 0) {
-    throw new Error('--work is read, but without --standbys there is nobody to read from.');
+    throw new Error('--work read needs standbys to read from: set --standbys to 1 or more.');
   }
   return {
     works,

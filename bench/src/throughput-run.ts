@@ -19,7 +19,7 @@ interface Pair {
   readonly peer: PeerName;
 }
 
-/** What is run, where, and who is told. */
+/** What is run, where, and what is called with the progress. */
 export interface Bench {
   readonly cluster: TestCluster;
   readonly options: Pick<ThroughputOptions, 'works' | 'callers' | 'subjects' | 'peers' | 'runs' | 'seconds'>;
@@ -33,13 +33,16 @@ const LANES = [1, 2, 3, 5, 10];
 const TRIES = 3;
 const TRY_SHARE = 0.3;
 const WARM_UP_SHARE = 0.5;
-/** Statements after which the compiler has seen enough of a contender, and how many slices they may take on a slow machine. */
+/**
+ * Statements after which the compiler has seen enough of a contender, and how many slices they may take on a
+ * slow machine.
+ */
 const WARM_STATEMENTS = 20_000;
 const WARM_UP_SLICES = 4;
 
 /**
- * Every cell; in it, round by round, every pair, subject and peer one after the other, and in the next round the other way
- * round. Pairs without lanes come last.
+ * Every cell; in it, round by round, every pair, subject and peer one after the other, and in the next round
+ * the other way round. Pairs without lanes come last.
  * @throws Error when a statement failed, or when the table does not hold every update that was acknowledged.
  */
 export async function runThroughput(bench: Bench): Promise<PairSummary[]> {
@@ -80,7 +83,7 @@ class Workers {
     const starting = [...names].map(async (name) => {
       this.#all.set(name, await startWorker(name, servers, worker));
     });
-    // Whoever did start is there to be closed when another one did not.
+    // Contenders that did start are closed if another one did not.
     await Promise.allSettled(starting);
     await Promise.all(starting);
   }
@@ -127,7 +130,9 @@ async function runCell(bench: Bench, workers: Workers, cell: Cell): Promise<Pair
   });
 }
 
-/** Each cell begins with a slice that does not count; a contender's first cell with as many as make it warm. */
+/**
+ * Each cell begins with a slice that does not count; a contender's first cell with as many as make it warm.
+ */
 async function warmUp(worker: Worker, cell: Cell, seconds: number): Promise<void> {
   for (let slices = 0; slices < WARM_UP_SLICES; slices++) {
     await worker.slice({ ...cell, seconds });

@@ -37,7 +37,8 @@ export interface PairSummary extends Cell {
 export type PairLabels = Cell & Pick<PairSummary, 'subject' | 'peer' | 'arrangement' | 'loadAverage'>;
 
 /**
- * Sums up the rounds of a pair. Each ratio is of two neighbours in time, so that what the machine does besides falls on both.
+ * Sums up the rounds of a pair. Each ratio is of two neighbours in time, so that what the machine does
+ * besides falls on both.
  */
 export function summarizePair(labels: PairLabels, rounds: readonly Round[]): PairSummary {
   const middle = (pick: (round: Round) => number) => median(rounds.map(pick)) ?? Number.NaN;

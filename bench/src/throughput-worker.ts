@@ -4,7 +4,7 @@ import { messageFrom, type ProcessSettings, startProcess } from './processes.ts'
 import type { ContenderName, Servers } from './throughput-contenders.ts';
 import type { Sample, SliceReply, SliceRequest } from './throughput-works.ts';
 
-/** What a contender's process is told when it starts. */
+/** What a contender's process gets when it starts. */
 export interface ContenderArguments {
   readonly name: ContenderName;
   readonly servers: Servers;
@@ -16,7 +16,10 @@ export interface WorkerSettings extends ProcessSettings {
   readonly profile?: string | undefined;
 }
 
-/** A contender in a process of its own: its garbage and what the compiler learnt of its code burden nobody else. */
+/**
+ * A contender in a process of its own: its garbage and what the compiler learnt of its code do not affect the
+ * others.
+ */
 export class Worker {
   readonly name: ContenderName;
   readonly #child: ChildProcess;

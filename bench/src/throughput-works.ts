@@ -2,8 +2,8 @@
 export const WORKS = Object.freeze(['select', 'update', 'mix', 'read'] as const);
 
 /**
- * `select` one row by key, `update` one row by key, `mix` is `select` with every hundredth statement taking 50 ms, `read`
- * is `select` sent to the standbys.
+ * `select` one row by key, `update` one row by key, `mix` is `select` with every hundredth statement taking
+ * 50 ms, `read` is `select` sent to the standbys.
  */
 export type Work = (typeof WORKS)[number];
 

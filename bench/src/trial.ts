@@ -30,7 +30,10 @@ export interface TrialReport {
 const WARM_UP_MS = 1_000;
 /** Load after the first write, and after the old primary came back, ms. */
 const AFTERWARDS_MS = 500;
-/** How long an idle client has had nothing to do when the primary is lost, ms: longer than any pause between probes. */
+/**
+ * How long an idle client has had nothing to do when the primary is lost, ms: longer than any pause between
+ * probes.
+ */
 const IDLE_MS = 3_000;
 /** How long an idle client is given to find out, ms. */
 const FIND_OUT_MS = 10_000;
@@ -42,7 +45,8 @@ const TABLE = 'create table bench_write (id int not null, at timestamptz not nul
 export async function runTrial(plan: TrialPlan): Promise<TrialReport> {
   await using cluster = await createTestCluster({ ...plan.mode.cluster, ...plan.scenario.cluster });
   await inApp(cluster.primary, TABLE);
-  // A standby that goes over to a new timeline receives the whole segment again, up to 16 MB: a time that is the server's.
+  // A standby that goes over to a new timeline receives the whole segment again, up to 16 MB: a time that is
+  // the server's.
   await cluster.primary.sql('select pg_switch_wal()');
   const steps: Step[] = [];
   const note = plan.steps ? (step: Step) => void steps.push(step) : undefined;

@@ -29,11 +29,14 @@ export interface TrialResult {
   readonly unknownOutcome: number;
   /** Acknowledged, and not on the new primary. */
   readonly lostWrites: number;
-  /** Begun after the promotion, and executed by the old primary: on a lower timeline, although a client could know better. */
+  /**
+   * Begun after the promotion, and executed by the old primary: on a lower timeline, although a client could
+   * know better.
+   */
   readonly staleWrites: number;
   /**
-   * Executed by the old primary after the promotion, whenever begun: what lay unread in its sockets is executed when it
-   * goes on, and nobody can call it back.
+   * Executed by the old primary after the promotion, whenever begun: what lay unread in its sockets is
+   * executed when it goes on, and it cannot be called back.
    */
   readonly lateWrites: number;
   /** Reported as certainly failed, and yet written. */

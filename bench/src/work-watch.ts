@@ -14,9 +14,9 @@ const WORK_BYTES = 16;
 const LOOK_MS = 5;
 
 /**
- * Watches a frozen server from outside: nothing reads its sockets, so each statement makes the unread bytes of a
- * connection grow. Only connections of the time before count, since a fresh one cannot get past authentication;
- * monitors' and the test kit's are left out.
+ * Watches a frozen server from outside: nothing reads its sockets, so each statement makes the unread bytes
+ * of a connection grow. Only connections of the time before count, since a fresh one cannot get past
+ * authentication; monitors' and the test kit's are left out.
  */
 export async function watchFrozen(node: TestNode): Promise<() => WorkWatch> {
   const carriers = await workPorts(node);
@@ -43,7 +43,9 @@ export async function watchFrozen(node: TestNode): Promise<() => WorkWatch> {
   };
 }
 
-/** Watches a node that is cut off: the proxy before it sees what clients still send, and passes none of it on. */
+/**
+ * Watches a node that is cut off: the proxy before it sees what clients still send, and passes none of it on.
+ */
 export async function watchCutOff(node: TestNode): Promise<() => WorkWatch> {
   const carriers = await workPorts(node);
   return () => {
@@ -61,7 +63,10 @@ export async function watchCutOff(node: TestNode): Promise<() => WorkWatch> {
   };
 }
 
-/** Ports, as the server sees them, of connections that carry work of the application: no monitors, no replication. */
+/**
+ * Ports, as the server sees them, of connections that carry work of the application: no monitors, no
+ * replication.
+ */
 async function workPorts(node: TestNode): Promise<ReadonlySet<number>> {
   const rows = await node.sql(
     `select client_port as port from pg_stat_activity

@@ -169,7 +169,7 @@ describe('the arguments', () => {
 
   test.each([
     [['--work', 'sleep'], '--work is "sleep", but must be of select'],
-    [['--work', 'read'], 'without --standbys there is nobody to read from'],
+    [['--work', 'read'], '--work read needs standbys to read from'],
     [['--callers', '0'], '--callers is "0"'],
     [['--callers', '1,,2'], '--callers is ""'],
     [['--runs', '2.5'], '--runs is "2.5"'],

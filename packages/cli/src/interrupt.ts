@@ -2,7 +2,10 @@
 const ECHO_MS = 300;
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
-/** Calls `fn` for each Ctrl-C, SIGTERM or SIGHUP with how many there were so far; returns how to stop listening. */
+/**
+ * Calls `fn` for each Ctrl-C, SIGTERM or SIGHUP with how many there were so far; returns how to stop
+ * listening.
+ */
 export function onInterrupt(fn: (times: number) => void): () => void {
   let times = 0;
   let lastAt = Number.NEGATIVE_INFINITY;

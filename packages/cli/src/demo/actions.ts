@@ -2,7 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { TestCluster, TestNode } from '@pgherd/testing';
 import type { EventName, Schedule } from './schedule.ts';
 
-/** Does to the servers what the events say. Remembers who was lost, to bring it back. */
+/** Carries out events on the servers. Remembers the node that was lost, to bring it back. */
 export class Saboteur {
   readonly #cluster: TestCluster;
   readonly #schedule: Schedule;

@@ -2,7 +2,10 @@ import type { Level } from './frame.ts';
 
 const BARS = Object.freeze([' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█']);
 
-/** One character for each value, as high as the value is against the largest one. Zero is a blank, anything above is not. */
+/**
+ * One character for each value, as high as the value is against the largest one. Zero is a blank, anything
+ * above is not.
+ */
 export function sparkline(values: readonly number[]): string {
   const most = Math.max(...values, 0);
   return values
@@ -38,7 +41,10 @@ export interface Mark {
   readonly label: string;
 }
 
-/** One line with each label in its column; what would touch or overwrite an earlier one, or leave the line, is left out. */
+/**
+ * One line with each label in its column; what would touch or overwrite an earlier one, or leave the line, is
+ * left out.
+ */
 export function lineOfMarks(marks: readonly Mark[], width: number): string {
   let line = '';
   for (const { column, label } of marks) {

@@ -161,13 +161,15 @@ export function secondsText(ms: number): string {
   return (ms / 1_000).toFixed(1);
 }
 
-/** How a part of the time strip went: not yet, answers all along, or a longest silence that was short or long. */
+/**
+ * How a part of the time strip went: not yet, answers all along, or a longest silence that was short or long.
+ */
 export type Level = 'future' | 'flowing' | 'pause' | 'stall';
 
 const PAUSE_MS = 150;
 const STALL_MS = 600;
 
-/** The time from 0 to `durationMs` in so many cells, each told by the longest silence that touches it. */
+/** The time from 0 to `durationMs` in so many cells, each marked by the longest silence that touches it. */
 export function stripOf(series: Series, atMs: number, durationMs: number, cells: number): Level[] {
   const cellMs = Math.max(durationMs, atMs) / cells;
   return Array.from({ length: cells }, (_, cell) => {

@@ -7,7 +7,7 @@ export type CallKind = 'write' | 'read';
 /** A call that ended without a result. */
 export interface Failure {
   readonly kind: CallKind;
-  /** `unknown`: nobody can tell whether it was executed. `failed`: any other error. */
+  /** `unknown`: it is not known whether it was executed. `failed`: any other error. */
   readonly outcome: 'failed' | 'unknown';
   /** Identifier of the write; `undefined` for reads. */
   readonly id: number | undefined;
@@ -46,8 +46,8 @@ export interface EventStart {
 }
 
 /**
- * The demo's books: every call is entered once, when it ends, and belongs to the event that had begun last by then. Holds no clock:
- * all times are handed in, in milliseconds since the workload began.
+ * The demo's books: every call is entered once, when it ends, and belongs to the event that had begun last by
+ * then. Holds no clock: all times are handed in, in milliseconds since the workload began.
  */
 export class Ledger {
   readonly writes = new Series();
@@ -84,7 +84,10 @@ export class Ledger {
     this.reads.add(atMs, tookMs);
   }
 
-  /** Enters a call that ended with an error; tells a known failure from an unknown outcome by the error's code. */
+  /**
+   * Enters a call that ended with an error; tells a known failure from an unknown outcome by the error's
+   * code.
+   */
   callFailed(kind: CallKind, id: number | undefined, error: unknown, atMs: number, tookMs: number): void {
     const outcome = kind === 'write' && codeOf(error) === 'PGHERD_OUTCOME_UNKNOWN' ? 'unknown' : 'failed';
     this.#failures.push({ kind, outcome, id, atMs, tookMs, reason: reasonOf(error) });

@@ -38,7 +38,7 @@ export function jsonView(write: Write, writeAside: Write): DemoView {
   };
 }
 
-/** A line of the log: when, who, what. */
+/** A line of the log: time, subject, event. */
 export function logText({ atMs, by, text }: LogLine): string {
   return `${secondsText(atMs).padStart(6)} s  ${by === 'demo' ? '▸' : ' '} ${text}`;
 }

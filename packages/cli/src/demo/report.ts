@@ -55,7 +55,10 @@ export function toJson(report: DemoReport): DemoJson {
   };
 }
 
-/** Whether every promise was kept. An unknown outcome breaks none: it is the truth about a write whose answer was lost. */
+/**
+ * Whether every promise was kept. An unknown outcome breaks none: it is the truth about a write whose answer
+ * was lost.
+ */
 export function isGood({ events, verification }: DemoReport): boolean {
   const failed = sum(events, (event) => event.failedWrites + event.failedReads);
   const { lost, duplicated, failedExecuted } = verification;

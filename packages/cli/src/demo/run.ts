@@ -28,7 +28,8 @@ const LOG_LINES = 20;
 /**
  * Runs the demo on real servers, which are gone when the promise settles.
  *
- * @throws The signal's reason when it aborts; `TestClusterError` when the servers cannot be had or refuse what is asked of them.
+ * @throws The signal's reason when it aborts; `TestClusterError` when the servers cannot be had or refuse
+ * what is asked of them.
  */
 export async function runDemo(
   options: DemoOptions,
@@ -74,7 +75,10 @@ function placeOf(node: TestCluster['primary']): string {
   return `${node.name} on port ${node.port} in ${node.dataDirectory}`;
 }
 
-/** Statements in the workload's database on whoever is primary, over a connection of its own that pgherd knows nothing of. */
+/**
+ * Statements in the workload's database on the current primary, over a connection of its own, which pgherd
+ * does not know.
+ */
 function sqlOf(cluster: TestCluster): Sql {
   return async (text) => {
     const client = new pg.Client({ connectionString: cluster.primary.directUrl });
@@ -161,7 +165,9 @@ class Demo {
     return node?.name ?? address;
   };
 
-  /** An event never begins before the one before it has taken effect, so it may begin late on a busy machine. */
+  /**
+   * An event never begins before the one before it has taken effect, so it may begin late on a busy machine.
+   */
   async #pauseUntil(atMs: number, signal: AbortSignal): Promise<void> {
     await pause(Math.max(0, atMs - this.#now()), undefined, { signal });
   }

@@ -1,4 +1,6 @@
-/** What happens in a demo, in this order. `undisturbed` is the time before the first fault, to compare with. */
+/**
+ * What happens in a demo, in this order. `undisturbed` is the time before the first fault, to compare with.
+ */
 export const EVENT_NAMES = Object.freeze([
   'undisturbed',
   'standby-lost',
@@ -12,7 +14,7 @@ export const EVENT_NAMES = Object.freeze([
 /** One of {@link EVENT_NAMES}. */
 export type EventName = (typeof EVENT_NAMES)[number];
 
-/** How an event is told to a person. */
+/** The words for an event in the output. */
 export interface EventWords {
   /** Fits into a table. */
   readonly title: string;
@@ -62,7 +64,10 @@ export interface Schedule {
   readonly strayMs: number;
 }
 
-/** Shortest and longest demo, seconds. A rejoin copies a whole server: below 20 s the events would run into each other. */
+/**
+ * Shortest and longest demo, seconds. A rejoin copies a whole server: below 20 s the events would run into
+ * each other.
+ */
 export const SECONDS = Object.freeze({ min: 20, max: 3_600, usual: 60 });
 
 /** Where each event stands, as a part of the whole duration. */
@@ -77,7 +82,10 @@ const SHARES: Readonly<Record<EventName, number>> = Object.freeze({
   'thawed-and-rejoined': 0.87,
 });
 
-/** Spreads the events over so many seconds. Faults last the same share of any demo; a promotion comes after 1 s at most. */
+/**
+ * Spreads the events over so many seconds. Faults last the same share of any demo; a promotion comes after 1
+ * s at most.
+ */
 export function planSchedule(seconds: number): Schedule {
   const durationMs = seconds * 1_000;
   return Object.freeze({

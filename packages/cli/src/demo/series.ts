@@ -1,4 +1,7 @@
-/** Successful calls of one kind, in the order of their answers. Times are milliseconds since the workload began. */
+/**
+ * Successful calls of one kind, in the order of their answers. Times are milliseconds since the workload
+ * began.
+ */
 export class Series {
   readonly #atMs: number[] = [];
   readonly #tookMs: number[] = [];
@@ -25,9 +28,10 @@ export class Series {
   }
 
   /**
-   * The longest time without an answer, of those that ended in [`fromMs`, `toMs`), at its full length also if it began earlier; and of
-   * one that lasts beyond the window the part up to the window's end. So a silence belongs to the window in which it ends, as a
-   * call does. The workload's begin (0) counts as an answer; `nowMs` is the end of what can be known.
+   * The longest time without an answer, of those that ended in [`fromMs`, `toMs`), at its full length also if
+   * it began earlier; and of one that lasts beyond the window the part up to the window's end. So a silence
+   * belongs to the window in which it ends, as a call does. The workload's begin (0) counts as an answer;
+   * `nowMs` is the end of what can be known.
    */
   longestGap(fromMs: number, toMs: number, nowMs: number): number {
     const first = firstAtOrAfter(this.#atMs, fromMs);
@@ -55,7 +59,9 @@ function firstAtOrAfter(times: readonly number[], atMs: number): number {
   return low;
 }
 
-/** The value that `share` (0 to 1) of the values do not exceed, by nearest rank; `undefined` without values. */
+/**
+ * The value that `share` (0 to 1) of the values do not exceed, by nearest rank; `undefined` without values.
+ */
 export function percentile(values: readonly number[], share: number): number | undefined {
   const sorted = [...values].sort((a, b) => a - b);
   return sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)];

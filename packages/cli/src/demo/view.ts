@@ -1,7 +1,7 @@
 import type { Frame, LogLine } from './frame.ts';
 import type { DemoReport } from './report.ts';
 
-/** Shows a demo to somebody. */
+/** Shows the progress of a demo. */
 export interface DemoView {
   /** Before the workload begins: what is being waited for. */
   progress(sentence: string): void;

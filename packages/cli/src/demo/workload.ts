@@ -9,12 +9,18 @@ const START_BALANCE = 1_000;
 /** What all balances add up to, at any moment. */
 export const TOTAL_BALANCE = ACCOUNTS * START_BALANCE;
 
-/** Longest pause of a writer between two writes, milliseconds; the pause is random. Leaves room on two processor cores. */
+/**
+ * Longest pause of a writer between two writes, milliseconds; the pause is random. Leaves room on two
+ * processor cores.
+ */
 const WRITER_PAUSE_MS = 40;
 /** The same for readers. */
 const READER_PAUSE_MS = 30;
 
-/** Tables of the workload. No unique constraint on the identifiers of writes: a write that was done twice is to be seen. */
+/**
+ * Tables of the workload. No unique constraint on the identifiers of writes: a write that was done twice is
+ * to be seen.
+ */
 export const SCHEMA: readonly string[] = Object.freeze([
   'create table account (id int primary key, balance bigint not null)',
   `insert into account select n, ${START_BALANCE} from generate_series(0, ${ACCOUNTS - 1}) as n`,
@@ -47,8 +53,8 @@ export interface Workload {
 }
 
 /**
- * Writers that in turn transfer money in a transaction and insert an entry outside one, and readers that add up all balances. Enters
- * every call into the ledger; `now` tells milliseconds since the workload began.
+ * Writers that in turn transfer money in a transaction and insert an entry outside one, and readers that add
+ * up all balances. Enters every call into the ledger; `now` tells milliseconds since the workload began.
  */
 export function startWorkload(
   bank: Bank,
