@@ -1,5 +1,5 @@
 /**
- * Parts that the benchmarks of this repository measure by themselves. The entry exists under the condition `@pgherd/source`
+ * Parts that the benchmarks and tests of this repository look at by themselves. The entry exists under the condition `@pgherd/source`
  * only, and is not covered by semantic versioning.
  *
  * @packageDocumentation
@@ -11,3 +11,4 @@ export { resolveSettings } from './options/settings.ts';
 export { Pool } from './pool/pool.ts';
 export { POLICY_NAMES, type PolicyName } from './routing/policies.ts';
 export { systemClock, systemRandom } from './time/system.ts';
+export { wireDriver } from './wire/connection/driver.ts';

@@ -9,39 +9,32 @@ import { runScriptOnCluster } from '../query/script.ts';
 import { runTransaction, type TransactionFunction } from '../transaction/attempts.ts';
 import { SessionTransaction, type Transaction } from '../transaction/transaction.ts';
 
-/** The verbs of a cluster, also with the defaults of `with`. */
+/** Everything that can be asked of a cluster, or of a part of it that `with` cut out. */
 export interface ClusterQuerier<C = unknown> extends Querier {
   /**
-   * Runs `fn` in a transaction; commits when it resolves, rolls back when it throws. `fn` may be run several
-   * times.
-   * @throws what `fn` throws; OutcomeUnknownError `PGHERD_OUTCOME_UNKNOWN` if COMMIT was not answered;
-   * PgHerdError `PGHERD_TRANSACTION_ROLLED_BACK` if `fn` swallowed an error; otherwise as of {@link
-   * Querier.query}.
+   * Runs `fn` in a transaction; commits when it resolves, rolls back when it throws. `fn` may be run several times.
+   * @throws what `fn` throws; OutcomeUnknownError `PGHERD_OUTCOME_UNKNOWN` where COMMIT was not answered; PgHerdError
+   * `PGHERD_TRANSACTION_ROLLED_BACK` where an error was swallowed; else as of {@link Querier.query}.
    */
   transaction<T>(fn: TransactionFunction<T>, options?: TransactionOptions): Promise<T>;
-  /** Begins a transaction, which rolls back at the end of its scope unless it was committed. */
+  /** Begins a transaction that rolls back at the end of its scope unless it was committed. */
   begin(options?: TransactionOptions): Promise<Transaction>;
   /** A connection for exclusive use. Its errors are those of {@link Querier.query} while it waits. */
   acquire(options?: CallOptions): Promise<Lease<C>>;
   /** Runs `fn` with a connection for exclusive use, and gives it back however `fn` ends. */
   use<T>(fn: (lease: Lease<C>) => Promise<T> | T, options?: CallOptions): Promise<T>;
   /**
-   * Runs many statements in one text by the simple protocol, on a connection of its own that is closed
-   * afterwards. Without BEGIN and COMMIT, the text is one transaction. Returns the result of the last
-   * statement.
-   * @throws PgHerdError `PGHERD_UNSUPPORTED` behind a pooler, `PGHERD_INVALID_ARGUMENT` for a script that
-   * leaves a transaction open; otherwise as of {@link Querier.query}. It is run again only if it was not
-   * sent.
+   * Runs many statements, one text, by the simple protocol, on a connection of its own that is closed afterwards. Without BEGIN and
+   * COMMIT in it the text is one transaction. Gives the result of the last statement.
+   * @throws PgHerdError `PGHERD_UNSUPPORTED` behind a pooler, `PGHERD_INVALID_ARGUMENT` for a script that leaves a transaction
+   * open; else as of {@link Querier.query}. It is run again only where it was not sent.
    */
   script(text: string, options?: CallOptions): Promise<QueryResult<Row>>;
   /** The same verbs with other defaults. */
   with(options: CallOptions): ClusterQuerier<C>;
 }
 
-/**
- * The verbs of a cluster, with defaults that a call's own options override; `start` starts the clock of a
- * call.
- */
+/** The verbs of a cluster, with defaults under every call's own options; `start` starts a call's clock. */
 export function clusterQuerier<C>(
   engine: Engine<C>,
   start: (options: CallOptions) => Call,
@@ -94,7 +87,7 @@ export function clusterQuerier<C>(
   });
 }
 
-/** The defaults of `with`, overridden by the options of the call. */
+/** Options of the call over those of `with`; what the call leaves open stays. */
 function merged(defaults: CallOptions, options: CallOptions): CallOptions {
   if (!hasAny(options)) return defaults;
   const given = Object.entries(options).filter(([, value]) => value !== undefined);
@@ -106,7 +99,7 @@ function hasAny(options: object): boolean {
   return false;
 }
 
-/** A read-only transaction goes to a standby unless its options, or those of `with`, have a target. */
+/** A transaction that only reads goes to a standby unless it, or `with` before it, says otherwise. */
 function withReadTarget(options: TransactionOptions, defaults: CallOptions): TransactionOptions {
   assertTransactionOptions(options);
   return options.readOnly === true && (options.target ?? defaults.target) === undefined

@@ -8,9 +8,9 @@ import { limited, refreshed } from './refresh.ts';
 export type { PatroniAuth, PatroniDiscoveryOptions, PatroniTls } from './patroni-settings.ts';
 
 /**
- * Node lists from the REST API of Patroni (`GET /cluster`): members with their tags, and the leader.
+ * Node lists from the REST API of Patroni (`GET /cluster`): members with their tags, and who leads.
  *
- * - `nofailover` (or `failover_priority: 0`): the node gets no writes unless it is the leader.
+ * - `nofailover` (or `failover_priority: 0`): the node is never written to, unless it leads.
  * - `noloadbalance`: the node gets no reads as a standby.
  * - tags of your own become the node's tags, and the tag `zone` its zone.
  *
@@ -29,8 +29,7 @@ export function patroniDiscovery(options: PatroniDiscoveryOptions): Discovery {
   return Object.freeze({
     name: `Patroni at ${endpoints.map((url) => url.host).join(', ')}`,
     watch: (context) => {
-      // The endpoint that answered last is asked first. The first one is random, to spread the load of many
-      // processes.
+      // Whoever answered last is asked first. To begin with, each process asks another, to spread the work.
       let first = Math.floor(context.random.next() * endpoints.length);
       return refreshed(context, refreshMs, async () => {
         const order = [...endpoints.slice(first), ...endpoints.slice(0, first)];

@@ -97,7 +97,11 @@ export const ERROR_RULES: readonly ErrorRule[] = Object.freeze([
     codes: ['28', 'AUTH_TYPE_NOT_IMPLEMENTED', 'SASL_SIGNATURE_MISMATCH'],
     kind: 'authentication',
   },
-  { codes: ['PGHERD_AUTHENTICATION_FAILED'], kind: 'authentication', outcomeKnown: true },
+  {
+    codes: ['PGHERD_AUTHENTICATION_FAILED', 'PGHERD_SERVER_NOT_PROVEN'],
+    kind: 'authentication',
+    outcomeKnown: true,
+  },
   { codes: ['3D000'], kind: 'database-missing' },
   { codes: ['23'], kind: 'constraint' },
   { codes: ['08P01'], kind: 'statement' },
@@ -108,7 +112,13 @@ export const ERROR_RULES: readonly ErrorRule[] = Object.freeze([
     outcomeKnown: true,
   },
   {
-    codes: ['PGHERD_CONNECTION_LOST', 'CONNECTION_CLOSED', 'CONNECTION_DESTROYED', 'CONNECTION_ENDED'],
+    codes: [
+      'PGHERD_CONNECTION_LOST',
+      'PGHERD_PROTOCOL_ERROR',
+      'CONNECTION_CLOSED',
+      'CONNECTION_DESTROYED',
+      'CONNECTION_ENDED',
+    ],
     kind: 'connection-lost',
     nodeVerdict: 'probe',
   },

@@ -1,7 +1,7 @@
-/** A time of the cluster's clock, in milliseconds; `Infinity` for no limit. */
+/** A moment of the cluster's clock, in milliseconds; `Infinity` where there is no limit. */
 export type Deadline = number;
 
-/** The time `timeoutMs` after `now`; no timeout means no limit. */
+/** The moment `timeoutMs` after `now`; no timeout is no limit. */
 export function deadlineAfter(now: number, timeoutMs: number | undefined): Deadline {
   return timeoutMs === undefined ? Number.POSITIVE_INFINITY : now + timeoutMs;
 }
@@ -11,12 +11,12 @@ export function remainingMs(deadline: Deadline, now: number): number {
   return Math.max(0, deadline - now);
 }
 
-/** Whether the deadline has passed. */
+/** Whether the moment has come. */
 export function isPast(deadline: Deadline, now: number): boolean {
   return now >= deadline;
 }
 
-/** The earliest of several. */
+/** The earlier of several. */
 export function earliest(...deadlines: readonly Deadline[]): Deadline {
   return Math.min(...deadlines);
 }

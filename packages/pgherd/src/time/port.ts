@@ -6,21 +6,21 @@ export interface Timer {
 
 /** Options of {@link Clock.schedule}. */
 export interface ScheduleOptions {
-  /** Whether the timer keeps the process alive. Default `true`. `false` for monitors. */
+  /** Whether the timer keeps the process alive. Default `true`: somebody waits for it. Monitors say `false`. */
   readonly ref?: boolean | undefined;
 }
 
-/** The source of time. */
+/** Where time comes from. */
 export interface Clock {
-  /** Milliseconds since an arbitrary time; never goes back. */
+  /** Milliseconds since an arbitrary moment; never goes back. */
   now(): number;
-  /** Milliseconds since 1970, for people to read. May jump. */
+  /** Milliseconds since 1970, for what people read. May jump. */
   wallTime(): number;
   /** Calls `fn` once after `ms` milliseconds. */
   schedule(ms: number, fn: () => void, options?: ScheduleOptions): Timer;
 }
 
-/** The source of random numbers. */
+/** Where dice come from. */
 export interface Random {
   /** A number in [0, 1). */
   next(): number;

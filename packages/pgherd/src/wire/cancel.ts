@@ -12,12 +12,13 @@ export interface CancelTarget {
   /** IP address of the other side of the connection: the name may resolve to another server by now. */
   readonly remoteAddress: string | undefined;
   readonly processId: number;
-  readonly secretKey: number;
+  /** As the server gave it; longer than four bytes from protocol 3.2 on. */
+  readonly secretKey: number | Buffer;
 }
 
 /** The number in the place of a protocol version: 1234 and 5678. */
 const CANCEL_REQUEST = 80_877_102;
-const PACKET_BYTES = 16;
+const HEAD_BYTES = 12;
 
 /**
  * Asks a server to cancel what runs on one of its sessions, over a new connection to the same address.
@@ -45,13 +46,19 @@ export function cancelPacket({
   processId,
   secretKey,
 }: Pick<CancelTarget, 'processId' | 'secretKey'>): Buffer {
-  const packet = Buffer.alloc(PACKET_BYTES);
-  packet.writeUInt32BE(PACKET_BYTES, 0);
-  packet.writeUInt32BE(CANCEL_REQUEST, 4);
-  packet.writeInt32BE(processId, 8);
-  // The key has 32 bits without a sign; `pg` reads it with one.
-  packet.writeInt32BE(secretKey | 0, 12);
-  return packet;
+  const key = typeof secretKey === 'number' ? keyBytes(secretKey) : secretKey;
+  const head = Buffer.alloc(HEAD_BYTES);
+  head.writeUInt32BE(HEAD_BYTES + key.length, 0);
+  head.writeUInt32BE(CANCEL_REQUEST, 4);
+  head.writeInt32BE(processId, 8);
+  return Buffer.concat([head, key]);
+}
+
+/** The key has 32 bits without a sign; `pg` reads it with one. */
+function keyBytes(key: number): Buffer {
+  const bytes = Buffer.alloc(4);
+  bytes.writeInt32BE(key | 0);
+  return bytes;
 }
 
 function closedAfter(socket: Socket, packet: Buffer): Promise<void> {

@@ -21,7 +21,7 @@ export interface Proof {
 }
 
 /** Few, where a server has 4,096: it runs in the process of the test, and costs the client as much. */
-const ITERATIONS = 128;
+const ITERATIONS = 4_096;
 
 /** The proof that `auth` wants of `user`. */
 export function demandProof(auth: FakeAuthentication, user: string): Proof {

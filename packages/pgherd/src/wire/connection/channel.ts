@@ -1,0 +1,348 @@
+import type { Socket } from 'node:net';
+import type { TransactionStatus } from '../../connection/port.ts';
+import {
+  BIND_COMPLETE,
+  DATA_ROW,
+  ERROR_RESPONSE,
+  FAILED_TRANSACTION,
+  IDLE,
+  IN_TRANSACTION,
+  NOTICE_RESPONSE,
+  NOTIFICATION_RESPONSE,
+  nameOfMessage,
+  PARAMETER_STATUS,
+  PARSE_COMPLETE,
+} from '../content/codes.ts';
+import type { Cutter } from '../content/cutter.ts';
+import type { PreparedNames } from '../content/names.ts';
+import { protocolError } from '../content/reader.ts';
+import type { TypeParsers } from '../content/rows.ts';
+import { readServerError, type ServerError } from '../content/server-error.ts';
+import type { Writer } from '../content/writer.ts';
+import { advance, type State } from '../entry/automaton.ts';
+import { handOver, handOverRow } from '../entry/contents.ts';
+import type { Entry, ReadyStatus } from '../entry/entry.ts';
+import type { Line } from '../entry/line.ts';
+import { SETTLED } from '../entry/settled.ts';
+import { lostBefore } from '../failures.ts';
+
+/** Entries done with before the queue is shortened. */
+const COMPACT_AT = 256;
+
+/** What a channel reports to the connection that it belongs to. */
+export interface ChannelListener {
+  /** A notice, a parameter or a notification, which may come at any time. */
+  aside(type: number, bytes: Buffer, start: number, end: number): void;
+  /** The server ended the connection, and said why. */
+  ending(error: ServerError): void;
+  /** A text was sent, which may change the session. */
+  noteText(text: string): void;
+  /** A command of a caller's has ended with this tag. */
+  noteTag(tag: string): void;
+  /** The connection is gone. Called once, after all its work was settled. */
+  gone(reason: unknown): void;
+}
+
+/** What a channel is made of. */
+export interface ChannelParts {
+  /** Paused, after the login. */
+  readonly socket: Socket;
+  readonly cutter: Cutter;
+  readonly writer: Writer;
+  readonly names: PreparedNames;
+  readonly types: TypeParsers;
+}
+
+/** Work that needs the connection to itself. */
+interface Waiting {
+  readonly start: () => void;
+  readonly lost: (error: unknown) => void;
+}
+
+/**
+ * The socket of one connection and the queue of what was sent on it, of which this object is the only owner.
+ *
+ * Entries stand in the order of sending. The head gets what comes, by the statement automaton; a message that is impossible there
+ * ends the connection. `open` until the socket ends or is ended, then `closed`, never open again.
+ */
+export class Channel implements Line {
+  readonly writer: Writer;
+  readonly names: PreparedNames;
+  readonly types: TypeParsers;
+  readonly #socket: Socket;
+  readonly #cutter: Cutter;
+  readonly #listener: ChannelListener;
+  #status: ReadyStatus = 'idle';
+  /** The first that is not settled is at `#head`. */
+  #entries: Entry[] = [];
+  #head = 0;
+  /** Entries at the end of the queue that were not given to the socket yet. */
+  #unwritten = 0;
+  #flushing = false;
+  readonly #waiting: Waiting[] = [];
+  #closed = false;
+  #closeReason: unknown;
+  #fatal: ServerError | undefined;
+  /** Whether the head had its CommandComplete before the FATAL came. */
+  #fatalCameLate = false;
+
+  constructor({ socket, cutter, writer, names, types }: ChannelParts, listener: ChannelListener) {
+    this.#socket = socket;
+    this.#cutter = cutter;
+    this.writer = writer;
+    this.names = names;
+    this.types = types;
+    this.#listener = listener;
+    const isOver = () => this.#lost(new Error('Connection terminated unexpectedly'));
+    cutter.take = (type, bytes, start, end) => this.#take(type, bytes, start, end);
+    socket.on('data', (chunk: Buffer) => this.#read(chunk));
+    socket.on('end', isOver).on('close', isOver);
+    socket.on('error', (error) => this.#lost(error));
+  }
+
+  /** Reads what came behind the login, and what comes from now on. */
+  begin(): void {
+    this.#read(undefined);
+    this.#socket.resume();
+  }
+
+  get status(): TransactionStatus {
+    return this.#closed ? 'unknown' : this.#status;
+  }
+
+  get isClosed(): boolean {
+    return this.#closed;
+  }
+
+  get inTransaction(): boolean {
+    return this.#status !== 'idle';
+  }
+
+  /** The error for what comes after the end; `undefined` while the connection is open. */
+  loss(): Error | undefined {
+    return this.#closed ? lostBefore(this.#closeReason) : undefined;
+  }
+
+  push(entry: Entry): void {
+    this.#entries.push(entry);
+    this.#unwritten++;
+    if (this.#flushing) return;
+    this.#flushing = true;
+    process.nextTick(() => this.flush());
+  }
+
+  whenIdle(start: () => void, lost: (error: unknown) => void): void {
+    if (this.#closed) lost(lostBefore(this.#closeReason));
+    else if (this.#isIdle && this.#waiting.length === 0) start();
+    else this.#waiting.push({ start, lost });
+  }
+
+  flush(): void {
+    this.#flushing = false;
+    this.#unwritten = 0;
+    if (this.#closed || this.writer.length === 0) return;
+    this.#socket.write(this.writer.take());
+    if (this.#socket.writableLength === 0) this.writer.giveBack();
+  }
+
+  send(pieces: readonly Uint8Array[]): Promise<void> | undefined {
+    this.flush();
+    const socket = this.#socket;
+    if (this.#closed || !socket.writable) return undefined;
+    socket.cork();
+    for (const piece of pieces) socket.write(piece);
+    socket.uncork();
+    if (!socket.writableNeedDrain) return undefined;
+    return new Promise((resolve) => {
+      const done = () => {
+        socket.off('drain', done).off('close', done);
+        resolve();
+      };
+      socket.once('drain', done).once('close', done);
+    });
+  }
+
+  hold(isHeld: boolean): void {
+    if (isHeld) this.#socket.pause();
+    else this.#socket.resume();
+  }
+
+  /** Says goodbye and closes; resolves once the socket is gone. */
+  end(): Promise<void> {
+    if (this.#socket.destroyed) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#socket.once('close', () => resolve());
+      if (this.#closed) {
+        this.#socket.destroy();
+        return;
+      }
+      this.writer.terminate();
+      this.flush();
+      this.#socket.end();
+    });
+  }
+
+  /** Destroys the socket; what waits is settled when it has closed. */
+  destroy(reason?: Error): void {
+    if (reason !== undefined) this.#closeReason ??= reason;
+    this.#socket.destroy();
+  }
+
+  begins(text: string): void {
+    this.#listener.noteText(text);
+  }
+
+  ended(tag: string): void {
+    this.#listener.noteTag(tag);
+  }
+
+  get #isIdle(): boolean {
+    return this.#head === this.#entries.length;
+  }
+
+  /** Starts what waits for the connection to be idle, as long as it is. */
+  next(): void {
+    while (this.#isIdle && !this.#closed) {
+      const next = this.#waiting.shift();
+      if (next === undefined) return;
+      next.start();
+    }
+  }
+
+  #read(chunk: Buffer | undefined): void {
+    if (this.#closed) return;
+    try {
+      if (chunk === undefined) this.#cutter.goOn();
+      else this.#cutter.read(chunk);
+    } catch (error) {
+      this.#lost(error);
+    }
+  }
+
+  #take(type: number, bytes: Buffer, start: number, end: number): boolean {
+    if (this.#closed) return false;
+    const entry = this.#entries[this.#head];
+    if (type === DATA_ROW && entry?.state === 'rows') {
+      handOverRow(entry, bytes, start, end);
+      return true;
+    }
+    if (type === NOTICE_RESPONSE || type === PARAMETER_STATUS || type === NOTIFICATION_RESPONSE) {
+      this.#listener.aside(type, bytes, start, end);
+      return true;
+    }
+    if (entry === undefined) this.#takeUnasked(type, bytes, start, end);
+    else this.#takeAnswer(entry, type, bytes, start, end);
+    return !this.#closed;
+  }
+
+  #takeAnswer(entry: Entry, type: number, bytes: Buffer, start: number, end: number): void {
+    const next = advance(entry, type);
+    if (next === undefined) {
+      if (type === ERROR_RESPONSE) this.#takeFatal(bytes, start, end, entry);
+      else throw impossible(type, entry.state);
+      return;
+    }
+    if (next === 'settle') {
+      this.#ready(entry, bytes, start, end);
+      return;
+    }
+    const before = entry.state;
+    const isNextPart = before === 'done' && (type === PARSE_COMPLETE || type === BIND_COMPLETE);
+    if (isNextPart) entry.partsLeft--;
+    entry.state = next;
+    if (type === ERROR_RESPONSE) this.#takeError(entry, bytes, start, end, before);
+    else handOver(entry, type, bytes, start, end);
+  }
+
+  #takeError(entry: Entry, bytes: Buffer, start: number, end: number, before: State): void {
+    const { error, fatal } = readServerError(bytes, start, end);
+    if (!fatal) {
+      entry.refused(error);
+      return;
+    }
+    this.#fatalCameLate = before === 'done';
+    this.#endedBy(error);
+  }
+
+  /** An error after an error can only be the one by which the server ends the connection. */
+  #takeFatal(bytes: Buffer, start: number, end: number, entry: Entry): void {
+    const { error, fatal } = readServerError(bytes, start, end);
+    if (!fatal) throw impossible(ERROR_RESPONSE, entry.state);
+    this.#endedBy(error);
+  }
+
+  #takeUnasked(type: number, bytes: Buffer, start: number, end: number): void {
+    if (type !== ERROR_RESPONSE) throw impossible(type, 'idle');
+    const { error, fatal } = readServerError(bytes, start, end);
+    if (!fatal) throw protocolError('an error came although nothing was asked');
+    this.#endedBy(error);
+  }
+
+  #ready(entry: Entry, bytes: Buffer, start: number, end: number): void {
+    const status = end - start === 1 ? statusOf(bytes[start] ?? 0) : undefined;
+    if (status === undefined) throw protocolError('ReadyForQuery has an impossible transaction status');
+    this.#status = status;
+    this.#entries[this.#head] = SETTLED;
+    this.#head++;
+    if (this.#head === this.#entries.length) {
+      this.#entries.length = 0;
+      this.#head = 0;
+      // If the socket could not take it at once, such as one of TLS.
+      if (this.writer.holds && this.#socket.writableLength === 0) this.writer.giveBack();
+    } else if (this.#head >= COMPACT_AT) {
+      this.#entries.splice(0, this.#head);
+      this.#head = 0;
+    }
+    entry.settled(status);
+    if (this.#isIdle) this.next();
+  }
+
+  #endedBy(error: ServerError): void {
+    this.#fatal = error;
+    this.#listener.ending(error);
+    this.#lost(error);
+  }
+
+  /** The connection is gone, or of no more use: everything that waits for it is settled, once. */
+  #lost(reason: unknown): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#closeReason ??= reason;
+    const cause = this.#closeReason;
+    this.#socket.destroy();
+    const entries = this.#entries.slice(this.#head);
+    const written = entries.length - this.#unwritten;
+    this.#entries = [];
+    this.#head = 0;
+    for (const [index, entry] of entries.entries()) {
+      if (index >= written) entry.lost('not-handed', cause);
+      else if (this.#fatal === undefined) entry.lost('sent', cause);
+      else if (index > 0) entry.lost('behind-fatal', this.#fatal);
+      // What had been done when the server ended it, its error does not say.
+      else entry.lost('sent', this.#fatalCameLate ? unanswered(this.#fatal) : this.#fatal);
+    }
+    for (const { lost } of this.#waiting.splice(0)) lost(lostBefore(cause));
+    this.#listener.gone(cause);
+  }
+}
+
+function statusOf(byte: number): ReadyStatus | undefined {
+  switch (byte) {
+    case IDLE:
+      return 'idle';
+    case IN_TRANSACTION:
+      return 'in-transaction';
+    case FAILED_TRANSACTION:
+      return 'failed';
+    default:
+      return undefined;
+  }
+}
+
+function impossible(type: number, state: string): Error {
+  return protocolError(`the message ${nameOfMessage(type)} is impossible while a statement is "${state}"`);
+}
+
+function unanswered(fatal: Error): Error {
+  return new Error(`Connection terminated before the end of the answer: ${fatal.message}`);
+}

@@ -1,0 +1,301 @@
+import type { Socket } from 'node:net';
+import type {
+  ConnectionListener,
+  DriverConnection,
+  DriverCopyIn,
+  DriverCopyOut,
+  DriverCursor,
+  DriverResult,
+  PipelinedStatement,
+  TransactionStatus,
+} from '../../connection/port.ts';
+import { argumentError } from '../../model/errors.ts';
+import type { Statement } from '../../model/statement.ts';
+import { readStatement, tagChangesSession } from '../../sql/statement.ts';
+import { type CancelTarget, requestCancel } from '../cancel.ts';
+import { NOTICE_RESPONSE, PARAMETER_STATUS } from '../content/codes.ts';
+import { type Prepared, PreparedNames, type TextHashes } from '../content/names.ts';
+import { BodyReader, protocolError } from '../content/reader.ts';
+import type { TypeParsers } from '../content/rows.ts';
+import { readMessage, type ServerError } from '../content/server-error.ts';
+import { type FreeSlabs, Writer } from '../content/writer.ts';
+import { BatchEntry } from '../entry/batch.ts';
+import { startCopyIn, startCopyOut } from '../entry/copy.ts';
+import { Cursor } from '../entry/cursor.ts';
+import { SimpleEntry } from '../entry/simple.ts';
+import { type Settle, SingleEntry } from '../entry/single.ts';
+import type { LoggedIn } from '../login/session.ts';
+import { Channel, type ChannelListener } from './channel.ts';
+
+/** Most parameters that a server reports, and most bytes of one. */
+const MAX_PARAMETERS = 64;
+const MAX_PARAMETER_BYTES = 16_384;
+
+/** What all connections of a driver share. */
+export interface Shared {
+  readonly types: TypeParsers;
+  readonly hashes: TextHashes;
+  readonly slabs: FreeSlabs;
+}
+
+/** How a connection came about. */
+export interface Origin {
+  readonly socket: Socket;
+  readonly login: LoggedIn;
+  /** Shared with other connections to the address as long as they are equal. */
+  readonly parameters: Map<string, string>;
+  readonly way: Pick<CancelTarget, 'request' | 'attempt'>;
+}
+
+/** A connection by pgherd's own wire: the verbs of the port, over a channel of which it is the only owner. */
+export class WireConnection implements DriverConnection, ChannelListener {
+  readonly client = undefined;
+  readonly remoteAddress: string | undefined;
+  readonly backendPid: number | undefined;
+  readonly #channel: Channel;
+  readonly #names: PreparedNames;
+  readonly #origin: Origin;
+  readonly #listener: ConnectionListener;
+  /** Replaced and never changed once it is shared. */
+  #parameters: Map<string, string>;
+  #ownParameters = false;
+  #dirty = false;
+  /** Prepared statements that callers named, by name. */
+  #named: Map<string, { readonly text: string; readonly prepared: Prepared }> | undefined;
+  #portals = 0;
+
+  constructor(origin: Origin, listener: ConnectionListener, shared: Shared) {
+    const { socket, login, parameters } = origin;
+    this.#origin = origin;
+    this.#listener = listener;
+    this.#parameters = parameters;
+    // A socket forgets its peer when it is destroyed.
+    this.remoteAddress = socket.remoteAddress;
+    this.backendPid = login.processId;
+    this.#names = new PreparedNames(shared.hashes);
+    const writer = new Writer(shared.slabs);
+    const parts = { socket, cutter: login.cutter, writer, names: this.#names, types: shared.types };
+    this.#channel = new Channel(parts, this);
+  }
+
+  /** From now on the end of the connection is news. */
+  begin(): void {
+    this.#channel.begin();
+  }
+
+  get parameters(): ReadonlyMap<string, string> {
+    return this.#parameters;
+  }
+
+  get status(): TransactionStatus {
+    return this.#channel.status;
+  }
+
+  get dirty(): boolean {
+    return this.#dirty;
+  }
+
+  get bytesReceived(): number {
+    return this.#origin.socket.bytesRead;
+  }
+
+  get closed(): boolean {
+    return this.#channel.isClosed;
+  }
+
+  query(statement: Statement): Promise<DriverResult> {
+    return this.#alone((resolve, reject) => {
+      const settle: Settle = {
+        answered: (rows, rowCount, fields, command) => resolve({ rows, rowCount, fields, command }),
+        failed: reject,
+      };
+      this.noteText(statement.text);
+      this.#sendAlone(statement, settle, false);
+    });
+  }
+
+  simple(text: string): Promise<DriverResult> {
+    return this.#alone((resolve, reject) => new SimpleEntry(this.#channel, resolve, reject).send(text));
+  }
+
+  readonly pipeline = (one: PipelinedStatement): void => {
+    const loss = this.#channel.loss();
+    if (loss === undefined) this.#sendShared(one, false);
+    else one.failed(loss);
+  };
+
+  batch(statements: readonly Statement[]): Promise<DriverResult[]> {
+    if (statements.length === 0) return Promise.resolve([]);
+    return this.#alone((resolve, reject) => {
+      for (const { text } of statements) this.noteText(text);
+      new BatchEntry(this.#channel, statements, resolve, reject).send();
+    });
+  }
+
+  cursor(statement: Statement): DriverCursor {
+    return new Cursor(this.#channel, statement, `pgherd_${++this.#portals}`);
+  }
+
+  copyIn(text: string): Promise<DriverCopyIn> {
+    return startCopyIn(this.#channel, text);
+  }
+
+  copyOut(text: string): Promise<DriverCopyOut> {
+    return startCopyOut(this.#channel, text);
+  }
+
+  async cancel(signal: AbortSignal): Promise<void> {
+    const { processId, secretKey } = this.#origin.login;
+    if (processId === undefined || secretKey === undefined) throw new Error('the server gave no key');
+    await requestCancel(
+      { ...this.#origin.way, remoteAddress: this.remoteAddress, processId, secretKey },
+      signal,
+    );
+  }
+
+  async reset(): Promise<void> {
+    await this.simple('DISCARD ALL');
+    this.#names.clear();
+    this.#named = undefined;
+    this.#dirty = false;
+  }
+
+  markClean(): void {
+    this.#dirty = false;
+  }
+
+  setRef(ref: boolean): void {
+    if (ref) this.#origin.socket.ref();
+    else this.#origin.socket.unref();
+  }
+
+  end(): Promise<void> {
+    return this.#channel.end();
+  }
+
+  destroy(): void {
+    this.#channel.destroy();
+  }
+
+  /** Takes note of a text, which may change the session. */
+  noteText(text: string): void {
+    if (!this.#dirty && readStatement(text).changesSession) this.#dirty = true;
+  }
+
+  /** Takes note of a command tag, which may say that the session was changed. */
+  noteTag(tag: string): void {
+    if (tagChangesSession(tag)) this.#dirty = true;
+  }
+
+  aside(type: number, bytes: Buffer, start: number, end: number): void {
+    if (type === NOTICE_RESPONSE) {
+      const { message, fields, severity } = readMessage(bytes, start, end);
+      const { code = '00000', routine } = fields;
+      this.#listener.message({ severity, sqlState: code, message, routine });
+      return;
+    }
+    const reader = new BodyReader(bytes, start, end);
+    if (type === PARAMETER_STATUS) {
+      const name = reader.cstring();
+      const value = reader.cstring();
+      reader.finish('ParameterStatus');
+      this.#setParameter(name, value);
+      this.#listener.parameter(name, value);
+      return;
+    }
+    const processId = reader.int32();
+    const channel = reader.cstring();
+    const payload = reader.cstring();
+    reader.finish('NotificationResponse');
+    this.#listener.notification?.({ channel, payload, processId });
+  }
+
+  ending({ severity = 'FATAL', code = '', message, routine }: ServerError): void {
+    this.#listener.message({ severity, sqlState: code, message, routine });
+  }
+
+  gone(reason: unknown): void {
+    this.#listener.closed(reason);
+  }
+
+  #setParameter(name: string, value: string): void {
+    if (this.#parameters.get(name) === value) return;
+    if (!this.#ownParameters) this.#parameters = new Map(this.#parameters);
+    this.#ownParameters = true;
+    this.#parameters.set(name, value);
+    if (name.length + value.length > MAX_PARAMETER_BYTES || this.#parameters.size > MAX_PARAMETERS)
+      throw protocolError(
+        `it reports more than ${MAX_PARAMETERS} parameters, or one of more than ${MAX_PARAMETER_BYTES} bytes`,
+      );
+  }
+
+  #alone<T>(start: (resolve: (value: T) => void, reject: (error: unknown) => void) => void): Promise<T> {
+    return new Promise((resolve, reject) => {
+      this.#channel.whenIdle(() => {
+        try {
+          start(resolve, reject);
+        } catch (error) {
+          reject(error);
+          this.#channel.next();
+        }
+      }, reject);
+    });
+  }
+
+  #sendAlone(statement: Statement, settle: Settle, again: boolean): void {
+    const { name, text } = statement;
+    const named = name === undefined ? undefined : this.#preparedAs(name, text);
+    const entry = new SingleEntry(this.#channel, statement, settle, {
+      alone: true,
+      prepared: named,
+      dropName: () => {
+        if (name !== undefined) this.#dropNamed(name);
+      },
+      again: again ? undefined : () => this.#sendAlone(statement, settle, true),
+    });
+    entry.send();
+  }
+
+  #sendShared(one: PipelinedStatement, again: boolean): void {
+    const { text } = one.statement;
+    const known = one.prepare ? this.#names.find(text) : undefined;
+    // While the name is being parsed no other statement may rely on it: if that fails, theirs would fail for a wrong reason.
+    const isBeingParsed = known !== undefined && known.columns === undefined;
+    const prepared = !one.prepare || isBeingParsed ? undefined : (known ?? this.#names.add(text));
+    const entry = new SingleEntry(this.#channel, one.statement, one, {
+      alone: false,
+      prepared,
+      dropName: (dropped) => this.#names.drop(text, dropped),
+      again: again ? undefined : () => this.#sendShared(one, true),
+    });
+    try {
+      entry.send();
+    } catch (error) {
+      if (prepared !== undefined && known === undefined) this.#names.drop(text, prepared);
+      throw error;
+    }
+  }
+
+  /** @throws PgHerdError `PGHERD_INVALID_ARGUMENT` if the name stands for another text. */
+  #preparedAs(name: string, text: string): Prepared {
+    this.#named ??= new Map();
+    const known = this.#named.get(name);
+    if (known !== undefined) {
+      if (known.text === text) return known.prepared;
+      throw argumentError(
+        `The name ${JSON.stringify(name)} stands for another statement already: names must be unique.`,
+      );
+    }
+    if (name.includes('\0')) throw argumentError('The name of the statement contains a NUL character.');
+    const prepared: Prepared = { name, columns: undefined, parsed: false, used: true };
+    this.#named.set(name, { text, prepared });
+    return prepared;
+  }
+
+  #dropNamed(name: string): void {
+    const known = this.#named?.get(name);
+    if (known === undefined) return;
+    this.#named?.delete(name);
+    if (known.prepared.parsed) this.#names.close(name);
+  }
+}

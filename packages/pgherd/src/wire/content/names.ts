@@ -1,0 +1,109 @@
+import { createHash } from 'node:crypto';
+import type { Columns } from './rows.ts';
+
+/** Statements that stay prepared on one connection; the one that was not used for longest makes room. */
+const MAX_PREPARED = 250;
+/** Characters of a hash in a name: names have at most 63 bytes. */
+const HASH_CHARACTERS = 32;
+
+/** A statement that has a name on one connection. */
+export interface Prepared {
+  readonly name: string;
+  /** Of its rows; `undefined` until the server has described it. */
+  columns: Columns | undefined;
+  parsed: boolean;
+  /** Whether it was used since the search for room last passed by. */
+  used: boolean;
+}
+
+const MAX_HASHES = 2_000;
+
+/** Hashes by text, for all connections of a driver: the same few texts are prepared on many of them. */
+export class TextHashes {
+  readonly #hashes = new Map<string, string>();
+
+  of(text: string): string {
+    let hash = this.#hashes.get(text);
+    if (hash === undefined) {
+      hash = createHash('sha256').update(text).digest('hex').slice(0, HASH_CHARACTERS);
+      if (this.#hashes.size >= MAX_HASHES) this.#hashes.clear();
+      this.#hashes.set(text, hash);
+    }
+    return hash;
+  }
+}
+
+/**
+ * The prepared statements of one connection, by text. A name is never used twice: after the server forgot one, or refuses
+ * it because a table has changed, the next is another.
+ */
+export class PreparedNames {
+  readonly #hashes: TextHashes;
+  /** Made with the first: most connections of a program that uses leases never have one. */
+  #byText: Map<string, Prepared> | undefined;
+  #obsolete: string[] | undefined;
+  #count = 0;
+
+  constructor(hashes: TextHashes) {
+    this.#hashes = hashes;
+  }
+
+  /** What the text is prepared as; `undefined` where it is not. */
+  find(text: string): Prepared | undefined {
+    return this.#byText?.get(text);
+  }
+
+  /** Takes a name for a text that is about to be parsed. */
+  add(text: string): Prepared {
+    this.#byText ??= new Map();
+    if (this.#byText.size >= MAX_PREPARED) this.#makeRoom(this.#byText);
+    const name = `pgherd_${this.#hashes.of(text)}_${(this.#count++).toString(36)}`;
+    const prepared: Prepared = { name, columns: undefined, parsed: false, used: true };
+    this.#byText.set(text, prepared);
+    return prepared;
+  }
+
+  /** It cannot be used any more; where the server still has it, it is closed. */
+  drop(text: string, prepared: Prepared): void {
+    if (this.#byText?.get(text) !== prepared) return;
+    this.#byText.delete(text);
+    if (!prepared.parsed) return;
+    this.#obsolete ??= [];
+    this.#obsolete.push(prepared.name);
+  }
+
+  /** A name of a caller's is to be closed as well. */
+  close(name: string): void {
+    this.#obsolete ??= [];
+    this.#obsolete.push(name);
+  }
+
+  /** Names to be closed on the server, once. */
+  takeObsolete(): readonly string[] {
+    const obsolete = this.#obsolete;
+    this.#obsolete = undefined;
+    return obsolete ?? NONE;
+  }
+
+  /** The server has forgotten everything. */
+  clear(): void {
+    this.#byText = undefined;
+    this.#obsolete = undefined;
+  }
+
+  /** Second chance: what was used since the last time goes to the end of the row. What is being parsed stays. */
+  #makeRoom(byText: Map<string, Prepared>): void {
+    for (const [text, prepared] of byText) {
+      if (prepared.used || prepared.columns === undefined) {
+        prepared.used = false;
+        byText.delete(text);
+        byText.set(text, prepared);
+        continue;
+      }
+      this.drop(text, prepared);
+      return;
+    }
+  }
+}
+
+const NONE: readonly string[] = Object.freeze([]);

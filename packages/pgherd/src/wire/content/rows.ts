@@ -1,0 +1,136 @@
+import type { Row } from '../../model/statement.ts';
+import { BodyReader, protocolError } from './reader.ts';
+
+/** Turns the text of one value into what JavaScript gets. */
+export type ParseText = (text: string) => unknown;
+
+/** Where the parser of a type is found: `pg-types`, or the `types` of a cluster or a statement. */
+export interface TypeParsers {
+  getTypeParser(oid: number, format: 'text'): ParseText;
+}
+
+/** One column, as node-postgres describes it. */
+export interface Column {
+  readonly name: string;
+  readonly tableID: number;
+  readonly columnID: number;
+  readonly dataTypeID: number;
+  readonly dataTypeSize: number;
+  readonly dataTypeModifier: number;
+  readonly format: 'text';
+}
+
+/** The columns of a statement's rows. */
+export interface Columns {
+  readonly fields: readonly Column[];
+  /** A row in which every column is null. */
+  readonly empty: Row;
+  /** Whether two columns have one name: the last one counts, also if it is null. */
+  readonly repeats: boolean;
+}
+
+export const NO_COLUMNS: Columns = Object.freeze({
+  fields: Object.freeze([]),
+  empty: Object.freeze({}),
+  repeats: false,
+});
+
+/** Reads the body of a RowDescription. */
+export function readColumns(bytes: Buffer, start: number, end: number): Columns {
+  const reader = new BodyReader(bytes, start, end);
+  const fields: Column[] = [];
+  for (let left = reader.int16(); left > 0; left--) {
+    const column = {
+      name: reader.cstring(),
+      tableID: reader.uint32(),
+      columnID: reader.int16(),
+      dataTypeID: reader.uint32(),
+      dataTypeSize: reader.int16(),
+      dataTypeModifier: reader.int32(),
+      format: 'text' as const,
+    };
+    if (reader.int16() !== 0) throw protocolError('a column comes in binary form, which was not asked for');
+    fields.push(Object.freeze(column));
+  }
+  reader.finish('RowDescription');
+  // Whatever a column is called, it becomes a property of its own.
+  const empty: Row = Object.create(null);
+  for (const { name } of fields) empty[name] = null;
+  const repeats = Object.keys(empty).length < fields.length;
+  return Object.freeze({ fields: Object.freeze(fields), empty: { ...empty }, repeats });
+}
+
+/** The parsers for the columns, as they are set now. */
+export function parsersOf(columns: Columns, types: TypeParsers): readonly ParseText[] {
+  const parsers: ParseText[] = [];
+  for (const { dataTypeID } of columns.fields) parsers.push(types.getTypeParser(dataTypeID, 'text'));
+  return parsers;
+}
+
+/**
+ * Whether the body of a DataRow is whole: as many values as there are columns, each within the message, none behind the last. It is
+ * asked before a parser sees any of it.
+ */
+export function isWholeRow(bytes: Buffer, start: number, end: number, count: number): boolean {
+  if (end - start < 2 || bytes.readUInt16BE(start) !== count) return false;
+  let at = start + 2;
+  for (let left = count; left > 0; left--) {
+    if (at + 4 > end) return false;
+    const length = readLength(bytes, at);
+    at += 4;
+    if (length > 0) at += length;
+    else if (length < -1) return false;
+    if (at > end) return false;
+  }
+  return at === end;
+}
+
+/** The body of a whole DataRow as an object. */
+export function readRow(bytes: Buffer, start: number, columns: Columns, parsers: readonly ParseText[]): Row {
+  const row = { ...columns.empty };
+  const { fields, repeats } = columns;
+  let at = start + 2;
+  for (let index = 0; index < fields.length; index++) {
+    const length = readLength(bytes, at);
+    at += 4;
+    if (length < 0) {
+      if (repeats) row[fields[index]?.name ?? ''] = null;
+      continue;
+    }
+    const name = fields[index]?.name ?? '';
+    row[name] = parsers[index]?.(readText(bytes, at, length));
+    at += length;
+  }
+  return row;
+}
+
+/** The body of a whole DataRow as an array. */
+export function readArray(bytes: Buffer, start: number, parsers: readonly ParseText[]): unknown[] {
+  const row: unknown[] = [];
+  let at = start + 2;
+  for (const parse of parsers) {
+    const length = readLength(bytes, at);
+    at += 4;
+    row.push(length < 0 ? null : parse(readText(bytes, at, length)));
+    if (length > 0) at += length;
+  }
+  return row;
+}
+
+/** The most frequent texts, `t`, `f` and the digits, need no call into native code. */
+function readText(bytes: Buffer, at: number, length: number): string {
+  if (length !== 1) return bytes.toString('utf8', at, at + length);
+  const byte = bytes[at] ?? 0;
+  return ASCII[byte] ?? '\uFFFD';
+}
+
+const ASCII: readonly string[] = Array.from({ length: 128 }, (_, code) => String.fromCharCode(code));
+
+function readLength(bytes: Buffer, at: number): number {
+  return (
+    ((bytes[at] ?? 0) << 24) |
+    ((bytes[at + 1] ?? 0) << 16) |
+    ((bytes[at + 2] ?? 0) << 8) |
+    (bytes[at + 3] ?? 0)
+  );
+}

@@ -1,0 +1,134 @@
+import { BodyReader, protocolError } from './reader.ts';
+
+/** Fields of an error or notice, by the letters of the protocol, under the names that node-postgres gives them. */
+const NAMES: Readonly<Record<string, keyof ServerMessageFields>> = Object.freeze({
+  S: 'severity',
+  C: 'code',
+  D: 'detail',
+  H: 'hint',
+  P: 'position',
+  p: 'internalPosition',
+  q: 'internalQuery',
+  W: 'where',
+  s: 'schema',
+  t: 'table',
+  c: 'column',
+  d: 'dataType',
+  n: 'constraint',
+  F: 'file',
+  L: 'line',
+  R: 'routine',
+});
+/** More fields than any server sends. */
+const MAX_FIELDS = 64;
+
+/** Fields that an error or a notice of the server may have. */
+export interface ServerMessageFields {
+  severity: string | undefined;
+  /** SQLSTATE. */
+  code: string | undefined;
+  detail: string | undefined;
+  hint: string | undefined;
+  position: string | undefined;
+  internalPosition: string | undefined;
+  internalQuery: string | undefined;
+  where: string | undefined;
+  schema: string | undefined;
+  table: string | undefined;
+  column: string | undefined;
+  dataType: string | undefined;
+  constraint: string | undefined;
+  file: string | undefined;
+  line: string | undefined;
+  routine: string | undefined;
+}
+
+/** An ErrorResponse of the server, with the properties of node-postgres' `DatabaseError`. */
+export class ServerError extends Error implements ServerMessageFields {
+  /** Bytes of the message. */
+  readonly length: number;
+  severity: string | undefined;
+  code: string | undefined;
+  detail: string | undefined;
+  hint: string | undefined;
+  position: string | undefined;
+  internalPosition: string | undefined;
+  internalQuery: string | undefined;
+  where: string | undefined;
+  schema: string | undefined;
+  table: string | undefined;
+  column: string | undefined;
+  dataType: string | undefined;
+  constraint: string | undefined;
+  file: string | undefined;
+  line: string | undefined;
+  routine: string | undefined;
+
+  constructor(message: string, length: number, fields: ServerMessageFields) {
+    super(message);
+    this.name = 'error';
+    this.length = length;
+    Object.assign(this, fields);
+  }
+}
+
+/** What an ErrorResponse or NoticeResponse says. */
+export interface ReadMessage {
+  readonly message: string;
+  readonly fields: ServerMessageFields;
+  /** In the server's own language and always English, if it gives both. */
+  readonly severity: string;
+}
+
+/** Reads the body of an ErrorResponse or NoticeResponse. */
+export function readMessage(bytes: Buffer, start: number, end: number): ReadMessage {
+  const reader = new BodyReader(bytes, start, end);
+  const fields: ServerMessageFields = { ...NO_FIELDS };
+  let message = '';
+  let severity: string | undefined;
+  for (let count = 0; ; count++) {
+    const letter = reader.byte();
+    if (letter === 0) break;
+    if (count === MAX_FIELDS) throw protocolError(`a message has more than ${MAX_FIELDS} fields`);
+    const value = reader.cstring();
+    const key = String.fromCharCode(letter);
+    if (key === 'M') message = value;
+    else if (key === 'V') severity = value;
+    const name = NAMES[key];
+    if (name !== undefined) fields[name] = value;
+  }
+  reader.finish('a message');
+  return { message, fields, severity: severity ?? fields.severity ?? '' };
+}
+
+/** The error of an ErrorResponse, and whether the server ends the connection with it. */
+export function readServerError(
+  bytes: Buffer,
+  start: number,
+  end: number,
+): { readonly error: ServerError; readonly fatal: boolean } {
+  const { message, fields, severity } = readMessage(bytes, start, end);
+  return {
+    error: new ServerError(message, end - start + 4, fields),
+    fatal: severity === 'FATAL' || severity === 'PANIC',
+  };
+}
+
+const NO_FIELDS: ServerMessageFields = Object.freeze({
+  severity: undefined,
+  code: undefined,
+  detail: undefined,
+  hint: undefined,
+  position: undefined,
+  internalPosition: undefined,
+  internalQuery: undefined,
+  where: undefined,
+  schema: undefined,
+  table: undefined,
+  column: undefined,
+  dataType: undefined,
+  constraint: undefined,
+  file: undefined,
+  line: undefined,
+  routine: undefined,
+});

@@ -1,0 +1,75 @@
+import {
+  CLOSE_COMPLETE,
+  COMMAND_COMPLETE,
+  COPY_DATA,
+  COPY_IN_RESPONSE,
+  COPY_OUT_RESPONSE,
+  EMPTY_QUERY_RESPONSE,
+  NO_DATA,
+  PARSE_COMPLETE,
+  PORTAL_SUSPENDED,
+  ROW_DESCRIPTION,
+} from '../content/codes.ts';
+import { BodyReader, protocolError } from '../content/reader.ts';
+import { isWholeRow, NO_COLUMNS, readColumns } from '../content/rows.ts';
+import type { Entry } from './entry.ts';
+
+/**
+ * Hands the contents of a row to the entry that expects it.
+ * @throws PgHerdError `PGHERD_PROTOCOL_ERROR` for a row that does not fit its columns or its message.
+ */
+export function handOverRow(entry: Entry, bytes: Buffer, start: number, end: number): void {
+  const { columns } = entry;
+  if (columns === undefined && entry.shape.describes !== 'none')
+    throw protocolError('a row came before its columns');
+  if (columns !== undefined && !isWholeRow(bytes, start, end, columns.fields.length))
+    throw protocolError('a row does not fit its columns or its message');
+  entry.row(bytes, start, end);
+}
+
+/**
+ * Hands the contents of a message, which the automaton has let pass, to its entry. Errors and rows are not among them.
+ * @throws PgHerdError `PGHERD_PROTOCOL_ERROR` for contents that do not fit their message.
+ */
+export function handOver(entry: Entry, type: number, bytes: Buffer, start: number, end: number): void {
+  switch (type) {
+    case COMMAND_COMPLETE:
+      entry.completed(tagOf(bytes, start, end));
+      return;
+    case EMPTY_QUERY_RESPONSE:
+      entry.completed('');
+      return;
+    case PARSE_COMPLETE:
+      entry.parsed();
+      return;
+    case ROW_DESCRIPTION:
+      entry.described(readColumns(bytes, start, end));
+      return;
+    case NO_DATA:
+      entry.described(NO_COLUMNS);
+      return;
+    case CLOSE_COMPLETE:
+      entry.closesLeft--;
+      return;
+    case PORTAL_SUSPENDED:
+      entry.suspended();
+      return;
+    case COPY_IN_RESPONSE:
+      entry.copying('in');
+      return;
+    case COPY_OUT_RESPONSE:
+      entry.copying('out');
+      return;
+    case COPY_DATA:
+      entry.copied(bytes.subarray(start, end));
+      return;
+    default:
+  }
+}
+
+function tagOf(bytes: Buffer, start: number, end: number): string {
+  const reader = new BodyReader(bytes, start, end);
+  const tag = reader.cstring();
+  reader.finish('CommandComplete');
+  return tag;
+}

@@ -1,0 +1,216 @@
+import type { PipelinedStatement } from '../../connection/port.ts';
+import { PgHerdError } from '../../model/errors.ts';
+import type { Row, Statement } from '../../model/statement.ts';
+import type { Prepared } from '../content/names.ts';
+import {
+  type Columns,
+  NO_COLUMNS,
+  type ParseText,
+  parsersOf,
+  readArray,
+  readRow,
+  type TypeParsers,
+} from '../content/rows.ts';
+import type { ServerError } from '../content/server-error.ts';
+import { readTag } from '../content/tag.ts';
+import { type WireValue, wireValues } from '../content/values.ts';
+import { checkText, checkValueCount } from '../content/writer.ts';
+import { unreadable } from '../failures.ts';
+import type { Shape, State } from './automaton.ts';
+import type { Entry, LostPhase, ReadyStatus } from './entry.ts';
+import type { Line } from './line.ts';
+import { lossOf } from './losses.ts';
+
+/** What the rows of a statement become. */
+export interface Settle {
+  answered: PipelinedStatement['answered'];
+  failed(error: unknown): void;
+}
+
+const UNNAMED: Shape = Object.freeze({ describes: 'portal' });
+const UNNAMED_ALONE: Shape = Object.freeze({ describes: 'portal', copy: 'either' });
+const PARSED: Shape = Object.freeze({ describes: 'statement' });
+const KNOWN: Shape = Object.freeze({ describes: 'none' });
+/** SQLSTATE of a prepared statement that does not exist, and of one whose result would look different now. */
+const NAME_UNKNOWN = '26000';
+const FEATURE_NOT_SUPPORTED = '0A000';
+const STALE_PLAN_ROUTINE = 'RevalidateCachedQuery';
+
+/** How a single statement is run. */
+export interface SingleOptions {
+  /** Whether its connection serves nothing else meanwhile: then it may leave a transaction open, or try a COPY. */
+  readonly alone: boolean;
+  /** Its prepared statement, new or known; `undefined` for none. */
+  readonly prepared: Prepared | undefined;
+  /** Called if its name is of no more use: the name is not to be relied on again. */
+  dropName(prepared: Prepared): void;
+  /** Sends it once more, under a new name. Absent the second time. */
+  readonly again: (() => void) | undefined;
+}
+
+/** One statement by the extended protocol, with a Sync of its own. */
+export class SingleEntry implements Entry {
+  state: State = 'parse';
+  shape: Shape = UNNAMED;
+  partsLeft = 0;
+  closesLeft = 0;
+  readonly #line: Line;
+  readonly #statement: Statement;
+  readonly #settle: Settle;
+  readonly #options: SingleOptions;
+  #rows: Row[] = [];
+  #columns: Columns | undefined;
+  #parsers: readonly ParseText[] | undefined;
+  #tag: string | undefined;
+  #error: ServerError | undefined;
+  /** A row could not be read; what the server says afterwards counts more. */
+  #unread: unknown;
+  #wasKnown = false;
+
+  constructor(line: Line, statement: Statement, settle: Settle, options: SingleOptions) {
+    this.#line = line;
+    this.#statement = statement;
+    this.#settle = settle;
+    this.#options = options;
+  }
+
+  get columns(): Columns | undefined {
+    return this.#columns ?? this.#options.prepared?.columns;
+  }
+
+  /**
+   * Writes it and puts it into the queue.
+   * @throws PgHerdError `PGHERD_INVALID_ARGUMENT` for a value or a text that cannot be sent; nothing was written then.
+   */
+  send(): void {
+    const { text, values } = this.#statement;
+    const { prepared, alone } = this.#options;
+    const wire = wireValues(values);
+    checkValueCount(wire.length);
+    if (prepared?.columns === undefined) checkText(text);
+    this.#write(text, wire, prepared, alone);
+    this.#line.push(this);
+  }
+
+  #write(text: string, values: readonly WireValue[], prepared: Prepared | undefined, alone: boolean): void {
+    const { writer, names } = this.#line;
+    if (prepared?.columns !== undefined) {
+      prepared.used = true;
+      this.#wasKnown = true;
+      this.state = 'bind';
+      this.shape = KNOWN;
+      writer.bind(prepared.name, values);
+      writer.executeAndSync();
+      return;
+    }
+    for (const name of names.takeObsolete()) {
+      writer.closeStatement(name);
+      this.closesLeft++;
+    }
+    const name = prepared?.name ?? '';
+    writer.parse(name, text);
+    if (prepared === undefined) this.shape = alone ? UNNAMED_ALONE : UNNAMED;
+    else {
+      this.shape = PARSED;
+      writer.describeStatement(name);
+    }
+    writer.bind(name, values);
+    if (prepared === undefined) writer.describePortal();
+    writer.executeAndSync();
+  }
+
+  parsed(): void {
+    if (this.#options.prepared !== undefined) this.#options.prepared.parsed = true;
+  }
+
+  described(columns: Columns): void {
+    this.#columns = columns;
+    if (this.#options.prepared !== undefined) this.#options.prepared.columns = columns;
+  }
+
+  row(bytes: Buffer, start: number): void {
+    if (this.#unread !== undefined) return;
+    try {
+      const columns = this.columns ?? NO_COLUMNS;
+      this.#parsers ??= parsersOf(columns, typesOf(this.#statement.types) ?? this.#line.types);
+      const row =
+        this.#statement.rowMode === 'array'
+          ? // In this form a row is no record; the port's type describes the common one only.
+            (readArray(bytes, start, this.#parsers) as unknown as Row)
+          : readRow(bytes, start, columns, this.#parsers);
+      this.#rows.push(row);
+    } catch (error) {
+      // The rest of the answer must be read all the same.
+      this.#unread = unreadable(error);
+    }
+  }
+
+  completed(tag: string): void {
+    this.#tag = tag;
+    if (this.#options.alone) this.#line.ended(tag);
+  }
+
+  suspended(): void {}
+
+  /** A COPY that was run as a statement: it is refused here, as node-postgres does. */
+  copying(way: 'in' | 'out'): void {
+    if (way === 'out') return;
+    this.#line.writer.copyFail('COPY FROM STDIN needs the verb copyFrom');
+    this.#line.writer.sync();
+    this.#line.flush();
+  }
+
+  copied(): void {}
+
+  refused(error: ServerError): void {
+    this.#error = error;
+  }
+
+  settled(status: ReadyStatus): void {
+    const error = this.#error ?? this.#unread;
+    if (status !== 'idle' && !this.#options.alone) this.#leftOpen();
+    else if (error !== undefined) this.#fail(error, status);
+    else {
+      const { command, rowCount } = readTag(this.#tag ?? '');
+      this.#settle.answered(this.#rows, rowCount, (this.columns ?? NO_COLUMNS).fields, command);
+    }
+  }
+
+  lost(phase: LostPhase, reason: unknown): void {
+    this.#settle.failed(phase === 'sent' ? (this.#error ?? reason) : lossOf(phase, reason));
+  }
+
+  #fail(error: unknown, status: ReadyStatus): void {
+    const { prepared, dropName, again } = this.#options;
+    if (prepared !== undefined && (!this.#wasKnown || isStale(error))) {
+      if (prepared.columns === undefined || this.#wasKnown) dropName(prepared);
+      // Nothing was executed under the old name.
+      if (this.#wasKnown && status === 'idle' && again !== undefined) {
+        again();
+        return;
+      }
+    }
+    this.#settle.failed(error);
+  }
+
+  /** It opened a transaction: those behind it ran inside. Only the end of the connection clears that up. */
+  #leftOpen(): void {
+    const error = new PgHerdError(
+      'PGHERD_STATEMENT_NOT_ALLOWED',
+      'The statement left a transaction open on a shared connection, which was destroyed: it is rolled back. Use transaction(fn).',
+    );
+    this.#settle.failed(error);
+    this.#line.destroy(error);
+  }
+}
+
+export function typesOf(types: unknown): TypeParsers | undefined {
+  return typeof types === 'object' && types !== null && 'getTypeParser' in types
+    ? (types as TypeParsers)
+    : undefined;
+}
+
+function isStale(error: unknown): boolean {
+  const { code, routine } = error as Partial<ServerError>;
+  return code === NAME_UNKNOWN || (code === FEATURE_NOT_SUPPORTED && routine === STALE_PLAN_ROUTINE);
+}
