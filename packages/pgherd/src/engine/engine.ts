@@ -135,7 +135,7 @@ export class Engine<C> {
   }
 
   /** A session on a node that suits, as soon as there is one; `picked` is tried first, `lostOn` after a pause. */
-  async acquire(given: Call, picked?: LiveNode<C>, lostOn = NOBODY): Promise<Session<C>> {
+  async acquire(given: Call, picked?: LiveNode<C>, lostOn = NONE): Promise<Session<C>> {
     const call = this.causal.concerns(given) ? await this.causal.route(given) : given;
     const look = (node: LiveNode<C>, search: Search) => this.#lease(node, call, search);
     return this.search(call, look, picked, this.#newSearch(call, lostOn));
@@ -275,7 +275,7 @@ export class Engine<C> {
   }
 
   /** The node that the policy picks of those that suit `demand` best, without those to avoid. */
-  pick(demand: Demand, avoid: ReadonlySet<string> = NOBODY): LiveNode<C> | undefined {
+  pick(demand: Demand, avoid: ReadonlySet<string> = NONE): LiveNode<C> | undefined {
     const herd = this.#herd;
     const picked = chooseNode(herd.select(demand).tiers, avoid, herd.settings.policy, this.#policyContext);
     const node = picked === undefined ? undefined : herd.nodes.get(picked.name);
@@ -362,7 +362,7 @@ export class Engine<C> {
   }
 }
 
-const NOBODY: ReadonlySet<string> = new Set();
+const NONE: ReadonlySet<string> = new Set();
 /** Of a node that is not there any more. */
 const NO_LOAD: NodeLoad = Object.freeze({ inFlight: 0, idle: 0, ewmaMs: undefined, lastPick: 0 });
 

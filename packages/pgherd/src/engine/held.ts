@@ -6,7 +6,7 @@ export interface Holding<C> {
   readonly session: Session<C>;
   /** Whether it is held still; a function may give it back before it ends. */
   isHeld(): boolean;
-  /** The transaction that runs on it, where it is one: its public face, which is nobody's business here. */
+  /** The transaction that runs on it, if there is one: its public object, which is not looked into here. */
   readonly transaction?: object | undefined;
 }
 

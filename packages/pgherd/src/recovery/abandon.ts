@@ -10,7 +10,7 @@ import { watchdog } from '../time/watchdog.ts';
 const LETTING_GO_MS = 2_000;
 /**
  * How long a request to cancel may be without effect before the next one, milliseconds. One that comes between two statements hits
- * nothing, and of several statements that nobody waits for each wants one of its own.
+ * nothing, and several abandoned statements need one each.
  */
 const REPEAT_MS = 200;
 /** Empty where no COMMIT waits for a standby. */
@@ -21,7 +21,7 @@ export type Running = Pick<HandedOver, 'count' | 'answer' | 'text'>;
 
 /**
  * Lets go of sessions whose caller has given up while something runs on them. The caller never waits for it. What may be cancelled
- * on the server is cancelled, so that it does not go on for nobody; the session is used again once it has answered. Everything
+ * on the server is cancelled, so that it does not go on without a caller; the session is used again once it has answered. Everything
  * else is destroyed with its connection.
  */
 export class LettingGo<C> {
@@ -96,7 +96,7 @@ export class LettingGo<C> {
     return isAnswered === true;
   }
 
-  /** Whether no COMMIT on the session's server waits for a standby; `false` where nobody answers in time. */
+  /** Whether no COMMIT on the session's server waits for a standby; `false` if no answer comes in time. */
   async #isAsynchronous(session: Session<C>, signal: AbortSignal): Promise<boolean> {
     const ask = this.#herd.nodes.get(session.node)?.monitor.ask;
     return ask !== undefined && (await untilAborted(namesOf(ask), signal)) === '';

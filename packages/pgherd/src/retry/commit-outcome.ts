@@ -24,11 +24,11 @@ export type CommitStep =
   | 'terminate'
   /** Ask again in a moment. */
   | 'wait'
-  /** Nobody can tell. */
+  /** It cannot be found out. */
   | 'unknown';
 
 /**
- * Decides what a report means. Whoever waits for a synchronous standby is never ended: the server would then call committed what
+ * Decides what a report means. A process that waits for a synchronous standby is never ended: the server would then call committed what
  * no standby has. A process may begin to wait just when it is ended, so that a commit is confirmed wherever commits wait.
  */
 export function decideCommit(report: CommitReport, terminated: boolean): CommitStep {

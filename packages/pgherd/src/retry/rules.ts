@@ -25,7 +25,7 @@ export type ErrorKind = (typeof ERROR_KINDS)[number];
 
 /**
  * How far work had come when it failed. `not-handed`: not given to the socket. `behind-fatal`: sent behind a statement that a
- * FATAL answered, which ends the session before it is read. `sent`: given to the socket, and nobody knows more. `answered`: the
+ * FATAL answered, which ends the session before it is read. `sent`: given to the socket, and nothing more is known. `answered`: the
  * error is the server's answer to it. `in-transaction`: inside a transaction whose COMMIT was not sent. `commit-sent`: it was.
  */
 export const PHASES = Object.freeze([

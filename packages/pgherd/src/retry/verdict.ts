@@ -3,7 +3,7 @@ import type { ErrorKind, Phase } from './rules.ts';
 
 /** What pgherd thinks of a failed attempt, for `retry.isRetryable`. */
 export interface RetryVerdict {
-  /** Whether it will be run again unless somebody objects. */
+  /** Whether it will be run again unless the hook returns `false`. */
   readonly willRetry: boolean;
   /** Whether the caller gets `PGHERD_OUTCOME_UNKNOWN` if it is not run again: `true` from the hook may then do it twice. */
   readonly outcomeUnknown: boolean;

@@ -38,7 +38,7 @@ export type Verdict =
   | { readonly kind: 'committed' | 'not-committed' }
   | { readonly kind: 'unknown'; readonly why: string };
 
-/** Statement that goes with BEGIN and whose answer is the witness; `undefined` where nobody asked for one. */
+/** Statement that goes with BEGIN and whose answer is the witness; `undefined` if the options ask for none. */
 export function witnessText(options: OutcomeOptions): string | undefined {
   const facts = `pg_catalog.pg_current_xact_id()::pg_catalog.text as xid,
     pg_catalog.pg_backend_pid()::pg_catalog.text as pid, ${STARTED} as started`;

@@ -171,7 +171,7 @@ export class SessionTransaction<C> {
 
   async rollback(): Promise<void> {
     if (!this.#isOpen) return;
-    // What was given up is rolled back when the session is cleaned up: nobody waits for it beyond the call's deadline.
+    // What was abandoned is rolled back when the session is cleaned up: no call waits for it beyond the call's deadline.
     if (this.#session.connection.closed || this.#isGivenUp()) {
       this.#endUncommitted('rolled-back');
       return;
@@ -287,7 +287,7 @@ export class SessionTransaction<C> {
       await this.#engine.send(this.#session, `RELEASE SAVEPOINT ${name}`, this.#call);
       return result;
     } catch (error) {
-      // What is undone here will not be committed, so nobody is to be told that it was.
+      // What is undone here will not be committed, so its callbacks must not run.
       this.#afterCommit.length = callbacks;
       if (this.#isOpen && !this.#session.connection.closed) {
         await this.#engine.send(this.#session, `ROLLBACK TO SAVEPOINT ${name}`, this.#call);
