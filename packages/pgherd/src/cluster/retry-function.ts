@@ -8,7 +8,7 @@ import type { Clock, Random } from '../time/port.ts';
 import { systemClock, systemRandom } from '../time/system.ts';
 import { onAbort, sleep, unlessAborted } from '../time/wait.ts';
 
-/** What is told of an attempt that failed, before the next one. */
+/** A failed attempt, reported before the next one. */
 export interface RetryNotice {
   /** Number of the attempt that failed, from 1 on. */
   readonly attempt: number;
@@ -17,19 +17,23 @@ export interface RetryNotice {
   readonly delayMs: number;
 }
 
-/** What the function that is run is told. */
+/** The argument of the function that is run. */
 export interface RetryAttempt {
   /** 1 for the first run, 2 for the second … */
   readonly attempt: number;
-  /** Aborts when the time is over, or with the policy's own signal. */
+  /** Aborts after `timeoutMs`, or with the signal of the policy. */
   readonly signal: AbortSignal;
 }
 
-/** How work is run again. */
+/** When and how often work is run again. */
 export interface RetryPolicy {
-  /** Most attempts, the first included. Default: `PGHERD_RETRY_ATTEMPTS`, `DB_RETRY_RETRIES_NUMBER`, else 3. */
+  /**
+   * Most attempts, the first included. Default: `PGHERD_RETRY_ATTEMPTS`, `DB_RETRY_RETRIES_NUMBER`, else 3.
+   */
   readonly attempts?: number | undefined;
-  /** Longest pause before the second attempt, ms; each pause is random between 0 and its longest. Default 50. */
+  /**
+   * Longest pause before the second attempt, ms; each pause is random between 0 and its longest. Default 50.
+   */
   readonly baseMs?: number | undefined;
   /** Growth of the pause with each attempt. Default 2. */
   readonly factor?: number | undefined;
@@ -37,21 +41,24 @@ export interface RetryPolicy {
   readonly maxMs?: number | undefined;
   /** Longest duration of all attempts and pauses, ms. Default: none. */
   readonly timeoutMs?: number | undefined;
-  /** Gives up when it aborts. */
+  /** Ends the work when it aborts. */
   readonly signal?: AbortSignal | undefined;
-  /** Whether it is right to run it again. Default: {@link isRetryable}, for what was sent and not answered is not. */
+  /**
+   * Whether the work may be run again. Default: {@link isRetryable}, which excludes work that was sent but
+   * not answered.
+   */
   readonly isRetryable?: ((error: unknown, attempt: number) => boolean) | undefined;
-  /** Told before each further attempt; what it throws ends the work. */
+  /** Called before each further attempt; an error it throws ends the work. */
   readonly onRetry?: ((notice: RetryNotice) => void) | undefined;
-  /** Where time comes from. For tests. Default: the system. */
+  /** Source of time. For tests. Default: the system. */
   readonly clock?: Clock | undefined;
-  /** Where dice come from. For tests. Default: the system. */
+  /** Source of random numbers. For tests. Default: the system. */
   readonly random?: Random | undefined;
   /** Environment for the number of attempts. Default `process.env`; `{}` for none. */
   readonly env?: Readonly<Record<string, string | undefined>> | undefined;
 }
 
-/** A policy with every value there. */
+/** A policy with its defaults. */
 interface Resolved extends BackoffSettings, Pick<RetryPolicy, 'timeoutMs' | 'signal' | 'onRetry'> {
   readonly attempts: number;
   readonly clock: Clock;
@@ -60,14 +67,15 @@ interface Resolved extends BackoffSettings, Pick<RetryPolicy, 'timeoutMs' | 'sig
 }
 
 /**
- * Runs `fn`, and again where that is right: for work around pgherd, or without it. Calls of a cluster are run again by themselves;
- * do not wrap each of them. The last error passes as it was thrown.
+ * Runs `fn`, and runs it again if an error allows it: for work around pgherd, or without it. Calls of a
+ * cluster are retried already; do not wrap each of them. The last error is thrown as it was.
  *
- * @throws InvalidOptionsError `PGHERD_INVALID_OPTIONS` for a policy that makes no sense; PgHerdError `PGHERD_TIMEOUT` after
- * `timeoutMs`, also where `fn` never returns; `PGHERD_ABORTED`. The last error of `fn` is then the cause.
+ * @throws InvalidOptionsError `PGHERD_INVALID_OPTIONS` for an invalid policy; PgHerdError `PGHERD_TIMEOUT`
+ * after `timeoutMs`, also if `fn` never returns; `PGHERD_ABORTED`. The last error of `fn` is then the cause.
  * @example
  * ```ts
- * const order = await retry(async ({ signal }) => placeOrder(db, signal), { attempts: 5, timeoutMs: 10_000 });
+ * const policy = { attempts: 5, timeoutMs: 10_000 };
+ * const order = await retry(({ signal }) => placeOrder(db, signal), policy);
  * ```
  */
 export async function retry<T>(
@@ -78,9 +86,9 @@ export async function retry<T>(
 }
 
 /**
- * The same function, run again where that is right, as by {@link retry}. Arguments and `this` are passed on. The policy is checked, and
- * the environment read, once.
- * @throws InvalidOptionsError `PGHERD_INVALID_OPTIONS` for a policy that makes no sense.
+ * The same function with the retries of {@link retry}. Arguments and `this` are passed on. The policy is
+ * checked, and the environment read, once.
+ * @throws InvalidOptionsError `PGHERD_INVALID_OPTIONS` for an invalid policy.
  */
 export function retryable<This, Args extends readonly unknown[], T>(
   fn: (this: This, ...args: Args) => Promise<T> | T,
@@ -154,7 +162,7 @@ class Execution {
   }
 }
 
-/** Told apart from whatever the function itself throws. */
+/** Distinguishes the end by a limit from errors of the function itself. */
 class Stopped extends Error {
   readonly reason: PgHerdError;
 

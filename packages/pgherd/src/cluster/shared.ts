@@ -3,8 +3,8 @@ import type { ClusterOptions } from '../options/options.ts';
 import { type Cluster, createCluster } from './cluster.ts';
 
 /**
- * Where shared clusters are kept: one place in the process, however often this module is loaded. The number goes up when a
- * cluster of one version can no longer stand for that of another.
+ * The place of shared clusters: one in the process, however often this module is loaded. The number is
+ * incremented when the cluster of one version can no longer replace that of another.
  */
 const PLACE = Symbol.for('pgherd.shared-clusters.1');
 
@@ -22,14 +22,15 @@ function registry(): Registry {
 }
 
 /**
- * The cluster of this name, made at the first call. One process has one of each name, also where a development server loads
- * its modules again and again. After it was closed the next call makes a new one.
+ * The cluster of this name, made by the first call. A process has one for each name, also if a development
+ * server reloads its modules. After it was closed, the next call makes a new one.
  *
- * Without options it is the one that is there, else one that the environment says.
+ * Without options it is the existing one, otherwise one configured by the environment.
  *
- * @throws InvalidOptionsError `PGHERD_INVALID_OPTIONS` where it is there with other options, or where they cannot be used; functions
- * and objects with methods (driver, logger, hooks) are taken for equal.
- * @throws InvalidDsnError `PGHERD_INVALID_DSN`; PgHerdError `PGHERD_INVALID_ARGUMENT` for a name that is no text.
+ * @throws InvalidOptionsError `PGHERD_INVALID_OPTIONS` if it exists with other options, or if the options are
+ * invalid; functions and objects with methods (driver, logger, hooks) count as equal.
+ * @throws InvalidDsnError `PGHERD_INVALID_DSN`; PgHerdError `PGHERD_INVALID_ARGUMENT` for a name that is not
+ * a string.
  * @example
  * ```ts
  * export const db = sharedCluster('shop', { url: process.env.DATABASE_URL });
@@ -51,7 +52,7 @@ export function sharedCluster(name: string, options?: ClusterOptions): Cluster {
   return cluster;
 }
 
-/** Closes every shared cluster of the process; those that are made afterwards are new ones. */
+/** Closes every shared cluster of the process; later calls make new ones. */
 export async function closeSharedClusters(options?: {
   readonly timeoutMs?: number | undefined;
 }): Promise<void> {
@@ -61,7 +62,7 @@ export async function closeSharedClusters(options?: {
   await Promise.all(clusters.map((cluster) => cluster.close(options)));
 }
 
-/** Names of options that differ. Their values may be secrets, and are not told. */
+/** Names of options that differ. Their values may be secrets and are not shown. */
 function differing(before: object, after: object, prefix = ''): string[] {
   const names = new Set([...Object.keys(before), ...Object.keys(after)]);
   return [...names].sort().flatMap((name) => {

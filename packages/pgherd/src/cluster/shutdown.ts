@@ -2,7 +2,7 @@ import { argumentError, type PgHerdError } from '../model/errors.ts';
 import type { Off } from '../observe/emitter.ts';
 import type { Cluster } from './cluster.ts';
 
-/** Signals that a process can act upon. */
+/** Signals that a process can handle. */
 export const SHUTDOWN_SIGNALS = Object.freeze([
   'SIGTERM',
   'SIGINT',
@@ -18,20 +18,24 @@ export type ShutdownSignal = (typeof SHUTDOWN_SIGNALS)[number];
 export interface ShutdownOptions {
   /** Default `['SIGTERM', 'SIGINT']`. */
   readonly signals?: readonly ShutdownSignal[] | undefined;
-  /** What `close()` waits for at most, ms. Default: the cluster's `drainMs`. */
+  /** Longest wait of `close()`, ms. Default: the cluster's `drainMs`. */
   readonly timeoutMs?: number | undefined;
-  /** Done before the cluster is closed: stop taking requests here. What it throws does not keep the cluster open. */
+  /**
+   * Called before the cluster is closed: stop accepting requests here. If it throws, the cluster is closed
+   * all the same.
+   */
   readonly before?: ((signal: ShutdownSignal) => void | Promise<void>) | undefined;
-  /** Told of what went wrong. Default: nobody. */
+  /** Called with errors during the shutdown. Default: none. */
   readonly failed?: ((error: unknown) => void) | undefined;
 }
 
 /**
- * Closes clusters when the process is asked to end, then lets it end by that very signal; a second signal ends it at once. Where
- * your program listens to the signal as well, its end is left to you. The listeners keep no process alive, and go with
- * the cluster when it is closed in another way. Returns what takes them off.
+ * Closes clusters when the process is asked to end, then lets it end by the same signal; a second signal ends
+ * it at once. If your program listens to the signal as well, ending the process is left to it. The listeners
+ * keep no process alive, and are removed when the clusters are closed in another way. Returns a function that
+ * removes them.
  *
- * @throws PgHerdError `PGHERD_INVALID_ARGUMENT` for what is no signal.
+ * @throws PgHerdError `PGHERD_INVALID_ARGUMENT` for an unknown signal.
  * @example
  * ```ts
  * onShutdown(db, { before: () => new Promise((done) => server.close(() => done())), timeoutMs: 10_000 });
@@ -51,8 +55,8 @@ class Shutdown {
 
   constructor(clusters: readonly Cluster[], options: ShutdownOptions) {
     const { signals = ['SIGTERM', 'SIGINT'] } = options;
-    const strange = signals.find((signal) => !SHUTDOWN_SIGNALS.includes(signal));
-    if (strange !== undefined) throw invalidSignal(strange);
+    const unknown = signals.find((signal) => !SHUTDOWN_SIGNALS.includes(signal));
+    if (unknown !== undefined) throw invalidSignal(unknown);
     this.#clusters = clusters;
     this.#options = options;
     const listener = (signal: NodeJS.Signals) => this.#onSignal(signal as ShutdownSignal);
@@ -89,7 +93,7 @@ class Shutdown {
     for (const result of closed) if (result.status === 'rejected') this.#tell(result.reason);
   }
 
-  /** The process ends as it would have without us, so that whoever waits for it sees the signal. */
+  /** The process ends as it would have without us, so that its parent sees the signal. */
   #end(signal: ShutdownSignal): void {
     this.off();
     if (process.listenerCount(signal) === 0) process.kill(process.pid, signal);
@@ -99,7 +103,7 @@ class Shutdown {
     try {
       this.#options.failed?.(error);
     } catch {
-      // Whoever is told of errors is broken as well: there is nobody left to tell.
+      // The error handler itself is broken: no one is left to notify.
     }
   }
 }

@@ -9,32 +9,39 @@ import { runScriptOnCluster } from '../query/script.ts';
 import { runTransaction, type TransactionFunction } from '../transaction/attempts.ts';
 import { SessionTransaction, type Transaction } from '../transaction/transaction.ts';
 
-/** Everything that can be asked of a cluster, or of a part of it that `with` cut out. */
+/** The verbs of a cluster, also with the defaults of `with`. */
 export interface ClusterQuerier<C = unknown> extends Querier {
   /**
-   * Runs `fn` in a transaction; commits when it resolves, rolls back when it throws. `fn` may be run several times.
-   * @throws what `fn` throws; OutcomeUnknownError `PGHERD_OUTCOME_UNKNOWN` where COMMIT was not answered; PgHerdError
-   * `PGHERD_TRANSACTION_ROLLED_BACK` where an error was swallowed; else as of {@link Querier.query}.
+   * Runs `fn` in a transaction; commits when it resolves, rolls back when it throws. `fn` may be run several
+   * times.
+   * @throws what `fn` throws; OutcomeUnknownError `PGHERD_OUTCOME_UNKNOWN` if COMMIT was not answered;
+   * PgHerdError `PGHERD_TRANSACTION_ROLLED_BACK` if `fn` swallowed an error; otherwise as of {@link
+   * Querier.query}.
    */
   transaction<T>(fn: TransactionFunction<T>, options?: TransactionOptions): Promise<T>;
-  /** Begins a transaction that rolls back at the end of its scope unless it was committed. */
+  /** Begins a transaction, which rolls back at the end of its scope unless it was committed. */
   begin(options?: TransactionOptions): Promise<Transaction>;
   /** A connection for exclusive use. Its errors are those of {@link Querier.query} while it waits. */
   acquire(options?: CallOptions): Promise<Lease<C>>;
   /** Runs `fn` with a connection for exclusive use, and gives it back however `fn` ends. */
   use<T>(fn: (lease: Lease<C>) => Promise<T> | T, options?: CallOptions): Promise<T>;
   /**
-   * Runs many statements, one text, by the simple protocol, on a connection of its own that is closed afterwards. Without BEGIN and
-   * COMMIT in it the text is one transaction. Gives the result of the last statement.
-   * @throws PgHerdError `PGHERD_UNSUPPORTED` behind a pooler, `PGHERD_INVALID_ARGUMENT` for a script that leaves a transaction
-   * open; else as of {@link Querier.query}. It is run again only where it was not sent.
+   * Runs many statements in one text by the simple protocol, on a connection of its own that is closed
+   * afterwards. Without BEGIN and COMMIT, the text is one transaction. Returns the result of the last
+   * statement.
+   * @throws PgHerdError `PGHERD_UNSUPPORTED` behind a pooler, `PGHERD_INVALID_ARGUMENT` for a script that
+   * leaves a transaction open; otherwise as of {@link Querier.query}. It is run again only if it was not
+   * sent.
    */
   script(text: string, options?: CallOptions): Promise<QueryResult<Row>>;
   /** The same verbs with other defaults. */
   with(options: CallOptions): ClusterQuerier<C>;
 }
 
-/** The verbs of a cluster, with defaults under every call's own options; `start` starts a call's clock. */
+/**
+ * The verbs of a cluster, with defaults that a call's own options override; `start` starts the clock of a
+ * call.
+ */
 export function clusterQuerier<C>(
   engine: Engine<C>,
   start: (options: CallOptions) => Call,
@@ -87,7 +94,7 @@ export function clusterQuerier<C>(
   });
 }
 
-/** Options of the call over those of `with`; what the call leaves open stays. */
+/** The defaults of `with`, overridden by the options of the call. */
 function merged(defaults: CallOptions, options: CallOptions): CallOptions {
   if (!hasAny(options)) return defaults;
   const given = Object.entries(options).filter(([, value]) => value !== undefined);
@@ -99,7 +106,7 @@ function hasAny(options: object): boolean {
   return false;
 }
 
-/** A transaction that only reads goes to a standby unless it, or `with` before it, says otherwise. */
+/** A read-only transaction goes to a standby unless its options, or those of `with`, have a target. */
 function withReadTarget(options: TransactionOptions, defaults: CallOptions): TransactionOptions {
   assertTransactionOptions(options);
   return options.readOnly === true && (options.target ?? defaults.target) === undefined

@@ -3,14 +3,14 @@ import { get as getByTls } from 'node:https';
 import type { SecureContextOptions } from 'node:tls';
 import { onAbort } from '../time/wait.ts';
 
-/** Largest answer that is read, bytes: the list of a thousand nodes has a third of that. */
+/** Largest answer that is read, bytes: a list of a thousand nodes has a third of that. */
 export const MAX_ANSWER_BYTES = 1_048_576;
 
-/** One question by HTTP. */
+/** One HTTP request. */
 export interface Question {
   readonly url: URL;
   readonly headers: Readonly<Record<string, string>>;
-  /** What TLS needs, for `https:`. */
+  /** TLS options, for `https:`. */
   readonly tls: SecureContextOptions & {
     readonly rejectUnauthorized?: boolean;
     readonly servername?: string;
@@ -18,13 +18,13 @@ export interface Question {
 }
 
 /**
- * The body of a 200 answer as text. Everything else is an error: other statuses (a redirect would take the credentials
- * elsewhere), an answer above {@link MAX_ANSWER_BYTES}, an answer cut short. The connection is used once and is gone when the
- * promise settles; it does not keep the process alive.
+ * The body of a response with status 200. All others are errors: other statuses (a redirect would take the
+ * credentials elsewhere), a body above {@link MAX_ANSWER_BYTES}, a truncated body. The connection is used
+ * once and is closed when the promise settles; it does not keep the process alive.
  */
 export function boundedGet({ url, headers, tls }: Question, signal: AbortSignal): Promise<string> {
   return new Promise((resolve, reject) => {
-    // `agent: false`: an agent of its own, so that no idle socket outlives the question.
+    // `agent: false`: an agent of its own, so that no idle socket outlives the request.
     const options: RequestOptions = { agent: false, headers: { accept: 'application/json', ...headers } };
     const answered = (response: IncomingMessage) => void bodyOf(response).then(done, fail);
     const request: ClientRequest =

@@ -6,7 +6,7 @@ import type { DiscoveredNode, Discovery, DiscoveryContext } from './port.ts';
 import { type Loaded, limited, refreshed } from './refresh.ts';
 import { checkSettings, isRecord, REFRESH_MS, TIMEOUT_MS } from './settings.ts';
 
-/** What is asked of a resolver; `dns.promises.Resolver` of Node is one. */
+/** The resolver; `dns.promises.Resolver` of Node is one. */
 export interface DnsResolver {
   resolve4(name: string, options: { ttl: true }): Promise<readonly DnsAddress[]>;
   resolve6(name: string, options: { ttl: true }): Promise<readonly DnsAddress[]>;
@@ -16,7 +16,7 @@ export interface DnsResolver {
 /** An A or AAAA record. */
 export interface DnsAddress {
   readonly address: string;
-  /** Seconds for which the answer is good. */
+  /** Seconds for which the answer is valid. */
   readonly ttl: number;
 }
 
@@ -28,31 +28,37 @@ export interface DnsService {
   readonly weight: number;
 }
 
-/** What {@link dnsDiscovery} takes. */
+/** Options of {@link dnsDiscovery}. */
 export interface DnsDiscoveryOptions {
-  /** The whole name: search domains and `/etc/hosts` are not asked. For SRV for example `_postgresql._tcp.example.com`. */
+  /**
+   * The full name: search domains and `/etc/hosts` are not used. For SRV for example
+   * `_postgresql._tcp.example.com`.
+   */
   readonly name: string;
-  /** `addresses`: each address (A and AAAA) of the name is one node. `srv`: each target of its SRV records is one. */
+  /**
+   * `addresses`: each address (A and AAAA) of the name is one node. `srv`: each target of its SRV records is
+   * one.
+   */
   readonly kind: 'addresses' | 'srv';
   /** Port of nodes found by address. Default: that of the connection string. */
   readonly port?: number | undefined;
-  /** Which addresses count: 4 for A, 6 for AAAA. Default: both. */
+  /** Which addresses are used: 4 for A, 6 for AAAA. Default: both. */
   readonly family?: 4 | 6 | undefined;
   /**
-   * Longest time between two questions, milliseconds, of which up to a quarter is taken off at random; records with a
-   * shorter life are asked for sooner, but not within a second. Default 30,000.
+   * Longest time between two queries, milliseconds, shortened by up to a quarter at random; records with a
+   * shorter TTL are queried sooner, but not within a second. Default 30,000.
    */
   readonly refreshMs?: number | undefined;
-  /** Time after which an answer is no longer waited for, milliseconds. Default 5,000. */
+  /** Longest wait for an answer, milliseconds. Default 5,000. */
   readonly timeoutMs?: number | undefined;
-  /** Who is asked. Default: the servers that the system names. */
+  /** The resolver. Default: one for the servers of the system. */
   readonly resolver?: DnsResolver | undefined;
 }
 
 /**
  * Node lists from DNS: the pods behind a headless service of Kubernetes, the targets of an SRV record.
  *
- * A node found by address is called by that address; its certificate must show the name that was asked for.
+ * A node found by address has that address as its name; its certificate must show the name of the query.
  *
  * @throws InvalidOptionsError `PGHERD_INVALID_OPTIONS`
  * @example
@@ -101,8 +107,8 @@ function asked(context: DiscoveryContext, options: DnsDiscoveryOptions, load: Lo
 }
 
 /**
- * A resolver for one question: it reads anew which servers the system names, and to give it up hurts no other question.
- * UDP loses packets, so that it asks three times within the limit.
+ * A resolver for one query: it reads the configuration of the system again, and cancelling it affects no
+ * other query. UDP loses packets, so that it tries three times within the limit.
  */
 function ownResolver(timeoutMs: number, signal: AbortSignal): DnsResolver {
   const resolver = new dns.Resolver({ timeout: Math.ceil(timeoutMs / 4), tries: 3 });
@@ -110,7 +116,10 @@ function ownResolver(timeoutMs: number, signal: AbortSignal): DnsResolver {
   return resolver;
 }
 
-/** What one family has: an answer that it has none is an answer; no answer is not, since half a list would drop the other half. */
+/**
+ * The records of one family. ENODATA means none; without an answer the query fails, since half a list would
+ * drop the other half.
+ */
 async function ofFamily(records: Promise<readonly DnsAddress[]>): Promise<readonly DnsAddress[]> {
   try {
     return await records;
@@ -136,7 +145,7 @@ async function addresses(resolver: DnsResolver, options: DnsDiscoveryOptions): P
 
 async function services(resolver: DnsResolver, { name }: DnsDiscoveryOptions): Promise<Loaded> {
   const records = await resolver.resolveSrv(name);
-  // RFC 2782: the target "." says that the service is decidedly not offered.
+  // RFC 2782: the target "." means that the service is not available.
   const offered = records.filter((record) => record.name !== '' && record.name !== '.');
   if (offered.length === 0) throw new Error(`The SRV records of ${name} offer no target.`);
   const bad = offered.filter((record) => !isHost(record.name) || !isPort(record.port));

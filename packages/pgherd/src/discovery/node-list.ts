@@ -1,7 +1,7 @@
 import { isIP } from 'node:net';
 import type { DiscoveredNode } from './port.ts';
 
-/** More nodes than any cluster has: a longer list is a mistake of whoever made it. */
+/** More nodes than any cluster has: a longer list is a mistake. */
 export const MAX_NODES = 1_024;
 
 /** Longest host name of DNS, and longer than any path of a socket. */
@@ -9,9 +9,8 @@ const MAX_HOST_LENGTH = 255;
 const MAX_PORT = 65_535;
 
 /**
- * Why a list of nodes cannot be used, one sentence each, naming node, value and rule; empty when it can.
- * The list may come from anywhere, so that nothing is taken for granted of it. `defaultPort` is that of nodes without one,
- * where it is known.
+ * The violations in a list of nodes, one sentence each, with node, value and rule. The list may come from
+ * anywhere, so that nothing is assumed about it. `defaultPort` is the port of nodes without one, if known.
  */
 export function listViolations(list: unknown, defaultPort?: number): string[] {
   if (!Array.isArray(list)) return [`the list is ${shown(list)}, but must be an array of nodes`];
@@ -23,7 +22,7 @@ export function listViolations(list: unknown, defaultPort?: number): string[] {
   return violations.length > 0 ? violations : contradictions(list, defaultPort);
 }
 
-/** Rules that one node must keep by itself. */
+/** Rules for a single node. */
 function nodeViolations(node: unknown, place: string): string[] {
   if (typeof node !== 'object' || node === null)
     return [`${place} is ${shown(node)}, but must be an object with a host`];
@@ -53,7 +52,7 @@ function nodeViolations(node: unknown, place: string): string[] {
   return violations;
 }
 
-/** Rules that the nodes of a list must keep together. */
+/** Rules for the nodes of a list together. */
 function contradictions(nodes: readonly DiscoveredNode[], defaultPort: number | undefined): string[] {
   const violations: string[] = [];
   const seen = new Set<string>();
@@ -69,12 +68,12 @@ function contradictions(nodes: readonly DiscoveredNode[], defaultPort: number | 
   return violations;
 }
 
-/** Whether it can be the port of a server. */
+/** Whether it is a valid port. */
 export function isPort(value: unknown): value is number {
   return typeof value === 'number' && Number.isInteger(value) && value >= 1 && value <= MAX_PORT;
 }
 
-/** Whether it can be the name of a host, an address, or the directory of a Unix socket. */
+/** Whether it is a valid host name, an address, or the directory of a Unix socket. */
 export function isHost(value: unknown): value is string {
   if (typeof value !== 'string' || value.length > MAX_HOST_LENGTH) return false;
   if (value.startsWith('/') || value.startsWith('@')) return !/\p{Cc}/u.test(value);

@@ -3,12 +3,12 @@ import type { DiscoveredNode } from './port.ts';
 import { isRecord, isText } from './settings.ts';
 
 /**
- * Roles of the one that holds the leader's lock and takes writes. A `standby_leader` leads too, but stays in recovery.
- * Every other role, also one that a later Patroni invents, is that of a standby.
+ * Roles of the member that holds the leader lock and accepts writes. A `standby_leader` leads too, but stays
+ * in recovery. Every other role, also one of a later Patroni, is that of a standby.
  */
 const LEADING_ROLES: ReadonlySet<unknown> = new Set(['leader', 'master', 'primary']);
 
-/** Tags by which Patroni itself is steered. All others are the operator's own. */
+/** Tags that control Patroni itself. All others are the operator's own. */
 const TAGS_OF_PATRONI: ReadonlySet<string> = new Set([
   'clonefrom',
   'failover_priority',
@@ -21,8 +21,8 @@ const TAGS_OF_PATRONI: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * The nodes in Patroni's answer to `GET /cluster`. Members that are not running are nodes like all others: whether a node
- * serves is asked of the node itself.
+ * The nodes in Patroni's answer to `GET /cluster`. Members that are not running are included: the node itself
+ * is asked whether it serves.
  *
  * @throws Error naming every member that cannot be read, and what is wrong with it.
  */
@@ -68,38 +68,38 @@ function nameOf(member: unknown, index: number): string {
   return isText(name) ? shown(name) : `member ${index + 1}`;
 }
 
-/** The node, or what is wrong with the member. */
+/** The node, or the violation in the member. */
 function readMember(member: unknown, zoneTag: string): DiscoveredNode | string {
   if (!isRecord(member)) return `is ${shown(member)}, but must be an object`;
   const { host, port, role, tags = {} } = member;
   if (!isHost(host)) return `host is ${shown(host)}, but must be a host name or an IP address`;
   if (port !== undefined && !isPort(port))
     return `port is ${shown(port)}, but must be an integer from 1 to 65535`;
-  if (!isText(role)) return `role is ${shown(role)}, but must be a text`;
+  if (!isText(role)) return `role is ${shown(role)}, but must be a string`;
   if (!isRecord(tags)) return `tags are ${shown(tags)}, but must be an object`;
   const leader = LEADING_ROLES.has(role);
   const own = ownTags(tags);
   return {
     host,
-    // Patroni leaves the port out where the address of a member has none, and means PostgreSQL's own.
+    // Patroni omits the port if the address of a member has none; then it is PostgreSQL's default.
     port: port ?? 5_432,
     zone: own[zoneTag] === '' ? undefined : own[zoneTag],
     tags: own,
-    // A leader that is tagged now goes on leading: Patroni only never elects it again.
+    // A leader with the tag stays the leader: Patroni only does not elect it again.
     promotable: leader || !isBarredFromFailover(tags),
     readable: !isSet(tags['noloadbalance']),
     leader,
   };
 }
 
-/** `failover_priority: 0` means the same as `nofailover`, which wins where both are given. */
+/** `failover_priority: 0` means the same as `nofailover`, which takes precedence. */
 function isBarredFromFailover(tags: Readonly<Record<string, unknown>>): boolean {
   const { nofailover, failover_priority: priority } = tags;
   if (nofailover !== undefined && nofailover !== null) return isSet(nofailover);
   return priority !== undefined && priority !== null && priority !== '' && Number(priority) <= 0;
 }
 
-/** Whether a tag is on; YAML files hold it as a boolean, a number or a text. */
+/** Whether a tag is on; in YAML it is a boolean, a number or a string. */
 function isSet(value: unknown): boolean {
   if (typeof value === 'string') return !['', '0', 'false', 'no', 'off'].includes(value.toLowerCase());
   return Boolean(value);

@@ -10,39 +10,47 @@ import {
   TIMEOUT_MS,
 } from './settings.ts';
 
-/** A proof of identity for the REST API, or for the proxy before it. */
+/** Credentials for the REST API, or for the proxy in front of it. */
 export type PatroniAuth =
   | { readonly user: string; readonly password: string | Secret }
   | { readonly token: string | Secret };
 
-/** TLS for endpoints that begin with `https:`. Texts are in PEM form, not paths. */
+/** TLS for endpoints that begin with `https:`. Strings are in PEM form, not paths. */
 export interface PatroniTls {
-  /** Authorities that are trusted. Default: those of Node. */
+  /** Trusted authorities. Default: those of Node. */
   readonly ca?: string | Buffer | readonly (string | Buffer)[] | undefined;
-  /** Certificate that is shown where the API asks for one. */
+  /** Client certificate, if the API requires one. */
   readonly cert?: string | Buffer | undefined;
   /** Private key of the certificate. */
   readonly key?: string | Buffer | Secret | undefined;
   /** Password of the private key. */
   readonly passphrase?: string | Secret | undefined;
-  /** Name that the certificate must show, where the endpoint is called otherwise. Default: the endpoint's host. */
+  /**
+   * Name that the certificate must show, if it differs from the endpoint's host. Default: the endpoint's
+   * host.
+   */
   readonly serverName?: string | undefined;
-  /** Whether the certificate is checked. `false` only for trying things out. Default `true`. */
+  /** Whether the certificate is checked. `false` only for experiments. Default `true`. */
   readonly rejectUnauthorized?: boolean | undefined;
 }
 
-/** What {@link patroniDiscovery} takes. */
+/** Options of {@link patroniDiscovery}. */
 export interface PatroniDiscoveryOptions {
-  /** Addresses of the REST API, `http://host:8008` or `https://…`; name several, any of them knows all members. */
+  /**
+   * Addresses of the REST API, `http://host:8008` or `https://…`; name several: each of them knows all
+   * members.
+   */
   readonly endpoints: readonly string[];
-  /** Time between two questions, milliseconds, of which up to a quarter is taken off at random. Default 10,000. */
+  /** Time between two requests, milliseconds, shortened by up to a quarter at random. Default 10,000. */
   readonly refreshMs?: number | undefined;
   /** Time after which the next endpoint is asked, milliseconds. Default 2,000. */
   readonly timeoutMs?: number | undefined;
-  /** Default: none, since Patroni gives the list to anybody. Never sent in the clear, except to this machine. */
+  /**
+   * Default: none, since Patroni does not protect the list. Never sent unencrypted, except to this machine.
+   */
   readonly auth?: PatroniAuth | undefined;
   readonly tls?: PatroniTls | undefined;
-  /** Tag of Patroni that tells where a member stands. Default `zone`. */
+  /** Tag of Patroni with the zone of a member. Default `zone`. */
   readonly zoneTag?: string | undefined;
 }
 
@@ -64,10 +72,10 @@ const RULES: SettingRules = {
 
 const AUTH_RULES: SettingRules = {
   user: { holds: (value) => isText(value) && !value.includes(':'), must: 'a name without a colon' },
-  password: { holds: isSecretText, must: 'a text or a Secret', secret: true },
+  password: { holds: isSecretText, must: 'a string or a Secret', secret: true },
   token: {
     holds: (value) => isSecretText(value) && !/[^\x21-\x7e]/.test(revealed(value)),
-    must: 'a text or a Secret, printable and without spaces',
+    must: 'a string or a Secret, printable and without spaces',
     secret: true,
   },
 };
@@ -86,7 +94,7 @@ const TLS_RULES: SettingRules = {
     must: 'a private key in PEM form',
     secret: true,
   },
-  passphrase: { holds: isSecretText, must: 'a text or a Secret', secret: true },
+  passphrase: { holds: isSecretText, must: 'a string or a Secret', secret: true },
   serverName: { holds: isText, must: 'a host name' },
   rejectUnauthorized: { holds: (value) => typeof value === 'boolean', must: 'true or false' },
 };
@@ -117,7 +125,7 @@ function authViolations(auth: object): string[] {
   ];
 }
 
-/** The address, or what is wrong with it. One with a password in it is not shown. */
+/** The address, or its violation. An address with a password is not shown. */
 function readEndpoint(endpoint: unknown, withSecret: boolean): URL | string {
   const example = 'write it as "http://db1:8008" or "https://db1:8008"';
   if (typeof endpoint !== 'string' || !URL.canParse(endpoint)) return `is no URL; ${example}`;
@@ -137,7 +145,7 @@ function isThisMachine(hostname: string): boolean {
   return hostname === 'localhost' || hostname === '[::1]' || /^127(\.\d+){3}$/.test(hostname);
 }
 
-/** Headers that prove who asks. Made for each question, so that no text with the secret lies about. */
+/** Headers with the credentials. Made for each request, so that no string with the secret stays in memory. */
 export function proof(auth: PatroniAuth | undefined): Readonly<Record<string, string>> {
   if (auth === undefined) return {};
   if ('token' in auth) return { authorization: `Bearer ${revealed(auth.token)}` };
@@ -145,7 +153,7 @@ export function proof(auth: PatroniAuth | undefined): Readonly<Record<string, st
   return { authorization: `Basic ${pair}` };
 }
 
-/** What of the settings Node's TLS takes. */
+/** The settings in the form of Node's TLS. */
 export function secureContext(tls: PatroniTls | undefined): Question['tls'] {
   if (tls === undefined) return {};
   const { ca, cert, key, passphrase, serverName, rejectUnauthorized } = tls;

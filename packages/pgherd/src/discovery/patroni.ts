@@ -8,9 +8,9 @@ import { limited, refreshed } from './refresh.ts';
 export type { PatroniAuth, PatroniDiscoveryOptions, PatroniTls } from './patroni-settings.ts';
 
 /**
- * Node lists from the REST API of Patroni (`GET /cluster`): members with their tags, and who leads.
+ * Node lists from the REST API of Patroni (`GET /cluster`): members with their tags, and the leader.
  *
- * - `nofailover` (or `failover_priority: 0`): the node is never written to, unless it leads.
+ * - `nofailover` (or `failover_priority: 0`): the node gets no writes unless it is the leader.
  * - `noloadbalance`: the node gets no reads as a standby.
  * - tags of your own become the node's tags, and the tag `zone` its zone.
  *
@@ -29,7 +29,8 @@ export function patroniDiscovery(options: PatroniDiscoveryOptions): Discovery {
   return Object.freeze({
     name: `Patroni at ${endpoints.map((url) => url.host).join(', ')}`,
     watch: (context) => {
-      // Whoever answered last is asked first. To begin with, each process asks another, to spread the work.
+      // The endpoint that answered last is asked first. The first one is random, to spread the load of many
+      // processes.
       let first = Math.floor(context.random.next() * endpoints.length);
       return refreshed(context, refreshMs, async () => {
         const order = [...endpoints.slice(first), ...endpoints.slice(0, first)];

@@ -3,15 +3,15 @@ import type { DiscoveredNode, Discovery } from './port.ts';
 import { limited, refreshed } from './refresh.ts';
 import { checkSettings, isText, REFRESH_MS, TIMEOUT_MS } from './settings.ts';
 
-/** What {@link polledDiscovery} takes. */
+/** Options of {@link polledDiscovery}. */
 export interface PolledDiscoveryOptions {
   /** Shown in events and errors. */
   readonly name: string;
-  /** Gives all nodes there are now. The signal aborts after `timeoutMs` and when the cluster is closed. */
+  /** Returns all nodes. The signal aborts after `timeoutMs` and when the cluster is closed. */
   readonly load: (signal: AbortSignal) => Promise<readonly DiscoveredNode[]>;
-  /** Time between two questions, milliseconds, of which up to a quarter is taken off at random. Default 10,000. */
+  /** Time between two calls, milliseconds, shortened by up to a quarter at random. Default 10,000. */
   readonly refreshMs?: number | undefined;
-  /** Time after which an answer is no longer waited for, milliseconds. Default 5,000. */
+  /** Longest wait for an answer, milliseconds. Default 5,000. */
   readonly timeoutMs?: number | undefined;
 }
 
@@ -20,14 +20,15 @@ export interface PolledDiscoveryOptions {
  *
  * @throws InvalidOptionsError `PGHERD_INVALID_OPTIONS`
  * @example
- * polledDiscovery({ name: 'our file', load: async () => JSON.parse(await readFile('/etc/shop/nodes.json', 'utf8')) });
+ * const load = async () => JSON.parse(await readFile('/etc/shop/nodes.json', 'utf8'));
+ * polledDiscovery({ name: 'our file', load });
  */
 export function polledDiscovery(options: PolledDiscoveryOptions): Discovery {
   checkSettings('polledDiscovery', options, {
     name: { holds: isText, must: 'a name to show in events', required: true },
     load: {
       holds: (value) => typeof value === 'function',
-      must: 'a function that gives the nodes',
+      must: 'a function that returns the nodes',
       required: true,
     },
     refreshMs: REFRESH_MS,

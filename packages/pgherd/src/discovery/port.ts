@@ -1,6 +1,6 @@
 import type { Clock, Random } from '../time/port.ts';
 
-/** One server as a discovery knows it. What it leaves open stays as it is by default. */
+/** One server in a list of nodes. Fields that are omitted have their defaults. */
 export interface DiscoveredNode {
   /** Host name, IP address, or the directory of a Unix socket. */
   readonly host: string;
@@ -9,11 +9,10 @@ export interface DiscoveredNode {
   /** IP address to connect to instead of resolving `host`; `host` still names the server for TLS. */
   readonly hostaddr?: string | undefined;
   /**
-   * Name that the server's certificate must show, where `host` is an address that only DNS knows of.
-   * Default: `host`.
+   * Name that the server's certificate must show, if `host` is an address from DNS. Default: `host`.
    */
   readonly serverName?: string | undefined;
-  /** Where the node stands. Default: unknown. */
+  /** The zone of the node. Default: unknown. */
   readonly zone?: string | undefined;
   /** Free labels. Default: none. */
   readonly tags?: Readonly<Record<string, string>> | undefined;
@@ -22,33 +21,33 @@ export interface DiscoveredNode {
   /** Whether the node gets reads as a standby. Default `true`. */
   readonly readable?: boolean | undefined;
   /**
-   * Whether this is the primary in the eyes of the discovery; at most one of a list. It decides between two nodes that
-   * both claim to be it, and nothing else. Default `false`.
+   * Whether the discovery considers this node the primary; at most one in a list. It decides only between two
+   * nodes that both claim to be the primary. Default `false`.
    */
   readonly leader?: boolean | undefined;
 }
 
-/** What a discovery may use, and by what it is steered. */
+/** What a discovery gets from the cluster. */
 export interface DiscoveryContext {
   readonly clock: Clock;
   readonly random: Random;
-  /** Port of nodes that come without one: that of the connection string, else 5432. */
+  /** Port of nodes without one: that of the connection string, else 5432. */
   readonly defaultPort: number;
-  /** Aborts when the cluster is closed: the iteration must then end and let go of everything. */
+  /** Aborts when the cluster is closed: the iteration must then end and release everything. */
   readonly signal: AbortSignal;
   /**
-   * Resolves `true` after `ms` milliseconds, or earlier when a fresh list is wanted at once because the primary was lost,
-   * and `false` when `signal` aborts. Does not keep the process alive.
+   * Resolves to `true` after `ms` milliseconds, or earlier if a new list is needed because the primary was
+   * lost, and to `false` when `signal` aborts. Does not keep the process alive.
    */
   pause(ms: number): Promise<boolean>;
 }
 
 /**
- * Tells which servers there are, again and again. Each list replaces the one before; a list that cannot be used, and an
- * iteration that throws, leave the last good one in force and are told by the event `discovery:failed`, after which the
- * iteration is begun anew. An iteration that ends is over for good: its last list stays.
+ * Yields lists of the servers. Each list replaces the one before. After an invalid list, or if the iteration
+ * throws, the last valid list stays in force, the event `discovery:failed` is emitted, and a new iteration
+ * begins. If the iteration ends, its last list stays.
  *
- * Discovery is a hint about who exists, never about who may be written to: every node is asked itself.
+ * Discovery is a hint which nodes exist, never which one may be written to: every node is asked itself.
  */
 export interface Discovery {
   /** Shown in events and errors. */

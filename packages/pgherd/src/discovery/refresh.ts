@@ -2,19 +2,19 @@ import { onAbort } from '../time/wait.ts';
 import { watchdog } from '../time/watchdog.ts';
 import type { DiscoveredNode, DiscoveryContext } from './port.ts';
 
-/** What was learnt, and until when it is good by the word of whoever told it. */
+/** A list of nodes, and for how long it is valid according to its source. */
 export interface Loaded {
   readonly nodes: readonly DiscoveredNode[];
-  /** Milliseconds after which a fresh answer may differ. Default: nobody said. */
+  /** Milliseconds after which a new answer may differ. Default: unknown. */
   readonly goodForMs?: number | undefined;
 }
 
-/** However short an answer is good for, the next question waits as long as this, milliseconds. */
+/** Shortest pause between two questions, however short an answer is valid, milliseconds. */
 const SHORTEST_PAUSE_MS = 1_000;
 
 /**
- * Asks, tells, pauses, and asks again; at once when the pause ends early. Ends when the cluster is closed; a failed
- * question ends it with its error, after which the cluster begins anew.
+ * Asks, yields, pauses, and asks again; at once if the pause ends early. Ends when the cluster is closed; a
+ * failed question ends it with its error, after which the cluster begins a new iteration.
  */
 export async function* refreshed(
   context: DiscoveryContext,
@@ -35,8 +35,8 @@ export async function* refreshed(
 }
 
 /**
- * Up to a quarter less than `refreshMs`, so that processes that were started together do not ask together. An answer with an
- * end to its life is asked for again after that end, not before it: before, a cache would give the same again.
+ * Up to a quarter less than `refreshMs`, so that processes that were started together do not ask together. An
+ * answer that expires is asked for again after it expired: before, a cache would return the same answer.
  */
 function pauseMs(context: DiscoveryContext, refreshMs: number, goodForMs = Number.POSITIVE_INFINITY): number {
   const quarter = context.random.next() / 4;
@@ -45,8 +45,8 @@ function pauseMs(context: DiscoveryContext, refreshMs: number, goodForMs = Numbe
 }
 
 /**
- * Runs `work` until it settles, `timeoutMs` have passed, or the cluster is closed; in the last two cases the signal that
- * `work` was given aborts, and what it does afterwards is ignored. `what` begins the sentence of the error.
+ * Runs `work` until it settles, `timeoutMs` have passed, or the cluster is closed; in the last two cases the
+ * signal of `work` aborts, and its result is ignored. `what` begins the sentence of the error.
  */
 export function limited<T>(
   context: DiscoveryContext,
@@ -83,7 +83,7 @@ export function limited<T>(
   });
 }
 
-/** A function of the user's that throws before it returns a promise is a promise that was rejected. */
+/** If a user's function throws before it returns a promise, that is a rejection. */
 async function started<T>(work: (signal: AbortSignal) => Promise<T>, signal: AbortSignal): Promise<T> {
   return work(signal);
 }

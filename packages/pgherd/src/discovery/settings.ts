@@ -2,15 +2,15 @@ import { InvalidOptionsError } from '../model/errors.ts';
 import { nearest } from '../model/nearest.ts';
 import { shown } from './node-list.ts';
 
-/** Shortest time between two questions that an adapter takes, milliseconds. */
+/** Shortest time between two questions that an adapter accepts, milliseconds. */
 const SHORTEST_REFRESH_MS = 100;
 
-/** What an option's value is held against. */
+/** The rule for the value of an option. */
 export interface SettingRule {
   readonly holds: (value: unknown) => boolean;
   /** Ends the sentence "… must be". */
   readonly must: string;
-  /** Whether it has to be given. Default `false`. */
+  /** Whether it is required. Default `false`. */
   readonly required?: boolean;
   /** The value is never shown. Default `false`. */
   readonly secret?: boolean;
@@ -24,7 +24,7 @@ export const REFRESH_MS: SettingRule = durationFrom(SHORTEST_REFRESH_MS);
 export const TIMEOUT_MS: SettingRule = durationFrom(1);
 
 /**
- * Checks what an adapter was given against its rules.
+ * Checks the options of an adapter.
  * @throws InvalidOptionsError `PGHERD_INVALID_OPTIONS` with every violation at once.
  */
 export function checkSettings(adapter: string, given: unknown, rules: SettingRules, prefix = ''): void {
@@ -69,7 +69,7 @@ export function isRecord(value: unknown): value is Readonly<Record<string, unkno
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** Whether it is a text that says something. */
+/** Whether it is a non-empty string. */
 export function isText(value: unknown): value is string {
   return typeof value === 'string' && value !== '';
 }
@@ -77,6 +77,6 @@ export function isText(value: unknown): value is string {
 function durationFrom(least: number): SettingRule {
   return {
     holds: (value) => typeof value === 'number' && Number.isFinite(value) && value >= least,
-    must: `a number of milliseconds from ${least} on`,
+    must: `a number of milliseconds, at least ${least}`,
   };
 }

@@ -4,12 +4,13 @@ import { listViolations } from './node-list.ts';
 import type { DiscoveredNode, Discovery } from './port.ts';
 
 /**
- * A list that never changes: for labels that the connection string cannot carry, and for tests.
- * Each item is a node, or its text: `host`, `host:port`, `[2001:db8::1]:port`, `/directory/of/the/socket`.
+ * A list that never changes: for labels that the connection string cannot carry, and for tests. Each item is
+ * a node, or a string: `host`, `host:port`, `[2001:db8::1]:port`, `/directory/of/the/socket`.
  *
- * @throws InvalidOptionsError `PGHERD_INVALID_OPTIONS` when the list is empty or an item is no node.
+ * @throws InvalidOptionsError `PGHERD_INVALID_OPTIONS` if the list is empty or an item is not a node.
  * @example
- * createCluster({ url, discovery: staticDiscovery(['db1:5432', { host: 'db2', zone: 'b', promotable: false }]) });
+ * const nodes = ['db1:5432', { host: 'db2', zone: 'b', promotable: false }];
+ * createCluster({ url, discovery: staticDiscovery(nodes) });
  */
 export function staticDiscovery(list: readonly (DiscoveredNode | string)[]): Discovery {
   const nodes = Array.isArray(list)
@@ -27,7 +28,7 @@ export function staticDiscovery(list: readonly (DiscoveredNode | string)[]): Dis
   });
 }
 
-/** What a text says; one that says nothing sensible becomes a host that the rules refuse. */
+/** Reads a node from a string; an invalid string becomes a host that the rules refuse. */
 function readNode(text: string): DiscoveredNode {
   if (isIP(text) !== 0) return { host: text };
   const [, bracketed, plain, digits] = /^(?:\[([^\]]*)\]|(.*?))(?::(\d+))?$/.exec(text) ?? [];

@@ -2,8 +2,8 @@ import type { Driver } from '../connection/port.ts';
 import { PG_CAPABILITIES } from '../drivers/pg/capabilities.ts';
 
 /**
- * The driver for `pg`, loaded with the first connection: whoever passes a driver of their own never loads it.
- * A missing package shows as `PGHERD_DRIVER_MISSING` on the first call.
+ * The driver for `pg`, loaded with the first connection, so that programs with another driver never load it.
+ * If the package is missing, the first call fails with `PGHERD_DRIVER_MISSING`.
  */
 export function defaultDriver(): Driver {
   let loaded: Promise<Driver> | undefined;

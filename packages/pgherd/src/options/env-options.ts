@@ -5,7 +5,10 @@ import type { ClusterOptions } from './options.ts';
 /** Variables by name. */
 export type EnvironmentVariables = Readonly<Record<string, string | undefined>>;
 
-/** Variables that say where the servers are; with one of them there must be a writer's host, and no connection string. */
+/**
+ * Variables that say where the servers are; with one of them there must be a writer's host, and no connection
+ * string.
+ */
 const ADDRESSES = [
   'DB_USERNAME',
   'DB_PASSWORD',
@@ -17,16 +20,16 @@ const ADDRESSES = [
 type AddressName = (typeof ADDRESSES)[number];
 
 const DEFAULT_PORT = 5432;
-/** What no host's name has; some of it would make another URL of it. */
+/** Characters that no host has; some of them would change the meaning of the URL. */
 const NO_HOST = /[^\w.:[\]-]/;
 
 /**
- * Options from the environment, for programs that are configured by it alone.
+ * Options from the environment, for programs that are configured by nothing else.
  *
- * `DATABASE_URL`, or `DB_WRITER_HOST`, `DB_READER_HOSTS` (separated by commas), `DB_PORT`, `DB_NAME`, `DB_USERNAME` and `DB_PASSWORD`;
- * with either `DB_MIN_POOL_SIZE`, `DB_MAX_POOL_SIZE`, `DB_POOL_TIMEOUT` and `DB_POOL_MAX_IDLE_TIME_SECONDS`, the last two in
- * seconds. What they leave open the `PG*` variables of libpq say. An empty variable counts as not set. The password is a
- * function, so that whoever prints the options does not print it.
+ * `DATABASE_URL`, or `DB_WRITER_HOST`, `DB_READER_HOSTS` (separated by commas), `DB_PORT`, `DB_NAME`,
+ * `DB_USERNAME` and `DB_PASSWORD`; with either `DB_MIN_POOL_SIZE`, `DB_MAX_POOL_SIZE`, `DB_POOL_TIMEOUT` and
+ * `DB_POOL_MAX_IDLE_TIME_SECONDS`, the last two in seconds. libpq's `PG*` variables fill the gaps. An empty
+ * variable counts as not set. The password is a function, so that printing the options does not print it.
  *
  * @throws InvalidOptionsError `PGHERD_INVALID_OPTIONS` with every violation at once, never with a secret.
  * @example
@@ -59,7 +62,7 @@ export function optionsFromEnv(env: EnvironmentVariables = processEnvironment())
   });
 }
 
-/** A connection string says it all: what stands beside it would be ignored, which nobody could have meant. */
+/** A connection string is complete: variables beside it would be ignored, which cannot be intended. */
 function connectionString(read: Reading): Pick<ClusterOptions, 'url'> {
   const beside = ADDRESSES.filter((name) => read.text(name) !== undefined);
   if (beside.length > 0) {
@@ -99,7 +102,7 @@ interface NumberRule {
   readonly unit?: string;
 }
 
-/** Variables with the number of attempts, if the program does not say it; the first that is set counts. */
+/** Variables with the number of attempts, unless the program sets it; the first that is set counts. */
 const ATTEMPT_VARIABLES = ['PGHERD_RETRY_ATTEMPTS', 'DB_RETRY_RETRIES_NUMBER'] as const;
 const MOST_ATTEMPTS = 999_999_999;
 
@@ -116,13 +119,13 @@ export function retryAttemptsFrom(env: EnvironmentVariables = processEnvironment
   return attempts;
 }
 
-/** Reads variables and takes note of what is wrong with them. */
+/** Reads variables and collects their violations. */
 class Reading {
   readonly violations: string[] = [];
   readonly #env: EnvironmentVariables;
   readonly #origin: string;
 
-  /** `origin` stands behind each name in a violation. */
+  /** `origin` follows each name in a violation. */
   constructor(env: EnvironmentVariables, origin = '') {
     this.#env = env;
     this.#origin = origin;
@@ -147,14 +150,14 @@ class Reading {
     return undefined;
   }
 
-  /** A host with its port; it may name one of its own, and an IPv6 address may stand with or without brackets. */
+  /** A host with its port. It may contain a port of its own; an IPv6 address may be in brackets. */
   host(name: string, value: string, defaultPort: number): string {
     const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]]+))(?::(\d{1,5}))?$/.exec(value);
     const bare = /^[0-9a-fA-F:.]*:[0-9a-fA-F:.]*:[0-9a-fA-F:.]*$/.test(value) ? value : match?.[1];
     const port = Number(bare === value ? defaultPort : (match?.[3] ?? defaultPort));
     const host = bare === undefined ? match?.[2] : `[${bare}]`;
     if (host === undefined || NO_HOST.test(host) || port < 1 || port > 65_535) {
-      // Somebody may have put a URL there, with a password in it.
+      // It may be a URL with a password.
       const shown = value.includes('@') ? 'something with an @' : JSON.stringify(value);
       this.violations.push(`${name} has ${shown}, but must be a host, or host:port`);
       return '';

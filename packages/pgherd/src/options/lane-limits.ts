@@ -4,6 +4,8 @@ export interface LaneLimits {
   readonly maxDepth: number;
   /** Most writes among them: so many outcomes are unknown when the connection is lost. */
   readonly maxWrites: number;
-  /** Longest time that those in flight may be expected to take before another one joins them, milliseconds. */
+  /**
+   * Longest time that those in flight may be expected to take before another one joins them, milliseconds.
+   */
   readonly maxQueueMs: number;
 }

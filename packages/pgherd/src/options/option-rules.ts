@@ -2,7 +2,7 @@ import { TLS_MODES, TLS_NEGOTIATIONS, TLS_VERSIONS } from '../dsn/index.ts';
 import { TARGETS } from '../model/names.ts';
 import { POLICY_NAMES } from '../routing/policies.ts';
 
-/** What a value has to be. */
+/** Kinds of values. */
 export type OptionKind =
   | 'duration'
   | 'count'
@@ -20,24 +20,24 @@ export type OptionKind =
   | 'session'
   | 'object';
 
-/** One option: what it may be and what it is when nobody says. */
+/** One option: its allowed values and its default. */
 export interface OptionRule {
   /** Dotted name, `pool.max`. */
   readonly name: string;
   readonly kind: OptionKind;
-  /** Value when not given; `undefined` for none. */
+  /** The default; `undefined` for none. */
   readonly default?: unknown;
   /** Smallest value allowed. */
   readonly min?: number;
   /** Values of a `choice`. */
   readonly choices?: readonly string[];
-  /** Whether a function is allowed besides what `kind` says. */
+  /** Whether a function is allowed as well. */
   readonly orFunction?: boolean;
   /** The value is never shown. */
   readonly secret?: boolean;
 }
 
-/** All options of `createCluster`; `docs/options.md` is held against this table by a test. */
+/** All options of `createCluster`; a test compares `docs/options.md` with this table. */
 export const OPTION_RULES: readonly OptionRule[] = Object.freeze([
   { name: 'url', kind: 'text', secret: true },
   { name: 'driver', kind: 'object' },

@@ -13,9 +13,9 @@ import type { SessionLimits, SessionOptions } from './session-settings.ts';
 
 /** The connection pool of each node. */
 export interface PoolOptions {
-  /** Most connections per node, without the monitor's one. Default 10. */
+  /** Most connections per node, not counting the monitor's. Default 10. */
   readonly max?: number | undefined;
-  /** Connections per node that stay open although idle. Default 0. */
+  /** Connections per node that stay open even if idle. Default 0. */
   readonly min?: number | undefined;
   /** Most calls per node that may wait for a connection; the next one fails at once. Default 10,000. */
   readonly maxWaiting?: number | undefined;
@@ -23,15 +23,22 @@ export interface PoolOptions {
   readonly maxConnecting?: number | undefined;
   /** Idle connections above `min` are closed after this, ms; 0 for never. Default 30,000. */
   readonly idleTimeoutMs?: number | undefined;
-  /** Connections are replaced at this age, ms, less up to a tenth at random; 0 for never. Default 1,800,000. */
+  /**
+   * Connections are replaced at this age, ms, less up to a tenth at random; 0 for never. Default 1,800,000.
+   */
   readonly maxLifetimeMs?: number | undefined;
   /** Connections are replaced after this many uses; 0 for no limit. Default 0. */
   readonly maxUses?: number | undefined;
-  /** Whether an idle connection is asked for a sign of life before use. Default `if-idle`: after `validateAfterMs`. */
+  /**
+   * Whether an idle connection is tested by a query before use. Default `if-idle`: after `validateAfterMs`.
+   */
   readonly validate?: 'always' | 'if-idle' | 'never' | undefined;
   /** How long a connection may be idle before `if-idle` validates it, ms. Default 500. */
   readonly validateAfterMs?: number | undefined;
-  /** A connection that is held for longer is told of by `lease:leaked`, with who took it, ms; 0 for never. Default 0. */
+  /**
+   * A connection that is held for longer is reported by `lease:leaked`, with the code that took it, ms; 0 for
+   * never. Default 0.
+   */
   readonly leakAfterMs?: number | undefined;
 }
 
@@ -39,9 +46,11 @@ export interface PoolOptions {
 export interface LaneOptions {
   /** Most statements in flight on one connection. Default 200. */
   readonly maxDepth?: number | undefined;
-  /** Most writes among them: of so many the outcome is unknown when the connection is lost. Default 16. */
+  /** Most writes among them: this many outcomes are unknown if the connection is lost. Default 16. */
   readonly maxWrites?: number | undefined;
-  /** Statements in flight are joined by others as long as they are expected to take no longer than this, ms. Default 2. */
+  /**
+   * A statement joins those in flight only if they are expected to take no longer than this, ms. Default 2.
+   */
   readonly maxQueueMs?: number | undefined;
 }
 
@@ -51,13 +60,16 @@ export interface ProbeOptions {
   readonly intervalMs?: number | undefined;
   /** How long a probe or a monitor's connection attempt may take, ms. Default 1,000. */
   readonly timeoutMs?: number | undefined;
-  /** Whether standbys are asked by a server-side long poll while no primary is known. Default `true`. */
+  /** Whether monitors watch standbys by a server-side long poll while no primary is known. Default `true`. */
   readonly longPoll?: boolean | undefined;
 }
 
-/** Attempts to run work again. */
+/** How often work is run again, and when. */
 export interface RetryOptions {
-  /** Most attempts of one call, the first included. Leaving a lost node for the first time is not counted. Default 3. */
+  /**
+   * Most attempts of one call, the first included. Leaving a lost node for the first time is not counted.
+   * Default 3.
+   */
   readonly attempts?: number | undefined;
   /** Longest pause before the second attempt, ms; the pause is random between 0 and this. Default 50. */
   readonly baseMs?: number | undefined;
@@ -66,8 +78,9 @@ export interface RetryOptions {
   /** Longest pause of all, ms. Default 2,000. */
   readonly maxMs?: number | undefined;
   /**
-   * Most attempts beyond the first that the whole cluster may save up, so that repeating does not make an outage worse. Leaving a
-   * lost node for the first time, serialization failures and deadlocks take none. 0 allows no other. Default 100.
+   * Most attempts beyond the first that the whole cluster object can save up, so that retries do not make an
+   * outage worse. Leaving a lost node for the first time, serialization failures and deadlocks cost nothing.
+   * 0 allows no others. Default 100.
    */
   readonly budget?: number | undefined;
   /** Attempts that each answered statement adds to the budget. Default 0.2. */
@@ -75,65 +88,79 @@ export interface RetryOptions {
   /** Attempts that each second adds to the budget. Default 10. */
   readonly budgetPerSecond?: number | undefined;
   /**
-   * Has the last word on whether work is run again: `true`, `false`, or `undefined` to leave it as `verdict.willRetry` says. It is
-   * not asked once the call's time is over. Default: none.
+   * Overrides the decision whether work is run again: `true`, `false`, or `undefined` for
+   * `verdict.willRetry`. Not called after the call's deadline. Default: none.
    */
   readonly isRetryable?: ((error: unknown, verdict: RetryVerdict) => boolean | undefined) | undefined;
 }
 
-/** What is said of one node, whatever discovery says of it. */
+/** Facts about one node, which override those of discovery. */
 export interface NodeOptions extends NodeLoginOptions {
-  /** Where the node stands. Default: what discovery says, else unknown. */
+  /** The zone of the node. Default: what discovery says, else unknown. */
   readonly zone?: string | undefined;
   /** Free labels that calls can ask for with `tags`. Default: what discovery says, else none. */
   readonly tags?: Readonly<Record<string, string>> | undefined;
   /**
-   * Whether the node may be written to once it is out of recovery. `false` for a standby that is promoted only to look
-   * into the past: it is then given no work, and its timeline fences nobody. Default: what discovery says, else `true`.
+   * Whether the node may be written to once it is out of recovery. `false` for a standby that is promoted
+   * only to look at old data: then it gets no work, and its timeline fences no other node. Default: what
+   * discovery says, else `true`.
    */
   readonly promotable?: boolean | undefined;
   /** Whether the node gets reads as a standby. Default: what discovery says, else `true`. */
   readonly readable?: boolean | undefined;
-  /** Its connection pool, where it differs from the others'. `leakAfterMs` is for all nodes only. */
+  /** Its connection pool, as far as it differs from the others. `leakAfterMs` exists for all nodes only. */
   readonly pool?: Omit<PoolOptions, 'leakAfterMs'> | undefined;
 }
 
 /** How far behind a standby may be. */
 export interface LagOptions {
-  /** A standby whose data are older is given no reads, ms; unknown lag does not pass. Default: no limit. */
+  /**
+   * A standby whose data are older gets no reads, ms; nor does one whose lag is unknown. Default: no limit.
+   */
   readonly maxMs?: number | undefined;
-  /** A standby that lacks more write-ahead log is given no reads, bytes; unknown lag does not pass. Default: no limit. */
+  /**
+   * A standby that lacks more write-ahead log gets no reads, bytes; nor does one whose lag is unknown.
+   * Default: no limit.
+   */
   readonly maxBytes?: number | undefined;
-  /** Whether a standby beyond the limits serves where no other node can. Default `false`: the call waits. */
+  /** Whether a standby beyond the limits serves if no other node can. Default `false`: the call waits. */
   readonly allowStale?: boolean | undefined;
 }
 
 /** Reads that see the writes before them: `db.causal(fn)` and `after`. */
 export interface CausalOptions {
-  /** How long a read waits for a standby to replay what it has to see, before it goes to the primary, ms. Default 100. */
+  /**
+   * How long a read waits for a standby to replay what it has to see, before it goes to the primary, ms.
+   * Default 100.
+   */
   readonly waitMs?: number | undefined;
-  /** Age at which a token demands nothing any more, ms: longer than any standby is behind. Default 60,000. */
+  /** Age at which a token has no effect any more, ms: longer than any standby is behind. Default 60,000. */
   readonly tokenTtlMs?: number | undefined;
   /**
-   * Signs tokens, so that clients can carry them but not make them up; 16 characters at least. Of several the first signs and all are
-   * accepted, so that it can be changed. Default: tokens are not signed.
+   * Signs tokens, so that clients can carry but not forge them; at least 16 characters. With several, the
+   * first one signs and all are accepted, so that it can be rotated. Default: tokens are not signed.
    */
   readonly tokenSecret?: string | readonly string[] | undefined;
 }
 
 /** Options of `createCluster`. Every duration is in milliseconds. */
 export interface ClusterOptions<C = unknown> extends SessionLimits {
-  /** Connection string: URL or libpq keywords, several hosts allowed. Default: what the `PG*` variables say. */
+  /**
+   * Connection string: URL or libpq keywords, several hosts allowed. Default: what the `PG*` variables say.
+   */
   readonly url?: string | undefined;
   /** Driver that opens connections. Default: `pg`, which must be installed. */
   readonly driver?: Driver<C> | undefined;
-  /** Password, or a function that gives it (a token, say), instead of one in the URL. */
+  /** Password, or a function that returns it (such as a token), instead of one in the URL. */
   readonly password?: string | PasswordFunction | undefined;
-  /** TLS, over what the URL says. Default: the URL's. */
+  /** TLS, which overrides the URL. Default: the URL's. */
   readonly tls?: TlsOptions | undefined;
   /** Shown in `pg_stat_activity`. Default: the URL's, else `pgherd`. */
   readonly applicationName?: string | undefined;
-  /** What a call asks for unless it says otherwise. Default: the URL's `target_session_attrs`, else `read-write`. */
+  /**
+   * What a call asks for unless it says otherwise. Default: the URL's `target_session_attrs`, else
+   * `read-write`.
+   */
   readonly target?: Target | undefined;
   /** How one of several suitable nodes is picked. Default `p2c`. */
   readonly policy?: PolicyName | Policy | undefined;
@@ -141,50 +168,78 @@ export interface ClusterOptions<C = unknown> extends SessionLimits {
   readonly waitTimeoutMs?: number | undefined;
   /** Longest duration of a call, all waits and attempts included, ms. Default: none. */
   readonly timeoutMs?: number | undefined;
-  /** Longest time to open a connection, authentication included, ms. Default: the URL's `connect_timeout`, else 5,000. */
+  /**
+   * Longest time to open a connection, authentication included, ms. Default: the URL's `connect_timeout`,
+   * else 5,000.
+   */
   readonly connectTimeoutMs?: number | undefined;
   /** Silence after which a node is offline without further proof, ms. Default 5,000. */
   readonly deadAfterMs?: number | undefined;
   /** How long the first write waits for nodes that have not answered yet, ms. Default 500. */
   readonly firstWriteGraceMs?: number | undefined;
-  /** What `close()` waits for leased connections, ms. Default 5,000. */
+  /** How long `close()` waits for leased connections, ms. Default 5,000. */
   readonly drainMs?: number | undefined;
   readonly pool?: PoolOptions | undefined;
-  /** How single statements share connections; `false` gives each one a connection of its own. Default: they share. */
+  /**
+   * How single statements share connections; `false` gives each one a connection of its own. Default: they
+   * share.
+   */
   readonly lanes?: LaneOptions | false | undefined;
-  /** Whether statements that come again are prepared under names of our own. `false` where a pooler forbids it. Default `true`. */
+  /**
+   * Whether statements that are repeated become named prepared statements. `false` if a pooler forbids it.
+   * Default `true`.
+   */
   readonly prepare?: boolean | undefined;
-  /** Settings that every session has, by name: `{ search_path: ['app', 'public'], role: 'app_rw' }`. Default: the URL's. */
+  /**
+   * Settings that every session has, by name: `{ search_path: ['app', 'public'], role: 'app_rw' }`. Default:
+   * the URL's.
+   */
   readonly session?: SessionOptions | undefined;
-  /** Steps of a connection's life at which your program has a say. Default: none. */
+  /** Functions of yours that run at steps of a connection's life. Default: none. */
   readonly hooks?: Hooks<C> | undefined;
   readonly probe?: ProbeOptions | undefined;
   readonly retry?: RetryOptions | undefined;
-  /** `strict` gives stale and ambiguous nodes no work; `report` only says so in events. Default `strict`. */
+  /**
+   * `strict` gives stale and ambiguous nodes no work; `report` only reports them in events. Default `strict`.
+   */
   readonly fencing?: 'strict' | 'report' | undefined;
-  /** The only cluster to be believed, as `pg_control_system()` tells it. Default: the first one that has a primary. */
+  /**
+   * The only cluster to accept, as `pg_control_system()` returns it. Default: the first one that has a
+   * primary.
+   */
   readonly systemIdentifier?: string | undefined;
-  /** What happens when every node that answers has another system identifier: refuse writes, or `adopt` it. Default `refuse`. */
+  /**
+   * What happens when every node that answers has another system identifier: refuse writes, or `adopt` it.
+   * Default `refuse`.
+   */
   readonly onClusterReplaced?: 'refuse' | 'adopt' | undefined;
-  /** How long that must have been so, ms. Default 30,000. */
+  /** How long that must have been the case, ms. Default 30,000. */
   readonly identityGraceMs?: number | undefined;
-  /** Age at which a role or a lag that nobody confirmed is forgotten, ms. Default 10,000. */
+  /** Age at which an unconfirmed role or lag is forgotten, ms. Default 10,000. */
   readonly expireAfterMs?: number | undefined;
   readonly lag?: LagOptions | undefined;
   readonly causal?: CausalOptions | undefined;
-  /** Zones in order of preference, the client's own first: reads go to the nearest. Default: none preferred. */
+  /**
+   * Zones in order of preference, the client's own first: reads go to the nearest. Default: none preferred.
+   */
   readonly zone?: string | readonly string[] | undefined;
-  /** What is said of single nodes, by name (`host:port`). */
+  /** Facts about single nodes, by name (`host:port`). */
   readonly nodes?: Readonly<Record<string, NodeOptions>> | undefined;
-  /** Where the list of nodes comes from; until it has told one, the connection string's nodes count. Default: none. */
+  /**
+   * Source of the list of nodes; until its first list, the nodes of the connection string count. Default:
+   * none.
+   */
   readonly discovery?: Discovery | undefined;
-  /** Whether a pooler such as PgBouncer stands before the servers. Default: the URL's `pgbouncer`, else found out. */
+  /**
+   * Whether a pooler such as PgBouncer is in front of the servers. Default: the URL's `pgbouncer`, else
+   * detected.
+   */
   readonly pooler?: boolean | undefined;
-  /** Takes what happens as log lines: `console`, pino, or anything with the four methods. Default: none. */
+  /** Receives events as log lines: `console`, pino, or any object with the four methods. Default: none. */
   readonly logger?: Logger | undefined;
-  /** Where time comes from. For tests. Default: the system. */
+  /** Source of time. For tests. Default: the system. */
   readonly clock?: Clock | undefined;
-  /** Where dice come from. For tests. Default: the system. */
+  /** Source of random numbers. For tests. Default: the system. */
   readonly random?: Random | undefined;
   /** Environment for `PG*` variables. Default `process.env`; `{}` for none. */
   readonly env?: Readonly<Record<string, string | undefined>> | undefined;

@@ -1,28 +1,29 @@
 import { argumentError, invalidArgument } from '../model/errors.ts';
 import { quoteIdentifier } from '../sql/quote.ts';
 
-/** Names the table that {@link OutcomeOptions.outcomeTable} speaks of. */
+/** The table of {@link OutcomeOptions.outcomeTable}. */
 export interface OutcomeTable {
   readonly table: string;
   /** Default: found by the `search_path`. */
   readonly schema?: string | undefined;
 }
 
-/** How the outcome of a COMMIT is found out whose answer was lost. */
+/** How to find out the outcome of a COMMIT whose answer was lost. */
 export interface OutcomeOptions {
   /**
-   * `xid`: the server itself is asked what became of the transaction, over a session that was open before COMMIT was sent and
-   * lives still. It costs nothing but a transaction id, and tells nothing where the whole server was lost. Default: not asked.
+   * `xid`: pgherd asks the server itself for the status of the transaction, over a session that was open
+   * before COMMIT was sent. It costs one transaction id, and gives no answer if the whole server was lost.
+   * Default: not asked.
    */
   readonly outcome?: 'xid' | undefined;
   /**
-   * A table in which the transaction leaves a row: afterwards that row tells, also on another server. Its name, or an object
-   * of table and schema; {@link outcomeTableText} makes it. Default: none.
+   * A table in which the transaction leaves a row, which shows the outcome afterwards, also on another
+   * server. Its name, or an object of table and schema; {@link outcomeTableText} creates it. Default: none.
    */
   readonly outcomeTable?: string | OutcomeTable | undefined;
 }
 
-/** The table of {@link OutcomeOptions.outcomeTable} as SQL writes it; `undefined` for none. */
+/** The table of {@link OutcomeOptions.outcomeTable} as SQL; `undefined` for none. */
 export function outcomeTableName(given: string | OutcomeTable | undefined): string | undefined {
   if (given === undefined) return undefined;
   const { table, schema }: OutcomeTable = typeof given === 'string' ? { table: given } : given;
@@ -32,9 +33,10 @@ export function outcomeTableName(given: string | OutcomeTable | undefined): stri
 }
 
 /**
- * The text that makes the table of `outcomeTable`. Whoever runs transactions with it needs SELECT, INSERT and UPDATE on it.
+ * The SQL that creates the table of `outcomeTable`. Roles that run transactions with it need SELECT, INSERT
+ * and UPDATE on it.
  *
- * @throws PgHerdError `PGHERD_INVALID_ARGUMENT` for what is no name.
+ * @throws PgHerdError `PGHERD_INVALID_ARGUMENT` for an invalid name.
  * @example
  * ```ts
  * await lease.query(outcomeTableText('pgherd_outcome'));

@@ -6,22 +6,22 @@ import type { OptionValues } from './validate.ts';
 
 type NodePool = NonNullable<NodeOptions['pool']>;
 
-/** Options that bear the name of the setting they become. */
+/** Options with the same name as the setting. */
 const SAME = ['maxWaiting', 'maxConnecting', 'idleTimeoutMs', 'maxLifetimeMs', 'maxUses'] as const;
 
 /** The pools of all nodes. */
 export interface Pools {
-  /** The pool of every node that says nothing of its own. */
+  /** The pool of every node without settings of its own. */
   readonly pool: PoolSettings;
   /** Pools of nodes that have settings of their own, by name. */
   readonly nodePools: ReadonlyMap<string, PoolSettings>;
-  /** After this a held connection is taken for leaked, milliseconds; 0 for never. */
+  /** A connection held for longer counts as leaked, milliseconds; 0 for never. */
   readonly leakAfterMs: number;
 }
 
 /**
- * What the options say of pools.
- * @throws InvalidOptionsError `PGHERD_INVALID_OPTIONS` where a `min` is above its `max`.
+ * The settings of all pools.
+ * @throws InvalidOptionsError `PGHERD_INVALID_OPTIONS` if a `min` is above its `max`.
  */
 export function pools(
   values: OptionValues,
@@ -42,7 +42,8 @@ function poolSettings(
   const number = (name: string) => Number(values.get(name));
   const max = options.pool?.max ?? plan.poolMax ?? number('pool.max');
   const min = number('pool.min');
-  // A limit of the URL counts although pool.min asks for more: it may come from the operator, not from the program.
+  // A limit of the URL counts even if pool.min is higher: it may come from the operator, not from the
+  // program.
   const limitedByUrl = options.pool?.max === undefined && plan.poolMax !== undefined;
   if (max < min && !limitedByUrl) {
     throw new InvalidOptionsError([`pool.max is ${max}, but must be at least pool.min, which is ${min}`]);
@@ -70,7 +71,7 @@ function nodePools(
     if (pool === undefined) continue;
     const own = { ...common, ...given(pool) };
     own.validateAfterMs = ownValidation(common, pool, values);
-    // What is said of all nodes gives way to what is said of this one.
+    // Options of this node take precedence over those of all nodes.
     if (pool.min === undefined) own.min = Math.min(own.min, own.max);
     if (own.max < own.min) {
       const where = `nodes[${JSON.stringify(name)}].pool`;

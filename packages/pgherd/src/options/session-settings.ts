@@ -1,7 +1,7 @@
 import type { ConnectionPlan } from '../dsn/index.ts';
 import { quoteIdentifier } from '../sql/quote.ts';
 
-/** Limits that the server itself holds the sessions to, milliseconds; 0 for no limit. */
+/** Limits that the server enforces in each session, milliseconds; 0 for no limit. */
 export interface SessionLimits {
   /** `statement_timeout`: longest duration of a statement. Default: the server's. */
   readonly statementTimeoutMs?: number | undefined;
@@ -17,10 +17,13 @@ const LIMIT_SETTINGS = {
   idleInTransactionTimeoutMs: 'idle_in_transaction_session_timeout',
 } as const satisfies Record<keyof SessionLimits, string>;
 
-/** The server knows whole milliseconds, and no more of them. */
+/** The largest value of the server's settings, which are whole milliseconds. */
 const MOST_MS = 2 ** 31 - 1;
 
-/** The limits by the server's names. They are for the work of callers: probes and long polls have deadlines of their own. */
+/**
+ * The limits by the server's names. They apply to the work of callers: probes and long polls have deadlines
+ * of their own.
+ */
 export function limitSettings(limits: SessionLimits): Readonly<Record<string, string>> {
   const settings: Record<string, string> = {};
   for (const [option, name] of Object.entries(LIMIT_SETTINGS) as [keyof SessionLimits, string][]) {
@@ -30,12 +33,12 @@ export function limitSettings(limits: SessionLimits): Readonly<Record<string, st
   return Object.freeze(settings);
 }
 
-/** Values of settings by name, as `SET` would take them; a list is a list of identifiers, as of `search_path`. */
+/** Values of settings by name, as for `SET`; a list is a list of identifiers, as for `search_path`. */
 export type SessionOptions = Readonly<
   Record<string, string | number | boolean | readonly string[] | undefined>
 >;
 
-/** Settings that the library or its driver relies on. */
+/** Settings on which the library or its driver relies, and why they cannot be set. */
 const RESERVED: Readonly<Record<string, string>> = Object.freeze({
   client_encoding: 'the driver decodes UTF8',
   default_transaction_read_only: 'pgherd sets it for reads that must not write',
@@ -45,10 +48,10 @@ const RESERVED: Readonly<Record<string, string>> = Object.freeze({
   replication: 'it makes another kind of connection',
 });
 
-/** A name of PostgreSQL's, or one with a prefix of its own. */
+/** A setting of PostgreSQL, or one with a custom prefix. */
 const NAME = /^[a-z_][a-z0-9_$]*(\.[a-z_][a-z0-9_$]*)*$/i;
 
-/** What is wrong with the settings of a session, one sentence each. */
+/** The violations in the settings of a session, one sentence each. */
 export function sessionViolations(where: string, session: object): string[] {
   const violations: string[] = [];
   for (const [name, value] of Object.entries(session)) {
@@ -58,7 +61,7 @@ export function sessionViolations(where: string, session: object): string[] {
       violations.push(`${shown} is not the name of a setting, such as search_path or app.tenant`);
     else if (reserved !== undefined) violations.push(`${shown} cannot be set: ${reserved}`);
     else if (value !== undefined && !isValue(value)) {
-      violations.push(`${shown} must be a text without NUL, a number, true or false, or a list of names`);
+      violations.push(`${shown} must be a string without NUL, a number, true or false, or a list of names`);
     }
   }
   return violations;
@@ -74,8 +77,8 @@ function isText(value: unknown): value is string {
 }
 
 /**
- * The plan with the settings of the session over its own. They go with the startup packet, so that a reset of the session
- * brings them back; behind a pooler each transaction makes them for itself.
+ * The plan with the settings of the session, which override its own. They are sent in the startup packet, so
+ * that a reset of the session restores them; behind a pooler each transaction sets them.
  */
 export function withSession(plan: ConnectionPlan, session: SessionOptions | undefined): ConnectionPlan {
   const given = Object.entries(session ?? {}).flatMap(([name, value]) =>
@@ -89,12 +92,12 @@ export function withSession(plan: ConnectionPlan, session: SessionOptions | unde
     const settings = Object.freeze(Object.fromEntries([...kept, ...given]));
     return Object.freeze({ ...plan, settings, searchPath });
   }
-  // What stands last in the options counts, so that there is only one place where these can stand.
+  // The last of several values in the options counts, so that these have to be at the end.
   const options = [plan.options, ...given.map(([name, value]) => `-c ${name}=${escaped(value)}`)].join(' ');
   return Object.freeze({ ...plan, settings: Object.freeze(Object.fromEntries(kept)), searchPath, options });
 }
 
-/** The server splits options at white space that no backslash precedes. */
+/** The server splits options at white space without a backslash before it. */
 function escaped(value: string): string {
   return value.replace(/[\\\s]/g, '\\$&');
 }
@@ -104,7 +107,9 @@ function valueText(value: string | number | boolean | readonly string[]): string
   return typeof value === 'boolean' ? (value ? 'on' : 'off') : String(value);
 }
 
-/** Whether a reset of the session has to bring the role back: `DISCARD ALL` leaves it with the user who logged in. */
+/**
+ * Whether a reset of the session has to restore the role: `DISCARD ALL` resets it to the user of the login.
+ */
 export function setsRole({ settings, options }: ConnectionPlan): boolean {
   if (Object.keys(settings).some((name) => name.toLowerCase() === 'role')) return true;
   return options !== undefined && /(?:^|\s)(?:-c\s*|--)role=/i.test(options);

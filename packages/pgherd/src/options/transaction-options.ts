@@ -3,12 +3,12 @@ import { invalidArgument, PgHerdError } from '../model/errors.ts';
 import { quoteLiteral } from '../sql/quote.ts';
 import { assertOutcomeOptions, type OutcomeOptions } from './outcome-options.ts';
 
-/** Isolation levels, in PostgreSQL's words. */
+/** Isolation levels of PostgreSQL. */
 export const ISOLATION_LEVELS = Object.freeze(['read committed', 'repeatable read', 'serializable'] as const);
 /** One of {@link ISOLATION_LEVELS}. */
 export type IsolationLevel = (typeof ISOLATION_LEVELS)[number];
 
-/** Settings of one transaction by name, as of `set_config(name, value, true)`. */
+/** Settings of one transaction by name, as for `set_config(name, value, true)`. */
 export type TransactionSettings = Readonly<Record<string, string | number | boolean>>;
 
 /** How a transaction begins. */
@@ -19,16 +19,16 @@ export interface TransactionOptions extends CallOptions, OutcomeOptions {
   readonly readOnly?: boolean | undefined;
   /** Waits for a snapshot that cannot fail; only with `serializable` and `readOnly`. Default `false`. */
   readonly deferrable?: boolean | undefined;
-  /** Whether the function is run again when that is certain to do no harm. Default `true`. */
+  /** Whether the function is run again if that is certainly safe. Default `true`. */
   readonly retry?: boolean | { readonly attempts?: number | undefined } | undefined;
   /**
-   * Settings that hold until the transaction ends, such as `{ 'app.user_id': '7', statement_timeout: '2s' }`; they go with
-   * BEGIN, in the same flight. Default: none.
+   * Settings until the end of the transaction, such as `{ 'app.user_id': '7', statement_timeout: '2s' }`;
+   * sent together with BEGIN. Default: none.
    */
   readonly settings?: TransactionSettings | undefined;
 }
 
-/** `BEGIN` as the options ask for it, and the settings behind it. */
+/** `BEGIN` with its options, followed by the settings. */
 export function beginText(options: TransactionOptions): string {
   const parts = ['BEGIN'];
   if (options.isolation !== undefined) parts.push(`ISOLATION LEVEL ${options.isolation.toUpperCase()}`);
@@ -45,10 +45,13 @@ function settingsText(settings: TransactionSettings): string {
   return calls.length === 0 ? '' : `SELECT ${calls.join(', ')}`;
 }
 
-/** What may be the name of a setting: identifiers, with dots between them. */
+/** The name of a setting: identifiers separated by dots. */
 const SETTING_NAME = /^[A-Za-z_][A-Za-z0-9_$]*(\.[A-Za-z_][A-Za-z0-9_$]*)*$/;
 
-/** Settings that an option says better: as settings they would come too late or mislead what is decided from the option. */
+/**
+ * Settings for which there are options: as settings they would come too late, or contradict decisions based
+ * on the options.
+ */
 const SAID_BY_OPTIONS: Readonly<Record<string, string>> = {
   transaction_isolation: 'isolation',
   transaction_read_only: 'readOnly',
@@ -57,7 +60,7 @@ const SAID_BY_OPTIONS: Readonly<Record<string, string>> = {
 };
 
 /**
- * Refuses what cannot be meant, before anything is sent.
+ * Refuses invalid options before anything is sent.
  * @throws PgHerdError `PGHERD_INVALID_ARGUMENT`
  */
 export function assertTransactionOptions(options: TransactionOptions): void {
@@ -69,7 +72,7 @@ export function assertTransactionOptions(options: TransactionOptions): void {
   if (deferrable === true && !(readOnly === true && isolation === 'serializable')) {
     throw new PgHerdError(
       'PGHERD_INVALID_ARGUMENT',
-      'deferrable has a meaning only together with isolation "serializable" and readOnly.',
+      'deferrable has an effect only together with isolation "serializable" and readOnly.',
     );
   }
   assertRetry(retry);
@@ -98,7 +101,7 @@ function assertSettings(settings: unknown): void {
     if (!SETTING_NAME.test(name))
       throw invalidArgument(
         `settings[${JSON.stringify(name)}]`,
-        'a strange name',
+        'not a valid name',
         'a name such as app.user_id',
       );
     const better = SAID_BY_OPTIONS[name.toLowerCase()];
@@ -106,12 +109,12 @@ function assertSettings(settings: unknown): void {
       throw invalidArgument(`settings.${name}`, 'given as a setting', `given by the option ${better}`);
     const kind = typeof value;
     const usable = kind === 'boolean' || (kind === 'number' && Number.isFinite(value));
-    // The value itself may be a secret: only what it is is told.
+    // The value may be a secret: only its type is reported.
     if (!usable && !(typeof value === 'string' && !value.includes('\0')))
       throw invalidArgument(
         `settings.${name}`,
         `of type ${kind}`,
-        'a text without NUL, a number or a boolean',
+        'a string without NUL, a number or a boolean',
       );
   }
 }

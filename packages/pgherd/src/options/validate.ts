@@ -28,7 +28,7 @@ const GROUPS: ReadonlySet<string> = new Set(
   OPTION_RULES.filter((rule) => rule.name.includes('.')).map((rule) => groupOf(rule.name)),
 );
 const NAMES: readonly string[] = [...OPTION_RULES.map((rule) => rule.name), ...GROUPS];
-/** What may stand at the top: options inside a group are given inside it. */
+/** Names at the top level: options of a group are given inside it. */
 const TOP_NAMES: readonly string[] = NAMES.filter((name) => !name.includes('.'));
 
 function groupOf(name: string): string {
@@ -92,7 +92,7 @@ function violationsOf(rule: OptionRule, value: unknown): string[] {
   }
 }
 
-/** What may be said of one node. */
+/** Options of one node. */
 const NODE_RULES: readonly OptionRule[] = Object.freeze([
   { name: 'zone', kind: 'text' },
   { name: 'tags', kind: 'tags' },
@@ -149,7 +149,7 @@ function isText(value: unknown): value is string {
   return typeof value === 'string' && value !== '';
 }
 
-/** What the rule demands where `value` does not meet it. */
+/** The requirement that `value` does not meet; `undefined` if it does. */
 function requirement(rule: OptionRule, value: unknown): string | undefined {
   if (rule.orFunction === true && typeof value === 'function') return undefined;
   const min = rule.min ?? 0;

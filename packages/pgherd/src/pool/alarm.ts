@@ -1,6 +1,8 @@
 import type { Clock, Timer } from '../time/port.ts';
 
-/** One timer for the earliest of many times. It may fire too early, never too late; it keeps no process alive. */
+/**
+ * One timer for the earliest of many times. It may fire too early, never too late; it keeps no process alive.
+ */
 export class Alarm {
   readonly #clock: Clock;
   readonly #ring: () => void;

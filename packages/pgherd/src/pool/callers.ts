@@ -9,11 +9,17 @@ export interface AcquireRequest<R> {
   readonly signal?: AbortSignal | undefined;
   /** Which idle resource is preferred. */
   readonly prefer?: ((resource: R) => boolean) | undefined;
-  /** How many of the pool's resources the caller itself holds: a caller that holds all of them would deadlock. Default 0. */
+  /**
+   * How many of the pool's resources the caller itself holds: a caller that holds all of them would deadlock.
+   * Default 0.
+   */
   readonly held?: number | undefined;
   /** Whether it stands for callers that are counted elsewhere: see `Pool.represents`. Default `false`. */
   readonly counted?: boolean | undefined;
-  /** Called if the caller has to wait, with a function that removes it from the queue with an error; harmless once it has left. */
+  /**
+   * Called if the caller has to wait, with a function that removes it from the queue with an error; harmless
+   * once it has left.
+   */
   readonly queued?: ((leave: (why: unknown) => void) => void) | undefined;
 }
 
@@ -91,7 +97,9 @@ export class CallerQueue<R> {
     return count;
   }
 
-  /** Counts callers that wait elsewhere as well. Returns a function to be called when one of them was served. */
+  /**
+   * Counts callers that wait elsewhere as well. Returns a function to be called when one of them was served.
+   */
   represents(queue: WaitingElsewhere): (waitedMs: number) => void {
     this.#elsewhere.push(queue);
     return (waitedMs) => {

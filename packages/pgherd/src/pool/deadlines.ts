@@ -9,8 +9,8 @@ export interface Due {
 }
 
 /**
- * Many deadlines on one timer, which is armed for the earliest of them while there are any. A binary heap: callers with equal
- * timeouts come in the order of their deadlines, so that adding one takes constant time.
+ * Many deadlines on one timer, which is armed for the earliest of them while there are any. A binary heap:
+ * callers with equal timeouts come in the order of their deadlines, so that adding one takes constant time.
  */
 export class Deadlines<T extends Due> {
   readonly #heap: T[] = [];

@@ -10,7 +10,10 @@ interface Drain {
 export class Drains {
   #drains: Drain[] = [];
 
-  /** Resolves when no entry of a generation lower than `before` is left; `left` are the entries that there are now. */
+  /**
+   * Resolves when no entry of a generation lower than `before` is left; `left` are the entries that there are
+   * now.
+   */
   wait(before: number, left: Iterable<Entry<unknown>>): Promise<void> {
     return new Promise((resolve) => {
       this.#drains.push({ before, resolve });

@@ -4,7 +4,10 @@ import { Drains } from './drains.ts';
 import { type Entry, IdleStack } from './idle.ts';
 import type { PoolFactory, PoolSettings } from './settings.ts';
 
-/** Up to this share of `maxLifetimeMs` is taken off at random, so that resources opened together do not end together. */
+/**
+ * Up to this share of `maxLifetimeMs` is taken off at random, so that resources opened together do not end
+ * together.
+ */
 const LIFETIME_JITTER = 0.1;
 
 /** The ports of {@link Entries}. */

@@ -1,9 +1,14 @@
 import type { PoolStats } from './settings.ts';
 
-/** Rejects callers that wait for a resource that will not come: they look elsewhere. Never leaves the library. */
+/**
+ * Rejects callers that wait for a resource that will not come: they look elsewhere. Never leaves the library.
+ */
 export class Redirected extends Error {}
 
-/** The errors of a pool, made by its owner, which knows what the resources are and how their limits are called. */
+/**
+ * The errors of a pool, made by its owner, which knows what the resources are and how their limits are
+ * called.
+ */
 export interface PoolErrors {
   /** The pool is closed. */
   closed(): unknown;

@@ -11,7 +11,9 @@ export interface Entry<R> {
 /** How many idle resources are tried for one that the caller prefers. */
 const PREFERENCE_DEPTH = 8;
 
-/** Idle entries. The last one returned is taken first, so that those that are not needed age at the bottom. */
+/**
+ * Idle entries. The last one returned is taken first, so that those that are not needed age at the bottom.
+ */
 export class IdleStack<R> {
   readonly #entries: Entry<R>[] = [];
 

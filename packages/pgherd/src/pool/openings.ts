@@ -30,8 +30,8 @@ interface Opening {
 }
 
 /**
- * Opens resources: at most `maxConnecting` at one time, and after a failure only one, after a pause that doubles. A server that
- * refuses connections is not stormed, however many callers want one.
+ * Opens resources: at most `maxConnecting` at one time, and after a failure only one, after a pause that
+ * doubles. A server that refuses connections is not stormed, however many callers want one.
  */
 export class Openings<R> {
   readonly #ports: OpeningsPorts<R>;
@@ -63,7 +63,10 @@ export class Openings<R> {
     return this.#lastError;
   }
 
-  /** Ensures that up to `count` are in progress; after a pause if the last one failed. `urgent`: a caller waits. */
+  /**
+   * Ensures that up to `count` are in progress; after a pause if the last one failed. `urgent`: a caller
+   * waits.
+   */
   atLeast(count: number, urgent: boolean): void {
     if (this.#inProgress.size >= count) return;
     if (!this.#isReady(urgent)) {

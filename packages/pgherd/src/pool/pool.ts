@@ -16,11 +16,12 @@ export interface PoolPorts {
 /**
  * Hands out resources, the last one returned first, to callers in the order they came.
  *
- * An entry is `idle` (in the stack), `leased` (with a caller) or `checked` (being asked whether it may be used). It exists from the
- * time it is open until it is closed, and is in exactly one of these states. A resource that is being opened or checked belongs to
- * no caller: the one that has waited longest gets it, and if none waits any more it becomes idle. A caller is in the queue until
- * exactly one of resource, error, deadline or abort reaches it. At rest nothing is idle while more callers wait than resources are
- * being checked.
+ * An entry is `idle` (in the stack), `leased` (with a caller) or `checked` (being asked whether it may be
+ * used). It exists from the time it is open until it is closed, and is in exactly one of these states. A
+ * resource that is being opened or checked belongs to no caller: the one that has waited longest gets it, and
+ * if none waits any more it becomes idle. A caller is in the queue until exactly one of resource, error,
+ * deadline or abort reaches it. At rest nothing is idle while more callers wait than resources are being
+ * checked.
  */
 export class Pool<R extends object> {
   readonly #settings: PoolSettings;
@@ -93,8 +94,8 @@ export class Pool<R extends object> {
   }
 
   /**
-   * Counts callers that wait elsewhere, for which some requests stand in this queue. Returns a function to be called when one of
-   * them was served.
+   * Counts callers that wait elsewhere, for which some requests stand in this queue. Returns a function to be
+   * called when one of them was served.
    */
   represents(queue: WaitingElsewhere): (waitedMs: number) => void {
     return this.#callers.represents(queue);
@@ -106,8 +107,8 @@ export class Pool<R extends object> {
   }
 
   /**
-   * An idle resource that needs no validation, at once, or `undefined`. Never overtakes a caller that waits. `now` is the time of
-   * the pool's clock, if the caller has just read it.
+   * An idle resource that needs no validation, at once, or `undefined`. Never overtakes a caller that waits.
+   * `now` is the time of the pool's clock, if the caller has just read it.
    */
   tryAcquire(prefer?: (resource: R) => boolean, now?: number): R | undefined {
     if (this.#closing || this.#callers.length > 0) return undefined;
@@ -121,8 +122,9 @@ export class Pool<R extends object> {
 
   /**
    * A resource, as soon as there is one.
-   * @throws an error of {@link PoolErrors} at the deadline, on abort, once the pool is closed, if too many callers wait already, or
-   * if the caller holds all resources that there may be; else what `open` rejected with.
+   * @throws an error of {@link PoolErrors} at the deadline, on abort, once the pool is closed, if too many
+   * callers wait already, or if the caller holds all resources that there may be; else what `open` rejected
+   * with.
    */
   async acquire(request: AcquireRequest<R>): Promise<R> {
     if (this.#closing) throw this.#errors.closed();
@@ -236,7 +238,8 @@ export class Pool<R extends object> {
 
   /**
    * Callers for which a resource can be opened do not count: they wait for no other caller.
-   * @throws an error of {@link PoolErrors} if no more may wait, or if the caller holds all resources that there may be.
+   * @throws an error of {@link PoolErrors} if no more may wait, or if the caller holds all resources that
+   * there may be.
    */
   assertRoom(held = 0): void {
     const { max, maxWaiting } = this.#settings;
@@ -252,7 +255,9 @@ export class Pool<R extends object> {
     return entry.resource;
   }
 
-  /** The first motor: gives a free entry to the caller that has waited longest, else puts it into the stack. */
+  /**
+   * The first motor: gives a free entry to the caller that has waited longest, else puts it into the stack.
+   */
   #settle(entry: Entry<R>, now: number): void {
     if (this.#callers.length > 0) this.#callers.serve(this.#lease(entry), now);
     else this.#entries.rest(entry, now);
@@ -264,7 +269,10 @@ export class Pool<R extends object> {
     void this.#check(entry, this.#factory.validate(entry.resource, idleMs));
   }
 
-  /** An entry about which `work` decides; then it serves the caller that has waited longest, perhaps another one by now. */
+  /**
+   * An entry about which `work` decides; then it serves the caller that has waited longest, perhaps another
+   * one by now.
+   */
   async #check(entry: Entry<R>, work: Promise<string | undefined>): Promise<void> {
     entry.state = 'checked';
     this.#entries.checked.add(entry);
@@ -278,7 +286,10 @@ export class Pool<R extends object> {
     this.#fill();
   }
 
-  /** The second motor: finds resources for those that wait, first idle ones, then as many new ones as are wanted and allowed. */
+  /**
+   * The second motor: finds resources for those that wait, first idle ones, then as many new ones as are
+   * wanted and allowed.
+   */
   #fill(): void {
     const { max, min } = this.#settings;
     const { size } = this.#entries;

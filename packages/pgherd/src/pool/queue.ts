@@ -2,8 +2,9 @@ import type { Clock } from '../time/port.ts';
 import { Deadlines, type Due } from './deadlines.ts';
 
 /**
- * What stands in a {@link WaitQueue}. It is its own link, its own entry among the deadlines and its own listener for an abort,
- * so that the queue allocates nothing for it. All fields but the read-only ones belong to the queue.
+ * What stands in a {@link WaitQueue}. It is its own link, its own entry among the deadlines and its own
+ * listener for an abort, so that the queue allocates nothing for it. All fields but the read-only ones belong
+ * to the queue.
  */
 export interface Queueable<T> extends Due {
   /** When it began to wait, by the clock of the queue. */
@@ -26,8 +27,8 @@ export interface WaitQueuePorts<T> {
 }
 
 /**
- * Waits in the order they began. An item is in the queue until it is taken, its deadline passes or its signal aborts; then neither
- * timer nor listener of it is left.
+ * Waits in the order they began. An item is in the queue until it is taken, its deadline passes or its signal
+ * aborts; then neither timer nor listener of it is left.
  */
 export class WaitQueue<T extends Queueable<T>> {
   readonly #ports: WaitQueuePorts<T>;
@@ -53,7 +54,10 @@ export class WaitQueue<T extends Queueable<T>> {
     return this.#first;
   }
 
-  /** In order. Items may be taken meanwhile; if the next one is among them, the iteration starts again at the front. */
+  /**
+   * In order. Items may be taken meanwhile; if the next one is among them, the iteration starts again at the
+   * front.
+   */
   *[Symbol.iterator](): Generator<T, void> {
     for (let item = this.#first; item !== undefined; ) {
       const { next }: T = item;
@@ -84,7 +88,8 @@ export class WaitQueue<T extends Queueable<T>> {
     else previous.next = next;
     if (next === undefined) this.#last = previous;
     else next.previous = previous;
-    // A dead item that the garbage collector has not reached would keep all items alive that ever stood behind it.
+    // A dead item that the garbage collector has not reached would keep all items alive that ever stood
+    // behind it.
     item.previous = undefined;
     item.next = undefined;
     this.#size--;

@@ -14,7 +14,10 @@ export interface PoolSettings {
   readonly maxLifetimeMs: number;
   /** A resource is closed after this many uses; 0 for no limit. */
   readonly maxUses: number;
-  /** An idle resource is validated before use after this long, milliseconds; 0 for always, `Infinity` for never. */
+  /**
+   * An idle resource is validated before use after this long, milliseconds; 0 for always, `Infinity` for
+   * never.
+   */
   readonly validateAfterMs: number;
 }
 
@@ -29,8 +32,8 @@ export interface PoolFactory<R> {
   /** Why it cannot be used; `undefined` if it can. `idleMs` is how long it has been idle. */
   validate(resource: R, idleMs: number): Promise<string | undefined>;
   /**
-   * Why one that came back cannot be used again; `undefined` if it can. Without this function every one can. Never called for one
-   * that is discarded.
+   * Why one that came back cannot be used again; `undefined` if it can. Without this function every one can.
+   * Never called for one that is discarded.
    */
   readonly returned?: ((resource: R) => Promise<string | undefined>) | undefined;
 }

@@ -1,7 +1,7 @@
-/** A moment of the cluster's clock, in milliseconds; `Infinity` where there is no limit. */
+/** A time of the cluster's clock, in milliseconds; `Infinity` for no limit. */
 export type Deadline = number;
 
-/** The moment `timeoutMs` after `now`; no timeout is no limit. */
+/** The time `timeoutMs` after `now`; no timeout means no limit. */
 export function deadlineAfter(now: number, timeoutMs: number | undefined): Deadline {
   return timeoutMs === undefined ? Number.POSITIVE_INFINITY : now + timeoutMs;
 }
@@ -11,12 +11,12 @@ export function remainingMs(deadline: Deadline, now: number): number {
   return Math.max(0, deadline - now);
 }
 
-/** Whether the moment has come. */
+/** Whether the deadline has passed. */
 export function isPast(deadline: Deadline, now: number): boolean {
   return now >= deadline;
 }
 
-/** The earlier of several. */
+/** The earliest of several. */
 export function earliest(...deadlines: readonly Deadline[]): Deadline {
   return Math.min(...deadlines);
 }

@@ -6,21 +6,21 @@ export interface Timer {
 
 /** Options of {@link Clock.schedule}. */
 export interface ScheduleOptions {
-  /** Whether the timer keeps the process alive. Default `true`: somebody waits for it. Monitors say `false`. */
+  /** Whether the timer keeps the process alive. Default `true`. `false` for monitors. */
   readonly ref?: boolean | undefined;
 }
 
-/** Where time comes from. */
+/** The source of time. */
 export interface Clock {
-  /** Milliseconds since an arbitrary moment; never goes back. */
+  /** Milliseconds since an arbitrary time; never goes back. */
   now(): number;
-  /** Milliseconds since 1970, for what people read. May jump. */
+  /** Milliseconds since 1970, for people to read. May jump. */
   wallTime(): number;
   /** Calls `fn` once after `ms` milliseconds. */
   schedule(ms: number, fn: () => void, options?: ScheduleOptions): Timer;
 }
 
-/** Where dice come from. */
+/** The source of random numbers. */
 export interface Random {
   /** A number in [0, 1). */
   next(): number;

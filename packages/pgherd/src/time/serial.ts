@@ -1,6 +1,6 @@
 /**
- * Runs one piece of asynchronous work at a time, in the order of the calls; at once if none is running. A piece that fails does
- * not affect those behind it.
+ * Runs one piece of asynchronous work at a time, in the order of the calls; at once if none is running. A
+ * piece that fails does not affect those behind it.
  */
 export class Serial {
   #isRunning = false;

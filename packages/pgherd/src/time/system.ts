@@ -3,7 +3,7 @@ import type { Clock, Random, ScheduleOptions, Timer } from './port.ts';
 /** Longest delay `setTimeout` takes; a longer one would fire at once. */
 const MAX_DELAY_MS = 2_147_483_647;
 
-/** The real clock. This file alone touches the real time and the real dice. */
+/** The real clock. Only this file uses the real time and real random numbers. */
 export const systemClock: Clock = Object.freeze({
   now: () => performance.now(),
   wallTime: () => Date.now(),
@@ -14,5 +14,5 @@ export const systemClock: Clock = Object.freeze({
   },
 });
 
-/** The real dice: good enough to spread load, not for secrets. */
+/** Real random numbers: good enough to spread load, not for secrets. */
 export const systemRandom: Random = Object.freeze({ next: () => Math.random() });

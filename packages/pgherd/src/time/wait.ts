@@ -6,8 +6,8 @@ import { watchdog } from './watchdog.ts';
 const ONCE = Object.freeze({ once: true });
 
 /**
- * Calls `fn` when the signal aborts, and at once if it has aborted already. Returns a function that withdraws it,
- * harmless to call twice. Without a signal nothing happens.
+ * Calls `fn` when the signal aborts, and at once if it has aborted already. Returns a function that withdraws
+ * it, harmless to call twice. Without a signal nothing happens.
  */
 export function onAbort(signal: AbortSignal | undefined, fn: () => void): () => void {
   if (signal === undefined) return noop;
@@ -45,8 +45,8 @@ export function sleep(
 }
 
 /**
- * The result of `work`, or a rejection with `PGHERD_TIMEOUT` after `ms` milliseconds. An answer that lies unread in the socket at
- * that moment still counts (see {@link watchdog}).
+ * The result of `work`, or a rejection with `PGHERD_TIMEOUT` after `ms` milliseconds. An answer that is
+ * unread in the socket by then still counts (see {@link watchdog}).
  */
 export async function withLimit<T>(clock: Clock, ms: number, work: Promise<T>): Promise<T> {
   let expire: (error: unknown) => void = noop;
@@ -64,8 +64,8 @@ export async function withLimit<T>(clock: Clock, ms: number, work: Promise<T>): 
 }
 
 /**
- * The result of `work`, or a rejection as soon as the signal aborts: with what `aborted` returns, by default the signal's reason.
- * `aborted` is called at most once, and is the place to end what the work holds.
+ * The result of `work`, or a rejection as soon as the signal aborts: with what `aborted` returns, by default
+ * the signal's reason. `aborted` is called at most once, and has to end what the work holds.
  */
 export function unlessAborted<T>(
   work: Promise<T>,
@@ -78,7 +78,7 @@ export function unlessAborted<T>(
   });
 }
 
-/** Limits of {@link within}, and what to do when one of them comes. */
+/** Limits of {@link within}, and what to do when one of them is reached. */
 export interface Limits {
   readonly deadline: Deadline;
   readonly signal: AbortSignal | undefined;
@@ -89,8 +89,8 @@ export interface Limits {
 }
 
 /**
- * The result of `work`, unless its deadline or its signal comes first. The answer may lie unread in the socket when the deadline
- * comes: one more turn of the event loop reads it.
+ * The result of `work`, unless its deadline or its signal comes first. The answer may be unread in the socket
+ * at the deadline: one more turn of the event loop reads it.
  */
 export function within<T>(clock: Clock, work: Promise<T>, limits: Limits): Promise<T> {
   const { deadline, signal } = limits;
@@ -118,7 +118,10 @@ export function within<T>(clock: Clock, work: Promise<T>, limits: Limits): Promi
   });
 }
 
-/** Withdraws timers and listeners before the caller has the answer: an abort by the caller must not end what the work held. */
+/**
+ * Withdraws timers and listeners before the caller has the answer: an abort by the caller must not end what
+ * the work held.
+ */
 function settleWith<T>(
   work: Promise<T>,
   withdraw: () => void,

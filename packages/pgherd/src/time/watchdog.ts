@@ -1,12 +1,12 @@
 import type { Clock, ScheduleOptions, Timer } from './port.ts';
 
-/** A timer this late says more about our own event loop than about the one we wait for. */
+/** If a timer is later than this, milliseconds, our own event loop was blocked. */
 export const STALL_MS = 50;
 
 /**
- * Calls `onExpired` with the time waited, `ms` milliseconds from now, unless cancelled. The answer may lie unread in the
- * socket: the timer is armed once more, so that input is read before anybody is blamed. For one turn of the event loop
- * where it was in time, for {@link STALL_MS} where our own event loop was stalled.
+ * Calls `onExpired` with the time waited, `ms` milliseconds from now, unless cancelled. The answer may be
+ * unread in the socket: the timer is armed once more, so that input is read first. For one turn of the event
+ * loop if the timer was in time, for {@link STALL_MS} if our own event loop was blocked.
  */
 export function watchdog(
   clock: Clock,

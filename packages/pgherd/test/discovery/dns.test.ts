@@ -260,7 +260,7 @@ describe('dnsDiscovery', () => {
           'dnsDiscovery: kind is "a", but must be "addresses" or "srv"',
           'dnsDiscovery: port is 0, but must be an integer from 1 to 65535',
           'dnsDiscovery: family is 5, but must be 4 or 6',
-          'dnsDiscovery: refreshMs is "x", but must be a number of milliseconds from 100 on',
+          'dnsDiscovery: refreshMs is "x", but must be a number of milliseconds, at least 100',
           'dnsDiscovery: resolver is an object, but must be an object such as dns.promises.Resolver of Node',
         ],
       }),

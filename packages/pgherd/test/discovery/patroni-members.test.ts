@@ -147,7 +147,7 @@ describe('members of Patroni', () => {
         'member 2: host is "a b", but must be a host name or an IP address',
         '"bad-port": port is "5432", but must be an integer from 1 to 65535',
         '"big-port": port is 70000, but must be an integer from 1 to 65535',
-        '"no-role": role is null, but must be a text',
+        '"no-role": role is null, but must be a string',
         '"bad-tags": tags are an array, but must be an object',
         'member 7: is "text", but must be an object',
         '"same": is at good.example.test:5432 just as "good"; see connect_address',

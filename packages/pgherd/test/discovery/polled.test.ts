@@ -134,9 +134,9 @@ describe('polledDiscovery', () => {
         violations: [
           'polledDiscovery: refreshms is not an option; did you mean refreshMs?',
           'polledDiscovery: name is undefined, but must be a name to show in events',
-          'polledDiscovery: load is 7, but must be a function that gives the nodes',
-          'polledDiscovery: refreshMs is 1, but must be a number of milliseconds from 100 on',
-          'polledDiscovery: timeoutMs is -1, but must be a number of milliseconds from 1 on',
+          'polledDiscovery: load is 7, but must be a function that returns the nodes',
+          'polledDiscovery: refreshMs is 1, but must be a number of milliseconds, at least 100',
+          'polledDiscovery: timeoutMs is -1, but must be a number of milliseconds, at least 1',
         ],
       }),
     );
