@@ -178,7 +178,7 @@ describe('discovery at run time', () => {
     const { db, failures } = opened(discovery);
     await using _ = db;
     await db.ready({ primaries: 1, standbys: 1 });
-    expect(failures).toEqual(['PgHerdError: shaky gave no list of nodes: registry is down']);
+    expect(failures).toEqual(['PgHerdError: shaky returned no list of nodes: registry is down']);
   });
 
   it('takes the labels of discovery, under those that the user gives', async () => {

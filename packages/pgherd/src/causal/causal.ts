@@ -15,13 +15,13 @@ import { ReplayWatch } from './replay-watch.ts';
 import { openToken, sealToken } from './seal.ts';
 
 /**
- * Where the log of a primary stands, with what it was not yet asked to write out: with `synchronous_commit = off` the position that
- * was written is behind the commit.
+ * Where the log of a primary stands, including what is not yet written out: with `synchronous_commit = off`
+ * the written position is behind the commit.
  */
 const POSITION = `select pg_catalog.pg_current_wal_insert_lsn()::pg_catalog.text as lsn,
   pg_catalog.substr(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_insert_lsn()), 1, 8) as timeline`;
 
-/** Targets that are content with a standby alone, so that no primary may serve in its place. */
+/** Targets that only a standby suits: no primary may serve in its place. */
 const STRICT: ReadonlySet<string> = new Set(['standby', 'read-only']);
 
 /** Reads that see the writes before them. */
@@ -36,7 +36,10 @@ export class Causal<C> {
     this.#replay = new ReplayWatch(herd);
   }
 
-  /** Runs `fn` in a scope in which every read sees the writes before it. A scope inside another one is the same. */
+  /**
+   * Runs `fn` in a scope in which every read sees the writes before it. A scope inside another one is the
+   * same.
+   */
   run<T>(fn: () => T, after: string | undefined): T {
     if (this.#herd.isClosed) throw closedError();
     this.#isUsed = true;
@@ -47,7 +50,10 @@ export class Causal<C> {
     return fn();
   }
 
-  /** What the reads of another scope, in whichever process, have to see; `undefined` where nothing was written, or outside of any scope. */
+  /**
+   * What reads in another scope, in any process, must see; `undefined` if nothing was written, and outside of
+   * any scope.
+   */
   async token(): Promise<string | undefined> {
     const { scope } = this;
     await scope?.settled();
@@ -55,27 +61,28 @@ export class Causal<C> {
     return token === undefined ? undefined : sealToken(token, this.#herd.settings.causal.secrets);
   }
 
-  /** The scope that the code that asks runs in. */
+  /** The scope of the calling code. */
   get scope(): CausalScope | undefined {
     return this.#isUsed ? this.#storage.getStore() : undefined;
   }
 
-  /** Whether `call` has to be told first where it may go. */
+  /** Whether `call` has to be routed by {@link route} first. */
   concerns(call: Call): boolean {
     if (call.routed === true) return false;
     return call.after !== undefined || (this.#isUsed && this.#storage.getStore() !== undefined);
   }
 
   /**
-   * The call as it may go on: narrowed to nodes that show what it has to see. Waits a little for a standby to have replayed it.
-   * @throws NoSuitableNodeError where only a standby will do, and none has replayed it in time.
+   * The call, narrowed to nodes that show what it must see. Waits up to `causal.waitMs` for a standby to
+   * replay it.
+   * @throws NoSuitableNodeError if only a standby suits and none has replayed it in time.
    */
   async route(call: Call): Promise<Call> {
     this.#herd.start();
     const { scope } = this;
     const given = call.after === undefined ? undefined : this.#opened(call.after);
     const { clock, causal, waitTimeoutMs } = this.#herd.settings;
-    // Who is not content with the primary has nowhere else to go.
+    // A call that the primary does not suit has no other node: it waits for longer.
     const patienceMs = isStrict(call.demand) ? waitTimeoutMs : causal.waitMs;
     const until = earliest(call.deadline, clock.now() + patienceMs);
     const waits = scope?.isPending === true && call.access === 'read-only';
@@ -95,8 +102,8 @@ export class Causal<C> {
   }
 
   /**
-   * Something was answered on a session that its caller may go on holding: what is committed there already has to be seen, too.
-   * Of an open transaction there is nothing to see.
+   * Records an answer on a session that its caller may go on holding: what is committed there must be seen at
+   * once. An open transaction has nothing to see.
    */
   noteAnswered(session: Session<C>): void {
     if (session.scope === undefined || session.connection.status === 'in-transaction') return;
@@ -104,8 +111,9 @@ export class Causal<C> {
   }
 
   /**
-   * Asks a session that served the writes of a scope, and is about to be given back, where the log stands now. `undefined` where
-   * there is nothing to ask; else it must not be given back before.
+   * Asks a session that served the writes of a scope, and is about to be released, where the log stands now.
+   * `undefined` if there is nothing to ask; otherwise the session must not be released before the promise
+   * settles.
    */
   positionBehind(session: Session<C>): Promise<void> | undefined {
     const scope = session.takeScope();
@@ -120,15 +128,15 @@ export class Causal<C> {
     const asked = withLimit(clock, probe.timeoutMs, session.connection.simple(POSITION)).then(
       ({ rows }) => this.#tokenOf(session.node, rows[0] ?? {}),
       (error: unknown) => {
-        // What is late would be taken for the answer to whatever is asked next.
-        if (session.connection.status !== 'idle') session.retire('did not tell its position');
+        // A late answer would be taken for the answer to the next statement.
+        if (session.connection.status !== 'idle') session.retire('did not return its log position');
         throw error;
       },
     );
     return scope.note(asked, lost);
   }
 
-  /** Ends it: else Node would carry it along with every promise of the process, for good. */
+  /** Ends the scopes: otherwise Node would carry their storage along with every promise of the process. */
   disable(): void {
     if (this.#isUsed) this.#storage.disable();
   }
@@ -166,7 +174,7 @@ export class Causal<C> {
       .reduce(strictest, { kind: 'anywhere' });
   }
 
-  /** Names of the standbys that show `position`; empty where the primary has to serve. */
+  /** Names of the standbys that show `position`; empty if the primary has to serve. */
   async #caughtUp(call: Call, position: Replayed, until: number): Promise<readonly string[]> {
     const { tiers } = this.#herd.select(call.demand);
     const known = () => this.#standbysThatHave(position);
@@ -178,7 +186,7 @@ export class Causal<C> {
     return known();
   }
 
-  /** Resolves with the first of them that has it, or when the last has given up. */
+  /** Resolves when the first of the nodes has it, or when the wait for the last has ended. */
   async #firstOf(
     nodes: readonly NodeDescription[],
     position: Replayed,

@@ -6,15 +6,18 @@ import type { Deadline } from '../time/deadline.ts';
 import { sleep, withLimit } from '../time/wait.ts';
 import { findNode } from '../topology/topology.ts';
 
-/** Shortest time between two questions to one standby, however many calls wait for the answer, milliseconds. */
+/** Shortest time between two questions to one standby, for all waiting calls together, milliseconds. */
 const PAUSE_MS = 3;
 
 const REPLAYED = `pg_catalog.pg_last_wal_replay_lsn()::pg_catalog.text as lsn,
   pg_catalog.pg_is_in_recovery()::pg_catalog.text as in_recovery`;
 
-/** Questions for what a standby has replayed. */
+/** Asks what a standby has replayed. */
 const QUESTION = `select ${REPLAYED}`;
-/** The control file says it late; the WAL receiver at once, but only to who may read all statistics. */
+/**
+ * The timeline shows late in the control file; at once in the WAL receiver, but only with the right to read
+ * all statistics.
+ */
 const QUESTION_WITH_TIMELINE = `select ${REPLAYED}, greatest(
   (select timeline_id from pg_catalog.pg_control_checkpoint()),
   (select min_recovery_end_timeline from pg_catalog.pg_control_recovery()),
@@ -26,8 +29,8 @@ interface Known extends ReplayFacts {
 }
 
 /**
- * What standbys have replayed, asked of themselves over the monitors' connections: those are open already, wait behind nobody and
- * take nothing from the pools. One question is in flight for each standby.
+ * What standbys have replayed, asked over the monitors' connections: those are open already, queue behind no
+ * call and take nothing from the pools. One question is in flight for each standby.
  */
 export class ReplayWatch<C> {
   readonly #herd: Herd<C>;
@@ -49,7 +52,10 @@ export class ReplayWatch<C> {
     return [node.lsn, asked?.lsn].some((lsn) => hasReplayed({ lsn, timelineAtLeast }, position));
   }
 
-  /** Resolves `true` once the standby is known to have replayed `position`, `false` at the deadline or where nobody needs it. */
+  /**
+   * Resolves to `true` once the standby is known to have replayed `position`, to `false` at the deadline or
+   * if not needed.
+   */
   async until(
     name: string,
     position: Replayed,
@@ -89,7 +95,8 @@ export class ReplayWatch<C> {
     try {
       row = await ask(withTimeline ? QUESTION_WITH_TIMELINE : QUESTION);
     } catch {
-      // Without the right to look into the control file it is asked for its position alone; else its probes find out.
+      // Without the right to read the control file only the position is asked for; the probes find other
+      // failures.
       row = withTimeline ? await ask(QUESTION).catch(() => undefined) : undefined;
     }
     if (row?.['in_recovery'] === 'true') this.#note(name, row, generation);

@@ -3,7 +3,7 @@ import { type CausalToken, formatToken, readToken } from '../model/causal-token.
 import { PgHerdError } from '../model/errors.ts';
 import type { Secret } from '../model/secret.ts';
 
-/** The token as text; signed with the first secret, where there is one. */
+/** The token as a string, signed with the first secret if there is one. */
 export function sealToken(token: CausalToken, secrets: readonly Secret[]): string {
   const body = formatToken(token);
   const [secret] = secrets;
@@ -14,18 +14,20 @@ export function sealToken(token: CausalToken, secrets: readonly Secret[]): strin
 const BODY_PARTS = 6;
 
 /**
- * The token in a text that somebody brought; `undefined` for one of a later version, which only says that something was written.
- * Where there are secrets one of them must have signed it, so that no client can choose where its reads go.
+ * The token in a string from outside; `undefined` for one of a later version, which only says that something
+ * was written. If there are secrets, one of them must have signed it, so that no client can choose where its
+ * reads go.
  *
- * @throws PgHerdError `PGHERD_INVALID_TOKEN` for what is no token, and for one that was not signed with any of the secrets.
+ * @throws PgHerdError `PGHERD_INVALID_TOKEN` for an invalid token, and for one that none of the secrets has
+ * signed.
  */
 export function openToken(text: unknown, secrets: readonly Secret[]): CausalToken | undefined {
-  if (typeof text !== 'string') throw invalid('is not a text');
+  if (typeof text !== 'string') throw invalid('is not a string');
   const parts = text.split('.');
   const signed = secrets.length > 0 || parts.length === BODY_PARTS + 1;
   const body = signed ? parts.slice(0, -1).join('.') : text;
   if (secrets.length > 0 && !secrets.some((secret) => isSignature(parts.at(-1) ?? '', body, secret)))
-    throw invalid('was not signed with any of the secrets of causal.tokenSecret');
+    throw invalid('is not signed with any of the secrets in causal.tokenSecret');
   const read = readToken(body);
   switch (read.kind) {
     case 'token':
@@ -33,7 +35,7 @@ export function openToken(text: unknown, secrets: readonly Secret[]): CausalToke
     case 'later-version':
       return undefined;
     case 'malformed':
-      throw invalid('is not of the form that db.token() gives');
+      throw invalid('does not have the form that db.token() returns');
     default:
       return read satisfies never;
   }
@@ -51,7 +53,7 @@ function isSignature(given: string, body: string, secret: Secret): boolean {
 function invalid(why: string): PgHerdError {
   return new PgHerdError(
     'PGHERD_INVALID_TOKEN',
-    `The token given as \`after\` ${why}. Give what db.token() gave, or leave it out.`,
+    `The token given as \`after\` ${why}. Pass a token returned by db.token(), or leave it out.`,
     { details: { argument: 'after' } },
   );
 }

@@ -2,7 +2,7 @@ import type { Emitter } from '../observe/emitter.ts';
 import type { ClusterEvents } from '../observe/events.ts';
 import type { TopologyChange } from '../topology/diff.ts';
 
-/** Tells a change of the picture to whoever listens. */
+/** Emits the event for a change of the picture. */
 export function announce(change: TopologyChange, events: Emitter<ClusterEvents>): void {
   switch (change.kind) {
     case 'role': {

@@ -14,7 +14,9 @@ export interface Wait {
   readonly lagMatters: boolean;
 }
 
-/** Calls that wait for the picture to change. Each leaves exactly once: woken, at its deadline, or by abort. */
+/**
+ * Calls that wait for the picture to change. Each leaves exactly once: woken, at its deadline, or by abort.
+ */
 export class CallQueue {
   readonly #clock: Clock;
   readonly #isClosed: () => boolean;
@@ -26,7 +28,10 @@ export class CallQueue {
     this.#isClosed = isClosed;
   }
 
-  /** Resolves to `true` once woken, to `false` at the deadline; rejects on abort, and when woken by the end of the cluster. */
+  /**
+   * Resolves to `true` once woken, to `false` at the deadline; rejects on abort, and when woken by the end of
+   * the cluster.
+   */
   wait({ deadline, signal, lagMatters }: Wait): Promise<boolean> {
     if (signal?.aborted) return Promise.reject(abortedError(signal));
     return new Promise((resolve, reject) => {

@@ -3,12 +3,15 @@ import { messageOf, PgHerdError } from '../model/errors.ts';
 import type { Clock, Random, Timer } from '../time/port.ts';
 import { sleep } from '../time/wait.ts';
 
-/** Pause before an iteration that failed is begun anew, milliseconds; it doubles, and is anything up to that. */
+/**
+ * Pause before a failed iteration begins again, milliseconds: random from half of it on; it doubles up to the
+ * maximum.
+ */
 const RESTART_START_MS = 1_000;
 const RESTART_MAX_MS = 30_000;
-/** Shortest time between two lists that are asked for because the primary was lost, milliseconds. */
+/** Shortest time between two lists that are requested because the primary was lost, milliseconds. */
 const HINT_PAUSE_MS = 1_000;
-/** Time after which a discovery that told nothing is worth a word, milliseconds. */
+/** Time after which a discovery without any list is reported, milliseconds. */
 const SILENCE_MS = 10_000;
 
 /** What the loop needs from the cluster. */
@@ -16,15 +19,15 @@ export interface DiscoveryPorts {
   readonly clock: Clock;
   readonly random: Random;
   readonly defaultPort: number;
-  /** Takes in a list; throws where it cannot be used. */
+  /** Takes in a list; throws if it cannot be used. */
   accept(list: readonly DiscoveredNode[]): void;
-  /** Told about every list that could not be had or used. */
+  /** Called for every list that could not be obtained or used. */
   failed(error: unknown): void;
 }
 
 /**
- * Iterates over a discovery as long as the cluster lives. What goes wrong there never reaches a call: the last good list
- * stays in force and the iteration is begun anew.
+ * Iterates over a discovery as long as the cluster lives. Its errors never reach a call: the last valid list
+ * stays in force, and the iteration begins again.
  */
 export class DiscoveryLoop {
   readonly #discovery: Discovery;
@@ -46,7 +49,7 @@ export class DiscoveryLoop {
     void this.#run();
   }
 
-  /** Ends for good. */
+  /** Ends the loop. It cannot be started again. */
   stop(): void {
     this.#silence?.cancel();
     this.#abort.abort(new PgHerdError('PGHERD_CLOSED', 'the cluster is closed'));
@@ -112,7 +115,7 @@ export class DiscoveryLoop {
     const { name } = this.#discovery;
     return new PgHerdError(
       'PGHERD_DISCOVERY_FAILED',
-      `${name} has told no list of nodes within ${SILENCE_MS} ms: the nodes of the connection string stay in force.`,
+      `${name} returned no list of nodes within ${SILENCE_MS} ms: the nodes of the connection string stay in force.`,
       { details: { discovery: name } },
     );
   }
@@ -121,7 +124,7 @@ export class DiscoveryLoop {
     if (cause instanceof PgHerdError && cause.code === 'PGHERD_DISCOVERY_FAILED') return cause;
     const { name } = this.#discovery;
     const why = messageOf(cause);
-    return new PgHerdError('PGHERD_DISCOVERY_FAILED', `${name} gave no list of nodes: ${why}`, {
+    return new PgHerdError('PGHERD_DISCOVERY_FAILED', `${name} returned no list of nodes: ${why}`, {
       cause,
       details: { discovery: name },
     });

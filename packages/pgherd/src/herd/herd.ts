@@ -41,8 +41,9 @@ const DEFAULT_PORT = 5432;
 /**
  * The herd: the one writer of the topology, and the live nodes behind it.
  *
- * Evidence comes in through `observe`, in any order and at any time; each piece makes a new picture, which replaces the
- * old one in one assignment. Then, and only then, connections are disposed of, events emitted and waiting calls woken.
+ * Evidence comes in through `observe`, in any order and at any time; each piece makes a new picture, which
+ * replaces the old one in one assignment. Then, and only then, connections are disposed of, events emitted
+ * and waiting calls woken.
  */
 export class Herd<C> {
   readonly settings: ClusterSettings<C>;
@@ -102,15 +103,16 @@ export class Herd<C> {
     this.#replace(observe(this.#topology, observation, this.settings));
   }
 
-  /** Takes note that a write goes to `node`. */
+  /** Records that a write goes to `node`. */
   noteWriter(node: string): void {
     if (this.#topology.incumbent === node) return;
     this.#replace(withIncumbent(this.#topology, node, this.settings, this.settings.clock.now()));
   }
 
   /**
-   * Goes on with an epoch although a higher one was seen.
-   * @throws PgHerdError `PGHERD_INVALID_ARGUMENT` for what is no epoch, and while a node above it can be reached.
+   * Accepts an epoch although a higher one was seen.
+   * @throws PgHerdError `PGHERD_INVALID_ARGUMENT` for an invalid epoch, and while a node above it can be
+   * reached.
    */
   acceptEpoch(epoch: AcceptedEpoch): void {
     if (this.isClosed) throw closedError();
@@ -119,41 +121,47 @@ export class Herd<C> {
     this.#hint('monitors-and-discovery');
   }
 
-  /** The live side of the node that `session` is connected to, also while it is leaving. */
+  /** The live node that `session` is connected to, also while it is leaving. */
   liveNodeOf(session: Session<C>): LiveNode<C> | undefined {
     return this.#live.of(session);
   }
 
-  /** A statement was answered: a node that was silent is not. */
+  /** Records that a statement was answered: the node is not silent. */
   noteAnswer(node: string, generation: number): void {
     this.observe({ kind: 'bytes-received', node, at: this.settings.clock.now(), generation });
   }
 
-  /** Who could serve `demand` now. */
+  /** Which nodes suit `demand` now. */
   select(demand: Demand): Selection {
     if (hasOwnLimit(demand)) this.#replace(withLagMattering(this.#topology));
     return this.#selections.of(this.#topology, demand, this.#selecting);
   }
 
-  /** Whether `node` still suits `demand` on the picture of now. */
+  /** Whether `node` suits `demand` on the present picture. */
   stillSuits(node: string, demand: Demand): boolean {
     return this.select(demand).tiers.some((tier) => tier.some((one) => one.name === node));
   }
 
-  /** Resolves `true` after the next change that matters to `demand`, `false` at the deadline, rejects on abort or close. */
+  /**
+   * Resolves `true` after the next change that matters to `demand`, `false` at the deadline, rejects on abort
+   * or close.
+   */
   changed(deadline: Deadline, signal: AbortSignal | undefined, demand?: Demand): Promise<boolean> {
     const lagMatters = demand !== undefined && hasOwnLimit(demand);
     return this.#waiting.wait({ deadline, signal, lagMatters });
   }
 
-  /** Throws where waiting is pointless: the cluster is closed, or no node can ever answer as things are. */
+  /** Throws if waiting is pointless: the cluster is closed, or every node has a lasting failure. */
   assertReachable(): void {
     if (this.isClosed) throw closedError();
     const hopeless = this.#fatal ?? unreachableError(this.#topology, this.#live.causes());
     if (hopeless !== undefined) throw hopeless;
   }
 
-  /** The error for a call that found no node in time; `refusals` says which nodes suit, but gave no connection. */
+  /**
+   * The error for a call that found no node in time; `refusals` says which nodes suit, but gave no
+   * connection.
+   */
   noNodeError(
     demand: Demand,
     waitedMs: number,
@@ -168,13 +176,13 @@ export class Herd<C> {
     return noNodeError(this.#topology, { demand, waitedMs, rejections, cause: this.#live.causes() });
   }
 
-  /** A connection is held for longer than it should be. */
+  /** Reports a connection that is held for too long. */
   leaked({ session, verb, heldMs, stack }: Leak<Session<C>>): void {
     if (session.connection.closed || this.isClosed) return;
     this.events.emit('lease:leaked', { node: session.node, verb, heldMs, stack });
   }
 
-  /** Ends everything but the pools: no more evidence, no more waiting. */
+  /** Ends everything except the pools: evidence is dropped, waiting calls are rejected. */
   stop(): void {
     if (this.#state === 'closed') return;
     this.#state = 'closed';
@@ -183,7 +191,7 @@ export class Herd<C> {
     this.#waiting.end();
   }
 
-  /** Every node that has connections: those of the picture, and those that are leaving it. */
+  /** As {@link LiveNodes.all}. */
   get liveNodes(): readonly LiveNode<C>[] {
     return this.#live.all;
   }
@@ -245,14 +253,14 @@ export class Herd<C> {
     monitor.hint();
   }
 
-  /** Without a driver no node can ever answer: waiting calls have to know. */
+  /** Without a driver no node can ever answer: waiting calls end with this error. */
   #noteFatal(error: unknown): void {
     if (!(error instanceof PgHerdError) || error.code !== 'PGHERD_DRIVER_MISSING') return;
     this.#fatal = error;
     this.#waiting.wake('all');
   }
 
-  /** Assigns the picture, then does what follows from the change: dispose, hint, prepare, emit, wake, in this order. */
+  /** Assigns the picture, then carries out the effects: dispose, hint, prepare, emit, wake, in this order. */
   #replace(after: TopologyDescription): void {
     const before = this.#topology;
     if (after === before) return;

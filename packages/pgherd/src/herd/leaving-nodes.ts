@@ -6,11 +6,11 @@ import { isSuperseded } from '../topology/disposition.ts';
 /** What draining needs from the cluster. */
 export interface LeavingSettings {
   readonly clock: Clock;
-  /** How long what runs on a node may go on after the node was removed, milliseconds. */
+  /** How long running work may go on after its node was removed, milliseconds. */
   readonly drainMs: number;
 }
 
-/** The live side of a node, as far as its end is concerned. */
+/** The part of a live node that is needed to end it. */
 export interface Leaver {
   readonly pool: Pick<Pool<object>, 'close' | 'redirectWaiters' | 'terminate'>;
   stop(): void;
@@ -19,8 +19,8 @@ export interface Leaver {
 /**
  * Nodes that were removed from the picture, until their last connection is closed.
  *
- * Nobody watches them any more, so that what was last known of each is kept: once another node has taken its place, what
- * still runs there ends at once, as it would if the node had stayed.
+ * They are no longer monitored, so the last description of each is kept: once another node has taken its
+ * place, the work that still runs there ends at once, as it would if the node had stayed.
  */
 export class LeavingNodes<R extends Leaver> {
   readonly #settings: LeavingSettings;
@@ -30,12 +30,14 @@ export class LeavingNodes<R extends Leaver> {
     this.#settings = settings;
   }
 
-  /** Those that still have connections. */
+  /** The nodes that still have connections. */
   get nodes(): readonly R[] {
     return this.#last.size === 0 ? NONE : [...this.#last.keys()];
   }
 
-  /** No new calls; those that run may end, until `drainMs` is over. */
+  /**
+   * Accepts no new calls; running ones may go on for `drainMs`. Resolves when the last connection is closed.
+   */
   async drain(node: R, last: NodeDescription): Promise<void> {
     this.#last.set(node, last);
     node.stop();
@@ -47,7 +49,7 @@ export class LeavingNodes<R extends Leaver> {
     this.#last.delete(node);
   }
 
-  /** `writable` is the primary now. */
+  /** Terminates the nodes that `writable` has superseded. */
   succeededBy(writable: NodeDescription): void {
     for (const [node, last] of this.#last) {
       if (isSuperseded(last, writable)) node.pool.terminate();

@@ -8,7 +8,10 @@ import { LeavingNodes } from './leaving-nodes.ts';
 /** Most causes that an error carries along. */
 const MAX_CAUSES = 8;
 
-/** The live side of the picture: a live node for each of its nodes, and those that have left until they are drained. */
+/**
+ * The live side of the picture: a live node for each of its nodes, and those that have left until they are
+ * drained.
+ */
 export class LiveNodes<C> {
   /** Those of the picture, by name. */
   readonly current = new Map<string, LiveNode<C>>();
@@ -33,7 +36,9 @@ export class LiveNodes<C> {
     return [node, ...leaving].find((one) => one?.pool.isLeased(session));
   }
 
-  /** Creates a live node for each description that has none, and returns them; their monitors have not begun. */
+  /**
+   * Creates a live node for each description that has none, and returns them; their monitors have not begun.
+   */
   add(nodes: readonly NodeDescription[]): readonly LiveNode<C>[] {
     const missing = nodes.filter(({ name }) => !this.current.has(name));
     return missing.map(({ name }) => {
@@ -70,7 +75,10 @@ export class LiveNodes<C> {
     for (const node of this.current.values()) node.monitor.hint();
   }
 
-  /** What ended the last round of questions to each node, as the cause of an error; `undefined` if none failed. */
+  /**
+   * What ended the last round of questions to each node, as the cause of an error; `undefined` if none
+   * failed.
+   */
   causes(): unknown {
     const failed = [...this.current.values()].filter((node) => node.probeError !== undefined);
     const errors = failed.slice(0, MAX_CAUSES).map((node) => node.probeError);

@@ -3,10 +3,13 @@ import type { Emitter } from '../observe/emitter.ts';
 import type { ClusterEvents } from '../observe/events.ts';
 import type { Logger } from '../observe/logger.ts';
 
-/** Writes what happens into the user's log: levels by how much somebody should care. */
+/**
+ * Writes events to the user's log. `error` needs an operator, `warn` may affect calls, `info` is a change,
+ * `debug` routine.
+ */
 export function logEvents(events: Emitter<ClusterEvents>, logger: Logger): void {
   events.on('node:role-changed', ({ node, before, after }) => {
-    logger.info(`pgherd: ${node} was ${before}, is ${after}`);
+    logger.info(`pgherd: ${node} is now ${after}, was ${before}`);
   });
   events.on('node:health-changed', ({ node, after, reason }) => {
     if (after === 'ok') logger.info(`pgherd: ${node} is ok`);
@@ -17,18 +20,22 @@ export function logEvents(events: Emitter<ClusterEvents>, logger: Logger): void 
     else logger.warn(`pgherd: ${node} is ${after}: ${reason ?? 'no reason known'}`);
   });
   events.on('primary:changed', ({ before, after, timeline }) => {
-    if (after === undefined) logger.warn(`pgherd: the primary ${before} is lost; writes wait`);
-    else logger.info(`pgherd: writes go to ${after}, timeline ${timeline ?? 'unknown'}`);
+    if (after === undefined) logger.warn(`pgherd: primary ${before} is lost; writes wait for a new one`);
+    else logger.info(`pgherd: writes go to ${after} on timeline ${timeline ?? 'unknown'}`);
   });
   events.on('cluster:split-brain', ({ nodes, timeline }) => {
-    logger.error(`pgherd: ${nodes.join(' and ')} all claim to be the primary of timeline ${timeline}`);
+    logger.error(
+      `pgherd: ${nodes.join(' and ')} claim to be the primary of the same timeline ${timeline ?? 'unknown'}`,
+    );
   });
   events.on('cluster:foreign', ({ systemIdentifiers }) => {
-    logger.error(`pgherd: primaries of different clusters answer: ${systemIdentifiers.join(' and ')}`);
+    logger.error(
+      `pgherd: primaries of different clusters answer, writes are refused: system identifiers ${systemIdentifiers.join(' and ')}`,
+    );
   });
   events.on('cluster:replaced', ({ before, after, adopted }) => {
-    const what = adopted ? 'it is believed from now on' : 'writes are refused';
-    logger.error(`pgherd: all nodes are of system ${after} instead of ${before}: ${what}`);
+    const what = adopted ? 'the new system is adopted' : 'writes are refused';
+    logger.error(`pgherd: all nodes are now of system ${after} instead of ${before}; ${what}`);
   });
   events.on('node:added', ({ node }) => logger.info(`pgherd: ${node} was added`));
   events.on('node:removed', ({ node }) => logger.info(`pgherd: ${node} was removed`));
@@ -39,33 +46,37 @@ export function logEvents(events: Emitter<ClusterEvents>, logger: Logger): void 
     logger.debug(`pgherd: connected to ${node} in ${Math.round(durationMs)} ms`);
   });
   events.on('connection:failed', ({ node, error }) => {
-    logger.debug(`pgherd: no connection to ${node}: ${messageOf(error)}`);
+    logger.debug(`pgherd: could not connect to ${node}: ${messageOf(error)}`);
   });
   events.on('call:retried', ({ node, attempt, error }) => {
     const why = messageOf(error);
-    logger.warn(`pgherd: a call is run again after ${node}, attempt ${attempt}: ${why}`);
+    logger.warn(`pgherd: a call failed${on(node)} and runs again, attempt ${attempt}: ${why}`);
   });
   events.on('retry:exhausted', ({ node, error }) => {
     const why = messageOf(error);
-    logger.warn(`pgherd: a call that failed on ${node} is not run again, retry.budget is used up: ${why}`);
+    logger.warn(
+      `pgherd: a call failed${on(node)} and does not run again because retry.budget is used up: ${why}`,
+    );
   });
   events.on('statement:cancelled', ({ node, ended }) => {
     if (ended) logger.debug(`pgherd: a statement was cancelled on ${node}`);
-    else logger.warn(`pgherd: a statement that was given up may go on on ${node}`);
+    else logger.warn(`pgherd: a statement could not be cancelled on ${node} and may still run there`);
   });
   events.on('lease:leaked', ({ node, verb, heldMs, stack }) => {
     logger.warn(
-      `pgherd: a connection to ${node} was not given back for ${heldMs} ms; ${verb} was called here:\n${stack}`,
+      `pgherd: a connection to ${node} was not released for ${heldMs} ms; ${verb} was called here:\n${stack}`,
     );
   });
   events.on('listen:lost', ({ node, reason }) =>
-    logger.warn(`pgherd: ${node} is listened to no more: ${reason}`),
+    logger.warn(`pgherd: the connection for notifications to ${node} is lost: ${reason}`),
   );
   events.on('listen:gap', ({ channel, from, to, node }) => {
     const gap = `${from.toISOString()} to ${to.toISOString()}`;
-    logger.warn(
-      `pgherd: notifications of "${channel}" may be missing from ${gap}; ${node} is listened to now`,
-    );
+    logger.warn(`pgherd: notifications on "${channel}" from ${gap} may be lost; listening on ${node} now`);
   });
   events.on('cluster:warned', ({ message }) => logger.warn(`pgherd: ${message}`));
+}
+
+function on(node: string | undefined): string {
+  return node === undefined ? '' : ` on ${node}`;
 }

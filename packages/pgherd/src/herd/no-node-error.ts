@@ -14,11 +14,11 @@ export interface NoNodeReport {
   readonly demand: Demand;
   readonly waitedMs: number;
   readonly rejections: readonly Rejection[];
-  /** What nodes answered to attempts to connect. */
+  /** Errors of the last attempts to connect and to probe. */
   readonly cause: unknown;
 }
 
-/** The error of a call that found no node in time: why each does not suit, and what can be done about it. */
+/** The error of a call that found no node in time: why each node does not suit, and the ways out. */
 export function noNodeError(topology: TopologyDescription, report: NoNodeReport): PgHerdError {
   const { demand, waitedMs, rejections, cause } = report;
   const list = rejections.map(({ node, reason }) => `${node}: ${reason}`).join('; ');
@@ -40,23 +40,23 @@ function isForeign({ identityConflict, nodes, replacement }: TopologyDescription
   return nodes.length > 0 && nodes.every((node) => node.standing === 'foreign');
 }
 
-/** The ways out of a state that only somebody who knows more can end. */
+/** The way out of a state that only an operator can end; `undefined` if waiting may help. */
 function remedyFor(topology: TopologyDescription): string | undefined {
   const { identityConflict, nodes, replacement } = topology;
   if (identityConflict !== undefined) {
-    return `Take the nodes of one of them out of the list, or say which is meant by the option systemIdentifier.`;
+    return `Remove the nodes of one of the clusters from the list, or name the right one in the option systemIdentifier.`;
   }
   if (replacement !== undefined) {
     const { systemIdentifier } = replacement;
-    return `If this cluster was made anew on purpose: onClusterReplaced: 'adopt', or ${acceptEpochCall(systemIdentifier, newest(nodes))}.`;
+    return `If the cluster was replaced on purpose, set onClusterReplaced: 'adopt', or call ${acceptEpochCall(systemIdentifier, newest(nodes))}.`;
   }
   if (nodes.some((node) => node.standing === 'ambiguous')) {
-    return 'Stop one of the two, or let a discovery name the leader.';
+    return 'Stop all but one of them, or let a discovery name the leader.';
   }
   const stale = nodes.find((node) => node.standing === 'stale' && node.promotable && node.health === 'ok');
   if (stale === undefined) return undefined;
   const system = stale.systemIdentifier ?? topology.systemIdentifier;
-  return `If the higher timeline is given up for good: ${acceptEpochCall(system, stale.timeline)}.`;
+  return `If the higher timeline will not come back, call ${acceptEpochCall(system, stale.timeline)}.`;
 }
 
 function acceptEpochCall(systemIdentifier: string | undefined, timeline: number | undefined): string {
@@ -69,7 +69,7 @@ function newest(nodes: readonly NodeDescription[]): number | undefined {
   return timelines.length === 0 ? undefined : Math.max(...timelines);
 }
 
-/** The error of every call while no node can ever be used as things are; `undefined` while there is hope. */
+/** The error of every call while all nodes have a lasting failure; `undefined` while one has not. */
 export function unreachableError(topology: TopologyDescription, cause: unknown): PgHerdError | undefined {
   const { nodes } = topology;
   if (nodes.length === 0 || !nodes.every((node) => isLastingFailure(node.connectFailure))) return undefined;

@@ -6,7 +6,7 @@ import type { NodeOptions } from '../options/options.ts';
 import { NO_LABELS, nodeName } from '../topology/node.ts';
 import type { ListedNode } from '../topology/topology.ts';
 
-/** What the user says of single nodes, by name. */
+/** Options of single nodes, by name. */
 export type NodeOptionsByName = Readonly<Record<string, NodeOptions>>;
 
 /** The nodes of the connection string. */
@@ -14,14 +14,14 @@ export function configuredNodes(addresses: readonly NodeAddress[], options: Node
   return addresses.map((address) => ({ address, labels: labelsOf(address, NO_LABELS, options) }));
 }
 
-/** A list of discovery, checked. */
+/** A valid list of discovery. */
 export interface NodeList {
   readonly nodes: readonly ListedNode[];
-  /** Name of the node that discovery takes for the primary. */
+  /** Name of the primary according to discovery. */
   readonly leader: string | undefined;
 }
 
-/** What a list of discovery is read with. */
+/** What is needed to read a list of discovery. */
 export interface ListContext {
   readonly discovery: string;
   readonly defaultPort: number;
@@ -31,8 +31,8 @@ export interface ListContext {
 }
 
 /**
- * Reads a list of discovery, which is input like any other.
- * @throws PgHerdError `PGHERD_DISCOVERY_FAILED` where the list cannot be used; then none of it is.
+ * Validates a list of discovery and reads it.
+ * @throws PgHerdError `PGHERD_DISCOVERY_FAILED` if any part of the list is invalid.
  */
 export function readNodeList(list: readonly DiscoveredNode[], context: ListContext): NodeList {
   const violations = listViolations(list, context.defaultPort);
@@ -63,7 +63,7 @@ function discoveredLabels(node: DiscoveredNode, address: NodeAddress, context: L
   return labelsOf(address, labels, context.options);
 }
 
-/** The user's word counts before discovery's. */
+/** The user's options override discovery. */
 function labelsOf(address: NodeAddress, labels: NodeLabels, options: NodeOptionsByName): NodeLabels {
   const said = options[nodeName(address)];
   if (said === undefined) return labels;
@@ -79,7 +79,7 @@ function labelsOf(address: NodeAddress, labels: NodeLabels, options: NodeOptions
 function unusable({ discovery }: ListContext, violations: readonly string[]): PgHerdError {
   return new PgHerdError(
     'PGHERD_DISCOVERY_FAILED',
-    `The list of nodes from ${discovery} cannot be used, the last good one stays in force: ${violations.join('; ')}.`,
+    `The list of nodes from ${discovery} cannot be used: ${violations.join('; ')}. The last valid list stays in force.`,
     { details: { discovery, violations } },
   );
 }

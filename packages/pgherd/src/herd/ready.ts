@@ -4,19 +4,19 @@ import type { Herd } from './herd.ts';
 
 /** What `ready` waits for. */
 export interface Ready {
-  /** Primaries that can be written to, 0 or 1. Default 1, or 0 where `standbys` is given alone. */
+  /** Primaries that can be written to, 0 or 1. Default 1, or 0 if only `standbys` is given. */
   readonly primaries?: number | undefined;
   /** Standbys that serve reads. Default 0. */
   readonly standbys?: number | undefined;
-  /** Longest wait, ms. Default: `waitTimeoutMs`. */
+  /** Longest wait, milliseconds. Default: `waitTimeoutMs`. */
   readonly timeoutMs?: number | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
 /**
  * Resolves when as many nodes as wanted serve.
- * @throws PgHerdError `PGHERD_NO_SUITABLE_NODE` when time is over, naming what each node is; `PGHERD_CLOSED`,
- * `PGHERD_ABORTED`, and at once where no node can ever be used.
+ * @throws PgHerdError `PGHERD_NO_SUITABLE_NODE` after `timeoutMs`, with the state of each node;
+ * `PGHERD_CLOSED`, `PGHERD_ABORTED`; at once if every node has a lasting failure.
  */
 export async function waitUntilReady<C>(herd: Herd<C>, wanted: Ready): Promise<void> {
   const { clock, waitTimeoutMs } = herd.settings;

@@ -2,16 +2,16 @@ import type { Health, Role, Standing } from '../model/names.ts';
 import type { PoolStats } from '../pool/settings.ts';
 import type { Herd } from './herd.ts';
 
-/** One node's numbers. */
+/** The statistics of one node. */
 export interface NodeStats {
   readonly node: string;
   readonly role: Role;
   readonly health: Health;
   readonly standing: Standing;
   readonly pool: PoolStats;
-  /** Statements that run now. */
+  /** Statements in flight now. */
   readonly inFlight: number;
-  /** Smoothed duration of a statement, milliseconds. */
+  /** Smoothed duration of a statement, milliseconds; `undefined` before the first. */
   readonly ewmaMs: number | undefined;
   /** Statements answered with a result since the start. */
   readonly answered: number;
@@ -19,7 +19,7 @@ export interface NodeStats {
   readonly failures: number;
 }
 
-/** A snapshot of all numbers. */
+/** A snapshot of the statistics of all nodes. */
 export interface ClusterStats {
   readonly nodes: readonly NodeStats[];
   readonly total: PoolStats & {
@@ -45,7 +45,7 @@ const COUNTS = [
   'waitedMs',
 ] as const;
 
-/** The numbers of all nodes and their sums. */
+/** The statistics of all nodes, and their sums. */
 export function statsOf<C>(herd: Herd<C>): ClusterStats {
   const nodes = herd.topology.nodes.flatMap((node) => {
     const live = herd.nodes.get(node.name);

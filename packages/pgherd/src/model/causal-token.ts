@@ -2,19 +2,25 @@ import { formatLsn, type Lsn, parseLsn } from './lsn.ts';
 
 /** What a write leaves behind for the reads that must see it. */
 export interface CausalToken {
-  /** `system_identifier` of the cluster; `undefined` where no server tells it. */
+  /** `system_identifier` of the cluster; `undefined` if no server returns it. */
   readonly systemIdentifier: string | undefined;
-  /** Timeline that was written; `undefined` where it is not known. */
+  /** Timeline that was written; `undefined` if it is not known. */
   readonly timeline: number | undefined;
-  /** Where the log stood once the write was acknowledged; `undefined` where it is not known: only the primary is sure to show it. */
+  /**
+   * Where the log stood once the write was acknowledged; `undefined` if not known: then only the primary is
+   * sure to show it.
+   */
   readonly lsn: Lsn | undefined;
-  /** When that was asked for, milliseconds since 1970 by the clock of the process that wrote. */
+  /** When that was asked for: milliseconds since 1970 by the clock of the process that wrote. */
   readonly at: number;
-  /** The server that was written to, by the name it had there. For people who read logs: nothing is decided by it. */
+  /**
+   * The node that was written to, by the name it has in the writing process. For readers of logs; nothing is
+   * decided by it.
+   */
   readonly node: string;
 }
 
-/** What a text turned out to be: a token, one of a later version of this library, or none. */
+/** What a string turned out to be: a token, one of a later version of this library, or neither. */
 export type ReadToken =
   | { readonly kind: 'token'; readonly token: CausalToken }
   | { readonly kind: 'later-version' }
@@ -23,7 +29,10 @@ export type ReadToken =
 const VERSION = '1';
 const UNKNOWN = '-';
 
-/** The token as text, without signature: letters, digits and `. - _ % ~ ! * ' ( )`, fit for a header or a cookie. */
+/**
+ * The token as a string, without signature: letters, digits and `. - _ % ~ ! * ' ( )`, fit for a header or a
+ * cookie.
+ */
 export function formatToken(token: CausalToken): string {
   return [
     VERSION,

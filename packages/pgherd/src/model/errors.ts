@@ -43,14 +43,14 @@ export type ErrorCode = (typeof ERROR_CODES)[number];
 
 /** What an error carries besides its message. */
 export interface PgHerdErrorOptions {
-  /** What led to it; kept as it was thrown. Several causes are one `AggregateError`. */
+  /** The error behind it, as it was thrown. Several causes are one `AggregateError`. */
   readonly cause?: unknown;
   /** Facts for programs, never a secret and never a statement's parameter. */
   readonly details?: Readonly<Record<string, unknown>> | undefined;
 }
 
 /**
- * The base of every error that pgherd itself makes. Tell errors apart by `code`, not by class or message.
+ * The base of every error that pgherd itself makes. Distinguish errors by `code`, not by class or message.
  * Errors of the server pass through as the driver threw them.
  */
 export class PgHerdError extends Error {
@@ -72,7 +72,9 @@ export class InvalidDsnError extends PgHerdError {
   }
 }
 
-/** Options are unknown, contradictory or out of range; all violations at once. Code `PGHERD_INVALID_OPTIONS`. */
+/**
+ * Options are unknown, contradictory or out of range; all violations at once. Code `PGHERD_INVALID_OPTIONS`.
+ */
 export class InvalidOptionsError extends PgHerdError {
   /** One sentence for each violation, naming option, value and rule. */
   readonly violations: readonly string[];
@@ -88,14 +90,19 @@ function describeViolations(violations: readonly string[]): string {
   return `Invalid options, ${violations.length} violations:\n${violations.map((one) => `  - ${one}`).join('\n')}`;
 }
 
-/** No node could serve the target in time; `details.nodes` says why for each. Code `PGHERD_NO_SUITABLE_NODE`. */
+/**
+ * No node could serve the target in time; `details.nodes` says why for each. Code `PGHERD_NO_SUITABLE_NODE`.
+ */
 export class NoSuitableNodeError extends PgHerdError {
   constructor(message: string, options?: PgHerdErrorOptions) {
     super('PGHERD_NO_SUITABLE_NODE', message, options);
   }
 }
 
-/** Two servers claim to be the primary of one epoch and none may be believed. Code `PGHERD_AMBIGUOUS_PRIMARY`. */
+/**
+ * Several servers claim to be the primary of one epoch, and none may be believed. Code
+ * `PGHERD_AMBIGUOUS_PRIMARY`.
+ */
 export class AmbiguousPrimaryError extends PgHerdError {
   constructor(message: string, options?: PgHerdErrorOptions) {
     super('PGHERD_AMBIGUOUS_PRIMARY', message, options);
@@ -109,12 +116,12 @@ export class ForeignClusterError extends PgHerdError {
   }
 }
 
-/** What is not known when a connection is lost: a COMMIT, or a statement outside a transaction. */
+/** What has an unknown outcome after a lost connection: a COMMIT, or a statement outside a transaction. */
 export type OutcomeKind = 'commit' | 'statement';
 
 /**
- * The work was sent and no answer came back, so that nobody can tell whether it was done.
- * It is never re-run. Code `PGHERD_OUTCOME_UNKNOWN`.
+ * The work was sent and no answer came back: whether it was done is unknown.
+ * It is never run again. Code `PGHERD_OUTCOME_UNKNOWN`.
  */
 export class OutcomeUnknownError extends PgHerdError {
   readonly kind: OutcomeKind;
@@ -126,8 +133,8 @@ export class OutcomeUnknownError extends PgHerdError {
 }
 
 /**
- * What an error says in words, for any value that was thrown. A name with several addresses fails with an `AggregateError` whose
- * message is empty: its causes have the words.
+ * The message of any value that was thrown. A name with several addresses fails with an `AggregateError`
+ * whose message is empty: then the messages of its causes count.
  */
 export function messageOf(error: unknown): string {
   if (error instanceof AggregateError && error.message === '') return error.errors.map(messageOf).join('; ');
@@ -135,8 +142,9 @@ export function messageOf(error: unknown): string {
 }
 
 /**
- * The error for an argument of a call: what it is, and the rule that it breaks. Code `PGHERD_INVALID_ARGUMENT`, with the name of the
- * argument in `details`. Not for secrets: the value stands in the message.
+ * The error for an argument of a call: what it is, and the rule that it breaks. Code
+ * `PGHERD_INVALID_ARGUMENT`, with the name of the argument in `details`. Not for secrets: the value stands in
+ * the message.
  */
 export function invalidArgument(argument: string, value: unknown, must: string): PgHerdError {
   return argumentError(`${argument} is ${String(value)}, but must be ${must}.`, { argument });

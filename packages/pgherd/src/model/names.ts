@@ -1,14 +1,22 @@
-/** What a node is in the cluster. `primary-read-only` is out of recovery but refuses writes: fenced, or by configuration. */
+/**
+ * What a node is in the cluster. `primary-read-only` is out of recovery but refuses writes: fenced, or by
+ * configuration.
+ */
 export const ROLES = Object.freeze(['primary', 'primary-read-only', 'standby', 'unknown'] as const);
 /** One of {@link ROLES}. */
 export type Role = (typeof ROLES)[number];
 
-/** Whether a node may be given work: `suspect` gets nothing new, `offline` has been proven twice to be gone. */
+/**
+ * Whether a node may be given work: `suspect` gets nothing new, `offline` has been proven twice to be gone.
+ */
 export const HEALTHS = Object.freeze(['ok', 'suspect', 'offline'] as const);
 /** One of {@link HEALTHS}. */
 export type Health = (typeof HEALTHS)[number];
 
-/** Whether a node may be believed: `stale` is superseded, `foreign` of another cluster, `ambiguous` one of two equal claims. */
+/**
+ * Whether a node is believed: `stale` is superseded, `foreign` of another cluster, `ambiguous` one of several
+ * equal claims.
+ */
 export const STANDINGS = Object.freeze(['current', 'stale', 'foreign', 'ambiguous'] as const);
 /** One of {@link STANDINGS}. */
 export type Standing = (typeof STANDINGS)[number];
@@ -26,7 +34,7 @@ export const TARGETS = Object.freeze([
 /** One of {@link TARGETS}. */
 export type Target = (typeof TARGETS)[number];
 
-/** Why a fresh connection to a node could not be had. */
+/** Why a new connection to a node failed. */
 export const CONNECT_FAILURES = Object.freeze([
   'refused',
   'unreachable',
@@ -44,8 +52,11 @@ export const CONNECT_FAILURES = Object.freeze([
 /** One of {@link CONNECT_FAILURES}. */
 export type ConnectFailure = (typeof CONNECT_FAILURES)[number];
 
-/** Whether a connection may write. A connection for reads refuses a mistaken write instead of running it twice. */
+/** Whether a connection may write. One for reads refuses a mistaken write instead of letting it run twice. */
 export type Access = 'read-write' | 'read-only';
 
-/** What becomes of nodes that are not believed: `strict` gives them no work; `report` gives it where no other node can serve. */
+/**
+ * What happens to nodes that are not believed: `strict` gives them no work, `report` gives them work if no
+ * other node can serve.
+ */
 export type Fencing = 'strict' | 'report';

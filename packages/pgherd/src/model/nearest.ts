@@ -1,9 +1,12 @@
-/** Names longer than this get no suggestion, so that the cost of one is bounded whatever the caller passes. */
+/**
+ * Names longer than this get no suggestion, so that the cost of one is bounded whatever the caller passes.
+ */
 const LONGEST_NAME = 64;
 
 /**
- * The known name that a mistyped one most likely meant, for "did you mean" in an error; `undefined` when none is close.
- * Case, `_` and `-` do not count as differences, and at most a third of the letters (at least two) may differ.
+ * The known name closest to a mistyped one, for "did you mean" in an error; `undefined` if none is close.
+ * Case, `_` and `-` do not count as differences, and at most a third of the letters (at least two) may
+ * differ.
  *
  * @example
  * nearest('sslmod', ['sslmode', 'sslcert']) // 'sslmode'

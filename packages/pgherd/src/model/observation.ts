@@ -1,10 +1,13 @@
 import type { Lsn } from './lsn.ts';
 import type { ConnectFailure } from './names.ts';
 
-/** What a probe found out. A fact that the server would not or could not tell is `undefined`. */
+/** What a probe returned. A fact that the server refused or lacks is `undefined`. */
 export interface ProbeFacts {
   readonly inRecovery: boolean;
-  /** Whether the server itself, not the role or the session, makes transactions read-only (`default_transaction_read_only`). */
+  /**
+   * Whether the server itself, not the role or the session, makes transactions read-only
+   * (`default_transaction_read_only`).
+   */
   readonly readOnly: boolean;
   readonly systemIdentifier: string | undefined;
   /** Own timeline, out of recovery only. */
@@ -33,9 +36,9 @@ export type Observation =
   | (Evidence & { readonly kind: 'probe-answered'; readonly askedAt: number; readonly facts: ProbeFacts })
   /** A probe on an open connection was not answered within `probe.timeoutMs`. */
   | (Evidence & { readonly kind: 'probe-missed'; readonly askedAt: number })
-  /** A probe was answered with an error: the server lives, but told nothing of itself. */
+  /** A probe was answered with an error: the server is alive, but returned no facts. */
   | (Evidence & { readonly kind: 'probe-failed'; readonly askedAt: number })
-  /** The monitor could not open a fresh connection. */
+  /** The monitor could not open a new connection. */
   | (Evidence & {
       readonly kind: 'connect-failed';
       readonly failure: ConnectFailure;

@@ -1,6 +1,6 @@
 const inspectSymbol = Symbol.for('nodejs.util.inspect.custom');
 
-/** What stands in a log, an error, `inspect` or `JSON.stringify` where a secret would have stood. */
+/** Replaces a secret in logs, errors, `inspect` and `JSON.stringify`. */
 export const REDACTED = '***';
 
 /**
@@ -14,7 +14,7 @@ export class Secret {
     this.#value = value;
   }
 
-  /** The value itself. Call it only where it goes onto the wire. */
+  /** The value itself. Call it only to send the value to the server. */
   reveal(): string {
     return this.#value;
   }

@@ -25,10 +25,10 @@ export interface Field {
 /** A row by column name. */
 export type Row = Record<string, unknown>;
 
-/** What a statement gave. */
+/** The result of a statement. */
 export interface QueryResult<R = Row> {
   readonly rows: R[];
-  /** Rows that the command tag counts; `null` where the command counts none. */
+  /** Rows counted by the command tag; `null` if the command counts none. */
   readonly rowCount: number | null;
   readonly fields: readonly Field[];
   /** First word of the command tag, for example `SELECT`. */
@@ -37,7 +37,10 @@ export interface QueryResult<R = Row> {
   readonly node: string;
 }
 
-/** A driver's result, and who gave it. Named field by field: a spread takes several microseconds of each statement. */
+/**
+ * A driver's result with the node that answered. Copied field by field: a spread costs several microseconds
+ * per statement.
+ */
 export function answeredBy<R>(result: Omit<QueryResult<R>, 'node'>, node: string): QueryResult<R> {
   const { rows, rowCount, fields, command } = result;
   return { rows, rowCount, fields, command, node };

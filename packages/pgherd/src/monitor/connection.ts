@@ -10,7 +10,9 @@ export class MonitorConnection {
   generation: number;
   readonly #connection: DriverConnection;
   readonly #serial = new Serial();
-  /** The answer to a statement, once all that was asked before is answered; rejects when the session is gone. */
+  /**
+   * The answer to a statement, once all that was asked before is answered; rejects when the session is gone.
+   */
   readonly ask: Ask = (text) => this.#serial.run(() => this.#connection.simple(text));
 
   constructor(connection: DriverConnection, generation: number) {

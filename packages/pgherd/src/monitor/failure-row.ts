@@ -1,19 +1,19 @@
 import type { ConnectFailure } from '../model/names.ts';
 import { isLastingFailure } from '../topology/node.ts';
 
-/** Attempts to connect that failed in a row, as far as they make the next pause longer. */
+/** Attempts to connect that failed in a row, if they lengthen the next pause. */
 export class FailureRow {
   #count = 0;
   #lasting = false;
 
-  /** How many there were. */
+  /** Number of failures that count. */
   get count(): number {
     return this.#count;
   }
 
   /**
-   * One more failed. A first refusal of the login is the first of its kind, however often nobody listened before; and one
-   * that was asked for before its time says nothing about how long the next pause should be.
+   * Counts one more. The first lasting failure starts a new count, however many passing ones preceded it; and
+   * a lasting failure of an attempt that was brought forward does not lengthen the next pause.
    */
   add(failure: ConnectFailure, beforeItsTime: boolean): void {
     const lasting = isLastingFailure(failure);

@@ -10,7 +10,10 @@ export interface MonitorPorts extends Omit<ProberPorts, 'description'> {
   readonly random: Random;
   /** The picture as it is now. */
   topology(): TopologyDescription;
-  /** When the node last answered a statement of the application with a reply that shows its role; else `undefined`. */
+  /**
+   * When the node last answered a statement of the application with a reply that shows its role; else
+   * `undefined`.
+   */
   trafficAt(): number | undefined;
   /** Called after every round of questions, with the error that ended it. */
   probed(error: unknown): void;
@@ -22,11 +25,12 @@ interface ProbeWaiter {
 }
 
 /**
- * Watches one node over a connection of its own, outside the pool's limit, so that it never queues behind user work.
+ * Watches one node over a connection of its own, outside the pool's limit, so that it never queues behind
+ * user work.
  *
- * It is always in one of three states: `stopped`; `waiting`, with a timer for the next step; or `busy`, with exactly one
- * question in flight (a connection attempt, a probe or a long poll). A hint while waiting brings the next step forward,
- * a hint while busy makes another step follow, both at most every 50 ms.
+ * It is always in one of three states: `stopped`; `waiting`, with a timer for the next step; or `busy`, with
+ * exactly one question in flight (a connection attempt, a probe or a long poll). A hint while waiting brings
+ * the next step forward, a hint while busy makes another step follow, both at most every 50 ms.
  */
 export class NodeMonitor {
   readonly #node: string;

@@ -3,22 +3,23 @@ import type { ProbeFacts } from '../model/observation.ts';
 import type { Row } from '../model/statement.ts';
 
 /**
- * Sources of a setting that belong to the role, the database or the session. The first two are replicated: they hold on every
- * server alike, so that they fence none, and to look for another primary would not help.
+ * Sources of a setting that belong to the role, the database or the session. The first two are replicated:
+ * they are the same on every server, so that they fence none, and another primary would not help.
  */
 const NOT_THE_SERVERS =
   "'user', 'database', 'database user', 'global', 'client', 'session', 'interactive', 'test'";
 
-/** The setting as it holds for our sessions, from wherever it comes. */
+/** The setting in our sessions, from any source. */
 const READ_ONLY = "pg_catalog.current_setting('default_transaction_read_only')";
 
-/** Only where the setting is on its source is looked up, which costs the server half a millisecond. */
+/** The source is looked up only if the setting is on: that costs the server half a millisecond. */
 const OWN_READ_ONLY = `case ${READ_ONLY} when 'on' then (select case when source in (${NOT_THE_SERVERS})
   then 'off' else 'on' end from pg_catalog.pg_settings where name = 'default_transaction_read_only') else 'off' end`;
 
 /**
- * The questions, from the full one to the one that every server answers. A source that a server lacks or forbids costs
- * its facts, not the node. Everything comes back as text, so that type parsers of the application cannot interfere.
+ * The questions, from the full one to the one that every server answers. A source that a server lacks or
+ * forbids costs its facts, not the node. Every column is text, so that type parsers of the application cannot
+ * interfere.
  */
 export const PROBES: readonly string[] = Object.freeze([
   probeText(['settings', 'position', 'control']),
@@ -26,7 +27,7 @@ export const PROBES: readonly string[] = Object.freeze([
   probeText([]),
 ]);
 
-/** SQLSTATEs by which a server says that a source is lacking or forbidden. */
+/** SQLSTATEs for a source that the server lacks or forbids. */
 export const SOURCE_MISSING: ReadonlySet<string> = new Set([
   '42501',
   '42883',
@@ -36,11 +37,11 @@ export const SOURCE_MISSING: ReadonlySet<string> = new Set([
   '55000',
 ]);
 
-/** With so many connections allowed there may be so many clients that each of them has to look less often. */
+/** From this `max_connections` on there may be so many clients that each of them has to check less often. */
 const CROWD_POSSIBLE = 100;
-/** Pause between two looks for each connection that the server has, seconds: a thousand clients look every 50 ms. */
+/** Pause between two checks per connection of the server, seconds: a thousand clients check every 50 ms. */
 const STEP_PER_CONNECTION_S = 0.00005;
-/** Longest pause between two looks that a crowd can cause, seconds. */
+/** Longest pause between two checks because of many connections, seconds. */
 const LONGEST_CROWDED_STEP_S = 0.25;
 
 function probeText(sources: readonly ('settings' | 'position' | 'control')[]): string {
@@ -71,9 +72,9 @@ function probeText(sources: readonly ('settings' | 'position' | 'control')[]): s
 }
 
 /**
- * Waits on the server until it leaves recovery, at most `boundMs`, looking every `stepMs`. It commits in each step: a
- * snapshot held for long would delay the very promotion it waits for. The server itself counts its connections and
- * lengthens the step, so that all clients together cost it at most one core.
+ * Waits on the server until it leaves recovery, at most `boundMs`, checking every `stepMs`. It commits in
+ * each step: a snapshot held for long would delay the promotion that it waits for. The server itself counts
+ * its connections and lengthens the step, so that all clients together cost it at most one core.
  */
 export function longPollText(boundMs: number, stepMs: number): string {
   return `DO $pgherd$ DECLARE bound timestamptz := pg_catalog.clock_timestamp() + interval '${Math.floor(boundMs)} milliseconds';
@@ -85,7 +86,7 @@ WHILE pg_catalog.pg_is_in_recovery() AND pg_catalog.clock_timestamp() < bound LO
 PERFORM pg_catalog.pg_sleep(step); COMMIT; END LOOP; END $pgherd$`;
 }
 
-/** The facts of a probe's row, or `undefined` where the reply does not tell even the role. */
+/** The facts in a probe's row, or `undefined` if even the role is missing. */
 export function parseFacts(row: Row | undefined): ProbeFacts | undefined {
   const inRecovery = parseBoolean(row?.['in_recovery']);
   if (row === undefined || inRecovery === undefined) return undefined;
@@ -122,7 +123,7 @@ function parseTimeline(value: unknown): number | undefined {
     : undefined;
 }
 
-/** A clock that jumped back gives a negative age: that is no age. */
+/** A server clock that went back gives a negative age: that is no age. */
 function parseAge(value: unknown): number | undefined {
   const ms = typeof value === 'string' && /^[0-9]+(\.[0-9]+)?$/.test(value) ? Number(value) : Number.NaN;
   return Number.isFinite(ms) ? ms : undefined;

@@ -36,9 +36,10 @@ export interface Round {
 }
 
 /**
- * Asks one node over a connection of its own and reports what it learns, good or bad, as observations.
+ * Asks one node over a connection of its own and reports answers and failures as observations.
  *
- * It opens the connection when a round of questions needs one, keeps it, and replaces it when a question stays unanswered.
+ * It opens the connection when a round of questions needs one, keeps it, and replaces it when a question
+ * stays unanswered.
  */
 export class Prober {
   readonly #node: string;
@@ -61,8 +62,8 @@ export class Prober {
   }
 
   /**
-   * Asks over the connection, between the questions of the rounds, while there is one. What a function of this kind answers is
-   * always from the same session of the server.
+   * Asks over the connection, between the questions of the rounds, while there is one. What a function of
+   * this kind answers is always from the same session of the server.
    */
   get ask(): Ask | undefined {
     return this.#connection?.ask;
@@ -82,7 +83,10 @@ export class Prober {
     return this.#longPollWorks;
   }
 
-  /** Connects if need be, polls if planned, and probes; rejects with what went wrong, which is reported already. */
+  /**
+   * Connects if need be, polls if planned, and probes; rejects with what went wrong, which is reported
+   * already.
+   */
   async run({ beforeItsTime, longPoll }: Round): Promise<void> {
     this.#beforeItsTime = beforeItsTime;
     const connection = this.#connection ?? (await this.#connect());
@@ -175,7 +179,7 @@ export class Prober {
       await this.#answered(connection, longPollText(boundMs, stepMs), boundMs + this.#settings.timeoutMs);
     } catch (error) {
       if (classifyError(error).severity === undefined) throw error;
-      // The server has no PL/pgSQL or does not let us use it: the burst of probes does without.
+      // The server lacks PL/pgSQL or forbids it: the burst of probes does not need it.
       this.#longPollWorks = false;
     }
   }
@@ -213,8 +217,9 @@ export class Prober {
   }
 
   /**
-   * The answer to `text`. If none comes in time the node is reported silent and a second proof is sought: the late answer or
-   * a fresh connection, whichever is first, clears it; a fresh connection that fails condemns it.
+   * The answer to `text`. If none comes in time the node is reported silent and a second proof is sought: the
+   * late answer or a new connection, the first of both, clears it; a new connection that fails makes it
+   * offline.
    */
   async #answered(connection: MonitorConnection, text: string, timeoutMs: number): Promise<DriverResult> {
     const askedAt = this.#ports.clock.now();
@@ -258,7 +263,7 @@ export class Prober {
         this.#hint();
         throw new PgHerdError(
           'PGHERD_TIMEOUT',
-          'the probe was not answered in time; a fresh connection was made',
+          'the probe was not answered in time; a new connection was opened',
         );
       case 'failed':
         this.#drop();

@@ -11,7 +11,10 @@ export interface ListenOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Typed events. A listener that throws or rejects hurts nobody: the error goes to `onListenerError`. */
+/**
+ * Typed events. A listener that throws or rejects cannot affect the emitting code: the error goes to
+ * `onListenerError`.
+ */
 export class Emitter<Events> {
   readonly #listeners = new Map<keyof Events, Set<(event: never) => unknown>>();
   readonly #onListenerError: (name: string, error: unknown) => void;
@@ -42,7 +45,7 @@ export class Emitter<Events> {
     const listeners = this.#listeners.get(name);
     if (listeners === undefined || listeners.size === 0) return;
     for (const listener of [...listeners]) {
-      // Taken off by one before it: then it has a right not to be called.
+      // An earlier listener has removed it: then it must not be called.
       if (!listeners.has(listener)) continue;
       try {
         const result = (listener as (event: Events[N]) => unknown)(event);
@@ -57,11 +60,11 @@ export class Emitter<Events> {
     try {
       this.#onListenerError(String(name), error);
     } catch {
-      // Whoever is told of errors is broken as well: there is nobody left to tell.
+      // The listener for errors failed as well: there is none left to notify.
     }
   }
 
-  /** Whether anybody listens, so that an event need not be made for nobody. */
+  /** Whether the event has listeners, so that it need not be created without any. */
   has(name: keyof Events): boolean {
     return (this.#listeners.get(name)?.size ?? 0) > 0;
   }

@@ -2,24 +2,27 @@ import type { Health, Role, Standing } from '../model/names.ts';
 import type { TopologyDescription } from '../model/topology.ts';
 import type { ErrorKind } from '../retry/rules.ts';
 
-/** Every event, by name, with what its listeners get. Names are `noun:verb`. */
+/** Every event, by name, with the argument of its listeners. Names are `noun:verb`. */
 export interface ClusterEvents {
-  /** Something that routing depends on has changed. */
+  /** The picture changed in a way that can change the selection of nodes. */
   'topology:changed': { readonly before: TopologyDescription; readonly after: TopologyDescription };
+  /** A node has another role, or its role is unknown now. */
   'node:role-changed': { readonly node: string; readonly before: Role; readonly after: Role };
+  /** A node became `ok`, `suspect` or `offline`; `reason` says why it is not `ok`. */
   'node:health-changed': {
     readonly node: string;
     readonly before: Health;
     readonly after: Health;
     readonly reason: string | undefined;
   };
+  /** A node is believed again, or no longer; `reason` says why it is not `current`. */
   'node:standing-changed': {
     readonly node: string;
     readonly before: Standing;
     readonly after: Standing;
     readonly reason: string | undefined;
   };
-  /** Writes go to another node, or to none for now. */
+  /** Writes go to another node, or to none: then they wait. */
   'primary:changed': {
     readonly before: string | undefined;
     readonly after: string | undefined;
@@ -27,49 +30,58 @@ export interface ClusterEvents {
   };
   /** Several servers claim to be the primary of one timeline. */
   'cluster:split-brain': { readonly nodes: readonly string[]; readonly timeline: number | undefined };
-  /** Primaries of different clusters answer; writes are refused. */
+  /** Primaries of different clusters answer; writes are refused until one of them is pinned or removed. */
   'cluster:foreign': { readonly systemIdentifiers: readonly string[] };
   /** A node was added to the list by discovery. */
   'node:added': { readonly node: string };
-  /** A node is no longer on the list of discovery; its connections are drained. */
+  /** A node is no longer on the list of discovery; its connections are drained within `drainMs`. */
   'node:removed': { readonly node: string };
-  /** Every node is of another system than this cluster was, for `identityGraceMs`; `adopted` says whether it is believed now. */
+  /**
+   * Every node has been of another system for `identityGraceMs`; `adopted` says whether that one is believed
+   * now.
+   */
   'cluster:replaced': { readonly before: string; readonly after: string; readonly adopted: boolean };
-  /** A list of nodes could not be had, or could not be used; the last good one stays. */
+  /** Discovery returned no list of nodes, or an invalid one; the last valid list stays in force. */
   'discovery:failed': { readonly discovery: string; readonly error: unknown };
   'connection:opened': { readonly node: string; readonly durationMs: number };
   'connection:failed': { readonly node: string; readonly error: unknown };
   'connection:closed': { readonly node: string; readonly reason: string };
   /**
-   * A caller gave up, and its statement was to be cancelled on the server: `ended` says whether it ended; else its connection was
-   * destroyed and it may go on there.
+   * A call timed out or was aborted, and its statement was cancelled on the server. `ended` says whether it
+   * ended there; if not, its connection was destroyed and the statement may go on.
    */
   'statement:cancelled': { readonly node: string; readonly ended: boolean; readonly durationMs: number };
-  /** A connection is held for longer than `pool.leakAfterMs`; `stack` is where in your program it was taken. */
+  /**
+   * A connection is held for longer than `pool.leakAfterMs`; `stack` is the place in your program that
+   * acquired it.
+   */
   'lease:leaked': {
     readonly node: string;
-    /** The verb that gave it: `acquire`, `use`, `begin` or `transaction`. */
+    /** The verb that acquired it: `acquire`, `use`, `begin` or `transaction`. */
     readonly verb: string;
     readonly heldMs: number;
     readonly stack: string;
   };
-  /** A call is run again. */
+  /** A call is run again after a failed attempt. */
   'call:retried': {
-    /** Where it failed. */
+    /** Node on which it failed; `undefined` if it had reached none. */
     readonly node: string | undefined;
     /** Number of the attempt that begins. */
     readonly attempt: number;
     readonly error: unknown;
-    /** What the error means. */
+    /** Kind of the error, which decides about the retry. */
     readonly kind: ErrorKind;
-    /** The pause before it, ms. */
+    /** Pause before the attempt, milliseconds. */
     readonly delayMs: number;
   };
-  /** A call was not run again although it might have been: the cluster's `retry.budget` is used up. */
+  /** A call was not run again although its error allows it: the cluster's `retry.budget` is used up. */
   'retry:exhausted': { readonly node: string | undefined; readonly error: unknown };
-  /** The connection that listens for notifications is lost; another one is looked for. */
+  /** The connection that listens for notifications is lost; another one is being opened. */
   'listen:lost': { readonly node: string; readonly reason: string };
-  /** A channel is listened to again; what was sent to it in between is lost. Once for each channel. */
+  /**
+   * A channel is listened to again; notifications sent from `from` to `to` may be lost. Once for each
+   * channel.
+   */
   'listen:gap': {
     readonly channel: string;
     readonly from: Date;
@@ -77,7 +89,7 @@ export interface ClusterEvents {
     readonly reason: string;
     readonly node: string;
   };
-  /** Something that was accepted has no effect, or is worth knowing. */
+  /** An accepted option has no effect, or deserves attention. */
   'cluster:warned': { readonly message: string };
   'cluster:closed': { readonly terminated: boolean };
 }

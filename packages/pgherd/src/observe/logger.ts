@@ -6,7 +6,7 @@ export interface Logger {
   error(message: string): void;
 }
 
-/** Says nothing. */
+/** Discards every message. */
 export const silentLogger: Logger = Object.freeze({
   debug: () => undefined,
   info: () => undefined,

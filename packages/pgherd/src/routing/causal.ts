@@ -8,25 +8,32 @@ export interface Replayed {
   readonly lsn: Lsn;
 }
 
-/** Where a read may go that has to see what a token tells of. */
+/** Where a read may go that must see what a token stands for. */
 export type CausalRoute =
   /** The token has lapsed: anywhere. */
   | { readonly kind: 'anywhere' }
-  /** Only the primary is sure to show it, as things are. */
+  /** Only the primary is sure to show it. */
   | { readonly kind: 'primary' }
-  /** The token knows of a later timeline than we: the nodes are to be asked before anything is decided. */
+  /** The token is of a later timeline than any seen here: the nodes are probed before anything is decided. */
   | { readonly kind: 'look' }
   /** The primary, or a standby that has replayed this. */
   | { readonly kind: 'replayed'; readonly position: Replayed };
 
-/** How far a clock of another process may be ahead of ours before nothing it says is believed, milliseconds. */
+/**
+ * How far the clock of another process may be ahead of ours before its tokens are no longer believed,
+ * milliseconds.
+ */
 const LARGEST_SKEW_MS = 60_000;
-/** A log cannot have grown by more than this since it was last looked at, bytes: many times what disks take in a minute. */
+/**
+ * A log cannot have grown by more than this since the last probe, bytes: many times what disks write in a
+ * minute.
+ */
 const LARGEST_GROWTH = 1n << 40n;
 
 /**
- * Decides what a token demands. A token is no evidence about the nodes: it only narrows where the read may go, and where it
- * does not fit the picture the primary is right. Positions of another epoch say nothing about this one's.
+ * Decides what a token demands. A token is no evidence about the nodes: it only narrows where the read may
+ * go, and if it does not fit the picture the read goes to the primary. Positions of another epoch do not
+ * count in this one.
  */
 export function routeToken(
   token: CausalToken,
@@ -47,13 +54,13 @@ export function routeToken(
   return { kind: 'replayed', position: { timeline, lsn } };
 }
 
-/** Whether no log of this timeline can have come so far. */
+/** Whether no log of this timeline can have grown so far. */
 function isBeyondReach(lsn: Lsn, timeline: number, positions: readonly Position[]): boolean {
   const newest = positions.at(-1);
   return newest !== undefined && newest.timeline === timeline && lsn > newest.lsn + LARGEST_GROWTH;
 }
 
-/** What two tokens demand together: the more of the two. */
+/** What two tokens demand together: the stricter of both. */
 export function strictest(one: CausalRoute, other: CausalRoute): CausalRoute {
   for (const kind of ['look', 'primary'] as const) {
     if (one.kind === kind) return one;
@@ -68,13 +75,13 @@ export function strictest(one: CausalRoute, other: CausalRoute): CausalRoute {
 /** What is known of a standby's replay. */
 export interface ReplayFacts {
   readonly lsn: Lsn | undefined;
-  /** The timeline it has reached at least. */
+  /** The timeline that it has reached, a lower bound. */
   readonly timelineAtLeast: number | undefined;
 }
 
 /**
- * Whether a standby is known to have replayed a position. On a later timeline than the first the position alone says nothing: who
- * still follows a former primary counts on along another branch.
+ * Whether a standby is known to have replayed a position. On a later timeline than the first the position
+ * alone proves nothing: a standby that still follows a former primary advances on another branch.
  */
 export function hasReplayed(facts: ReplayFacts, { timeline, lsn }: Replayed): boolean {
   if (facts.lsn === undefined || facts.lsn < lsn) return false;

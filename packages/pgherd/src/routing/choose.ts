@@ -3,8 +3,9 @@ import type { NodeDescription } from '../model/topology.ts';
 import type { Policy, PolicyContext } from './policies.ts';
 
 /**
- * Picks of the first tier in which anybody is left who is not to be avoided; `undefined` where there is nobody.
- * @throws PgHerdError `PGHERD_INVALID_ARGUMENT` where the policy names none of the nodes it was given; what it throws.
+ * Picks a node from the first tier that has one not to be avoided; `undefined` if no tier has.
+ * @throws PgHerdError `PGHERD_INVALID_ARGUMENT` if the policy returns none of the nodes it was given; what it
+ * throws.
  */
 export function chooseNode(
   tiers: readonly (readonly NodeDescription[])[],

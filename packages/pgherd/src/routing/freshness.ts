@@ -1,12 +1,12 @@
 import type { NodeDescription } from '../model/topology.ts';
 
-/** How far a standby may be behind in the whole cluster; `undefined` for no limit. */
+/** How far a standby may be behind, in the whole cluster; `undefined` means no limit. */
 export interface LagRule {
   /** Age of what a standby shows, milliseconds. */
   readonly maxMs: number | undefined;
   /** Bytes of write-ahead log that a standby lacks. */
   readonly maxBytes: number | undefined;
-  /** Whether a standby beyond the limits serves where no other node can. */
+  /** Whether a standby beyond the limits serves if no other node can. */
   readonly allowStale: boolean;
 }
 
@@ -19,9 +19,9 @@ export interface OwnLimits {
 }
 
 /**
- * Whether a node is fresh enough to be read. Who is not a standby always is. The limits of the cluster were judged when
- * the lag was measured, with hysteresis; a call's own limit is compared as it is, and where it gives only one of the two,
- * the other is the cluster's. Unknown lag is not small lag.
+ * Whether a node is fresh enough to be read; one that is no standby always is. The limits of the cluster were
+ * applied when the lag was measured, with hysteresis; a call's own limit is compared without, and if the call
+ * gives only one of the two, the other is the cluster's. Unknown lag is not small lag.
  */
 export function isFresh(node: NodeDescription, own: OwnLimits, rule: LagRule): boolean {
   if (node.role !== 'standby') return true;
@@ -36,14 +36,17 @@ export function isFresh(node: NodeDescription, own: OwnLimits, rule: LagRule): b
   return isWithin(node.lag.ms, maxMs) && isWithin(node.lag.bytes, maxBytes);
 }
 
-/** Why the node is not fresh, with the numbers. Lag is rounded up, so that what is beyond a limit also looks it. */
+/**
+ * Why the node is not fresh, with the numbers. Lag is rounded up, so that a lag beyond the limit also shows
+ * as such.
+ */
 export function staleBecause(node: NodeDescription, own: OwnLimits, rule: LagRule): string {
   const { bytes, ms } = node.lag;
   const { maxMs, maxBytes } = limitsOf(own, rule);
   const known = `${rounded(bytes)} bytes, ${rounded(ms)} ms behind`;
   const limit = `the limit is ${maxBytes ?? 'no'} bytes, ${maxMs ?? 'no'} ms`;
   const within = isWithin(ms, maxMs) && isWithin(bytes, maxBytes);
-  return `${known}; ${limit}${within ? ', and it has been beyond that and is not yet well below' : ''}`;
+  return `${known}; ${limit}${within ? ', and it was beyond that limit and is not yet well below it' : ''}`;
 }
 
 /** Whether the call gives any limit of its own. */

@@ -1,25 +1,25 @@
 import type { NodeDescription } from '../model/topology.ts';
 
-/** How busy a node is, seen from this process. Each value is that of the moment at which it is read. */
+/** How busy a node is, seen from this process. Each value is read when it is asked for. */
 export interface NodeLoad {
   /** Calls that run on the node now. */
   readonly inFlight: number;
   /** Connections that are open and free. */
   readonly idle: number;
-  /** Smoothed time a statement takes there, milliseconds; `undefined` before the first. */
+  /** Smoothed duration of a statement there, milliseconds; `undefined` before the first. */
   readonly ewmaMs: number | undefined;
-  /** Sequence number of the last choice that fell on it; 0 for never. */
+  /** Sequence number of the last choice of this node; 0 if it was never chosen. */
   readonly lastPick: number;
 }
 
-/** What a policy may look at. */
+/** What a policy may use besides the candidates. */
 export interface PolicyContext {
   load(node: string): NodeLoad;
   /** A number in [0, 1). */
   random(): number;
 }
 
-/** Picks one of several nodes that suit equally; there is at least one. */
+/** Picks one of several nodes that suit equally; there is at least one. Must return one of them. */
 export type Policy = (candidates: readonly NodeDescription[], context: PolicyContext) => NodeDescription;
 
 /** The policies known by name. */
@@ -33,11 +33,11 @@ export const POLICY_NAMES = Object.freeze([
 /** One of {@link POLICY_NAMES}. */
 export type PolicyName = (typeof POLICY_NAMES)[number];
 
-/** The node that was not picked for longest: fair also while some nodes are down, unlike a running index. */
+/** The node whose last pick is longest ago: unlike a running index, fair also while some nodes are down. */
 export const roundRobin: Policy = (candidates, context) =>
   leastBy(candidates, (node) => context.load(node.name).lastPick);
 
-/** Any of them, with equal chances. */
+/** Any node, with equal chances. */
 export const random: Policy = (candidates, context) => pickAt(candidates, context.random());
 
 /** Of two taken at random, the one with the smaller product of calls in flight and time per statement. */
@@ -58,8 +58,9 @@ export const mostIdle: Policy = (candidates, context) =>
   });
 
 /**
- * Chances inverse to the time a statement takes: a node twice as fast gets twice the calls. Before the first statement the
- * round trip of the probes counts; a node without either counts like the fastest, so that it is tried.
+ * Chances inverse to the duration of a statement: a node twice as fast gets twice the calls. Before the first
+ * statement the round trip of the probes counts; a node without either counts as the fastest, so that it is
+ * tried.
  */
 export const latencyWeighted: Policy = (candidates, context) => {
   const weights: number[] = [];
@@ -101,19 +102,19 @@ export function policyNamed(name: PolicyName): Policy {
   }
 }
 
-/** Differences below this are noise: nodes that are equally fast share the work, milliseconds. */
+/** Differences below this are noise, milliseconds: such nodes count as equally fast and share the work. */
 const EQUALLY_FAST_MS = 1;
 
-/** Shorter times than this are not told apart, milliseconds: chances must stay finite. */
+/** Shorter durations count as this one, milliseconds: chances must stay finite. */
 const LEAST_LATENCY_MS = 0.1;
 
-/** Statements per millisecond; 0 for a node without any measured time. */
+/** Statements per millisecond; 0 for a node without any measurement. */
 function weightOf(node: NodeDescription, context: PolicyContext): number {
   const latencyMs = context.load(node.name).ewmaMs ?? node.rttMs;
   return latencyMs === undefined ? 0 : 1 / Math.max(LEAST_LATENCY_MS, latencyMs);
 }
 
-/** A node without a measured time is taken for a fast one, so that it is tried. */
+/** A node without a measurement counts as fast, so that it is tried. */
 function cost(load: NodeLoad): number {
   return (load.inFlight + 1) * Math.max(EQUALLY_FAST_MS, load.ewmaMs ?? 0);
 }

@@ -7,42 +7,47 @@ import { isFresh, type LagRule, staleBecause } from './freshness.ts';
 /** What a caller demands of a node. */
 export interface Demand {
   readonly target: Target;
-  /** Target to fall back to where no node suits the first one. */
+  /** Target to fall back to if no node suits the first one. Default: none. */
   readonly fallback?: Target | undefined;
-  /** Only this node, by name. */
+  /** Only this node, by name. Default: any. */
   readonly node?: string | undefined;
-  /** Only nodes with all of these tags. */
+  /** Only nodes with all of these tags. Default: any. */
   readonly tags?: Readonly<Record<string, string>> | undefined;
-  /** A standby further behind, or of unknown lag, does not suit. Milliseconds. Default: the cluster's limit. */
+  /**
+   * A standby further behind, or of unknown lag, does not suit. Milliseconds. Default: the cluster's limit.
+   */
   readonly maxLagMs?: number | undefined;
   /** A standby further behind, or of unknown lag, does not suit. Bytes. Default: the cluster's limit. */
   readonly maxLagBytes?: number | undefined;
-  /** Whether a standby beyond the limits of lag serves where no other node can. Default: the cluster's. */
+  /** Whether a standby beyond the lag limits serves if no other node can. Default: the cluster's. */
   readonly allowStale?: boolean | undefined;
-  /** Only these standbys: they show what the caller has to see. `undefined` for any. */
+  /** Only these standbys, by name: they show what the caller has to see. Default: any. */
   readonly caughtUp?: readonly string[] | undefined;
-  /** Count the primary among the standbys, for this one choice. */
+  /** Whether the primary counts among the standbys. Default `false`. */
   readonly primaryReads?: boolean | undefined;
 }
 
-/** Circumstances of a choice that are not the caller's. */
+/** Circumstances of a selection that are not the caller's. */
 export interface SelectionContext {
-  /** `report` lets stale and ambiguous nodes serve. */
+  /** `report` lets stale and ambiguous nodes serve if no other node can. */
   readonly fencing: Fencing;
   /** The client's zones in order of preference; empty for no preference. */
   readonly zones: readonly string[];
-  /** Limits of lag in the whole cluster. */
+  /** Lag limits of the whole cluster. */
   readonly lag: LagRule;
 }
 
-/** Why a node was not taken. */
+/** Why a node does not suit. */
 export interface Rejection {
   readonly node: string;
-  /** Plain words, with the numbers. */
+  /** In plain words, with the numbers. */
   readonly reason: string;
 }
 
-/** Who could serve a demand, best first, and why the others could not. Each node is in one tier or has one rejection. */
+/**
+ * Which nodes suit a demand, best first, and why the others do not. Each node is in one tier or has one
+ * rejection.
+ */
 export interface Selection {
   /** Nodes of equal rank together; only those of the first non-empty tier are to be used. None is empty. */
   readonly tiers: readonly (readonly NodeDescription[])[];
@@ -51,11 +56,11 @@ export interface Selection {
   readonly rejections: readonly Rejection[];
 }
 
-/** One look at the nodes: who of those that are left suits? */
+/** One pass over the nodes that are left: which of them suit? */
 interface Pass {
   readonly asks: Target;
   readonly words: string;
-  /** Whether standbys beyond the limits of lag are taken too. */
+  /** Whether standbys beyond the lag limits are taken too. */
   readonly stale: boolean;
 }
 
@@ -64,7 +69,7 @@ interface Tier {
   readonly reason: string;
 }
 
-/** Decides who could serve `demand`. Pure. */
+/** Decides which nodes suit `demand`. Pure. */
 export function selectNodes(
   topology: TopologyDescription,
   demand: Demand,
@@ -100,7 +105,7 @@ export function selectNodes(
   });
 }
 
-/** The target, then the fallback, and after both, where that is allowed, the same again for those that lag behind. */
+/** The target, then the fallback; after both, if allowed, the same again for standbys that lag behind. */
 function passesOf(demand: Demand, context: SelectionContext): Pass[] {
   const { target, fallback } = demand;
   const fresh = passesOfTarget(target, target);
@@ -123,8 +128,8 @@ function passesOfTarget(target: Target, words: string): Pass[] {
 }
 
 /**
- * Who was found, in the order of the client's zones. With fencing that only reports, a node that is not believed serves
- * when no other of its rank can, never beside one, wherever it stands.
+ * The nodes of a pass, in the order of the client's zones. With fencing that only reports, a node that is not
+ * believed serves only if no other one of its pass can, never beside one, in whatever zone.
  */
 function split(found: readonly NodeDescription[], { asks, words }: Pass, context: SelectionContext): Tier[] {
   const zones = ZONELESS.has(asks) ? [] : context.zones;
@@ -166,7 +171,7 @@ function mistaggedBecause(
 function suits(node: NodeDescription, pass: Pass, demand: Demand, context: SelectionContext): boolean {
   switch (pass.asks) {
     case 'prefer-primary':
-      // Prefers for reading: no timeline and no grace period stand in the way.
+      // This preference is for reads: neither a timeline nor the first write has to be waited for.
       return node.role !== 'standby';
     case 'any':
     case 'prefer-standby':
@@ -199,7 +204,7 @@ function isCaughtUp(node: NodeDescription, demand: Demand): boolean {
   return demand.caughtUp === undefined || demand.caughtUp.includes(node.name);
 }
 
-/** Who asks for the very node gets it. */
+/** A call that names this node may use it. */
 function isReadable(node: NodeDescription, demand: Demand): boolean {
   return node.readable || demand.node === node.name;
 }
@@ -211,20 +216,22 @@ function unsuitableBecause(
   context: SelectionContext,
 ): string {
   if (node.role === 'primary' && passes.some(({ asks }) => WRITES.has(asks))) {
-    if (!writesOpen) return 'a primary, but the first write waits until every node has answered';
-    if (!isTimelineSettled(node)) return 'just promoted, its timeline is not known yet';
+    if (!writesOpen)
+      return 'a primary, but the first write waits until every node has answered or failed (firstWriteGraceMs)';
+    if (!isTimelineSettled(node)) return 'just promoted: its timeline is not known yet';
   }
   if (node.role === 'standby' && passes.some(({ asks }) => READS_STANDBYS.has(asks))) {
-    if (!isReadable(node, demand)) return 'a standby that is set not to be read (readable: false)';
-    if (!isCaughtUp(node, demand)) return 'a standby that is not known to have replayed what has to be seen';
+    if (!isReadable(node, demand)) return 'a standby that must not be read (readable: false)';
+    if (!isCaughtUp(node, demand))
+      return 'a standby that is not known to have replayed what the call must see';
     return staleBecause(node, demand, context.lag);
   }
   return `its role is ${node.role}`;
 }
 
-/** Looks that nothing passes before the first write may go out. */
+/** Passes that find no node before the first write may go out. */
 const WRITES: ReadonlySet<Target> = new Set(['read-write', 'primary']);
-/** Looks that a standby can pass. */
+/** Passes that a standby can suit. */
 const READS_STANDBYS: ReadonlySet<Target> = new Set(['any', 'standby', 'read-only']);
-/** Looks for the one primary there is, wherever it stands. */
+/** Passes for the one primary, in whatever zone. */
 const ZONELESS: ReadonlySet<Target> = new Set(['read-write', 'primary', 'prefer-primary']);

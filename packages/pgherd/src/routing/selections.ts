@@ -1,7 +1,7 @@
 import type { TopologyDescription } from '../model/topology.ts';
 import { type Demand, type Selection, type SelectionContext, selectNodes } from './select.ts';
 
-/** Different demands that are remembered at once; programs make a handful. */
+/** Different demands that are remembered at once; programs use a handful. */
 const MAX_REMEMBERED = 32;
 
 interface Remembered {
@@ -10,9 +10,9 @@ interface Remembered {
 }
 
 /**
- * What {@link selectNodes} decided on the present picture. Pictures change a few times a second, calls come by the
- * thousand and ask for the same few things: each is decided once, and found again by comparing a few fields, which is
- * cheaper than any key that would have to be put together first.
+ * What {@link selectNodes} decided on the present picture. Pictures change a few times a second, while
+ * thousands of calls have the same few demands: each is decided once, and found again by comparing a few
+ * fields, which is cheaper than building a key.
  */
 export class Selections {
   readonly #select: typeof selectNodes;

@@ -1,10 +1,13 @@
 import type { NodeDescription } from '../model/topology.ts';
 
-/** Two addresses of one server are one node: the later one gives way to the earlier, unless only the later one works. */
+/**
+ * Two addresses of one server are one node: the later one gives way to the earlier, unless only the later one
+ * works.
+ */
 export function withAliases(nodes: readonly NodeDescription[]): NodeDescription[] {
   const representatives = representativesIn(nodes);
   const representativeOf = (node: NodeDescription) => representatives.get(serverIdentity(node) ?? '') ?? node;
-  /** A server that shows two lives at once is represented by its other life, until both were asked again. */
+  /** A server that shows two lives at once is represented by its other life, until both were probed again. */
   const finalFor = (representative: NodeDescription): NodeDescription => {
     const other = nodes.find((node) => node.name === representative.aliasOf);
     const mayBeSame =
@@ -31,15 +34,18 @@ function representativesIn(nodes: readonly NodeDescription[]): Map<string, NodeD
   return representatives;
 }
 
-/** No two servers share the start of their postmaster to the microsecond, nor do those that do not tell their system. */
+/**
+ * Two servers never share the start of their postmaster to the microsecond, even if they return no system
+ * identifier.
+ */
 function serverIdentity(node: NodeDescription): string | undefined {
   if (node.health === 'offline' || node.postmasterStartedAt === undefined) return undefined;
   return `${node.systemIdentifier ?? ''} ${node.postmasterStartedAt}`;
 }
 
 /**
- * A server that restarts shows its new life at one of its addresses first. Until the other one was asked again it is
- * not known to be anybody else: else each restart would look like two primaries.
+ * A server that restarts shows its new life at one of its addresses first. Until the other address was probed
+ * again, it may still be the same server: otherwise each restart would look like two primaries.
  */
 function mayStillBeAlias(node: NodeDescription, other: NodeDescription): boolean {
   if (other.aliasOf !== undefined || node.health === 'offline' || other.health === 'offline') return false;

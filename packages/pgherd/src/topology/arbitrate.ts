@@ -17,8 +17,9 @@ export interface ArbitrationSettings extends IdentitySettings, LagSettings {
 }
 
 /**
- * Weighs the nodes against each other: which cluster this is, which timeline is the highest seen, which of several
- * claims to be the primary is believed. Pure: the same nodes, memory and moment give the same verdicts.
+ * Compares the nodes with each other: which cluster this is, which timeline is the highest seen, which of
+ * several claims to be the primary is believed. Pure: the same topology, settings and time give the same
+ * result.
  */
 export function arbitrate(
   topology: TopologyDescription,
@@ -55,7 +56,7 @@ export function arbitrate(
   });
 }
 
-/** Whether the node has answered or failed, so that nothing more is to be expected of it before the first write. */
+/** Whether the node has answered or failed, so that the first write need not wait for it. */
 function isAccountedFor({ rttMs, connectFailure, silentSince }: NodeDescription): boolean {
   return rttMs !== undefined || connectFailure !== undefined || silentSince !== undefined;
 }
@@ -64,10 +65,10 @@ function identityKept(identity: Identity, topology: TopologyDescription): boolea
   return identity.systemIdentifier === topology.systemIdentifier;
 }
 
-/** Under this name stand the floors of nodes whose cluster nobody could tell. */
+/** Key of the floor for nodes that return no system identifier. */
 export const NO_SYSTEM = '';
 
-/** Floors never fall, and outlive a conflict or a change of identity: that system may come back. */
+/** Floors never fall, and outlive a conflict or a change of identity: the former system may come back. */
 function raisedFloors(
   floors: Readonly<Record<string, number>>,
   nodes: readonly NodeDescription[],
@@ -101,8 +102,8 @@ function floorOf(
 }
 
 /**
- * Whether the node says that it is the primary of the newest epoch. One that does not tell its system is not known to be
- * of another; one that tells no timeline is not known to be older.
+ * Whether the node says that it is the primary of the newest epoch. A node that returns no system identifier
+ * is not known to be of another system; one that returns no timeline is not known to be older.
  */
 function claimsEpoch(
   node: NodeDescription,
@@ -115,7 +116,9 @@ function claimsEpoch(
   return node.role === 'primary' && isTimelineSettled(node);
 }
 
-/** Of equal claims the one that we last wrote to is believed, else the one that discovery names, else none. */
+/**
+ * Of equal claims the one that was last written to is believed, else the one that discovery names, else none.
+ */
 function believedClaim(
   claims: readonly NodeDescription[],
   incumbent: string | undefined,
@@ -151,7 +154,7 @@ function standingOf(
   if (foreign !== undefined) return ['foreign', foreign];
   if (!isOutOfRecovery(node)) return ['current', undefined];
   if (!node.promotable) {
-    return ['stale', 'out of recovery although it is not promotable: its data are those of the past'];
+    return ['stale', 'out of recovery although promotable is false: its data are out of date'];
   }
   if (node.timeline !== undefined && floor !== undefined && node.timeline < floor) {
     return ['stale', `timeline ${node.timeline}, but timeline ${floor} has been seen out of recovery`];
@@ -171,9 +174,9 @@ function foreignBecause(node: NodeDescription, identity: Identity): string | und
   if (node.systemIdentifier !== undefined) {
     return `system identifier ${node.systemIdentifier}, but this cluster is ${systemIdentifier}`;
   }
-  // One that has answered and does not tell may be anybody's.
+  // A node that has answered without a system identifier may belong to any system.
   return identity.pinned && node.rttMs !== undefined
-    ? `it does not tell its system identifier, and only ${systemIdentifier} is believed`
+    ? `it returns no system identifier, and only ${systemIdentifier} is believed`
     : undefined;
 }
 

@@ -3,7 +3,7 @@ import { isOutOfRecovery } from './identity.ts';
 import { findNode } from './topology.ts';
 import { writableNode } from './writable.ts';
 
-/** One difference between two pictures, in the words of the events. */
+/** One difference between two pictures, as an event reports it. */
 export type TopologyChange =
   | { readonly kind: 'role'; readonly before: NodeDescription; readonly after: NodeDescription }
   | { readonly kind: 'health'; readonly before: NodeDescription; readonly after: NodeDescription }
@@ -19,7 +19,7 @@ export type TopologyChange =
   | { readonly kind: 'split-brain'; readonly nodes: readonly NodeDescription[] }
   | { readonly kind: 'foreign'; readonly systemIdentifiers: readonly string[] };
 
-/** What changed, in the order in which it is told. Positions and round trips are no change. */
+/** What changed, in the order of the events. Positions and round trips are no change. */
 export function changesBetween(before: TopologyDescription, after: TopologyDescription): TopologyChange[] {
   const changes: TopologyChange[] = [];
   for (const [index, node] of before.nodes.entries()) {
@@ -48,8 +48,8 @@ export function changesBetween(before: TopologyDescription, after: TopologyDescr
 }
 
 /**
- * Nodes that claim what another one claims. A claim from before the other server was restarted is not told as a split
- * brain yet: it may be a second address of that server, which has not been asked since.
+ * Nodes that claim what another one claims. A claim from before the other server's restart is not reported as
+ * a split brain yet: it may come from a second address of that server, which has not been probed since.
  */
 function splitFrom(topology: TopologyDescription): NodeDescription[] {
   const claims = topology.nodes.filter(
@@ -66,13 +66,15 @@ function splitFrom(topology: TopologyDescription): NodeDescription[] {
   );
 }
 
-/** Whether `node` was asked last before the restart of `other`. */
+/** Whether `node` was last probed before the restart of `other`. */
 function isOverdue(node: NodeDescription, other: NodeDescription): boolean {
   if (other.generation === 0 || other.lifeSince === undefined || node.lsnAt === undefined) return false;
   return node.lsnAt < other.lifeSince;
 }
 
-/** The node of that name in another picture. Both list their nodes in the same order unless the list has changed. */
+/**
+ * The node of that name in another picture. The order of the nodes is the same unless the list has changed.
+ */
 export function counterpart(
   node: NodeDescription,
   index: number,
@@ -82,7 +84,7 @@ export function counterpart(
   return there?.name === node.name ? there : findNode(topology, node.name);
 }
 
-/** Told once: when another system is confirmed in this cluster's place, or when it is adopted. */
+/** Reported once: when another system is confirmed in this cluster's place, or when it is adopted. */
 function replacementBetween(
   before: TopologyDescription,
   after: TopologyDescription,
@@ -95,7 +97,7 @@ function replacementBetween(
   return { kind: 'replaced', before: old, after: replacement.systemIdentifier, adopted: false };
 }
 
-/** Whether a choice of nodes may come out differently on the newer picture. */
+/** Whether a selection may come out differently on the newer picture. */
 export function affectsRouting(before: TopologyDescription, after: TopologyDescription): boolean {
   if (before.nodes.length !== after.nodes.length || before.startedAt !== after.startedAt) return true;
   if (before.replacement !== after.replacement || before.writesOpen !== after.writesOpen) return true;
@@ -105,7 +107,7 @@ export function affectsRouting(before: TopologyDescription, after: TopologyDescr
   });
 }
 
-/** Whether a call that gave a lag limit of its own may find another node now. */
+/** Whether a call with a lag limit of its own may find another node now. */
 export function affectsLag(before: TopologyDescription, after: TopologyDescription): boolean {
   return after.nodes.some((node, index) => {
     const old = before.nodes[index];

@@ -2,7 +2,8 @@ import type { NodeDescription } from '../model/topology.ts';
 import { isOutOfRecovery } from './identity.ts';
 
 /**
- * What becomes of a node's connections, from the mildest on. All but `keep` send callers that wait for one to another node.
+ * What becomes of a node's connections, from the mildest on. All but `keep` send callers that wait for one to
+ * another node.
  *
  * - `keep`: nothing happens.
  * - `redirect`: nothing else happens; what runs goes on.
@@ -31,9 +32,9 @@ export interface Disposal {
 const KEEP: Disposal = Object.freeze({ disposition: 'keep', reason: '' });
 
 /**
- * What becomes of a node's connections after its description changed. A promotion closes nothing. A demotion closes what is
- * idle. Silence moves reads and waiting callers away, but a write that was sent waits: only a proof that it can never be
- * answered destroys it.
+ * What becomes of a node's connections after its description changed. A promotion closes nothing. A demotion
+ * closes what is idle. Silence moves reads and waiting callers away, but a write that was sent waits: only a
+ * proof that it can never be answered destroys it.
  */
 export function disposeConnections(
   before: NodeDescription,
@@ -51,7 +52,7 @@ export function disposeConnections(
   return KEEP;
 }
 
-/** Why nothing that was sent can be answered, or may be believed; `undefined` if it still may. */
+/** Why no answer to what was sent can come or be believed any more; `undefined` if one still can. */
 function destroyedBecause(
   before: NodeDescription,
   after: NodeDescription,
@@ -62,7 +63,8 @@ function destroyedBecause(
   }
   if (after.generation !== before.generation && after.health === 'ok') return 'the server was restarted';
   if (isGone(after) && !isGone(before)) return after.healthReason ?? 'offline';
-  // What it was may have expired meanwhile; one that never told is not known to have been the primary.
+  // Its role may have expired meanwhile; a node whose role was never known cannot be taken for a former
+  // primary.
   const maybePrimary = after.role !== 'standby' && after.roleAt !== undefined;
   const replaced = after.health !== 'ok' && newerPrimaryKnown && maybePrimary;
   return replaced ? 'another node became the primary' : undefined;
@@ -75,9 +77,9 @@ function whenUnhealthy({ connectFailure, health }: NodeDescription): Disposition
 }
 
 /**
- * Whether what still runs on a node that has left the list is lost because `writable` is the primary now: there is a higher
- * timeline, the server was restarted, or it was silent when it left and another one took its place. The same server, listed
- * again or by another name, is no successor; nobody succeeds a standby.
+ * Whether the work on a node that has left the list is lost because `writable` is the primary now: its
+ * timeline is higher, the server was restarted, or the node was silent when it left and another one took its
+ * place. The same server, listed again or by another name, is no successor; a standby has no successor.
  */
 export function isSuperseded(last: NodeDescription, writable: NodeDescription): boolean {
   if (last.role === 'standby' || last.roleAt === undefined) return false;
@@ -89,7 +91,7 @@ export function isSuperseded(last: NodeDescription, writable: NodeDescription): 
   return !sameLife && (samePlace || last.health !== 'ok');
 }
 
-/** Refused by its host: no process listens there any more, so nothing that was sent can be answered. */
+/** Whether the host refuses connections: no process listens there any more, so no answer can come. */
 function isGone(node: NodeDescription): boolean {
   return node.health === 'offline' && node.connectFailure === 'refused';
 }

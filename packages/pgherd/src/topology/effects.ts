@@ -7,15 +7,17 @@ import { writableNode } from './writable.ts';
 export interface Effects {
   /** Nodes whose pools have to follow; the others keep everything. */
   readonly pools: readonly PoolEffect[];
-  /** The node that took the writes of another one, as far as nodes that have left the list are concerned. */
+  /** The node that writes go to now: nodes that have left the list may be superseded by it. */
   readonly writable: NodeDescription | undefined;
-  /** Whether every monitor probes as soon as it may, and whether discovery is asked for a new list as well. */
+  /**
+   * Whether every monitor probes as soon as it may, and whether discovery is asked for a new list as well.
+   */
   readonly hint: 'none' | 'monitors' | 'monitors-and-discovery';
-  /** Names of the nodes that may be written to soon: a connection of each is made ready for it. */
+  /** Names of the nodes that may be written to soon: one connection of each is prepared for writes. */
   readonly prepare: readonly string[];
   /** Events, in the order in which they are emitted. */
   readonly changes: readonly TopologyChange[];
-  /** Which waiting calls choose again: `lag` for those with a lag limit of their own. */
+  /** Which waiting calls select again; `lag`: only those with a lag limit of their own. */
   readonly wake: 'none' | 'lag' | 'all';
 }
 
@@ -53,13 +55,16 @@ function poolEffects(before: TopologyDescription, after: TopologyDescription): P
   return pools;
 }
 
-/** A lost primary makes every node worth a look, and the list of them; a node that fell silent, only the others. */
+/**
+ * After the loss of the primary every node is probed, and the list of nodes read again; after a silence only
+ * the former.
+ */
 function hintAfter(before: TopologyDescription, after: TopologyDescription): Effects['hint'] {
   if (before.writable !== undefined && after.writable === undefined) return 'monitors-and-discovery';
   return fellSilent(before, after) ? 'monitors' : 'none';
 }
 
-/** Whether a node has just fallen silent. The answers of the others show whether it is the only one. */
+/** Whether a node has just fallen silent. The answers of the others show whether the fault is ours. */
 function fellSilent(before: TopologyDescription, after: TopologyDescription): boolean {
   return after.nodes.some((node, index) => {
     if (node.suspectedAt === undefined) return false;
@@ -68,8 +73,8 @@ function fellSilent(before: TopologyDescription, after: TopologyDescription): bo
 }
 
 /**
- * Nodes that may be written to soon, at the times when that becomes likely: every standby when the primary is lost, and
- * the one that has just left recovery. None before the first write.
+ * Nodes that may be written to soon, at the times when that becomes likely: every standby when the primary is
+ * lost, and the one that has just left recovery. None before the first write.
  */
 function likelyWriters(before: TopologyDescription, after: TopologyDescription): string[] {
   if (after.incumbent === undefined || after.writable !== undefined) return [];

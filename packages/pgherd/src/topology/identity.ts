@@ -1,19 +1,19 @@
 import type { NodeDescription, Replacement, TopologyDescription } from '../model/topology.ts';
 
-/** Settings of the question which cluster this is. */
+/** Settings of the cluster's identity. */
 export interface IdentitySettings {
-  /** The only cluster to be believed, where the user pinned it. */
+  /** The only system that is believed, if the user pinned it. */
   readonly systemIdentifier: string | undefined;
-  /** What happens when another system has taken this cluster's place for good. */
+  /** What happens once another system has taken this cluster's place for `identityGraceMs`. */
   readonly onClusterReplaced: 'refuse' | 'adopt';
-  /** How long it must have been there, milliseconds. */
+  /** How long the other system must have been there before it counts as a replacement, milliseconds. */
   readonly identityGraceMs: number;
 }
 
 /** Which cluster this is. */
 export interface Identity {
   readonly systemIdentifier: string | undefined;
-  /** Whether the user fixed it: then who does not tell its system is not believed. */
+  /** Whether the user fixed it: then a node that returns no system identifier is not believed. */
   readonly pinned: boolean;
   /** System identifiers of several systems that each have a primary, before anything was written. */
   readonly conflict: readonly string[] | undefined;
@@ -25,15 +25,17 @@ export function isOutOfRecovery(node: NodeDescription): boolean {
   return node.role === 'primary' || node.role === 'primary-read-only';
 }
 
-/** Whether the node says that it is the primary, and may be it. One promoted only to look into the past is nobody's. */
+/**
+ * Whether the node says that it is the primary, and may be. One promoted only to look into the past may not.
+ */
 export function mayBePrimary(node: NodeDescription): boolean {
   return node.promotable && isOutOfRecovery(node);
 }
 
 /**
- * Before anything was written, the system that has a primary is the cluster; two such systems are a conflict that
- * only the user can settle. Once writes have been sent the identity stays, until the user says otherwise or another
- * system has taken the place of all nodes and may be adopted.
+ * Before the first write, the system that has a primary is the cluster; two such systems are a conflict that
+ * only the user can settle. Once a write has been sent the identity stays, until the user accepts another
+ * one, or another system has taken the place of all nodes and may be adopted.
  */
 export function decideIdentity(
   topology: TopologyDescription,
@@ -81,7 +83,10 @@ function mostFrequent(counts: ReadonlyMap<string, number>): string | undefined {
   return best;
 }
 
-/** Another system counts as a replacement only where every single node is its: one that is merely away may be ours. */
+/**
+ * Another system counts as a replacement only if every node is of it: a node that is merely unreachable may
+ * be ours.
+ */
 function decideReplacement(
   topology: TopologyDescription,
   nodes: readonly NodeDescription[],

@@ -1,6 +1,6 @@
 import type { Lag, NodeDescription, Position } from '../model/topology.ts';
 
-/** How far behind a standby may be; `undefined` for no limit. */
+/** How far behind a standby may be; `undefined` means no limit. */
 export interface LagLimits {
   readonly maxMs: number | undefined;
   readonly maxBytes: number | undefined;
@@ -13,27 +13,32 @@ export function hasLimit({ maxMs, maxBytes }: LagLimits): boolean {
 
 /** Settings of the lag. */
 export interface LagSettings {
-  /** Age at which a position that nobody confirmed says nothing any more, milliseconds. */
+  /** Age at which an unconfirmed position no longer counts, milliseconds. */
   readonly expireAfterMs: number;
   readonly lag: LagLimits;
   /** Shortest time between two probes of a node, milliseconds. */
   readonly probe: { readonly intervalMs: number };
 }
 
-/** Positions that are remembered; at one probe a second and with writes all the time, as many seconds. */
+/** Positions that are kept; with one probe a second and continuous writes, as many seconds. */
 const MAX_POSITIONS = 64;
-/** Longest time between two probes of a healthy node: twice the interval where traffic proves it alive, and a quarter by the dice. */
+/**
+ * Longest pause between two probes of a healthy node, in intervals: 2 while traffic proves it alive, times
+ * 1.25 for the jitter.
+ */
 const LONGEST_INTERVAL_FACTOR = 2.5;
-/** A standby that was beyond a limit is within it again below this share, so that it does not flap. */
+/**
+ * A standby beyond a limit counts as within it again below this share of the limit, so that it does not flap.
+ */
 const RETURN_SHARE = 0.75;
 
-/** Nodes with their lag, and the positions that it was measured against. */
+/** Nodes with their lag, and the positions that the lag was measured against. */
 export interface Measured {
   readonly nodes: readonly NodeDescription[];
   readonly positions: readonly Position[];
 }
 
-/** Measures every standby against `primary`, or against what was last known of one. */
+/** Measures every standby against `primary`, or against the last known positions of one. */
 export function withLag(
   nodes: readonly NodeDescription[],
   known: readonly Position[],
@@ -51,8 +56,8 @@ export function withLag(
 }
 
 /**
- * The positions with the primary's newest one. An unchanged position is dated anew instead of kept twice: that is what
- * tells an idle primary from a standby that is behind. Another primary begins a list of its own.
+ * The positions with the primary's newest one. An unchanged position gets the new date instead of a second
+ * entry: that distinguishes an idle primary from a standby that is behind. Another primary begins a new list.
  */
 export function withPosition(
   positions: readonly Position[],
@@ -68,7 +73,7 @@ export function withPosition(
   });
   const last = positions.at(-1);
   const same = last !== undefined && last.node === newest.node && last.timeline === newest.timeline;
-  // A log that went back is another log: the server was made anew.
+  // A log that went back is another log: the server was created again.
   if (!same || newest.lsn < last.lsn) return Object.freeze([newest]);
   if (newest.at <= last.at) return positions;
   const kept = last.lsn === newest.lsn ? positions.slice(0, -1) : positions;
@@ -76,11 +81,12 @@ export function withPosition(
 }
 
 /**
- * How far `standby` is behind. Bytes against the primary's newest position, also a lost primary's until that expires:
- * unlike "received minus replayed" this grows when the WAL receiver is dead. Milliseconds by two measures of which the
- * smaller holds: the age of the last replayed transaction, which by itself grows on an idle primary; and the time since
- * the primary was last seen at a position that the standby has replayed, which needs no server's clock. A position that is
- * older than probes are apart says only what the standby had then: bytes are unknown, and the milliseconds count from there.
+ * How far `standby` is behind. Bytes are counted from the primary's newest position, also a lost primary's
+ * until that expires: unlike "received minus replayed" they grow while the WAL receiver is dead. Milliseconds
+ * are the smaller of two measures: the age of the last replayed transaction, which also grows while the
+ * primary is idle; and the time since the primary was last seen at a position that the standby has replayed,
+ * which needs no server's clock. A position older than the longest pause between probes only shows what the
+ * standby had then: bytes are unknown, and the milliseconds count from there.
  */
 export function lagOf(
   standby: NodeDescription,
@@ -105,15 +111,15 @@ export function lagOf(
   return Object.freeze({ bytes: Number(behind), ms: smaller(standby.replayAgeMs, seenMs) });
 }
 
-/** Whether the standby is beyond the limits, given whether it was so before. Unknown lag changes nothing. */
+/** Whether the standby is beyond the limits, given whether it was before. Unknown lag changes nothing. */
 export function isLagging(lag: Lag, limits: LagLimits, wasLagging: boolean): boolean {
   const share = wasLagging ? RETURN_SHARE : 1;
-  const verdicts = [exceeds(lag.ms, limits.maxMs, share), exceeds(lag.bytes, limits.maxBytes, share)];
-  if (verdicts.includes(true)) return true;
-  return verdicts.includes(undefined) ? wasLagging : false;
+  const exceeded = [exceeds(lag.ms, limits.maxMs, share), exceeds(lag.bytes, limits.maxBytes, share)];
+  if (exceeded.includes(true)) return true;
+  return exceeded.includes(undefined) ? wasLagging : false;
 }
 
-/** `undefined` where there is a limit and nobody knows the value. */
+/** `undefined` if there is a limit and the value is unknown. */
 function exceeds(value: number | undefined, limit: number | undefined, share: number): boolean | undefined {
   if (limit === undefined) return false;
   return value === undefined ? undefined : value > limit * share;

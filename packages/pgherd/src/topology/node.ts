@@ -2,7 +2,7 @@ import type { ConnectFailure, Role } from '../model/names.ts';
 import type { Observation, ProbeFacts } from '../model/observation.ts';
 import type { NodeAddress, NodeDescription, NodeLabels } from '../model/topology.ts';
 
-/** Failures that a retry a moment later cannot mend: somebody has to change something. */
+/** Failures that no retry mends: the server or the options have to change. */
 const LASTING_FAILURES: ReadonlySet<ConnectFailure> = new Set([
   'authentication',
   'database-missing',
@@ -13,12 +13,12 @@ const LASTING_FAILURES: ReadonlySet<ConnectFailure> = new Set([
 /** Weight of the newest round trip in the smoothed one. */
 const RTT_WEIGHT = 0.3;
 
-/** Whether the failure stays until somebody changes something on the server or in the options. */
+/** Whether the failure stays until the server or the options change. */
 export function isLastingFailure(failure: ConnectFailure | undefined): boolean {
   return failure !== undefined && LASTING_FAILURES.has(failure);
 }
 
-/** The name of a node: what people call it in a connection string. */
+/** The name of a node, as it is written in a connection string. */
 export function nodeName(address: NodeAddress): string {
   const host = address.host === '' ? (address.hostaddr ?? '') : address.host;
   return host.includes(':') && address.transport === 'tcp'
@@ -26,7 +26,7 @@ export function nodeName(address: NodeAddress): string {
     : `${host}:${address.port}`;
 }
 
-/** What is taken for granted of a node that nobody said anything about. */
+/** The labels of a node without any in the options or from discovery. */
 export const NO_LABELS: NodeLabels = Object.freeze({
   zone: undefined,
   tags: Object.freeze({}),
@@ -35,7 +35,7 @@ export const NO_LABELS: NodeLabels = Object.freeze({
   origin: 'configured',
 });
 
-/** A node about which nothing is known yet: it gets no work before it has answered. */
+/** A node of which nothing is known yet: it gets no work before it has answered. */
 export function unknownNode(address: NodeAddress, labels: NodeLabels = NO_LABELS): NodeDescription {
   return Object.freeze({
     ...labels,
@@ -74,16 +74,16 @@ export function unknownNode(address: NodeAddress, labels: NodeLabels = NO_LABELS
 export interface NodeSettings {
   /** Silence after which a node counts as gone, milliseconds. */
   readonly deadAfterMs: number;
-  /** Age at which a role that nobody confirmed is forgotten, milliseconds. */
+  /** Age at which an unconfirmed role is forgotten, milliseconds. */
   readonly expireAfterMs: number;
 }
 
-/** Failures that our own network, or our own process, may be to blame for. */
+/** Failures that may be caused by our own network or our own process. */
 const MAYBE_OUR_OWN: ReadonlySet<ConnectFailure> = new Set(['timeout', 'unreachable', 'name-not-found']);
 
 /**
- * The node after one piece of evidence about it. Gives the same object back where the evidence is of an
- * earlier life of the server or tells nothing new.
+ * The node after one piece of evidence about it; the same object if the evidence is of an earlier life of the
+ * server or changes nothing.
  */
 export function observeNode(
   node: NodeDescription,
@@ -96,7 +96,7 @@ export function observeNode(
   return aged(after, observation.at, settings);
 }
 
-/** Evidence that nobody confirmed for long is none. Which server it is does not age. */
+/** Evidence that stays unconfirmed expires. The identity of the server does not. */
 function aged(node: NodeDescription, now: number, { expireAfterMs }: NodeSettings): NodeDescription {
   if (node.role === 'unknown' || node.roleAt === undefined || now - node.roleAt <= expireAfterMs) return node;
   return Object.freeze({
@@ -153,8 +153,8 @@ function onAnswer(node: NodeDescription, facts: ProbeFacts, askedAt: number, at:
     suspectedAt: undefined,
     aliveSince: node.health === 'ok' ? node.aliveSince : at,
   };
-  // The facts were true at some moment after the question: evidence received since then is newer. Where it says the same,
-  // as the ParameterStatus that comes with this very answer does, there is nothing to be decided.
+  // The facts were true at some time after the question: evidence received since then is newer. If it says
+  // the same, as the ParameterStatus that arrives with this answer does, there is nothing to decide.
   const isOlder = node.roleAt !== undefined && askedAt < node.roleAt;
   const contradicts = node.role !== 'unknown' && facts.inRecovery !== (node.role === 'standby');
   const isOvertaken = node.lsnAt !== undefined && askedAt < node.lsnAt;
@@ -164,7 +164,10 @@ function onAnswer(node: NodeDescription, facts: ProbeFacts, askedAt: number, at:
   return Object.freeze({ ...alive, ...believed(node, facts, askedAt, at) });
 }
 
-/** What even an older answer tells where nothing is known yet: which server this is does not depend on its role. */
+/**
+ * What even an older answer adds if nothing is known yet: the identity of a server does not depend on its
+ * role.
+ */
 function identified(node: NodeDescription, facts: ProbeFacts, at: number): Partial<NodeDescription> {
   return {
     lifeSince: node.lifeSince ?? (facts.postmasterStartedAt === undefined ? undefined : at),
@@ -206,8 +209,8 @@ function changed(before: string | undefined, after: string | undefined): boolean
 }
 
 /**
- * ParameterStatus tells the role but no timeline. A node that just left recovery therefore has none until the
- * probe that this triggers has answered, and gets no writes before.
+ * ParameterStatus carries the role but no timeline. A node that just left recovery therefore has none until
+ * the probe that this triggers is answered, and gets no writes before.
  */
 function onParameters(node: NodeDescription, inHotStandby: boolean, at: number): NodeDescription {
   if (node.roleAt !== undefined && at < node.roleAt) return node;
@@ -222,13 +225,13 @@ function onParameters(node: NodeDescription, inHotStandby: boolean, at: number):
   } satisfies NodeDescription);
 }
 
-/** The server lives, and tells nothing of itself: what was known of it ages. */
+/** The server is alive but returned no facts: what was known of it ages. */
 function onFailedProbe(node: NodeDescription, at: number): NodeDescription {
   const known = node.role !== 'unknown';
   return Object.freeze({
     ...node,
     health: known ? 'ok' : 'suspect',
-    healthReason: known ? undefined : 'answers, but does not tell its role',
+    healthReason: known ? undefined : 'answers, but does not return its role',
     connectFailure: undefined,
     seenAt: at,
     silentSince: undefined,
@@ -238,7 +241,7 @@ function onFailedProbe(node: NodeDescription, at: number): NodeDescription {
 }
 
 function onSignOfLife(node: NodeDescription, at: number): NodeDescription {
-  // Only a silent node is proven alive by bytes; one that could not be connected to needs a connection.
+  // Bytes prove only a silent node alive; a node whose connection attempt failed needs a new connection.
   if (node.silentSince === undefined || node.health !== 'suspect' || at < node.silentSince) return node;
   return Object.freeze({
     ...node,
@@ -258,7 +261,7 @@ function onSilence(
   at: number,
   settings: NodeSettings,
 ): NodeDescription {
-  // A node that gave a sign of life after the question was asked is not silent.
+  // A node that showed life after the question was asked is not silent.
   if (node.seenAt !== undefined && node.seenAt > askedAt) return node;
   const silentSince = node.silentSince ?? askedAt;
   const silentMs = Math.round(at - silentSince);
@@ -279,10 +282,10 @@ function onConnectFailure(
   settings: NodeSettings,
   others: readonly NodeDescription[],
 ): NodeDescription {
-  // Who gave a sign of life since we began to try is slow to let us in, not gone.
+  // A node that has shown life since the attempt began is slow to accept us, not gone.
   const { at, askedAt = at } = observation;
   if (MAYBE_OUR_OWN.has(observation.failure) && isAfter(node.seenAt, askedAt)) return node;
-  // A server without free connections is alive and keeps its role; it can take nothing new for now.
+  // A server without free connections is alive and keeps its role; it only accepts nothing new for now.
   const alive = observation.failure === 'too-many-connections';
   const doubtful = alive || isPerhapsOurOwnFault(node, observation, settings, others);
   const health = doubtful && node.health !== 'offline' ? 'suspect' : 'offline';
@@ -297,8 +300,9 @@ function onConnectFailure(
 }
 
 /**
- * A fresh connection that fails condemns a silent node, unless every other node is silent as well: then it is more likely
- * that we are cut off, or that we slept, than that all of them died at once. Long silence condemns it all the same.
+ * A new connection that fails makes a silent node offline, unless every other node is silent as well: then it
+ * is more likely that we are cut off, or were stalled, than that all nodes died at once. After `deadAfterMs`
+ * of silence it is offline anyway.
  */
 function isPerhapsOurOwnFault(
   node: NodeDescription,
@@ -309,14 +313,14 @@ function isPerhapsOurOwnFault(
   if (others.length === 0 || !MAYBE_OUR_OWN.has(observation.failure)) return false;
   const { silentSince, suspectedAt } = node;
   if (silentSince === undefined || observation.at - silentSince >= settings.deadAfterMs) return false;
-  // All others are asked when one falls silent: who lives has answered since. One that came back only while we tried to
-  // connect shows that this was no fair trial.
+  // All others are probed when one falls silent: those alive have answered since. If one of them came back
+  // only during this attempt to connect, the fault was probably ours.
   const { at, askedAt = at } = observation;
   return !others.some(
     ({ aliveSince, seenAt }) => isAfter(seenAt, suspectedAt) && !isAfter(aliveSince, askedAt),
   );
 }
 
-function isAfter(moment: number | undefined, other: number | undefined): boolean {
-  return moment !== undefined && other !== undefined && moment > other;
+function isAfter(at: number | undefined, other: number | undefined): boolean {
+  return at !== undefined && other !== undefined && at > other;
 }

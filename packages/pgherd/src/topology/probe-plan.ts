@@ -7,44 +7,48 @@ export interface ProbeSettings {
   readonly intervalMs: number;
   /** How long a probe may stay unanswered. */
   readonly timeoutMs: number;
-  /** Whether standbys are asked by a long poll while no primary is known. */
+  /** Whether standbys are watched by a long poll while no primary is known. */
   readonly longPoll: boolean;
 }
 
 /** What the monitor of one node does next. */
 export type ProbePlan =
   | { readonly kind: 'probe'; readonly afterMs: number }
-  /** The server looks at itself every `stepMs` and answers when it has left recovery, or after `boundMs`. */
+  /** The server checks itself every `stepMs` and answers once it has left recovery, or after `boundMs`. */
   | { readonly kind: 'long-poll'; readonly boundMs: number; readonly stepMs: number };
 
 /** First pause of a burst, and the shortest pause between two probes of one node. */
 export const BURST_START_MS = 50;
 /** For this long after the primary was lost, nodes are watched more closely than at rest. */
 export const WATCH_MS = 60_000;
-/** How much longer a pause, and how much shorter a long poll, may get by the dice, so that many clients spread out. */
+/**
+ * Largest random share by which a pause is lengthened and a long poll shortened, so that many clients spread
+ * out.
+ */
 export const JITTER = 0.25;
-/** How many times as long as usual a node is left alone that traffic proves alive. */
+/** Factor on the pause of a node that traffic proves alive. */
 export const PROVEN_FACTOR = 2;
 const LASTING_FAILURE_START_MS = 30_000;
 const LASTING_FAILURE_MAX_MS = 300_000;
 const MAX_DOUBLINGS = 20;
-/** From this version on every connection is told of a change of role with its next reply. */
+/** From this version on, the server reports a change of its role on every connection with the next reply. */
 const TELLS_ROLE_VERSION = 140_000;
 
 interface WatchPhase {
   /** The phase lasts until this long after the loss. */
   readonly untilMs: number;
-  /** Pause of a long poll between two looks. */
+  /** Pause between two checks within a long poll. */
   readonly stepMs: number;
   /** Longest duration of a long poll, as a share of the time that a probe may stay unanswered. */
   readonly bound: number;
-  /** Pause between two probes of a node that cannot be asked by long poll. */
+  /** Pause between two probes of a node that cannot run the long poll. */
   readonly pauseMs: number;
 }
 
 /**
- * How closely nodes are watched while there is no primary. A planned promotion comes within the first seconds, and there
- * each millisecond counts; one that follows a lease that had to lapse comes later, and many clients wait for it together.
+ * How closely nodes are watched while there is no primary. A planned promotion comes within the first
+ * seconds, when each millisecond counts; one that has to wait for a lease to expire comes later, and many
+ * clients wait for it together.
  */
 export const WATCH_PHASES: readonly WatchPhase[] = Object.freeze([
   { untilMs: 2_000, stepMs: 5, bound: 0.5, pauseMs: BURST_START_MS },
@@ -58,11 +62,11 @@ export interface ProbeCircumstances {
   readonly failures: number;
   /** Whether a connection to the node is open. */
   readonly connected: boolean;
-  /** Whether the server has been found able to run the long poll. */
+  /** `false` once the server turned out to be unable to run the long poll. */
   readonly longPollWorks: boolean;
   /**
-   * When the node last answered a statement of the application; `undefined` where none did, or where the answers do not
-   * tell of a change of role (a pooler in between).
+   * When the node last answered a statement of the application; `undefined` if it never did, or if the
+   * answers do not show a change of role (behind a pooler).
    */
   readonly trafficAt?: number | undefined;
   readonly now: number;
@@ -71,9 +75,10 @@ export interface ProbeCircumstances {
 }
 
 /**
- * When and how the node is asked next. Healthy: every `intervalMs`, or half as often where traffic proves the node alive.
- * Without a primary: standbys by long poll, everything else in a burst, both ever less closely until they are back at
- * `intervalMs`. A failure that somebody has to mend is tried again after 30 seconds, doubling to five minutes.
+ * When and how the node is probed next. Healthy: every `intervalMs`, or half as often while traffic proves
+ * the node alive. Without a primary: standbys by long poll, all other nodes in a burst, both less and less
+ * often until they are back at `intervalMs`. A lasting failure is tried again after 30 seconds, doubling to
+ * five minutes.
  */
 export function planProbe(
   node: NodeDescription,
@@ -95,24 +100,25 @@ export function planProbe(
   if (phase === undefined) return probeAfter(settings.intervalMs, dice);
   const pollable = settings.longPoll && circumstances.longPollWorks && circumstances.connected;
   if (pollable && node.role === 'standby' && node.health === 'ok') {
-    // All clients lose the primary in one moment: their polls must not end in one, again and again.
+    // All clients lose the primary at the same time: their polls must not keep ending at the same time.
     const boundMs = Math.floor(settings.timeoutMs * phase.bound * (1 - JITTER * dice));
     return { kind: 'long-poll', boundMs, stepMs: phase.stepMs };
   }
   return probeAfter(Math.min(phase.pauseMs, settings.intervalMs), dice);
 }
 
-/** Nodes whose watching begins at once. */
+/** Nodes that are probed at once. */
 const STARTED_AT_ONCE = 4;
 /** Time between the starts of two further nodes, milliseconds. */
 const START_SPACING_MS = 10;
-/** Latest start of all, milliseconds. */
+/** Latest start of any node, milliseconds. */
 const LATEST_START_MS = 250;
 
 /**
- * How long after the cluster's start the monitor of its `index`-th node begins, in milliseconds: the first four at once,
- * so that three nodes are known as soon as can be, the others every 10 ms, so that a long list neither floods the network
- * nor our own event loop with handshakes. From the 29th on they share the time until 250 ms at random.
+ * How long after the cluster's start the monitor of its `index`-th node begins, milliseconds: the first four
+ * at once, so that a usual cluster is known as soon as possible, the others every 10 ms, so that a long list
+ * floods neither the network nor our own event loop with handshakes. From the 29th node on the start is
+ * random within 250 ms.
  */
 export function startDelayMs(index: number, dice: number): number {
   if (index < STARTED_AT_ONCE) return 0;
@@ -121,8 +127,8 @@ export function startDelayMs(index: number, dice: number): number {
 }
 
 /**
- * Whether answers to the application say all that a probe would: that the node lives, and, from PostgreSQL 14 on, that
- * its role is what it was. Older servers tell their role only when asked.
+ * Whether answers to the application show all that a probe would: that the node is alive, and, from
+ * PostgreSQL 14 on, that its role is unchanged. Older servers report their role only when probed.
  */
 function isProvenByTraffic(
   node: NodeDescription,

@@ -13,13 +13,13 @@ import { NO_LABELS, type NodeSettings, nodeName, observeNode, unknownNode } from
 /** Settings of all transitions. */
 export interface TopologySettings extends NodeSettings, ArbitrationSettings {}
 
-/** A node that is to be in the picture, and what is said of it. */
+/** A node that belongs in the picture, with its labels. */
 export interface ListedNode {
   readonly address: NodeAddress;
   readonly labels: NodeLabels;
 }
 
-/** The topology before anybody was asked. Addresses that name the same node are taken once. */
+/** The topology before the first probe. Addresses that name the same node are taken once. */
 export function initialTopology(listed: readonly (NodeAddress | ListedNode)[]): TopologyDescription {
   const nodes = new Map<string, NodeDescription>();
   for (const entry of listed) {
@@ -47,12 +47,12 @@ export function initialTopology(listed: readonly (NodeAddress | ListedNode)[]): 
   });
 }
 
-/** The topology from the time on when it is watched. */
+/** The topology once watching has begun. */
 export function startedTopology(topology: TopologyDescription, now: number): TopologyDescription {
   return changed(topology, { startedAt: now, primaryLostAt: now });
 }
 
-/** The topology after the first write has waited long enough for nodes that do not answer. */
+/** The topology once the first write has waited long enough for nodes that do not answer. */
 export function withWritesOpen(topology: TopologyDescription): TopologyDescription {
   return topology.writesOpen ? topology : changed(topology, { writesOpen: true });
 }
@@ -66,7 +66,7 @@ function changed(topology: TopologyDescription, fields: Partial<TopologyDescript
   return Object.freeze({ ...topology, ...fields, version: topology.version + 1 });
 }
 
-/** The topology after one observation; the same object where it changes nothing. */
+/** The topology after one observation; the same object if it changes nothing. */
 export function observe(
   topology: TopologyDescription,
   observation: Observation,
@@ -82,7 +82,9 @@ export function observe(
   return arbitrate({ ...topology, version: topology.version + 1, floors, nodes }, settings, observation.at);
 }
 
-/** The other nodes, where they matter: hundreds of nodes that answer every second do not ask for each other. */
+/**
+ * The other nodes, if they matter: hundreds of nodes that answer every second need not look at each other.
+ */
 function othersOf(
   node: NodeDescription,
   observation: Observation,
@@ -91,7 +93,10 @@ function othersOf(
   return observation.kind === 'connect-failed' ? topology.nodes.filter((other) => other !== node) : [];
 }
 
-/** What a node tells of its own timeline raises the floor, also when newer evidence says that it is not the primary any more. */
+/**
+ * A timeline that a node returns as its own raises the floor, even if newer evidence says that it is no
+ * longer the primary.
+ */
 function floorsAfter(
   topology: TopologyDescription,
   node: NodeDescription,
@@ -105,8 +110,9 @@ function floorsAfter(
 }
 
 /**
- * The topology with exactly these nodes. Who stays keeps what is known of it; who is new, or has moved to another
- * address, has yet to answer. Floors and the incumbent are remembered: a node that comes back is not a stranger.
+ * The topology with exactly these nodes. A node that stays keeps what is known of it; a node that is new, or
+ * has moved to another address, has yet to answer. Floors and the incumbent stay, so that a node that comes
+ * back is recognized.
  */
 export function withNodes(
   topology: TopologyDescription,
@@ -150,9 +156,9 @@ function sameTags(one: NodeLabels['tags'], other: NodeLabels['tags']): boolean {
 }
 
 /**
- * The topology after the user declared `epoch` to be the one to go on with, as after a restore: its system identifier is
- * the cluster's, and its timeline the floor. Without one, which suits where no node tells any, the floor is lowered of
- * those whose cluster nobody could tell. What was remembered of higher timelines of nodes that are away is dropped.
+ * The topology after the user accepted `epoch`, as after a restore: its system identifier is the cluster's,
+ * and its timeline the floor. An epoch without system identifier, for servers that return none, lowers the
+ * floor of such nodes. Higher timelines of nodes that cannot be reached are forgotten.
  */
 export function withAcceptedEpoch(
   topology: TopologyDescription,
@@ -178,7 +184,10 @@ export function withAcceptedEpoch(
   );
 }
 
-/** A reachable node out of recovery above `epoch`: it would fence the epoch again at once, so it has to be stopped first. */
+/**
+ * A reachable node out of recovery above `epoch`: it would fence the epoch again at once, so it must be
+ * stopped first.
+ */
 export function nodeAbove(topology: TopologyDescription, epoch: AcceptedEpoch): NodeDescription | undefined {
   return topology.nodes.find(
     (node) =>
@@ -189,7 +198,10 @@ export function nodeAbove(topology: TopologyDescription, epoch: AcceptedEpoch): 
   );
 }
 
-/** The topology after a write was handed to `node`: equal claims are decided in favour of the node we wrote to. */
+/**
+ * The topology after a write was handed to `node`: equal claims are settled in favour of the node that was
+ * written to.
+ */
 export function withIncumbent(
   topology: TopologyDescription,
   node: string,

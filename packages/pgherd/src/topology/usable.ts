@@ -2,8 +2,8 @@ import type { Fencing } from '../model/names.ts';
 import type { NodeDescription } from '../model/topology.ts';
 
 /**
- * Why the node gets no work at all, in plain words; `undefined` if it may get some. This is the one rule: the choice of the
- * writable node and the choice of a node for a call both ask here.
+ * Why the node gets no work at all, in plain words; `undefined` if it may get some. This is the one rule: the
+ * choice of the writable node and the choice of a node for a call both ask here.
  */
 export function unusableBecause(node: NodeDescription, fencing: Fencing): string | undefined {
   if (node.health !== 'ok') return `${node.health}: ${node.healthReason ?? 'no reason known'}`;
@@ -12,7 +12,7 @@ export function unusableBecause(node: NodeDescription, fencing: Fencing): string
   if (node.standing === 'foreign') return `foreign: ${node.standingReason ?? ''}`;
   // This is no fencing but the operator's word, so it holds also with fencing that only reports.
   if (!node.promotable && node.role !== 'standby') {
-    return 'out of recovery although it is not promotable: its data are no longer those of the cluster';
+    return 'out of recovery although promotable is false: its data are no longer those of the cluster';
   }
   if (node.standing === 'current' || fencing === 'report') return undefined;
   return `${node.standing}: ${node.standingReason ?? ''}`;

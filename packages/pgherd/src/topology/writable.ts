@@ -3,9 +3,9 @@ import type { NodeDescription, TopologyDescription } from '../model/topology.ts'
 import { unusableBecause } from './usable.ts';
 
 /**
- * Whether nothing more is to be learnt of the node's own timeline: it is known, or the server never returns any. A node that
- * just left recovery has none until a probe has returned it, and gets no writes before. One that has answered no probe yet may
- * still return one, and may turn out to be a second address of another node.
+ * Whether the node's own timeline is known, or the server never returns one. A node that just left recovery
+ * has none until the next probe, and gets no writes before. A node that has answered no probe yet may still
+ * return one, and may turn out to be a second address of another node.
  */
 export function isTimelineSettled(node: NodeDescription): boolean {
   if (node.timeline !== undefined) return true;
@@ -14,14 +14,17 @@ export function isTimelineSettled(node: NodeDescription): boolean {
 }
 
 /**
- * Whether this node may be written to: usable, out of recovery, not read-only, and its timeline settled. With `strict` fencing
- * at most one node of a picture is.
+ * Whether this node may be written to: usable, out of recovery, not read-only, and its timeline settled. With
+ * `strict` fencing at most one node of a picture is.
  */
 export function isWritable(node: NodeDescription, fencing: Fencing): boolean {
   return node.role === 'primary' && isTimelineSettled(node) && unusableBecause(node, fencing) === undefined;
 }
 
-/** The node that writes go to: one that is believed, else, with fencing that only reports, the first that is not. */
+/**
+ * The node that writes go to: one that is believed, else, with fencing that only reports, the first that is
+ * not.
+ */
 export function chooseWritable(
   nodes: readonly NodeDescription[],
   fencing: Fencing,
@@ -35,7 +38,10 @@ export function chooseWritable(
   return unbelieved;
 }
 
-/** The node that writes go to on this picture, as {@link chooseWritable} chose it; `undefined` while there is none. */
+/**
+ * The node that writes go to on this picture, as {@link chooseWritable} chose it; `undefined` while there is
+ * none.
+ */
 export function writableNode({ nodes, writable }: TopologyDescription): NodeDescription | undefined {
   return writable === undefined ? undefined : nodes.find((node) => node.name === writable);
 }

@@ -32,7 +32,7 @@ describe('an epoch to go on with', () => {
     expect(() => assertAcceptable({ timeline: 3 }, named, undefined)).toThrow(
       expect.objectContaining({
         code: 'PGHERD_INVALID_ARGUMENT',
-        message: expect.stringContaining(`known is ${SYSTEM}.`),
+        message: expect.stringContaining(`has no system identifier; known: ${SYSTEM}.`),
       }),
     );
     expect(() => assertAcceptable({ systemIdentifier: SYSTEM, timeline: 3 }, named, undefined)).not.toThrow();
@@ -41,7 +41,7 @@ describe('an epoch to go on with', () => {
   test('needs one where nodes tell several', () => {
     const nodes = [primary('a', { systemIdentifier: SYSTEM }), primary('b', { systemIdentifier: OTHER })];
     expect(() => assertAcceptable({ timeline: 1 }, picture({ nodes }), undefined)).toThrow(
-      `known is ${SYSTEM} and ${OTHER}.`,
+      `has no system identifier; known: ${SYSTEM} and ${OTHER}.`,
     );
   });
 
@@ -60,7 +60,9 @@ describe('an epoch to go on with', () => {
 
   test('has a decimal system identifier and a timeline above 0', () => {
     for (const epoch of [{ systemIdentifier: '', timeline: 1 }, { timeline: 0 }, { timeline: 1.5 }]) {
-      expect(() => assertAcceptable(epoch, nameless, undefined)).toThrow('must have a decimal');
+      expect(() => assertAcceptable(epoch, nameless, undefined)).toThrow(
+        'must have a system identifier of decimal digits',
+      );
     }
   });
 

@@ -64,7 +64,7 @@ describe('the loop over a discovery', () => {
       throw new Error('registry is down');
     });
     await clock.advance(600_000);
-    expect(failures[0]?.message).toBe('registry gave no list of nodes: registry is down');
+    expect(failures[0]?.message).toBe('registry returned no list of nodes: registry is down');
     const gaps = failures.slice(1).map((one, index) => one.at - (failures[index]?.at ?? 0));
     expect(gaps[0]).toBeGreaterThanOrEqual(500);
     expect(gaps[0]).toBeLessThanOrEqual(1_000);
@@ -97,7 +97,7 @@ describe('the loop over a discovery', () => {
     expect(failures.map((one) => [one.at, one.message])).toEqual([
       [
         10_000,
-        'registry has told no list of nodes within 10000 ms: the nodes of the connection string stay in force.',
+        'registry returned no list of nodes within 10000 ms: the nodes of the connection string stay in force.',
       ],
     ]);
     arrive();

@@ -183,8 +183,8 @@ describe('the reason', () => {
   it.each<[Target, string, (target: Target) => Selection, RegExp]>([
     ['read-write', 'p', selectClosed, /the first write waits until every node has answered/],
     ['primary', 'p', selectClosed, /the first write waits until every node has answered/],
-    ['read-write', 'n', select, /just promoted, its timeline is not known yet/],
-    ['primary', 'n', select, /just promoted, its timeline is not known yet/],
+    ['read-write', 'n', select, /just promoted: its timeline is not known yet/],
+    ['primary', 'n', select, /just promoted: its timeline is not known yet/],
     ['read-write', 'r', select, /^its role is primary-read-only$/],
     ['standby', 'p', select, /^its role is primary$/],
     ['standby', 'n', selectClosed, /^its role is primary$/],

@@ -105,15 +105,15 @@ describe('zones, lag, fallback, labels', () => {
     [
       'n',
       { target: 'standby' },
-      '10 bytes, 90 ms behind; the limit is no bytes, 100 ms, and it has been beyond that and is not yet well below',
+      '10 bytes, 90 ms behind; the limit is no bytes, 100 ms, and it was beyond that limit and is not yet well below it',
     ],
     ['e', { target: 'standby' }, 'unknown bytes, unknown ms behind; the limit is no bytes, 100 ms'],
     ['n', { target: 'standby', maxLagMs: 89 }, '10 bytes, 90 ms behind; the limit is no bytes, 89 ms'],
-    ['r', { target: 'standby' }, 'a standby that is set not to be read (readable: false)'],
+    ['r', { target: 'standby' }, 'a standby that must not be read (readable: false)'],
     [
       'x',
       { target: 'any' },
-      'out of recovery although it is not promotable: its data are no longer those of the cluster',
+      'out of recovery although promotable is false: its data are no longer those of the cluster',
     ],
     ['b', { target: 'any', tags: { disk: 'fast' } }, 'its tag disk is "slow"; "fast" was asked for'],
     ['c', { target: 'any', tags: { disk: 'fast' } }, 'has no tag disk; "fast" was asked for'],
