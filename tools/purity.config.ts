@@ -11,7 +11,7 @@ export const PRIVILEGES: Readonly<Record<string, readonly Privilege[]>> = {
   // Nonces of SCRAM must be numbers that cannot be guessed, which a Random does not promise.
   'wire/connection/driver.ts': ['dice'],
   // Reads the PG* variables once and hands them on as a value.
-  'login/environment.ts': ['environment'],
+  'login/surroundings.ts': ['environment'],
 };
 
 /** Folders that decide: `(state, input, now) → result`. They neither wait nor write to a console. */

@@ -36,7 +36,7 @@ const REMEDY: Readonly<Record<Privilege, string>> = {
   clock: 'take `now` or a Clock (time/port.ts) as an argument',
   timer: 'take a Clock (time/port.ts) as an argument',
   dice: 'take a Random (time/port.ts) as an argument',
-  environment: 'take the value as an argument; only cluster/environment.ts reads the environment',
+  environment: 'take the value as an argument; only login/surroundings.ts reads the environment',
 };
 
 /** Finds what in {@link PURE_ROOT} reads a clock, sets a timer, rolls dice or reads the environment by itself. */

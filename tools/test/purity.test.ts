@@ -73,7 +73,7 @@ describe('purity', () => {
   });
 
   test('gives a file of the environment nothing but the environment', () => {
-    const file = 'packages/pgherd/src/login/environment.ts';
+    const file = 'packages/pgherd/src/login/surroundings.ts';
     const findings = checkPurity(
       repository({ [file]: 'export const a = process.env;\nexport const b = Date.now();\n' }),
     );

@@ -2,10 +2,16 @@ import type { TlsRequest } from '../connection/port.ts';
 import type { ConnectionPlan } from '../dsn/index.ts';
 import { Secret } from '../model/secret.ts';
 import type { PasswordFunction, PasswordOrigin } from './credentials.ts';
-import { lookUpPassword, type PlanSources, passfileOf, planFromSurroundings } from './environment.ts';
+import {
+  lookUpPassword,
+  type PlanSources,
+  planFrom,
+  readSurroundings,
+  type Surroundings,
+} from './surroundings.ts';
 import { type TlsOptions, tlsParameters, withKeyText } from './tls-options.ts';
 
-/** As whom, and how well protected, a node is connected to. */
+/** The user, the database, the password and the TLS of connections to a node. */
 export interface Login {
   readonly user: string;
   readonly database: string;
@@ -13,70 +19,71 @@ export interface Login {
   readonly password: PasswordOrigin;
 }
 
-/** What of the options is about logging in. */
+/** Options about logging in. */
 export interface LoginOptions {
   readonly password?: string | PasswordFunction | undefined;
   readonly tls?: TlsOptions | undefined;
   readonly nodes?: Readonly<Record<string, NodeLoginOptions>> | undefined;
 }
 
-/** What may be said of logging in to one node. */
+/** Options about logging in to one node. */
 export interface NodeLoginOptions {
   readonly user?: string | undefined;
   readonly password?: string | PasswordFunction | undefined;
   readonly tls?: TlsOptions | undefined;
 }
 
-/** Logins by the name of the node, and the one for all others, also those that only discovery names. */
+/** Logins by the name of the node, and the one for all other nodes, also those that only discovery names. */
 export interface Logins {
   readonly general: Login;
   readonly byNode: ReadonlyMap<string, Login>;
 }
 
-/** The plan for all nodes, with the options for TLS over the connection string's. Errors as of `planFromSurroundings`. */
-export function generalPlan(options: LoginOptions, sources: PlanSources): ConnectionPlan {
-  return planFromSurroundings(withOver(sources, tlsParameters(options.tls)));
+/** The plan for all nodes, and the logins that follow from it. */
+export interface PlannedLogins {
+  readonly plan: ConnectionPlan;
+  readonly logins: Logins;
 }
 
 /**
- * How to log in, node by node.
+ * Decides where to connect and how to log in, node by node; TLS options win over the connection string's parameters.
  * @throws InvalidDsnError `PGHERD_INVALID_DSN`
  */
-export function resolveLogins(options: LoginOptions, sources: PlanSources): Logins {
+export function planLogins(options: LoginOptions, sources: PlanSources): PlannedLogins {
+  const surroundings = readSurroundings(sources);
+  const plan = planFrom(surroundings, tlsParameters(options.tls));
   const byNode = new Map<string, Login>();
   for (const [name, own] of Object.entries(options.nodes ?? {})) {
     if (own.user === undefined && own.password === undefined && own.tls === undefined) continue;
     const { user, password = options.password } = own;
-    byNode.set(name, loginOf({ user, password, tls: { ...options.tls, ...own.tls } }, sources));
+    const login = { password, tls: { ...options.tls, ...own.tls } };
+    const over = new Map(tlsParameters(login.tls));
+    if (user !== undefined) over.set('user', user);
+    byNode.set(name, loginOf(login, planFrom(surroundings, over), surroundings));
   }
-  return Object.freeze({ general: loginOf(options, sources), byNode });
+  return { plan, logins: Object.freeze({ general: loginOf(options, plan, surroundings), byNode }) };
 }
 
-function loginOf({ user, password, tls }: NodeLoginOptions, sources: PlanSources): Login {
-  const over = new Map(tlsParameters(tls));
-  if (user !== undefined) over.set('user', user);
-  const full = withOver(sources, over);
-  const plan = planFromSurroundings(full);
+function loginOf(
+  { password, tls }: NodeLoginOptions,
+  plan: ConnectionPlan,
+  { passfile }: Surroundings,
+): Login {
   return Object.freeze({
     user: plan.user,
     database: plan.database,
     tls: withKeyText(plan.tls, tls),
-    password: originOf(password, plan, full),
+    password: originOf(password, plan, passfile?.path),
   });
 }
 
 function originOf(
   given: string | PasswordFunction | undefined,
   plan: ConnectionPlan,
-  sources: PlanSources,
+  passfile: string | undefined,
 ): PasswordOrigin {
   if (typeof given === 'function') return { kind: 'asked', ask: given };
   const password = given === undefined ? plan.password : new Secret(given);
-  const passfile = password === undefined ? passfileOf(sources) : undefined;
-  if (passfile === undefined) return { kind: 'known', password };
-  return { kind: 'looked-up', lookUp: (host) => lookUpPassword(passfile.path, host) };
-}
-
-function withOver(sources: PlanSources, over: ReadonlyMap<string, string>): PlanSources {
-  return over.size === 0 ? sources : { ...sources, over };
+  if (password !== undefined || passfile === undefined) return { kind: 'known', password };
+  return { kind: 'looked-up', lookUp: (host) => lookUpPassword(passfile, host) };
 }

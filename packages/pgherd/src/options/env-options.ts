@@ -1,4 +1,4 @@
-import { processEnvironment } from '../login/environment.ts';
+import { processEnvironment } from '../login/surroundings.ts';
 import { InvalidOptionsError } from '../model/errors.ts';
 import type { ClusterOptions } from './options.ts';
 

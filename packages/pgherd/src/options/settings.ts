@@ -1,7 +1,7 @@
 import type { Driver } from '../connection/port.ts';
 import type { Discovery } from '../discovery/port.ts';
 import type { ConnectionPlan } from '../dsn/index.ts';
-import { generalPlan, type Logins, resolveLogins } from '../login/login.ts';
+import { type Logins, planLogins } from '../login/login.ts';
 import { InvalidOptionsError } from '../model/errors.ts';
 import { type Fencing, TARGETS, type Target } from '../model/names.ts';
 import { REDACTED, Secret } from '../model/secret.ts';
@@ -86,8 +86,8 @@ export function resolveSettings<C>(options: ClusterOptions<C>): ClusterSettings<
   const random = options.random ?? systemRandom;
   const portRule = values.get('portRule') === 'libpq' ? 'libpq' : 'last-serves-all';
   const sources = { url: options.url ?? '', env: options.env, random, portRule } as const;
-  const own = generalPlan(options, sources);
-  const plan = withSession(own, options.session);
+  const planned = planLogins(options, sources);
+  const plan = withSession(planned.plan, options.session);
   const route = statedRoute(options.pooler ?? plan.pooler);
   // If a pooler is configured, options that cannot work behind it fail at once.
   if (route === 'pooler') {
@@ -99,7 +99,7 @@ export function resolveSettings<C>(options: ClusterOptions<C>): ClusterSettings<
   return Object.freeze({
     plan,
     driver: options.driver ?? (defaultDriver() as Driver<C>),
-    logins: resolveLogins(options, sources),
+    logins: planned.logins,
     limits: limitSettings(options),
     applicationName: options.applicationName ?? plan.applicationName ?? 'pgherd',
     target: targetOf(options.target, plan),

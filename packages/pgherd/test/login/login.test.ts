@@ -60,6 +60,19 @@ describe('a login', () => {
     ]);
   });
 
+  it('of every node is derived from surroundings that are read once', () => {
+    let reads = 0;
+    const counted = {
+      get HOME() {
+        reads++;
+        return env.HOME;
+      },
+    };
+    const nodes = { 'a:5432': { user: 'other' }, 'b:5432': { password: 'of-node' } };
+    expect(logins('postgres://app@a,b/shop', { env: counted, nodes }).byNode.size).toBe(2);
+    expect(reads).toBe(1);
+  });
+
   it('keeps a key that is given as text as a secret', () => {
     const settings = resolveSettings({
       url: 'postgres://app@a/shop',

@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { planFromSurroundings } from '../../src/login/environment.ts';
+import { planFrom, readSurroundings } from '../../src/login/surroundings.ts';
 import { localSettings, localSettingsText } from '../../src/pooler/local-settings.ts';
 
 describe('settings that a session cannot keep', () => {
   const settingsOf = (url: string, env: Record<string, string> = {}) =>
     Object.fromEntries(
-      localSettings(planFromSurroundings({ url, env, random: { next: () => 0 }, portRule: 'libpq' })),
+      localSettings(planFrom(readSurroundings({ url, env, random: { next: () => 0 }, portRule: 'libpq' }))),
     );
 
   it.each([

@@ -17,7 +17,7 @@ import { InvalidDsnError } from '../model/errors.ts';
 import type { Secret } from '../model/secret.ts';
 import type { Random } from '../time/port.ts';
 
-/** What a plan is made from. */
+/** What a connection string is completed from. */
 export interface PlanSources {
   /** Connection string; the empty one takes everything from the environment. */
   readonly url: string;
@@ -25,8 +25,6 @@ export interface PlanSources {
   readonly env?: Readonly<Record<string, string | undefined>> | undefined;
   readonly random: Random;
   readonly portRule: 'last-serves-all' | 'libpq';
-  /** What stands over the connection string's parameters, by libpq's names. Default: nothing. */
-  readonly over?: ReadonlyMap<string, string> | undefined;
 }
 
 /** The variables of this process. */
@@ -34,52 +32,78 @@ export function processEnvironment(): Readonly<Record<string, string | undefined
   return process.env;
 }
 
-/**
- * Makes the plan from the connection string and its surroundings: environment, service file, password file, certificates in
- * `~/.postgresql`, name of the user. Files are read only where libpq would read them.
- * @throws InvalidDsnError `PGHERD_INVALID_DSN`
- */
-export function planFromSurroundings(sources: PlanSources): ConnectionPlan {
-  const { dsn, env, homeDirectory, service, passfile } = surroundingsOf(sources);
-  const warnings: string[] = [];
-  const passwords = passfile === undefined ? undefined : readPasswords(passfile, warnings);
-  const plan = planConnection(dsn, {
-    env,
-    random: () => sources.random.next(),
-    service,
-    passfile: passwords,
-    osUser: currentUser(),
-  });
-  const tls = checkedTls(withDefaultFiles(plan, certificateFolder(env, homeDirectory)));
-  return Object.freeze({ ...plan, tls, warnings: Object.freeze([...plan.warnings, ...warnings]) });
-}
-
-/** The password file that is to be looked into, if any; errors as of {@link planFromSurroundings}. */
-export function passfileOf(sources: PlanSources): RequiredFile | undefined {
-  return surroundingsOf(sources).passfile;
-}
-
-interface Surroundings {
+/** A connection string and what completes it, read once; all plans of a cluster are derived from it. */
+export interface Surroundings {
   readonly dsn: Dsn;
   readonly env: Readonly<Record<string, string | undefined>>;
-  readonly homeDirectory: string;
+  readonly random: Random;
+  /** Contents of the service files, if the connection string or the environment names a service. */
   readonly service: readonly string[] | undefined;
+  /** Password file to be searched; `undefined` if a password is given. */
   readonly passfile: RequiredFile | undefined;
+  /** Its contents, if it may be believed. */
+  readonly passwords: string | undefined;
+  /** User of the operating system; `undefined` if it has no name, as in many containers. */
+  readonly osUser: string | undefined;
+  /** Folder of the certificates that are used if no others are named. */
+  readonly certificates: string;
+  /** What was ignored while reading. */
+  readonly warnings: readonly string[];
 }
 
-function surroundingsOf(sources: PlanSources): Surroundings {
-  const env = sources.env ?? processEnvironment();
-  const parsed = parseDsn(sources.url, { portRule: sources.portRule });
-  const dsn = sources.over === undefined ? parsed : withParameters(parsed, sources.over);
+/**
+ * Parses the connection string and reads what completes it: environment, service file, password file, user name. Files are
+ * read only if libpq would read them.
+ * @throws InvalidDsnError `PGHERD_INVALID_DSN`
+ */
+export function readSurroundings({
+  url,
+  env = processEnvironment(),
+  random,
+  portRule,
+}: PlanSources): Surroundings {
+  const dsn = parseDsn(url, { portRule });
   const homeDirectory = env['HOME'] || homedir();
   const wanted = requiredFiles(dsn, { env, homeDirectory });
-  if (wanted.service.length === 0) {
-    return { dsn, env, homeDirectory, service: undefined, passfile: wanted.passfile };
-  }
-  const service = wanted.service.flatMap((file) => readIfThere(file));
-  const { passfile } = requiredFiles(dsn, { env, homeDirectory, service });
-  return { dsn, env, homeDirectory, service, passfile };
+  const named = wanted.service.length > 0;
+  const service = named ? wanted.service.flatMap(readIfThere) : undefined;
+  const { passfile } = named ? requiredFiles(dsn, { env, homeDirectory, service }) : wanted;
+  const warnings: string[] = [];
+  return {
+    dsn,
+    env,
+    random,
+    service,
+    passfile,
+    passwords: passfile === undefined ? undefined : readPasswords(passfile, warnings),
+    osUser: currentUser(),
+    certificates: certificateFolder(env, homeDirectory),
+    warnings,
+  };
 }
+
+/**
+ * Makes a plan, with `over` (parameters by libpq's names) in place of the connection string's own.
+ * @throws InvalidDsnError `PGHERD_INVALID_DSN`
+ */
+export function planFrom(
+  surroundings: Surroundings,
+  over: ReadonlyMap<string, string> = NONE,
+): ConnectionPlan {
+  const { dsn, env, service, passwords, osUser, random } = surroundings;
+  const plan = planConnection(over.size === 0 ? dsn : withParameters(dsn, over), {
+    env,
+    random: () => random.next(),
+    service,
+    passfile: passwords,
+    osUser,
+  });
+  const tls = checkedTls(withDefaultFiles(plan, surroundings.certificates));
+  const warnings = Object.freeze([...plan.warnings, ...surroundings.warnings]);
+  return Object.freeze({ ...plan, tls, warnings });
+}
+
+const NONE: ReadonlyMap<string, string> = new Map();
 
 function readIfThere(file: RequiredFile): string[] {
   try {
@@ -93,24 +117,24 @@ function readIfThere(file: RequiredFile): string[] {
   }
 }
 
-/** libpq's rule: what others may read holds no secrets. */
+/** As libpq: a file that others may read is not believed to hold secrets. */
 function readPasswords(file: RequiredFile, warnings: string[]): string | undefined {
   const status = statSync(file.path, { throwIfNoEntry: false });
   const why = status === undefined ? undefined : untrusted(status);
   if (why === undefined) return readIfThere(file)[0];
-  warnings.push(`Without effect: the password file ${JSON.stringify(file.path)}, for it ${why}.`);
+  warnings.push(`The password file ${JSON.stringify(file.path)} has no effect: it ${why}.`);
   return undefined;
 }
 
 const OTHERS_MAY = 0o077;
 
 function untrusted(status: { mode: number; isFile(): boolean }): string | undefined {
-  if (!status.isFile()) return 'is no regular file';
+  if (!status.isFile()) return 'is not a regular file';
   if (process.platform === 'win32' || (status.mode & OTHERS_MAY) === 0) return undefined;
   return 'has group or world access: its permissions must be u=rw (chmod 0600) or less';
 }
 
-/** The password that a password file has for a host now; `undefined` where it has none, or is not there any more. */
+/** The password that a password file has for a host now; `undefined` if it has none or is gone. */
 export async function lookUpPassword(
   path: string,
   whose: { readonly host: string; readonly port: number; readonly user: string; readonly database: string },
@@ -128,7 +152,7 @@ function certificateFolder(env: Surroundings['env'], homeDirectory: string): str
   return roaming === undefined ? `${homeDirectory}/.postgresql` : `${roaming}/postgresql`;
 }
 
-/** Adds the files that libpq uses where they exist and no others are named. */
+/** Adds the files that libpq uses if they exist and no others are named. */
 function withDefaultFiles({ tls, hosts }: ConnectionPlan, folder: string): ConnectionPlan['tls'] {
   if (tls.mode === 'disable' || hosts.every(({ transport }) => transport === 'unix')) return tls;
   const inFolder = (name: string) => existing(`${folder}/${name}`);
@@ -150,12 +174,12 @@ function existing(path: string): string | undefined {
   return statSync(path, { throwIfNoEntry: false })?.isFile() === true ? path : undefined;
 }
 
-/** To check nothing but who signed a certificate, where everybody can have one signed, would prove nothing. */
+/** To check only the authority proves nothing if it is a public one, which signs certificates for any server. */
 function checkedTls(tls: ConnectionPlan['tls']): ConnectionPlan['tls'] {
   if (tls.mode !== 'verify-ca' || tls.rootCert !== undefined) return tls;
   throw new InvalidDsnError(
-    'sslmode "verify-ca" needs sslrootcert, or ~/.postgresql/root.crt: the authorities that everybody trusts would vouch for any ' +
-      'server. Use sslmode=verify-full to do with them.',
+    'sslmode "verify-ca" needs sslrootcert, or ~/.postgresql/root.crt: public authorities sign certificates for any server. ' +
+      'Name an authority of your own, or use sslmode=verify-full.',
     { details: { parameter: 'sslmode' } },
   );
 }
@@ -164,7 +188,6 @@ function currentUser(): string | undefined {
   try {
     return userInfo().username;
   } catch {
-    // A user id without a name, as in many containers.
     return undefined;
   }
 }
