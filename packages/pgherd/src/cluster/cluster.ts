@@ -6,7 +6,7 @@ import { logEvents } from '../herd/log.ts';
 import { type Ready, waitUntilReady } from '../herd/ready.ts';
 import { type ClusterStats, statsOf } from '../herd/stats.ts';
 import type { NotificationListener, SubscribeOptions, Subscription } from '../listen/listen.ts';
-import { ListenHub } from '../listen/subscriptions.ts';
+import { Subscriptions } from '../listen/subscriptions.ts';
 import type { AcceptedEpoch, NodeDescription, TopologyDescription } from '../model/topology.ts';
 import type { ListenOptions, Off } from '../observe/emitter.ts';
 import type { ClusterEventName, ClusterEvents } from '../observe/events.ts';
@@ -134,7 +134,7 @@ export function createCluster<C = unknown>(options: string | ClusterOptions<C> =
 class HerdCluster<C> implements Omit<Cluster<C>, keyof ClusterQuerier<C>> {
   readonly #herd: Herd<C>;
   readonly #engine: Engine<C>;
-  readonly #listening: ListenHub<C>;
+  readonly #listening: Subscriptions<C>;
   /** This object, with the verbs. */
   readonly #cluster: Cluster<C>;
   readonly read: ClusterQuerier<C>;
@@ -143,7 +143,7 @@ class HerdCluster<C> implements Omit<Cluster<C>, keyof ClusterQuerier<C>> {
   constructor(options: ClusterOptions<C>) {
     this.#herd = new Herd<C>(resolveSettings(options));
     this.#engine = new Engine<C>(this.#herd);
-    this.#listening = new ListenHub<C>(this.#herd);
+    this.#listening = new Subscriptions<C>(this.#herd);
     logEvents(this.#herd.events, this.#herd.settings.logger);
     const verbs = clusterQuerier(this.#engine, (options) => this.#call(options));
     this.read = verbs.with({ target: 'prefer-standby' });

@@ -11,25 +11,28 @@ import type { ReceivedNotification } from './listen.ts';
 /** Time a goodbye may take before the socket is destroyed, milliseconds. */
 const GOODBYE_MS = 1_000;
 
-/** What a link needs of the cluster around it. */
-export interface LinkPorts {
+/** What the connection needs from the cluster. */
+export interface SubscriptionConnectionPorts {
   readonly node: string;
   readonly clock: Clock;
-  /** How often it is asked whether it is still there, and how long it has to answer, milliseconds. */
+  /** How often the server is asked for a sign of life, and how long it has to answer, milliseconds. */
   readonly heartbeatMs: number;
   connect(listener: ConnectionListener, signal: AbortSignal): Promise<DriverConnection>;
   notified(notification: ReceivedNotification): void;
 }
 
-/** The connection that listens: open until the other side, a missed heartbeat or we ourselves end it, and then never again. */
-export class ListenLink {
+/**
+ * The connection that listens: open until the server, the network, a missed heartbeat or the cluster ends it, and then never
+ * again.
+ */
+export class SubscriptionConnection {
   readonly node: string;
   readonly #clock: Clock;
   readonly #heartbeatMs: number;
   readonly #connection: DriverConnection;
-  /** Channels that the server was told. */
+  /** Channels that the server listens to. */
   readonly #channels = new Set<string>();
-  /** Resolves with the reason when it is over. */
+  /** Resolves with the reason when it has ended. */
   readonly ended: Promise<string>;
   #end: (reason: string) => void = () => undefined;
   #timer: Timer | undefined;
@@ -38,17 +41,20 @@ export class ListenLink {
 
   /**
    * Opens a connection of its own.
-   * @throws what the driver rejects with; PgHerdError `PGHERD_UNSUPPORTED` where it leads to a pooler.
+   * @throws what the driver rejects with; PgHerdError `PGHERD_UNSUPPORTED` if it leads to a pooler.
    */
-  static async open(ports: LinkPorts, signal: AbortSignal): Promise<ListenLink> {
-    let link: ListenLink | undefined;
+  static async open(
+    ports: SubscriptionConnectionPorts,
+    signal: AbortSignal,
+  ): Promise<SubscriptionConnection> {
+    let opened: SubscriptionConnection | undefined;
     const connection = await ports.connect(
       {
         parameter: () => undefined,
         message: () => undefined,
-        closed: (error) => link?.close(messageOf(error)),
+        closed: (error) => opened?.close(messageOf(error)),
         notification: (notification) => {
-          if (link !== undefined) ports.notified({ ...notification, node: ports.node });
+          if (opened !== undefined) ports.notified({ ...notification, node: ports.node });
         },
       },
       signal,
@@ -57,16 +63,16 @@ export class ListenLink {
       connection.destroy();
       throw new PgHerdError(
         'PGHERD_UNSUPPORTED',
-        `${ports.node} is behind a pooler, where no session stays to listen: connect to the server itself.`,
+        `${ports.node} is behind a pooler, where no session stays to listen. Connect to the server itself.`,
         { details: { node: ports.node } },
       );
     }
     connection.setRef(true);
-    link = new ListenLink(ports, connection);
-    return link;
+    opened = new SubscriptionConnection(ports, connection);
+    return opened;
   }
 
-  private constructor(ports: LinkPorts, connection: DriverConnection) {
+  private constructor(ports: SubscriptionConnectionPorts, connection: DriverConnection) {
     this.node = ports.node;
     this.#clock = ports.clock;
     this.#heartbeatMs = ports.heartbeatMs;
@@ -84,19 +90,19 @@ export class ListenLink {
   }
 
   /**
-   * What was committed before that, by the wall clock, has come or has a gap of its own: when the last question was asked that was
-   * answered. A notification that comes proves nothing of the kind, since the next one may have been committed before it came.
+   * When the last question was asked that was answered, by the wall clock, milliseconds. What was committed before has arrived or
+   * has a gap of its own. The arrival of a notification proves less: the next one may have been committed before it arrived.
    */
   get completeUntil(): number {
     return this.#completeUntil;
   }
 
-  /** Whether what is sent to the channel from now on comes here. */
+  /** Whether notifications of the channel arrive here from now on. */
   hears(channel: string): boolean {
     return this.#isOpen && this.#channels.has(channel);
   }
 
-  /** Listens to exactly these channels. Rejects where that cannot be; the link is over then. */
+  /** Listens to exactly these channels. Rejects if the server does not confirm that; the connection has ended then. */
   async listenTo(wanted: ReadonlySet<string>): Promise<void> {
     const missing = [...wanted].filter((channel) => !this.#channels.has(channel));
     const surplus = [...this.#channels].filter((channel) => !wanted.has(channel));
@@ -115,7 +121,7 @@ export class ListenLink {
     for (const channel of missing) this.#channels.add(channel);
   }
 
-  /** Gives the connection up. */
+  /** Destroys the connection. */
   close(reason: string): void {
     if (this.#ends(reason)) this.#connection.destroy();
   }
@@ -155,8 +161,8 @@ export class ListenLink {
   }
 }
 
-/** Why a node is not the one to listen to any more; `undefined` while it is, as far as is known. */
-export function whyNotListen(topology: TopologyDescription, name: string): string | undefined {
+/** Why another node than this one is to be listened to; `undefined` while it is the right one, as far as is known. */
+export function reasonToLeave(topology: TopologyDescription, name: string): string | undefined {
   const node = findNode(topology, name);
   if (node === undefined) return `${name} was removed`;
   const writable = writableNode(topology);

@@ -1,22 +1,22 @@
 import type { Notification } from '../connection/port.ts';
 
-/** What is called for each notification. What it throws or rejects with is logged and hurts nobody else. */
+/** Called for each notification. If it throws or rejects, the error is logged and has no other effect. */
 export type NotificationListener = (payload: string, notification: ReceivedNotification) => unknown;
 
-/** A notification, and the node that it came from. */
+/** A notification, and the node that sent it. */
 export interface ReceivedNotification extends Notification {
   readonly node: string;
 }
 
-/** A time in which notifications may have been missed: the connection was lost, and LISTEN had to be said anew. */
+/** A time in which notifications may have been missed: the connection was lost, and LISTEN had to be sent again. */
 export interface ListenGap {
   readonly channel: string;
   /**
-   * What was committed before that has come. By this process' clock: when the server was last asked for a sign of life, every
-   * `deadAfterMs`, and gave it. What was heard after it may repeat when it is read again.
+   * Everything committed before this time has arrived. It is the time, by the clock of this process, of the last test of the
+   * connection that was answered; tests are sent every `deadAfterMs`. To read again from here on repeats what arrived later.
    */
   readonly from: Date;
-  /** From when on notifications come again. */
+  /** Notifications arrive again from this time on. */
   readonly to: Date;
   /** Why the connection was given up. */
   readonly reason: string;
@@ -27,8 +27,8 @@ export interface ListenGap {
 /** Options of `listen`. */
 export interface SubscribeOptions {
   /**
-   * Told after each interruption, before the first notification behind it. What was sent in between is lost: read again what
-   * the notifications were about. Default: only the event `listen:gap`.
+   * Called after each interruption, before the first notification that follows it. What was sent in between is lost: read again
+   * what the notifications were about. Default: only the event `listen:gap`.
    */
   readonly onGap?: ((gap: ListenGap) => unknown) | undefined;
   /** Longest wait for the first LISTEN, ms. Default: the cluster's `waitTimeoutMs`. */
@@ -37,13 +37,13 @@ export interface SubscribeOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** A subscription to a channel; it goes on over failovers until it is ended. */
+/** A subscription to a channel. It survives failovers, until it is ended. */
 export interface Subscription extends AsyncDisposable {
   readonly channel: string;
   /** Whether it has not been ended yet. */
   readonly isActive: boolean;
   /** The node that is listened to; `undefined` while there is none. */
   readonly node: string | undefined;
-  /** Ends it: nothing is called any more. Harmless when called again; resolves when the server knows, or is gone. */
+  /** Ends it: the listener is not called any more. Resolves when the server has confirmed it or is gone; may be called again. */
   unlisten(): Promise<void>;
 }

@@ -1,126 +1,96 @@
 import { startCall } from '../call/call.ts';
 import { abortedError, closedError } from '../call/failures.ts';
 import type { Herd } from '../herd/herd.ts';
-import { messageOf, PgHerdError } from '../model/errors.ts';
+import { argumentError, invalidArgument, messageOf, PgHerdError } from '../model/errors.ts';
+import { withinConnectTimeout } from '../node/connect-timeout.ts';
 import { assertChannel } from '../query/querier.ts';
 import type { Demand } from '../routing/select.ts';
+import { Serial } from '../time/serial.ts';
+import { onAbort } from '../time/wait.ts';
 import { watchdog } from '../time/watchdog.ts';
-import { ListenLink, whyNotListen } from './connection.ts';
-import type {
-  ListenGap,
-  NotificationListener,
-  ReceivedNotification,
-  SubscribeOptions,
-  Subscription,
-} from './listen.ts';
+import { Channels, type Subscriber } from './channels.ts';
+import { reasonToLeave, SubscriptionConnection, type SubscriptionConnectionPorts } from './connection.ts';
+import type { NotificationListener, SubscribeOptions, Subscription } from './listen.ts';
 
 /** Shortest and longest pause before the next attempt to connect, milliseconds. */
 const FIRST_PAUSE_MS = 50;
 const LONGEST_PAUSE_MS = 1_000;
-/** Longer than anybody waits, milliseconds. */
+/** The longest time for which a timer can be set, milliseconds. */
 const KEEP_ALIVE_MS = 2_147_483_647;
 
-interface Subscriber {
-  readonly channel: string;
-  readonly fn: NotificationListener;
-  readonly onGap: SubscribeOptions['onGap'];
-  /** Whether the server has ever been told of it: only then can it miss anything. */
-  established: boolean;
-  /** Set while somebody waits for the first LISTEN. */
-  waiter: { resolve(): void; reject(error: unknown): void } | undefined;
-}
-
-interface Loss {
-  readonly from: number;
-  readonly reason: string;
-}
-
 /**
- * All subscriptions of a cluster, on one connection to the primary, outside the pool. It is `idle` without subscriptions;
- * else one loop runs: it finds the primary, connects, says LISTEN for every channel, tells who may have missed something,
- * and begins again when the connection or the primary is lost.
+ * All subscriptions of a cluster, on one connection to the primary, outside the pool. Without subscriptions nothing runs;
+ * otherwise one loop does: it finds the primary, connects, sends LISTEN for every channel, reports the gaps, and begins again
+ * when the connection or the primary is lost.
  */
-export class ListenHub<C> {
+export class Subscriptions<C> {
   readonly #herd: Herd<C>;
-  readonly #channels = new Map<string, Set<Subscriber>>();
-  #link: ListenLink | undefined;
-  #loss: Loss | undefined;
-  /** Came after a loss, before anybody was told of it. */
-  #early: ReceivedNotification[] = [];
+  readonly #channels: Channels;
+  readonly #closed = new AbortController();
+  /** LISTEN and UNLISTEN are sent by one exchange at a time. */
+  readonly #exchanges = new Serial();
+  #connection: SubscriptionConnection | undefined;
   #running = false;
-  #closed = new AbortController();
   #lastError: unknown;
   #lastNode: string | undefined;
-  /** One exchange with the server at a time. */
-  #turn: Promise<unknown> = Promise.resolve();
 
   constructor(herd: Herd<C>) {
     this.#herd = herd;
+    const { clock, logger } = herd.settings;
+    this.#channels = new Channels({ clock, logger, gap: (gap) => herd.events.emit('listen:gap', gap) });
   }
 
-  /** Subscribes; resolves once the server was told. */
+  /** Subscribes; resolves once the server listens. */
   async listen(
     channel: string,
     fn: NotificationListener,
     options: SubscribeOptions = {},
   ): Promise<Subscription> {
     this.#assertPossible(channel, fn, options);
-    const subscriber: Subscriber = {
-      channel,
-      fn,
-      onGap: options.onGap,
-      established: false,
-      waiter: undefined,
-    };
-    const subscribers = this.#channels.get(channel) ?? new Set();
-    this.#channels.set(channel, subscribers.add(subscriber));
+    const { onGap } = options;
+    const subscriber: Subscriber = { channel, fn, onGap, established: false, waiter: undefined };
+    this.#channels.add(subscriber);
     try {
-      await this.#established(subscriber, options);
+      await this.#untilListening(subscriber, options);
     } catch (error) {
       void this.#remove(subscriber);
       throw error;
     }
-    return this.#face(subscriber, options.signal);
+    return this.#publicView(subscriber, options.signal);
   }
 
-  /** Ends everything; nothing is called any more. */
+  /** Ends everything; no listener is called any more. */
   close(): void {
     this.#closed.abort(closedError());
-    const all = [...this.#channels.values()].flatMap((subscribers) => [...subscribers]);
-    this.#channels.clear();
-    for (const { waiter } of all) waiter?.reject(closedError());
-    this.#link?.leave('the cluster was closed');
+    this.#channels.clear(closedError());
+    this.#connection?.leave('the cluster was closed');
   }
 
   #assertPossible(channel: string, fn: NotificationListener, { signal, timeoutMs }: SubscribeOptions): void {
     assertChannel(channel);
-    if (typeof fn !== 'function') {
-      throw new PgHerdError('PGHERD_INVALID_ARGUMENT', 'listen needs a function that is called.');
-    }
-    if (timeoutMs !== undefined && !(timeoutMs > 0)) {
-      const sentence = `timeoutMs is ${String(timeoutMs)}, but must be a number of ms above 0.`;
-      throw new PgHerdError('PGHERD_INVALID_ARGUMENT', sentence, { details: { argument: 'timeoutMs' } });
-    }
+    if (typeof fn !== 'function')
+      throw argumentError('listen needs a function to call for each notification.');
+    if (timeoutMs !== undefined && !(timeoutMs > 0))
+      throw invalidArgument('timeoutMs', timeoutMs, 'a number of ms above 0');
     const { driver } = this.#herd.settings;
     if (this.#closed.signal.aborted || this.#herd.isClosed) throw closedError();
     if (signal?.aborted) throw abortedError(signal);
     if (driver.capabilities.notifications === true) return;
     throw new PgHerdError(
       'PGHERD_UNSUPPORTED',
-      `The driver ${driver.name} does not tell of notifications. Use the driver pg.`,
+      `The driver ${driver.name} does not report notifications. Use the driver pg.`,
     );
   }
 
-  #face(subscriber: Subscriber, signal: AbortSignal | undefined): Subscription {
-    const isActive = () => this.#channels.get(subscriber.channel)?.has(subscriber) === true;
+  #publicView(subscriber: Subscriber, signal: AbortSignal | undefined): Subscription {
+    const isActive = () => this.#channels.has(subscriber);
+    let forget: (() => void) | undefined;
     const unlisten = () => {
-      signal?.removeEventListener('abort', onAbort);
+      forget?.();
       return this.#remove(subscriber);
     };
-    const onAbort = () => void unlisten();
-    const node = () => (isActive() && this.#link?.hears(subscriber.channel) ? this.#link.node : undefined);
-    signal?.addEventListener('abort', onAbort, { once: true });
-    if (signal?.aborted) onAbort();
+    const node = () => (isActive() ? this.#nodeOf(subscriber.channel) : undefined);
+    forget = onAbort(signal, () => void unlisten());
     return Object.freeze({
       channel: subscriber.channel,
       get isActive() {
@@ -134,38 +104,42 @@ export class ListenHub<C> {
     });
   }
 
-  /** Waits until the server was told, at most as long as the options allow. */
-  #established(subscriber: Subscriber, { timeoutMs, signal }: SubscribeOptions): Promise<void> {
-    const { clock, waitTimeoutMs } = this.#herd.settings;
-    return new Promise<void>((resolve, reject) => {
-      const settle = (fn: () => void) => {
-        if (subscriber.waiter === undefined) return;
-        subscriber.waiter = undefined;
-        timer.cancel();
-        signal?.removeEventListener('abort', onAbort);
-        fn();
-      };
-      const onAbort = () => settle(() => reject(abortedError(signal)));
-      const limit = Math.min(timeoutMs ?? Number.POSITIVE_INFINITY, waitTimeoutMs);
-      const timer = watchdog(clock, limit, (waitedMs) =>
-        settle(() => reject(this.#inVain(waitedMs, limit === timeoutMs))),
-      );
-      signal?.addEventListener('abort', onAbort, { once: true });
-      subscriber.waiter = { resolve: () => settle(resolve), reject: (error) => settle(() => reject(error)) };
-      if (this.#running) void this.#sync();
-      else void this.#run();
-    });
+  /** The node that listens to the channel now. */
+  #nodeOf(channel: string): string | undefined {
+    const connection = this.#connection;
+    return connection?.hears(channel) === true ? connection.node : undefined;
   }
 
-  #inVain(waitedMs: number, own: boolean): PgHerdError {
-    const refusals = new Map<string, string>();
-    if (this.#lastNode !== undefined && this.#lastError !== undefined) {
-      const { message } = this.#lastError as { message?: unknown };
-      refusals.set(this.#lastNode, String(message));
+  /** Waits until the server listens for the first time, at most as long as the options allow. */
+  async #untilListening(subscriber: Subscriber, { timeoutMs, signal }: SubscribeOptions): Promise<void> {
+    const { clock, waitTimeoutMs } = this.#herd.settings;
+    const limitMs = Math.min(timeoutMs ?? Number.POSITIVE_INFINITY, waitTimeoutMs);
+    const listening = new Promise<void>((resolve, reject) => {
+      subscriber.waiter = { resolve, reject };
+    });
+    const timer = watchdog(clock, limitMs, (waitedMs) =>
+      subscriber.waiter?.reject(this.#waitTimedOut(waitedMs, limitMs === timeoutMs)),
+    );
+    const forget = onAbort(signal, () => subscriber.waiter?.reject(abortedError(signal)));
+    if (this.#running) void this.#synchronize();
+    else void this.#run();
+    try {
+      await listening;
+    } finally {
+      subscriber.waiter = undefined;
+      timer.cancel();
+      forget();
     }
+  }
+
+  /** `own`: the subscription's own limit has passed, not the cluster's. */
+  #waitTimedOut(waitedMs: number, own: boolean): PgHerdError {
+    const refusals = new Map<string, string>();
+    if (this.#lastNode !== undefined && this.#lastError !== undefined)
+      refusals.set(this.#lastNode, messageOf(this.#lastError));
     const error = this.#herd.noNodeError(this.#demand(), waitedMs, refusals);
     if (!own) return error;
-    const sentence = `Nothing could be listened to within ${Math.round(waitedMs)} ms (timeoutMs). ${error.message}`;
+    const sentence = `The server did not listen within ${Math.round(waitedMs)} ms (timeoutMs). ${error.message}`;
     return new PgHerdError('PGHERD_TIMEOUT', sentence, { cause: error });
   }
 
@@ -175,170 +149,89 @@ export class ListenHub<C> {
   }
 
   async #remove(subscriber: Subscriber): Promise<void> {
-    const subscribers = this.#channels.get(subscriber.channel);
-    if (subscribers?.delete(subscriber) !== true) return;
-    if (subscribers.size === 0) this.#channels.delete(subscriber.channel);
-    if (this.#channels.size === 0) this.#link?.leave('nobody listens any more');
-    else await this.#sync();
+    if (!this.#channels.delete(subscriber)) return;
+    if (this.#channels.isEmpty) this.#connection?.leave('the last subscription ended');
+    else await this.#synchronize();
   }
 
   async #run(): Promise<void> {
     this.#running = true;
     const { clock } = this.#herd.settings;
-    // Between two connections nothing else would keep the process alive, for which somebody waits.
+    // Between two connections nothing else keeps the process alive while subscriptions wait.
     const keepAlive = clock.schedule(KEEP_ALIVE_MS, () => undefined);
     const off = this.#herd.events.on('topology:changed', ({ after }) => {
-      const reason = this.#link === undefined ? undefined : whyNotListen(after, this.#link.node);
-      if (reason !== undefined) this.#link?.close(reason);
+      const connection = this.#connection;
+      const reason = connection === undefined ? undefined : reasonToLeave(after, connection.node);
+      if (reason !== undefined) connection?.close(reason);
     });
     let pauseMs = FIRST_PAUSE_MS;
-    while (this.#channels.size > 0) {
+    while (!this.#channels.isEmpty) {
       const served = await this.#serve();
       pauseMs = served ? FIRST_PAUSE_MS : Math.min(2 * pauseMs, LONGEST_PAUSE_MS);
-      if (this.#channels.size > 0) await this.#pause(pauseMs);
+      if (!this.#channels.isEmpty) await this.#pause(pauseMs);
     }
     off();
     keepAlive.cancel();
-    this.#loss = undefined;
-    this.#early = [];
+    this.#channels.forgetLoss();
     this.#running = false;
   }
 
-  /** One connection from its beginning to its end; whether it came to listen. */
+  /** One connection from its beginning to its end. Resolves to whether it ever listened. */
   async #serve(): Promise<boolean> {
-    let link: ListenLink | undefined;
+    let connection: SubscriptionConnection | undefined;
     try {
-      link = await this.#connect();
-      if (link === undefined) return false;
-      this.#link = link;
-      await this.#sync();
+      connection = await this.#connect();
+      if (connection === undefined) return false;
+      this.#connection = connection;
+      await this.#synchronize();
     } catch (error) {
       this.#lastError = error;
-      if (isFinal(error)) this.#refuseWaiters(error);
+      if (isFinal(error)) this.#channels.reject(error);
     }
-    if (link === undefined) return false;
-    const { node } = link;
-    const listened = link.isOpen;
-    const reason = await link.ended;
-    this.#link = undefined;
+    if (connection === undefined) return false;
+    const { node } = connection;
+    const listened = connection.isOpen;
+    const reason = await connection.ended;
+    this.#connection = undefined;
     if (listened) {
-      this.#loss ??= { from: link.completeUntil, reason };
-      if (this.#channels.size > 0) this.#herd.events.emit('listen:lost', { node, reason });
+      this.#channels.noteLoss(connection.completeUntil, reason);
+      if (!this.#channels.isEmpty) this.#herd.events.emit('listen:lost', { node, reason });
     }
     return listened;
   }
 
-  async #connect(): Promise<ListenLink | undefined> {
+  async #connect(): Promise<SubscriptionConnection | undefined> {
     const herd = this.#herd;
     herd.start();
     herd.assertReachable();
     const name = herd.select(this.#demand()).tiers[0]?.[0]?.name;
-    const runtime = name === undefined ? undefined : herd.nodes.get(name);
-    if (runtime === undefined) return undefined;
-    const { clock, connectTimeoutMs, deadAfterMs } = herd.settings;
-    this.#lastNode = runtime.name;
-    const abort = new AbortController();
-    const onClose = () => abort.abort(closedError());
-    this.#closed.signal.addEventListener('abort', onClose, { once: true });
-    const timer = watchdog(clock, connectTimeoutMs, (waitedMs) => {
-      const sentence = `${runtime.name} gave no connection within ${Math.round(waitedMs)} ms (connectTimeoutMs).`;
-      abort.abort(new PgHerdError('PGHERD_CONNECT_TIMEOUT', sentence, { details: { node: runtime.name } }));
-    });
-    try {
-      return await ListenLink.open(
-        {
-          node: runtime.name,
-          clock,
-          heartbeatMs: deadAfterMs,
-          connect: (listener, signal) => runtime.connectListener(listener, signal),
-          notified: (notification) => this.#notified(notification),
-        },
-        abort.signal,
-      );
-    } finally {
-      timer.cancel();
-      this.#closed.signal.removeEventListener('abort', onClose);
-    }
-  }
-
-  /** Tells the server which channels are wanted, and everybody whose channel is heard. */
-  #sync(): Promise<void> {
-    const turn = this.#turn.then(async () => {
-      const link = this.#link;
-      if (link === undefined || !link.isOpen) return;
-      await link.listenTo(new Set(this.#channels.keys()));
-      this.#tellHeard(link);
-    });
-    this.#turn = turn.catch(() => undefined);
-    return turn.catch((error: unknown) => {
-      this.#lastError = error;
-    });
-  }
-
-  #tellHeard(link: ListenLink): void {
-    const heard = [...this.#channels].filter(([channel]) => link.hears(channel));
-    const loss = this.#loss;
-    if (heard.length > 0) this.#loss = undefined;
-    for (const [channel, subscribers] of heard) {
-      if (loss !== undefined) this.#tellGap(channel, [...subscribers], loss, link.node);
-      for (const subscriber of subscribers) {
-        subscriber.established = true;
-        subscriber.waiter?.resolve();
-      }
-    }
-    if (this.#loss === undefined) for (const one of this.#early.splice(0)) this.#notified(one);
-  }
-
-  #tellGap(channel: string, subscribers: readonly Subscriber[], loss: Loss, node: string): void {
-    const missed = subscribers.filter(({ established }) => established);
-    if (missed.length === 0) return;
-    const { clock } = this.#herd.settings;
-    const gap: ListenGap = Object.freeze({
-      channel,
-      from: new Date(loss.from),
-      to: new Date(clock.wallTime()),
-      reason: loss.reason,
-      node,
-    });
-    this.#herd.events.emit('listen:gap', gap);
-    for (const { onGap } of missed) this.#call(() => onGap?.(gap), `onGap of "${channel}"`);
-  }
-
-  #notified(notification: ReceivedNotification): void {
-    const subscribers = this.#channels.get(notification.channel);
-    if (subscribers === undefined) return;
-    if (this.#loss !== undefined) {
-      this.#early.push(notification);
-      return;
-    }
-    for (const subscriber of [...subscribers]) {
-      if (!subscribers.has(subscriber)) continue;
-      const { fn } = subscriber;
-      this.#call(() => fn(notification.payload, notification), `listener of "${notification.channel}"`);
-    }
-  }
-
-  /** What a listener throws is its own affair. */
-  #call(fn: () => unknown, what: string): void {
-    const report = (error: unknown) => {
-      const why = messageOf(error);
-      try {
-        this.#herd.settings.logger.error(`pgherd: the ${what} threw: ${why}`);
-      } catch {
-        // The logger is broken as well: there is nobody left to tell.
-      }
+    const node = name === undefined ? undefined : herd.nodes.get(name);
+    if (node === undefined) return undefined;
+    this.#lastNode = node.name;
+    const { clock, deadAfterMs } = herd.settings;
+    const ports: SubscriptionConnectionPorts = {
+      node: node.name,
+      clock,
+      heartbeatMs: deadAfterMs,
+      connect: (listener, signal) => node.connectListener(listener, signal),
+      notified: (notification) => this.#channels.deliver(notification),
     };
-    try {
-      const result = fn();
-      if (result instanceof Promise) result.catch(report);
-    } catch (error) {
-      report(error);
-    }
+    return withinConnectTimeout(node.name, herd.settings, this.#closed.signal, (signal) =>
+      SubscriptionConnection.open(ports, signal),
+    );
   }
 
-  #refuseWaiters(error: unknown): void {
-    for (const subscribers of this.#channels.values()) {
-      for (const { waiter } of subscribers) waiter?.reject(error);
+  /** Makes the server listen to the channels that are wanted, and reports those that it listens to. Never rejects. */
+  async #synchronize(): Promise<void> {
+    try {
+      await this.#exchanges.run(async () => {
+        const connection = this.#connection;
+        if (connection === undefined || !connection.isOpen) return;
+        await connection.listenTo(this.#channels.names());
+        this.#channels.noteHeard((channel) => connection.hears(channel), connection.node);
+      });
+    } catch (error) {
+      this.#lastError = error;
     }
   }
 
@@ -349,14 +242,14 @@ export class ListenHub<C> {
   }
 }
 
-/** Errors that no later attempt would be without. */
-function isFinal(error: unknown): boolean {
-  return error instanceof PgHerdError && FINAL.has(error.code);
-}
-
+/** Errors that every later attempt would meet as well. */
 const FINAL: ReadonlySet<string> = new Set([
   'PGHERD_UNSUPPORTED',
   'PGHERD_CLOSED',
   'PGHERD_AUTHENTICATION_FAILED',
   'PGHERD_DRIVER_MISSING',
 ]);
+
+function isFinal(error: unknown): boolean {
+  return error instanceof PgHerdError && FINAL.has(error.code);
+}

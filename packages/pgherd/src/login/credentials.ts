@@ -1,8 +1,9 @@
 import { PgHerdError } from '../model/errors.ts';
 import { Secret } from '../model/secret.ts';
 import type { Clock } from '../time/port.ts';
+import { unlessAborted } from '../time/wait.ts';
 
-/** For whom a password is asked. */
+/** The node, user and database that a password is asked for. */
 export interface PasswordRequest {
   /** Name of the node, `host:port`. */
   readonly node: string;
@@ -12,7 +13,7 @@ export interface PasswordRequest {
   readonly database: string;
 }
 
-/** A password that does not last. */
+/** A password that expires. */
 export interface ExpiringPassword {
   readonly password: string;
   /** When it expires, in milliseconds since 1970. Default: when a server refuses it. */
@@ -20,21 +21,21 @@ export interface ExpiringPassword {
 }
 
 /**
- * Gives the password, or a token in its place, for a node. It is called when a connection is opened; what it gives is kept
- * for the node until it expires or a server refuses it, and is then asked for again. Many connections that are opened at once
- * wait for one call.
+ * Returns the password for a node, or a token in its place. It is called when a connection is opened. The password is kept for
+ * the node until it expires or the server refuses it; then the function is called again. Connections that are opened at the
+ * same time wait for one call.
  */
 export type PasswordFunction = (
   request: PasswordRequest,
 ) => string | ExpiringPassword | Promise<string | ExpiringPassword>;
 
-/** Where the password of a node comes from: known, asked of the program, or looked up anew each time. */
+/** Where the password of a node comes from: known, returned by a function, or looked up for each connection. */
 export type PasswordOrigin =
   | { readonly kind: 'known'; readonly password: Secret | undefined }
   | { readonly kind: 'asked'; readonly ask: PasswordFunction }
   | { readonly kind: 'looked-up'; readonly lookUp: (host: PasswordRequest) => Promise<Secret | undefined> };
 
-/** What {@link Credentials} need of their node. */
+/** What {@link Credentials} need from their node. */
 export interface CredentialsPorts {
   readonly origin: PasswordOrigin;
   readonly clock: Clock;
@@ -46,7 +47,7 @@ interface Answer {
   readonly expiresAtMs: number;
 }
 
-/** The password of one node, asked for as seldom as can be. */
+/** The password of one node, asked for as seldom as possible. */
 export class Credentials {
   readonly #ports: CredentialsPorts;
   #answer: Answer | undefined;
@@ -57,7 +58,7 @@ export class Credentials {
   }
 
   /**
-   * The password to connect with; `undefined` where none is configured. Rejects with the signal's reason when it aborts.
+   * The password to connect with; `undefined` if none is configured. Rejects with the signal's reason when it aborts.
    * @throws PgHerdError `PGHERD_CREDENTIALS_FAILED`
    */
   async current(signal: AbortSignal): Promise<Secret | undefined> {
@@ -77,10 +78,10 @@ export class Credentials {
     }
   }
 
-  /** Another password than the one that was just refused; `undefined` where there is none. Otherwise as {@link current}. */
+  /** Another password than the one that was just refused; `undefined` if there is none. Otherwise as {@link current}. */
   async instead(refused: Secret | undefined, signal: AbortSignal): Promise<Secret | undefined> {
     if (this.#ports.origin.kind !== 'asked') return undefined;
-    // Of many connections that fail at once the first has it asked for again, and the others take what it got.
+    // If many connections fail at once, the first asks again, and the others use the answer it got.
     if (this.#answer?.password.equals(refused)) this.#answer = undefined;
     const other = await this.current(signal);
     return other?.equals(refused) ? undefined : other;
@@ -91,15 +92,10 @@ export class Credentials {
       this.#asking = undefined;
     });
     const asking = this.#asking;
-    return new Promise((resolve, reject) => {
-      const onAbort = () => {
-        // A function that never answers must not be waited for by all that come later.
-        if (this.#asking === asking) this.#asking = undefined;
-        reject(signal.reason);
-      };
-      signal.addEventListener('abort', onAbort, { once: true });
-      if (signal.aborted) onAbort();
-      asking.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
+    return unlessAborted(asking, signal, () => {
+      // Later connections must not wait for a function that never answers.
+      if (this.#asking === asking) this.#asking = undefined;
+      return signal.reason;
     });
   }
 
@@ -109,12 +105,12 @@ export class Credentials {
     try {
       given = await ask(Object.freeze(request));
     } catch (cause) {
-      // What it says may hold what it was about to give.
-      throw failed(request, 'threw an error, which is the cause', cause);
+      // The message of its error may contain the password.
+      throw failed(request, 'threw an error (see cause)', cause);
     }
     const answer = answerOf(given);
     if (answer === undefined) {
-      throw failed(request, 'gave neither a text that is not empty nor { password, expiresAtMs } with one');
+      throw failed(request, 'returned neither a non-empty string nor { password, expiresAtMs } with one');
     }
     this.#answer = answer;
     return answer;
@@ -134,16 +130,16 @@ function answerOf(given: unknown): Answer | undefined {
 function failed({ node, user }: PasswordRequest, what: string, cause?: unknown): PgHerdError {
   return new PgHerdError(
     'PGHERD_CREDENTIALS_FAILED',
-    `No connection to ${node} as ${JSON.stringify(user)}: the function that gives its password ${what}.`,
+    `No connection to ${node} as ${JSON.stringify(user)}: the function that returns its password ${what}.`,
     { ...(cause === undefined ? {} : { cause }), details: { node, user } },
   );
 }
 
-/** Whether a server, or a pooler, says that the password is not right. */
+/** Whether the server, or a pooler, says that the password is wrong. */
 export function refusesPassword(error: unknown): boolean {
   const { code, message } = (error ?? {}) as { code?: unknown; message?: unknown };
   if (code === '28P01') return true;
-  // Servers that hand the password on (PAM, LDAP, cloud tokens) and poolers have other codes for it.
+  // Servers that pass the password on (PAM, LDAP, cloud tokens), and poolers, have other codes for it.
   const others = code === '28000' || code === '08P01';
   return others && typeof message === 'string' && message.includes('authentication failed');
 }
