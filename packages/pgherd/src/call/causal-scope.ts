@@ -41,7 +41,7 @@ export class CausalScope {
   }
 
   /** `holder` gives its connection back: the position that is asked for next counts. */
-  letGo(holder: object): void {
+  release(holder: object): void {
     this.#holders.delete(holder);
   }
 

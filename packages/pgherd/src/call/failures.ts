@@ -31,7 +31,7 @@ export function timedOut(node: string, call: Call, now: number): PgHerdError {
 }
 
 /** The error of a call that waited until `deadline` in vain: `error`, or the timeout where that was the call's own limit. */
-export function waitedInVain(error: PgHerdError, call: Call, deadline: Deadline, now: number): PgHerdError {
+export function waitTimedOut(error: PgHerdError, call: Call, deadline: Deadline, now: number): PgHerdError {
   if (call.deadline > deadline) return error;
   const tookMs = Math.round(now - call.startedAt);
   const sentence = `The call's timeoutMs was over after ${tookMs} ms, while it waited; nothing was sent. ${error.message}`;
@@ -76,7 +76,7 @@ export function withNode(thrown: unknown, node: string): unknown {
 }
 
 /** A name that is no node's. */
-export function strangeNode(name: string, known: readonly string[]): PgHerdError {
+export function unknownNodeName(name: string, known: readonly string[]): PgHerdError {
   const sentence = `node is ${JSON.stringify(name)}, but must name one of ${known.join(', ')}.`;
   return new PgHerdError('PGHERD_INVALID_ARGUMENT', sentence, { details: { argument: 'node' } });
 }

@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Call } from '../call/call.ts';
 import { CausalScope } from '../call/causal-scope.ts';
-import { closedError, waitedInVain } from '../call/failures.ts';
+import { closedError, waitTimedOut } from '../call/failures.ts';
 import type { Herd } from '../herd/herd.ts';
 import type { CausalToken } from '../model/causal-token.ts';
 import { parseLsn } from '../model/lsn.ts';
@@ -96,7 +96,7 @@ export class Causal<C> {
     const demand: Demand = { ...call.demand, caughtUp: names };
     if (names.length === 0 && isStrict(demand)) {
       const error = this.#herd.noNodeError(demand, clock.now() - call.startedAt);
-      throw waitedInVain(error, call, until, clock.now());
+      throw waitTimedOut(error, call, until, clock.now());
     }
     return { ...routed, demand };
   }
@@ -118,7 +118,7 @@ export class Causal<C> {
   positionBehind(session: Session<C>): Promise<void> | undefined {
     const scope = session.takeScope();
     if (scope === undefined) return undefined;
-    scope.letGo(session);
+    scope.release(session);
     const lost = this.#tokenOf(session.node, {});
     if (session.connection.closed || session.occupied) {
       scope.noteLost(lost);

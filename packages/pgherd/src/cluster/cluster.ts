@@ -1,5 +1,5 @@
 import { type Call, type CallOptions, type RoutingOptions, startCall } from '../call/call.ts';
-import { strangeNode } from '../call/failures.ts';
+import { unknownNodeName } from '../call/failures.ts';
 import { Engine } from '../engine/engine.ts';
 import { Herd } from '../herd/herd.ts';
 import { logEvents } from '../herd/log.ts';
@@ -198,7 +198,7 @@ class HerdCluster<C> implements Omit<Cluster<C>, keyof ClusterQuerier<C>> {
     this.#assertOpen();
     const { nodes, liveNodes } = this.#herd;
     const named = node === undefined ? undefined : nodes.get(node);
-    if (node !== undefined && named === undefined) throw strangeNode(node, [...nodes.keys()]);
+    if (node !== undefined && named === undefined) throw unknownNodeName(node, [...nodes.keys()]);
     const drained = named === undefined ? liveNodes : [named];
     await Promise.all(drained.map(({ pool }) => pool.drain('db.drain() was called')));
   }

@@ -80,7 +80,7 @@ export function clusterQuerier<C>(
       const trace = engine.leaks.trace('begin');
       const session = await engine.acquire(made);
       engine.leaks.watch(session, trace);
-      return (await SessionTransaction.begin(engine, session, made, options, 1)).face();
+      return (await SessionTransaction.begin(engine, session, made, options, 1)).publicView();
     },
     acquire: async (options?: CallOptions) => {
       const made = call(options);

@@ -1,5 +1,5 @@
 import type { Call, Search } from '../call/call.ts';
-import { abortedError, busy, timedOut, unacknowledged, waitedInVain } from '../call/failures.ts';
+import { abortedError, busy, timedOut, unacknowledged, waitTimedOut } from '../call/failures.ts';
 import { Causal } from '../causal/causal.ts';
 import type { DriverResult } from '../connection/port.ts';
 import type { Herd } from '../herd/herd.ts';
@@ -13,10 +13,10 @@ import { LeakWatch } from '../node/leaks.ts';
 import type { LiveNode } from '../node/live-node.ts';
 import type { Session } from '../node/session.ts';
 import { Redirected } from '../pool/failures.ts';
-import { LettingGo } from '../recovery/abandon.ts';
+import { Abandonment } from '../recovery/abandon.ts';
 import { newProgress } from '../recovery/progress.ts';
 import { Recovery } from '../recovery/recovery.ts';
-import { untilLetGo, withinCall } from '../recovery/within.ts';
+import { untilSettled, withinCall } from '../recovery/within.ts';
 import { classifyError } from '../retry/classify.ts';
 import { chooseNode } from '../routing/choose.ts';
 import type { NodeLoad, PolicyContext } from '../routing/policies.ts';
@@ -42,7 +42,7 @@ export class Engine<C> {
   readonly causal: Causal<C>;
   readonly #herd: Herd<C>;
   readonly #policyContext: PolicyContext;
-  readonly #letting: LettingGo<C>;
+  readonly #abandonment: Abandonment<C>;
   readonly #facts = new ByText(factsOf);
   readonly #shared: SharedStatements<Session<C>, LiveNode<C>>;
   #picks = 0;
@@ -53,7 +53,7 @@ export class Engine<C> {
     const { clock, leakAfterMs } = herd.settings;
     this.leaks = new LeakWatch(clock, leakAfterMs, (leak) => herd.leaked(leak));
     this.causal = new Causal<C>(herd);
-    this.#letting = new LettingGo<C>(herd, (session, reason) => this.discard(session, reason));
+    this.#abandonment = new Abandonment<C>(herd, (session, reason) => this.discard(session, reason));
     this.#shared = new SharedStatements<Session<C>, LiveNode<C>>({
       herd,
       rttMs: ({ name }) => findNode(herd.topology, name)?.rttMs,
@@ -64,7 +64,7 @@ export class Engine<C> {
       lease: (node, call, search, queued) => this.#lease(node, call, search, queued),
       release: (session) => this.release(session),
       discard: (session, reason) => this.discard(session, reason),
-      abandon: (session, reason, running) => this.#letting.letGo(session, reason, false, running),
+      abandon: (session, reason, running) => this.#abandonment.abandon(session, reason, false, running),
     });
     this.#policyContext = Object.freeze({
       load: (name: string) => herd.nodes.get(name)?.load ?? NO_LOAD,
@@ -167,7 +167,7 @@ export class Engine<C> {
       await this.#herd.changed(until, call.signal, call.demand);
       if (isPast(deadline, clock.now())) {
         const error = this.#herd.noNodeError(call.demand, clock.now() - startedAt, refusals);
-        throw waitedInVain(error, call, deadline, clock.now());
+        throw waitTimedOut(error, call, deadline, clock.now());
       }
       avoid.clear();
     }
@@ -200,7 +200,7 @@ export class Engine<C> {
     session.handed.add(answer, text);
     try {
       const result = await this.#within(answer, session, call, (reason) =>
-        this.#letting.letGo(session, reason, call === session.owner),
+        this.#abandonment.abandon(session, reason, call === session.owner),
       );
       landed?.(true);
       if (node !== undefined) this.#noteAnswer(node, session);
@@ -220,15 +220,15 @@ export class Engine<C> {
     statement: Statement | string,
     call: Call,
   ): Promise<DriverResult> {
-    await untilLetGo(session, call, this.#herd.settings.clock);
+    await untilSettled(session, call, this.#herd.settings.clock);
     return this.send(session, statement, call);
   }
 
   /**
    * Lets go of a session whose caller gives up, whatever runs there: a COMMIT is not among it. It is to be released as any other.
    */
-  giveUp(session: Session<C>, reason: string): void {
-    if (session.handed.count > 0) this.#letting.letGo(session, reason, true);
+  abandon(session: Session<C>, reason: string): void {
+    if (session.handed.count > 0) this.#abandonment.abandon(session, reason, true);
   }
 
   /** Gives a session back, after cleaning it up where that is needed. */
@@ -314,7 +314,7 @@ export class Engine<C> {
       // Who waited in vain for a node that refuses connections is told why it does.
       const refused = code === 'PGHERD_WAIT_TIMEOUT' && search.refusals.has(node.name);
       if (error instanceof PgHerdError && PASSED_ON.has(code) && !refused) {
-        throw code === 'PGHERD_WAIT_TIMEOUT' ? waitedInVain(error, call, deadline, now) : error;
+        throw code === 'PGHERD_WAIT_TIMEOUT' ? waitTimedOut(error, call, deadline, now) : error;
       }
       if (error instanceof PgHerdError && code === 'PGHERD_POOL_SELF_DEADLOCK') search.deadlock = error;
       search.avoid.add(node.name);
@@ -354,10 +354,15 @@ export class Engine<C> {
     return session;
   }
 
-  #within<T>(work: Promise<T>, session: Session<C>, call: Call, letGo: (reason: string) => void): Promise<T> {
+  #within<T>(
+    work: Promise<T>,
+    session: Session<C>,
+    call: Call,
+    abandon: (reason: string) => void,
+  ): Promise<T> {
     return withinCall(work, call, this.#herd.settings.clock, {
       late: (now) => timedOut(session.node, call, now),
-      letGo: (error) => letGo(error.message),
+      abandon: (error) => abandon(error.message),
     });
   }
 }

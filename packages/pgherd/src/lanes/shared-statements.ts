@@ -1,5 +1,5 @@
 import type { Call, Search } from '../call/call.ts';
-import { timedOut, unacknowledged, waitedInVain } from '../call/failures.ts';
+import { timedOut, unacknowledged, waitTimedOut } from '../call/failures.ts';
 import type { Access } from '../model/names.ts';
 import type { QueryResult, Row, Statement } from '../model/statement.ts';
 import { lateError } from '../node/pool-errors.ts';
@@ -60,7 +60,7 @@ export class SharedStatements<S extends LaneSession, N extends LaneNode<S>> impl
     });
     withinCall(work, call, this.#ports.herd.settings.clock, {
       late: (now) => timedOut(session.node, call, now),
-      letGo: (error) => this.#abandon(shared, error.message),
+      abandon: (error) => this.#abandon(shared, error.message),
     }).then(shared.resolve, (error: unknown) => this.failed(shared, session, error));
     return settlement;
   }
@@ -127,7 +127,7 @@ export class SharedStatements<S extends LaneSession, N extends LaneNode<S>> impl
     const error = search?.refusals.has(node.name)
       ? this.#ports.herd.noNodeError(call.demand, waitedMs, search.refusals)
       : lateError(node.pool.stats(), Math.round(waitedMs));
-    shared.reject(waitedInVain(error, call, deadline, now));
+    shared.reject(waitTimedOut(error, call, deadline, now));
   }
 
   #joinAtOnce(node: N, shared: SharedStatement<S>): boolean {

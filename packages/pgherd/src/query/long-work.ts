@@ -6,7 +6,7 @@ import { PgHerdError } from '../model/errors.ts';
 import type { Statement } from '../model/statement.ts';
 import type { Session } from '../node/session.ts';
 import { endError } from '../recovery/failed-work.ts';
-import { untilLetGo } from '../recovery/within.ts';
+import { untilSettled } from '../recovery/within.ts';
 import type { Clock, Timer } from '../time/port.ts';
 import { onAbort } from '../time/wait.ts';
 
@@ -202,7 +202,7 @@ export class LongWork<T> {
 
 async function begin<T>(use: ConnectionUse, work: WorkKind<T>): Promise<LongWork<T>> {
   const { session } = use;
-  await untilLetGo(session, use.call, use.clock);
+  await untilSettled(session, use.call, use.clock);
   if (work.occupies(session.connection)) session.occupy();
   try {
     const value = await use.perform(work.begin(session.connection), work.statement.text);

@@ -6,7 +6,7 @@ import { classifyError, phaseOf } from '../retry/classify.ts';
 import { type Ending, endingOf, type FailedWork } from '../retry/decide.ts';
 import { readStatement } from '../sql/statement.ts';
 
-/** What failed on a session outside a transaction; `text` is the SQL that was sent, which says whether a part of it may be done. */
+/** Work that failed on a session outside a transaction; `text` is the SQL that was sent. */
 export function failedWork(error: unknown, session: Session, call: Call, text: string): FailedWork {
   return {
     phase: phaseOf(error),
@@ -17,12 +17,12 @@ export function failedWork(error: unknown, session: Session, call: Call, text: s
   };
 }
 
-/** The error that the caller gets of work outside a transaction that is not run again. */
+/** The error that the caller gets if work outside a transaction is not run again. */
 export function endError(error: unknown, session: Session, call: Call, text: string): unknown {
   return errorOf(error, endingOf(failedWork(error, session, call, text)), session.node);
 }
 
-/** `error` as the caller gets it, when `ending` is what the table says. */
+/** `error` as the caller gets it with this `ending`. */
 export function errorOf(error: unknown, ending: Ending, node: string): unknown {
   if (ending === 'error' || error instanceof OutcomeUnknownError) return withNode(error, node);
   const { kind } = classifyError(error);

@@ -1,8 +1,8 @@
-/** What a call went through so far. */
+/** What has happened to a call so far. */
 export interface Progress {
   attempts: number;
   movedBefore: boolean;
-  /** Nodes on which it was lost: not looked at again at once, since all connections of a dying node end within moments. */
+  /** Nodes that lost it: avoided at first, since all connections of a dying node end within moments. */
   readonly lostOn: Set<string>;
 }
 

@@ -24,7 +24,7 @@ import { isWritable } from '../topology/writable.ts';
 import { errorOf, failedWork } from './failed-work.ts';
 import type { Progress } from './progress.ts';
 
-/** How often a node is asked whether its configuration makes it read-only, before that is denied; every 50 ms at most. */
+/** How often a node is asked, at most every 50 ms, before we deny that its configuration is read-only. */
 const LOOKS_BY_DEFAULT = 5;
 
 /** An attempt of a call that failed. */
@@ -40,21 +40,21 @@ export interface Attempt<C> {
 export interface StatementAttempt<C> extends Attempt<C> {
   /** The SQL that was sent. */
   readonly text: string;
-  /** May replace the error that the caller gets. Default: it is passed as it is. */
+  /** May replace the error that the caller gets. Default: the error stays as it is. */
   readonly reworded?: ((error: unknown) => unknown) | undefined;
 }
 
-/** A run of a transaction's function, {@link Attempt.error} being what it threw, of which nothing is permanent. */
+/** A run of a transaction's function that threw {@link Attempt.error} and left nothing permanent. */
 export interface TransactionAttempt<C> extends Attempt<C> {
   /** The first error of a statement inside it; the function may have hidden it. */
   readonly firstError: unknown;
-  /** Whether it could not write. */
+  /** Whether the transaction could not write. */
   readonly readOnly: boolean;
   /** Most attempts; default: the cluster's `retry.attempts`. */
   readonly maxAttempts: number | undefined;
 }
 
-/** Says what becomes of work that failed, and does what has to be done before it is run again. */
+/** Decides whether failed work is run again, and prepares the next run. */
 export class Recovery<C> {
   readonly #herd: Herd<C>;
   #budget: Budget | undefined;
@@ -64,8 +64,8 @@ export class Recovery<C> {
   }
 
   /**
-   * Resolves if work outside a transaction is to be run again, once everything is done that has to be done before.
-   * @throws the error that the caller gets, if it is not.
+   * Resolves, after the pause, if work outside a transaction must be run again.
+   * @throws the error that the caller gets, if not.
    */
   async recover(attempt: StatementAttempt<C>): Promise<void> {
     const { error, session, call } = attempt;
@@ -85,8 +85,8 @@ export class Recovery<C> {
   }
 
   /**
-   * Resolves if the transaction's function is to be run again, once everything is done that has to be done before.
-   * @throws the error of the attempt, if it is not.
+   * Resolves, after the pause, if the transaction's function must be run again.
+   * @throws the error of the attempt, if not.
    */
   async recoverTransaction(attempt: TransactionAttempt<C>): Promise<void> {
     const { error, session, readOnly } = attempt;
@@ -118,8 +118,8 @@ export class Recovery<C> {
   }
 
   /**
-   * Whether the work is to be run again, as `advised` says and as the caller's `retry.isRetryable`, the budget and the call's limits
-   * allow; once everything is done that has to be done before.
+   * Whether the work must be run again: as `advised`, the caller's `retry.isRetryable`, the budget and the
+   * call's limits decide. Resolves after the pause.
    */
   async #runsAgain(
     attempt: Attempt<C>,
@@ -152,7 +152,9 @@ export class Recovery<C> {
     return true;
   }
 
-  /** What the caller's hook answers; `undefined` without a hook. One that throws is reported and has no say. */
+  /**
+   * The answer of the caller's hook; `undefined` without a hook. A hook that throws is reported and ignored.
+   */
   #askIsRetryable(error: unknown, verdict: RetryVerdict): boolean | undefined {
     const { isRetryable } = this.#herd.settings.retry;
     if (isRetryable === undefined) return undefined;
@@ -178,15 +180,15 @@ export class Recovery<C> {
   }
 
   /**
-   * A node that refused a write as read-only is asked before the refusal counts: the reason may be the caller's own read-only
-   * transaction or a setting of its role.
+   * Asks a node that refused a write as read-only before the refusal counts: the cause may be the caller's
+   * own read-only transaction or a setting of its role.
    */
   async #isRefusalConfirmed({ kind }: Classification, { session, call }: Attempt<C>): Promise<boolean> {
     if (kind !== 'read-only' || call.access !== 'read-write') return false;
     const runtime = this.#herd.liveNodeOf(session);
     if (runtime === undefined) return false;
     const { handedAt } = session;
-    // Each process of the server takes up a changed configuration by itself: the monitor's may be a moment behind.
+    // Each server process reloads a changed configuration by itself: the monitor's may do so a little later.
     const byDefault = session.connection.parameters.get('default_transaction_read_only') === 'on';
     for (let looks = byDefault ? LOOKS_BY_DEFAULT : 1; looks > 0; looks--) {
       if (isPast(call.deadline, this.#herd.settings.clock.now())) return false;
@@ -201,7 +203,7 @@ export class Recovery<C> {
     await withLimit(clock, limit, runtime.monitor.probeNow()).catch(() => undefined);
     const description = findNode(this.#herd.topology, runtime.name);
     if (description === undefined || !isWritable(description, fencing)) return true;
-    // It is the primary again, but was not for a while since this attempt began; what was before it did not see.
+    // It is the primary again, but was not for some time after this attempt began.
     return runtime.disposedAt > handedAt;
   }
 }

@@ -1,13 +1,14 @@
 import type { Call } from '../call/call.ts';
 import { abortedError, timedOut } from '../call/failures.ts';
 import type { PgHerdError } from '../model/errors.ts';
-import type { Clock, Timer } from '../time/port.ts';
+import type { Clock } from '../time/port.ts';
+import { within } from '../time/wait.ts';
 
 /**
- * Waits until a request to cancel that is on its way to the session's server can hit nothing that comes next.
- * @throws PgHerdError `PGHERD_TIMEOUT`, `PGHERD_ABORTED` where the call ends before.
+ * Waits until no request to cancel is on its way to the session's server: it would hit the next statement.
+ * @throws PgHerdError `PGHERD_TIMEOUT`, `PGHERD_ABORTED` if the call ends before.
  */
-export async function untilLetGo(
+export async function untilSettled(
   session: { readonly node: string; readonly handed: { readonly abandoning: Promise<void> | undefined } },
   call: Call,
   clock: Clock,
@@ -16,45 +17,30 @@ export async function untilLetGo(
   if (abandoning === undefined) return;
   await withinCall(abandoning, call, clock, {
     late: (now) => timedOut(session.node, call, now),
-    letGo: () => undefined,
+    abandon: () => undefined,
   });
 }
 
-/** What to do when a call's limit comes before its work is done. */
-export interface GiveUp {
-  /** The error of a call whose deadline came. */
+/** What to do when a call reaches its deadline or is aborted before its work is done. */
+export interface AtLimit {
+  /** The error of a call that reached its deadline. */
   late(now: number): PgHerdError;
-  /** Makes sure that what the work holds is let go. */
-  letGo(error: PgHerdError): void;
+  /** Abandons what the work holds. */
+  abandon(error: PgHerdError): void;
 }
 
-/**
- * `work`, unless the call's deadline or its signal comes first: then what it holds is let go, and the error says why. The answer
- * may lie unread in the socket when the deadline comes: one more turn of the event loop reads it.
- */
-export function withinCall<T>(work: Promise<T>, call: Call, clock: Clock, giveUp: GiveUp): Promise<T> {
+/** The result of `work`, unless the call's deadline or its signal comes first: see {@link within}. */
+export function withinCall<T>(work: Promise<T>, call: Call, clock: Clock, atLimit: AtLimit): Promise<T> {
   const { deadline, signal } = call;
   if (deadline === Number.POSITIVE_INFINITY && signal === undefined) return work;
-  return new Promise<T>((resolve, reject) => {
-    let timer: Timer | undefined;
-    const settle = () => {
-      timer?.cancel();
-      signal?.removeEventListener('abort', onAbort);
-    };
-    const end = (error: PgHerdError) => {
-      settle();
-      giveUp.letGo(error);
-      reject(error);
-    };
-    const onAbort = () => end(abortedError(signal));
-    const onLate = () => end(giveUp.late(clock.now()));
-    if (Number.isFinite(deadline)) {
-      timer = clock.schedule(deadline - clock.now(), () => {
-        timer = clock.schedule(0, onLate);
-      });
-    }
-    signal?.addEventListener('abort', onAbort, { once: true });
-    if (signal?.aborted) onAbort();
-    work.then(resolve, reject).finally(settle);
+  const abandon = (error: PgHerdError) => {
+    atLimit.abandon(error);
+    return error;
+  };
+  return within(clock, work, {
+    deadline,
+    signal,
+    late: (now) => abandon(atLimit.late(now)),
+    aborted: () => abandon(abortedError(signal)),
   });
 }

@@ -5,15 +5,15 @@ import type { Trace } from '../node/leaks.ts';
 import type { Session } from '../node/session.ts';
 import type { TransactionOptions } from '../options/transaction-options.ts';
 import { newProgress } from '../recovery/progress.ts';
-import { type GiveUp, withinCall } from '../recovery/within.ts';
+import { type AtLimit, withinCall } from '../recovery/within.ts';
 import { SessionTransaction, type Transaction } from './transaction.ts';
 
-/** What a transaction's function is. */
+/** The function that a transaction runs. */
 export type TransactionFunction<T> = (tx: Transaction) => Promise<T> | T;
 
 /**
- * Runs `fn` in a transaction: commits when it resolves, rolls back when it throws, and runs it again from the start where
- * the server asked for that or the connection was lost before COMMIT was sent.
+ * Runs `fn` in a transaction: commits when it resolves, rolls back when it throws, and runs it again from the
+ * start if the server asked for that or the connection was lost before COMMIT was sent.
  */
 export async function runTransaction<C, T>(
   engine: Engine<C>,
@@ -58,25 +58,25 @@ async function attemptOnce<C, T>(
   let transaction: SessionTransaction<C> | undefined;
   try {
     transaction = await SessionTransaction.begin(engine, session, call, options, run);
-    const face = transaction.face();
-    const holding = { session, isHeld: () => face.isOpen, transaction: face };
-    const work = engine.held.run(holding, async () => fn(face));
-    const value = await withinCall(work, call, engine.herd.settings.clock, lateFunction(transaction));
-    if (face.isOpen) await transaction.commit();
+    const view = transaction.publicView();
+    const holding = { session, isHeld: () => view.isOpen, transaction: view };
+    const work = engine.held.run(holding, async () => fn(view));
+    const value = await withinCall(work, call, engine.herd.settings.clock, abandonAtLimit(transaction));
+    if (view.isOpen) await transaction.commit();
     return { kind: 'committed', value };
   } catch (error) {
     const firstError = transaction?.firstError;
     await transaction?.rollback();
-    // What came after COMMIT, such as a callback's error, must never run the function a second time.
+    // An error after COMMIT, such as a callback's, must never run the function a second time.
     if (transaction?.mayHaveCommitted === true) throw error;
     return { kind: 'failed', error, firstError };
   }
 }
 
 /** A function that never returns must not hold a connection beyond the call's deadline. */
-function lateFunction<C>(transaction: SessionTransaction<C>): GiveUp {
+function abandonAtLimit<C>(transaction: SessionTransaction<C>): AtLimit {
   return {
     late: () => new PgHerdError('PGHERD_TIMEOUT', 'The transaction did not end within its timeoutMs.'),
-    letGo: (error) => transaction.abandon(error.message),
+    abandon: (error) => transaction.abandon(error.message),
   };
 }

@@ -1,25 +1,25 @@
 import { OutcomeUnknownError, PgHerdError } from '../model/errors.ts';
 import type { Witness } from './outcome.ts';
 
-/** COMMIT was answered, with ROLLBACK. */
+/** The server answered COMMIT with ROLLBACK. */
 export function rolledBack(cause: unknown): PgHerdError {
   return new PgHerdError(
     'PGHERD_TRANSACTION_ROLLED_BACK',
-    'COMMIT was answered with ROLLBACK: an earlier statement of the transaction failed and its error was swallowed.',
+    'The server answered COMMIT with ROLLBACK: an earlier statement of the transaction failed and its error was swallowed.',
     cause === undefined ? {} : { cause },
   );
 }
 
-/** COMMIT was not answered, and the transaction was found not to be committed. */
+/** COMMIT was not answered, and the transaction was found to be rolled back. */
 export function notCommitted(cause: unknown, node: string): PgHerdError {
   return new PgHerdError(
     'PGHERD_TRANSACTION_ROLLED_BACK',
-    `COMMIT was sent to ${node} and was not answered; the transaction turned out not to be committed, and never will be.`,
+    `COMMIT was sent to ${node}, but no answer came; the transaction was found to be rolled back.`,
     { cause, details: { node } },
   );
 }
 
-/** COMMIT was not answered, and its outcome is unknown; `known` is what the application can look for later. */
+/** COMMIT was not answered; `known` helps the application to find out the outcome later. */
 export function commitUnknown(
   cause: unknown,
   node: string,
@@ -31,7 +31,7 @@ export function commitUnknown(
   return new OutcomeUnknownError('commit', message, { cause, details });
 }
 
-/** A savepoint was to be ended by `commit` or `rollback`. */
+/** The application called `commit` or `rollback` of a savepoint. */
 export async function refuseToEnd(): Promise<never> {
   throw new PgHerdError(
     'PGHERD_INVALID_ARGUMENT',
@@ -39,10 +39,10 @@ export async function refuseToEnd(): Promise<never> {
   );
 }
 
-/** The witness `xid` is asked for, but a pooler stands in between. */
+/** The option `outcome: "xid"` is set, but a pooler stands between us and the server. */
 export function noSurvivorBehindPooler(): PgHerdError {
   return new PgHerdError(
     'PGHERD_UNSUPPORTED',
-    'outcome "xid" needs sessions of the server itself, and there is a pooler before it: give an outcomeTable instead.',
+    'outcome "xid" needs a direct connection to the server, but a pooler stands in between: set outcomeTable instead.',
   );
 }

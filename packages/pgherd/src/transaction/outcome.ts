@@ -10,17 +10,17 @@ import { type CommitReport, decideCommit } from '../retry/commit-outcome.ts';
 import type { ErrorKind } from '../retry/rules.ts';
 import { quoteLiteral } from '../sql/quote.ts';
 import { type Deadline, earliest } from '../time/deadline.ts';
-import { withLimit } from '../time/wait.ts';
+import { sleep, withLimit } from '../time/wait.ts';
 import { findNode } from '../topology/topology.ts';
 
 /** Pauses between two questions, milliseconds: the first, and the longest. */
 const FIRST_PAUSE_MS = 5;
 const LONGEST_PAUSE_MS = 100;
-/** SQL for a server's life: the same postmaster says the same, to the microsecond. */
+/** SQL that identifies a run of the server: the start of its postmaster, to the microsecond. */
 const STARTED =
   '(extract(epoch from pg_catalog.pg_postmaster_start_time()) * 1000000)::pg_catalog.int8::pg_catalog.text';
 
-/** What is known of a transaction before its COMMIT is sent, by which its outcome can be found out afterwards. */
+/** Facts about a transaction, read before COMMIT is sent, that reveal its outcome afterwards. */
 export interface Witness {
   readonly node: string;
   /** Number of the transaction, 64 bits, decimal. */
@@ -33,12 +33,12 @@ export interface Witness {
   readonly row: { readonly table: string; readonly key: string } | undefined;
 }
 
-/** What became of a COMMIT that was not answered. */
-export type Verdict =
+/** The outcome of a COMMIT that was not answered. */
+export type CommitOutcome =
   | { readonly kind: 'committed' | 'not-committed' }
   | { readonly kind: 'unknown'; readonly why: string };
 
-/** Statement that goes with BEGIN and whose answer is the witness; `undefined` if the options ask for none. */
+/** Statement sent with BEGIN that returns the witness; `undefined` if the options do not ask for one. */
 export function witnessText(options: OutcomeOptions): string | undefined {
   const facts = `pg_catalog.pg_current_xact_id()::pg_catalog.text as xid,
     pg_catalog.pg_backend_pid()::pg_catalog.text as pid, ${STARTED} as started`;
@@ -67,27 +67,27 @@ function digits(value: unknown): string | undefined {
 }
 
 /**
- * A session of the same server that was open before COMMIT was sent: the monitor's. As long as it answers, the server has not
- * been restarted; what it says of a transaction's number is then about that very transaction.
+ * A session of the same server that was open before COMMIT was sent: the monitor's. As long as it answers,
+ * the server has not been restarted, and a transaction number still means the same transaction.
  */
 export function survivorOf<C>(engine: Engine<C>, node: string): Ask | undefined {
   return engine.herd.nodes.get(node)?.monitor.ask;
 }
 
-/** Finds out what became of a transaction whose COMMIT was sent and not answered, until the call's deadline. */
+/** Finds out the outcome of a COMMIT that was sent but not answered, until the call's deadline. */
 export async function findOutcome<C>(
   engine: Engine<C>,
   call: Call,
   witness: Witness,
   survivor: Ask | undefined,
-): Promise<Verdict> {
+): Promise<CommitOutcome> {
   const { clock, waitTimeoutMs } = engine.herd.settings;
   const until = earliest(call.deadline, clock.now() + waitTimeoutMs);
   const inquiry = new Inquiry(engine, { ...call, deadline: until }, witness);
   return witness.row === undefined ? inquiry.askSurvivor(survivor) : inquiry.askTable(witness.row);
 }
 
-/** Errors of a server that lives, after which it is asked again. */
+/** Errors of a live server, after which it is asked again. */
 const PASSING: ReadonlySet<ErrorKind> = new Set([
   'serialization',
   'deadlock',
@@ -111,8 +111,8 @@ class Inquiry<C> {
     return this.#call.deadline;
   }
 
-  /** Asks the session that was there before, until what it says is final. */
-  async askSurvivor(survivor: Ask | undefined): Promise<Verdict> {
+  /** Asks the session that was open before COMMIT, until its answer is final. */
+  async askSurvivor(survivor: Ask | undefined): Promise<CommitOutcome> {
     if (survivor === undefined)
       return unknown('no other session of that server was open when COMMIT was sent');
     let terminated = false;
@@ -145,7 +145,7 @@ class Inquiry<C> {
           return step satisfies never;
       }
     }
-    return unknown('the transaction was still in progress when there was no more time to ask');
+    return unknown('the transaction was still in progress when it was last checked');
   }
 
   async #report(survivor: Ask): Promise<CommitReport> {
@@ -168,10 +168,10 @@ class Inquiry<C> {
   }
 
   /**
-   * Commits something of its own after the transaction in question: the log is replicated in order, so that a standby which
-   * confirms the later commit has the earlier one.
+   * Commits after the transaction in question: the log is replicated in order, so a standby that confirms the
+   * later commit has the earlier one.
    */
-  async #confirm(): Promise<Verdict> {
+  async #confirm(): Promise<CommitOutcome> {
     const { demand } = this.#call;
     const call: Call = {
       ...this.#call,
@@ -196,17 +196,17 @@ class Inquiry<C> {
   }
 
   /**
-   * Writes the same key again, on whichever node is the primary now. A row that the transaction left says that it is committed; a
-   * row of ours says that it never will be. It may be repeated: our own row is told from the transaction's.
+   * Writes the same key again on the current primary. If the transaction's row is there, it is committed; if
+   * our row is inserted, it never will be. This may be repeated: the two rows differ in `committed`.
    */
-  async askTable(row: NonNullable<Witness['row']>): Promise<Verdict> {
+  async askTable(row: NonNullable<Witness['row']>): Promise<CommitOutcome> {
     const call: Call = { ...this.#call, access: 'read-write', demand: { target: 'read-write' } };
     let why = 'there was no time left to ask';
     while (this.#isTimeLeft()) {
       let session: Session<C> | undefined;
       try {
         session = await this.#engine.acquire(call);
-        // Whether it may be ended or not: the next statement waits for its end.
+        // This may fail: the next statement waits until the transaction has ended.
         await this.#engine.send(session, terminateText(this.#witness), call).catch(() => undefined);
         const { rows } = await this.#engine.send(session, settleText(row), call);
         if (session.committedLocallyOnly)
@@ -214,7 +214,7 @@ class Inquiry<C> {
         const committed = rows[0]?.['committed'];
         if (committed === 'true' || committed === 'false')
           return { kind: committed === 'true' ? 'committed' : 'not-committed' };
-        return unknown(`the table ${row.table} told nothing`);
+        return unknown(`the table ${row.table} returned no outcome`);
       } catch (error) {
         why = messageOf(error);
         const { kind, severity } = classifyError(error);
@@ -224,7 +224,7 @@ class Inquiry<C> {
       }
       await this.#pause();
     }
-    return unknown(`the table ${row.table} could not be asked: ${why}`);
+    return unknown(`the table ${row.table} could not be queried: ${why}`);
   }
 
   #isTimeLeft(): boolean {
@@ -238,9 +238,7 @@ class Inquiry<C> {
     const { clock } = this.#engine.herd.settings;
     const ms = Math.max(0, Math.min(this.#pauseMs, this.#deadline - clock.now()));
     this.#pauseMs = Math.min(2 * this.#pauseMs, LONGEST_PAUSE_MS);
-    await new Promise<void>((resolve) => {
-      clock.schedule(ms, resolve);
-    });
+    await sleep(clock, ms, this.#call.signal);
   }
 }
 
@@ -252,24 +250,26 @@ function reportText({ xid, pid }: Witness): string {
       where pid = ${pid} and backend_xid::pg_catalog.text = '${shortXid(xid)}') as wait_event`;
 }
 
-/** Ends the transaction's process, if it is this server's, runs that very transaction still and waits for no standby. */
+/**
+ * Ends the transaction's process if it still runs this transaction, on this server, and awaits no standby.
+ */
 function terminateText({ xid, pid, startedAt }: Witness): string {
   return `select pg_catalog.pg_terminate_backend(pid) from pg_catalog.pg_stat_activity
     where pid = ${pid} and backend_xid::pg_catalog.text = '${shortXid(xid)}'
       and wait_event is distinct from 'SyncRep' and ${STARTED} = '${startedAt}'`;
 }
 
-/** Writes in either case, so that its own commit waits for the synchronous standbys, behind the transaction's. */
+/** Always writes, so that its commit waits for the synchronous standbys, after the transaction's commit. */
 function settleText({ table, key }: NonNullable<Witness['row']>): string {
   return `insert into ${table} as kept (key, committed) values (${quoteLiteral(key)}, false)
     on conflict (key) do update set at = kept.at returning committed::pg_catalog.text as committed`;
 }
 
-/** Processes tell the lower half of the number. */
+/** `pg_stat_activity` shows the lower half of the number. */
 function shortXid(xid: string): string {
   return String(BigInt(xid) & 0xffff_ffffn);
 }
 
-function unknown(why: string): Verdict {
+function unknown(why: string): CommitOutcome {
   return { kind: 'unknown', why };
 }

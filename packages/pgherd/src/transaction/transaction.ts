@@ -14,45 +14,50 @@ import { beginOn } from './begin.ts';
 import { commitUnknown, notCommitted, refuseToEnd, rolledBack } from './failures.ts';
 import { findOutcome, survivorOf, type Witness } from './outcome.ts';
 
-/** A transaction that is open. */
+/** An open transaction. */
 export interface Transaction extends Querier, AsyncDisposable {
   /** 1 for the first run of the function, 2 for the second … */
   readonly attempt: number;
   /** The node it runs on. */
   readonly node: string;
-  /** Whether it still takes statements. */
+  /** Whether it still accepts statements. */
   readonly isOpen: boolean;
   /**
-   * Makes it permanent.
-   * @throws PgHerdError `PGHERD_TRANSACTION_ROLLED_BACK` where the server rolled it back because of an earlier error,
-   * `PGHERD_OUTCOME_UNKNOWN` where the answer was lost, `PGHERD_TRANSACTION_ENDED` where it is over.
+   * Commits it.
+   * @throws PgHerdError `PGHERD_TRANSACTION_ROLLED_BACK` if the server rolled it back because of an earlier
+   * error, `PGHERD_OUTCOME_UNKNOWN` if the answer was lost, `PGHERD_TRANSACTION_ENDED` if it has ended.
    */
   commit(): Promise<void>;
-  /** Undoes it. Harmless when it is over. */
+  /** Rolls it back. Does nothing if it has ended. */
   rollback(): Promise<void>;
-  /** A savepoint: when `fn` throws, only what it did is undone. It ends with `fn`, not by `commit` or `rollback`. */
+  /**
+   * A savepoint: if `fn` throws, only its work is undone. It ends with `fn`, not by `commit` or `rollback`.
+   */
   transaction<T>(fn: (tx: Transaction) => Promise<T> | T): Promise<T>;
   /** Calls `fn` once the commit has been acknowledged, in the order of the calls. */
   afterCommit(fn: () => void | Promise<void>): void;
 }
 
-/** The ways to end what a face stands for. */
+/** How a public view ends its transaction. */
 type Ends = Pick<Transaction, 'commit' | 'rollback' | typeof Symbol.asyncDispose>;
 
-/** A savepoint ends with its function; the transaction around it is not its to end. */
+/** A savepoint ends with its function, and must not end the transaction around it. */
 const SAVEPOINT_ENDS: Ends = Object.freeze({
   commit: refuseToEnd,
   rollback: refuseToEnd,
   [Symbol.asyncDispose]: async () => undefined,
 });
 
-/** How a transaction ended. `lost`: its session ended or was abandoned before COMMIT was sent. `unknown`: COMMIT was not answered. */
+/**
+ * How a transaction ended. `lost`: its session ended or was abandoned before COMMIT was sent. `unknown`:
+ * COMMIT was not answered.
+ */
 type End = 'committed' | 'rolled-back' | 'lost' | 'unknown';
 
 /**
- * A transaction on one session. It is `open` from BEGIN on, `committing` while COMMIT is under way and, if COMMIT was not answered
- * and there is a witness, `asking` for the outcome. It ends exactly once, as one of {@link End}. From `asking` on the session is no
- * longer its own and every verb fails.
+ * A transaction on one session. It is `open` from BEGIN on, `committing` while COMMIT is under way and, if
+ * COMMIT was not answered and there is a witness, `asking` for the outcome. It ends exactly once, as one of
+ * {@link End}. From `asking` on it no longer owns the session, and every verb fails.
  */
 export class SessionTransaction<C> {
   readonly #engine: Engine<C>;
@@ -63,7 +68,7 @@ export class SessionTransaction<C> {
   #firstError: unknown;
   #savepoints = 0;
   #afterCommit: (() => void | Promise<void>)[] = [];
-  /** By what its outcome can be found out should COMMIT not be answered. */
+  /** Reveals the outcome if COMMIT is not answered. */
   #witness: Witness | undefined;
 
   private constructor(engine: Engine<C>, session: Session<C>, call: Call, attempt: number) {
@@ -73,7 +78,7 @@ export class SessionTransaction<C> {
     this.#attempt = attempt;
   }
 
-  /** Begins on a session; gives the session back where that fails. */
+  /** Begins on a session, and releases the session if that fails. */
   static async begin<C>(
     engine: Engine<C>,
     session: Session<C>,
@@ -92,7 +97,7 @@ export class SessionTransaction<C> {
     return transaction;
   }
 
-  /** Whether its work is, or may be, permanent: from then on nothing may run it again, whatever fails afterwards. */
+  /** Whether its work is, or may be, permanent: then nothing may run it again, whatever fails afterwards. */
   get mayHaveCommitted(): boolean {
     switch (this.#state) {
       case 'committing':
@@ -109,18 +114,18 @@ export class SessionTransaction<C> {
     }
   }
 
-  /** Whether the session is still its own. */
+  /** Whether it still owns the session. */
   get #isOpen(): boolean {
     return this.#state === 'open' || this.#state === 'committing';
   }
 
-  /** The first error that a statement of the transaction met. */
+  /** The first error of a statement in the transaction. */
   get firstError(): unknown {
     return this.#firstError;
   }
 
-  /** The public face; savepoints have one of their own. */
-  face(ends: Ends = this.#ends()): Transaction {
+  /** What the application gets; each savepoint has its own. */
+  publicView(ends: Ends = this.#ends()): Transaction {
     const node = this.#session.node;
     const attempt = this.#attempt;
     const isOpen = () => this.#isOpen;
@@ -171,8 +176,8 @@ export class SessionTransaction<C> {
 
   async rollback(): Promise<void> {
     if (!this.#isOpen) return;
-    // What was abandoned is rolled back when the session is cleaned up: no call waits for it beyond the call's deadline.
-    if (this.#session.connection.closed || this.#isGivenUp()) {
+    // An abandoned session is rolled back when it is cleaned up: no call waits for that beyond its deadline.
+    if (this.#session.connection.closed || this.#isAbandoned()) {
       this.#endUncommitted('rolled-back');
       return;
     }
@@ -186,20 +191,20 @@ export class SessionTransaction<C> {
     }
   }
 
-  /** Ends it without waiting for the server: what runs is cancelled, and the session rolls back as soon as it can. */
+  /** Ends it without waiting for the server: what runs is cancelled, and the session is rolled back. */
   abandon(reason: string): void {
     if (!this.#isOpen) return;
-    this.#engine.giveUp(this.#session, reason);
+    this.#engine.abandon(this.#session, reason);
     this.#endUncommitted('lost');
   }
 
-  #isGivenUp(): boolean {
+  #isAbandoned(): boolean {
     const { deadline, signal } = this.#call;
     const late = isPast(deadline, this.#engine.herd.settings.clock.now());
     return late || signal?.aborted === true || this.#session.handed.abandoning !== undefined;
   }
 
-  /** Resolves if the transaction turns out to be committed all the same. */
+  /** Resolves if the transaction is found to be committed. */
   async #commitUnanswered(error: unknown, survivor: Ask | undefined): Promise<void> {
     const { node, committedLocallyOnly } = this.#session;
     if (phaseOf(error) !== 'sent' || classifyError(error).safeToRetry('commit-sent')) {
@@ -228,7 +233,7 @@ export class SessionTransaction<C> {
     }
   }
 
-  /** Each of them runs, whatever becomes of the others: the commit is a fact. */
+  /** Runs every callback, even if another one throws: the commit is a fact. */
   async #runAfterCommit(): Promise<void> {
     const errors: unknown[] = [];
     for (const fn of this.#afterCommit.splice(0)) {
@@ -283,11 +288,11 @@ export class SessionTransaction<C> {
     const callbacks = this.#afterCommit.length;
     await this.#engine.send(this.#session, `SAVEPOINT ${name}`, this.#call);
     try {
-      const result = await fn(this.face(SAVEPOINT_ENDS));
+      const result = await fn(this.publicView(SAVEPOINT_ENDS));
       await this.#engine.send(this.#session, `RELEASE SAVEPOINT ${name}`, this.#call);
       return result;
     } catch (error) {
-      // What is undone here will not be committed, so its callbacks must not run.
+      // The undone work will not be committed, so its callbacks must not run.
       this.#afterCommit.length = callbacks;
       if (this.#isOpen && !this.#session.connection.closed) {
         await this.#engine.send(this.#session, `ROLLBACK TO SAVEPOINT ${name}`, this.#call);
@@ -301,29 +306,29 @@ export class SessionTransaction<C> {
     if (this.#isOpen) return;
     throw new PgHerdError(
       'PGHERD_TRANSACTION_ENDED',
-      `The transaction is over (${this.#state}): begin another one. Is a call inside it not awaited?`,
+      `The transaction has ended (${this.#state}): begin another one. Is a call inside it not awaited?`,
     );
   }
 
-  /** Ends what was not committed by us. If COMMIT is under way, that is not known. */
+  /** Ends it without an answer to COMMIT: if COMMIT is under way, the outcome is unknown. */
   #endUncommitted(state: 'rolled-back' | 'lost'): void {
     this.#end(this.#state === 'committing' ? 'unknown' : state);
   }
 
-  /** The session is given back: it is no longer the transaction's own. Only the first end counts. */
+  /** Ends it and releases the session. Only the first end counts. */
   #end(state: 'asking' | End): void {
     if (!this.#isOpen) return;
     this.#state = state;
     this.#engine.release(this.#session);
   }
 
-  /** The outcome of a COMMIT that was not answered has been looked for. */
+  /** Ends the search for the outcome of a COMMIT that was not answered. */
   #endAsking(state: End): void {
     if (this.#state === 'asking') this.#state = state;
   }
 }
 
-/** A statement inside a transaction may have a shorter deadline and a signal of its own, but no other node. */
+/** A statement inside a transaction may have a shorter deadline and its own signal, but no other node. */
 function narrowed(call: Call, options: CallOptions, now: number): Call {
   if (options.timeoutMs === undefined && options.signal === undefined) return call;
   const deadline =

@@ -63,6 +63,6 @@ it('who goes on holding the connection that wrote has no position; it counts onc
   scope.hold(lease, LOST);
   await scope.note(Promise.resolve(at(9n)), LOST);
   expect(scope.token).toEqual(LOST);
-  scope.letGo(lease);
+  scope.release(lease);
   expect(scope.token).toEqual(at(9n));
 });
