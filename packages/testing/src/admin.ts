@@ -9,26 +9,26 @@ export type Row = Record<string, unknown>;
 
 /** The superuser's way into one node: at most four sessions, which do not keep the test process alive. */
 export class Admin {
-  private readonly url: string;
-  private readonly name: string;
-  private pool: pg.Pool;
+  readonly #url: string;
+  readonly #name: string;
+  #pool: pg.Pool;
 
   constructor(name: string, url: string) {
-    this.name = name;
-    this.url = url;
-    this.pool = openPool(url);
+    this.#name = name;
+    this.#url = url;
+    this.#pool = openPool(url);
   }
 
   /** Runs a statement as superuser; rows as objects. Gives up, and drops the session, after `timeoutMs` (default 10,000). */
   async query(text: string, values: readonly unknown[] = [], timeoutMs = 10_000): Promise<Row[]> {
     const query = { text, values: [...values], query_timeout: timeoutMs };
     try {
-      const result = await this.pool.query<Row>(query);
+      const result = await this.#pool.query<Row>(query);
       return result.rows;
     } catch (error) {
       if (error instanceof pg.DatabaseError) throw error;
       throw new TestClusterError(
-        `${this.name} did not answer \`${text}\` within ${timeoutMs} ms: ${messageOf(error)}.`,
+        `${this.#name} did not answer \`${text}\` within ${timeoutMs} ms: ${messageOf(error)}.`,
         {
           cause: error,
         },
@@ -43,7 +43,7 @@ export class Admin {
 
   /** Runs `fn` on one session of its own. */
   async withSession<T>(fn: (query: (text: string) => Promise<Row[]>) => Promise<T>): Promise<T> {
-    const client = new pg.Client(sessionOptions(this.url));
+    const client = new pg.Client(sessionOptions(this.#url));
     client.on('error', () => {});
     try {
       await client.connect();
@@ -55,14 +55,14 @@ export class Admin {
 
   /** Forgets all sessions: those of a server that is gone must not be used on its successor. */
   reset(): void {
-    const old = this.pool;
-    this.pool = openPool(this.url);
+    const old = this.#pool;
+    this.#pool = openPool(this.#url);
     old.end().catch(() => {});
   }
 
   /** Closes all sessions. */
   close(): void {
-    this.pool.end().catch(() => {});
+    this.#pool.end().catch(() => {});
   }
 }
 

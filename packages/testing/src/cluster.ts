@@ -27,11 +27,11 @@ export class TestCluster implements AsyncDisposable {
   readonly url: string;
   /** Major version of the servers: 18 for PostgreSQL 18.4. */
   readonly version: number;
-  private readonly options: ClusterOptions;
-  private readonly cleanUp: () => Promise<void>;
-  private currentPrimary: TestNode;
-  private closing: Promise<void> | undefined;
-  private ownTls: ClusterTls | undefined;
+  readonly #options: ClusterOptions;
+  readonly #cleanUp: () => Promise<void>;
+  #currentPrimary: TestNode;
+  #closing: Promise<void> | undefined;
+  #ownTls: ClusterTls | undefined;
 
   /** @internal */
   constructor(parts: {
@@ -42,17 +42,17 @@ export class TestCluster implements AsyncDisposable {
     readonly cleanUp: () => Promise<void>;
   }) {
     this.nodes = parts.nodes;
-    this.currentPrimary = parts.primary;
+    this.#currentPrimary = parts.primary;
     this.version = parts.version;
-    this.options = parts.options;
-    this.cleanUp = parts.cleanUp;
+    this.#options = parts.options;
+    this.#cleanUp = parts.cleanUp;
     const hosts = parts.nodes.map((node) => `${node.host}:${node.port}`).join(',');
     this.url = `postgresql://app:app@${hosts}/app`;
   }
 
   /** The primary as this kit knows it: the node it promoted last. */
   get primary(): TestNode {
-    return this.currentPrimary;
+    return this.#currentPrimary;
   }
 
   /**
@@ -61,23 +61,23 @@ export class TestCluster implements AsyncDisposable {
    * @throws {@link TestClusterError} when the cluster was made without `tls`.
    */
   get tls(): ClusterTls {
-    if (this.ownTls) return this.ownTls;
+    if (this.#ownTls) return this.#ownTls;
     throw new TestClusterError('The cluster has no TLS. Make it with createTestCluster({ tls: true }).');
   }
 
   /** @internal */
   speaksTls(tls: ClusterTls): void {
-    this.ownTls = tls;
+    this.#ownTls = tls;
   }
 
   /** All other nodes. */
   get standbys(): readonly TestNode[] {
-    return this.nodes.filter((node) => node !== this.currentPrimary);
+    return this.nodes.filter((node) => node !== this.#currentPrimary);
   }
 
   /** Whether {@link TestCluster.close} has been called. */
   get closed(): boolean {
-    return this.closing !== undefined;
+    return this.#closing !== undefined;
   }
 
   /** The node with this name. @throws {@link TestClusterError} when there is none. */
@@ -91,7 +91,7 @@ export class TestCluster implements AsyncDisposable {
 
   /** @internal */
   promoted(node: TestNode): void {
-    this.currentPrimary = node;
+    this.#currentPrimary = node;
   }
 
   /** Runs a statement as superuser on a node (its name or itself), never through a proxy; returns the rows. */
@@ -110,7 +110,7 @@ export class TestCluster implements AsyncDisposable {
    * @throws {@link TestClusterError} when `to` cannot take over.
    */
   async switchover(to: TestNode, options: SwitchoverOptions = {}): Promise<SwitchoverResult> {
-    const result = await switchover(this.view(), to, options);
+    const result = await switchover(this.#view(), to, options);
     await this.waitForStreaming();
     return result;
   }
@@ -122,7 +122,7 @@ export class TestCluster implements AsyncDisposable {
    * @throws {@link TestClusterError} when too few standbys can be reached to be sure that no confirmed commit is lost.
    */
   async failover(options: FailoverOptions = {}): Promise<PromotionResult> {
-    return failover(this.view(), options.afterMs ?? 0);
+    return failover(this.#view(), options.afterMs ?? 0);
   }
 
   /** Stops every process of every server for so many milliseconds, as when a virtual machine is paused; resolves afterwards. */
@@ -146,7 +146,7 @@ export class TestCluster implements AsyncDisposable {
    * @throws {@link TestClusterError} when the time is up, with the ends of all logs.
    */
   async waitForStreaming(timeoutMs = 15_000): Promise<void> {
-    const primary = this.currentPrimary;
+    const primary = this.#currentPrimary;
     const expected = this.standbys.filter((node) => node.state === 'running');
     const what = `${expected.map((node) => node.name).join(', ')} to stream from ${primary.name}`;
     const missing = (): Promise<TestNode[]> => notStreaming(primary, expected);
@@ -170,18 +170,19 @@ export class TestCluster implements AsyncDisposable {
 
   /** Stops all servers and removes their directories. */
   close(): Promise<void> {
-    this.closing ??= this.cleanUp();
-    return this.closing;
+    this.#closing ??= this.#cleanUp();
+    return this.#closing;
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
 
-  private view(): Parameters<typeof failover>[0] {
-    const { nodes, options } = this;
-    const confirmations = options.synchronous === 'none' ? 0 : (options.synchronous.any ?? 1);
-    const current = (): TestNode => this.currentPrimary;
+  #view(): Parameters<typeof failover>[0] {
+    const { nodes } = this;
+    const { synchronous } = this.#options;
+    const confirmations = synchronous === 'none' ? 0 : (synchronous.any ?? 1);
+    const current = (): TestNode => this.#currentPrimary;
     return {
       nodes,
       confirmations,

@@ -104,32 +104,32 @@ function toLogLine(line: string): LogLine {
 
 /** Reads on from where it stopped; an unfinished last line waits for its rest. */
 class LineReader {
-  private readonly file: string;
-  private offset: number;
-  private fd: number | undefined;
-  private rest = '';
+  readonly #file: string;
+  #offset: number;
+  #fd: number | undefined;
+  #rest = '';
 
   constructor(file: string, offset: number) {
-    this.file = file;
-    this.offset = offset;
+    this.#file = file;
+    this.#offset = offset;
   }
 
   lines(): string[] {
-    this.fd ??= openIfThere(this.file);
-    if (this.fd === undefined) return [];
-    const size = fstatSync(this.fd).size;
-    if (size <= this.offset) return [];
-    const buffer = Buffer.alloc(size - this.offset);
-    const read = readSync(this.fd, buffer, 0, buffer.length, this.offset);
-    this.offset += read;
-    const parts = (this.rest + buffer.toString('latin1', 0, read)).split('\n');
-    this.rest = parts.pop() ?? '';
+    this.#fd ??= openIfThere(this.#file);
+    if (this.#fd === undefined) return [];
+    const size = fstatSync(this.#fd).size;
+    if (size <= this.#offset) return [];
+    const buffer = Buffer.alloc(size - this.#offset);
+    const read = readSync(this.#fd, buffer, 0, buffer.length, this.#offset);
+    this.#offset += read;
+    const parts = (this.#rest + buffer.toString('latin1', 0, read)).split('\n');
+    this.#rest = parts.pop() ?? '';
     return parts.map((part) => Buffer.from(part, 'latin1').toString('utf8'));
   }
 
   close(): void {
-    if (this.fd !== undefined) closeSync(this.fd);
-    this.fd = undefined;
+    if (this.#fd !== undefined) closeSync(this.#fd);
+    this.#fd = undefined;
   }
 }
 

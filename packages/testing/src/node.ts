@@ -71,10 +71,10 @@ export class TestNode {
   readonly server: ServerProcess;
   /** @internal */
   readonly admin: Admin;
-  private readonly ownProxy: TcpProxy | undefined;
-  private readonly surroundings: NodeSurroundings;
-  private settings: ServerSettings;
-  private backups = 0;
+  readonly #ownProxy: TcpProxy | undefined;
+  readonly #surroundings: NodeSurroundings;
+  #settings: ServerSettings;
+  #backups = 0;
 
   /** @internal */
   constructor(parts: NodeParts) {
@@ -88,9 +88,9 @@ export class TestNode {
     this.dataDirectory = server.dataDirectory;
     this.log = server.log;
     this.server = server;
-    this.ownProxy = proxy;
-    this.surroundings = surroundings;
-    this.settings = { port };
+    this.#ownProxy = proxy;
+    this.#surroundings = surroundings;
+    this.#settings = { port };
     this.admin = new Admin(name, this.superuserUrl);
   }
 
@@ -105,7 +105,7 @@ export class TestNode {
    * @throws {@link TestClusterError} when the cluster was made without `proxy: true`.
    */
   get proxy(): TcpProxy {
-    if (this.ownProxy) return this.ownProxy;
+    if (this.#ownProxy) return this.#ownProxy;
     throw new TestClusterError(
       `${this.name} has no proxy. Make the cluster with createTestCluster({ proxy: true }).`,
     );
@@ -119,7 +119,7 @@ export class TestNode {
 
   /** Shows another certificate to whoever connects from now on. The cluster must have been made with `tls`. */
   async useCertificate(certificate: TestCertificate): Promise<void> {
-    await placeCertificate(this.dataDirectory, certificate, (place) => this.surroundings.giveTo(place));
+    await placeCertificate(this.dataDirectory, certificate, (place) => this.#surroundings.giveTo(place));
     await this.reload();
   }
 
@@ -137,7 +137,7 @@ export class TestNode {
   async stop(mode: 'fast' | 'immediate' = 'fast'): Promise<Undo> {
     await this.server.stop(mode);
     this.admin.reset();
-    return createUndo(() => this.bringBack());
+    return createUndo(() => this.#bringBack());
   }
 
   /**
@@ -147,7 +147,7 @@ export class TestNode {
   async kill(): Promise<Undo> {
     await this.server.kill();
     this.admin.reset();
-    return createUndo(() => this.bringBack());
+    return createUndo(() => this.#bringBack());
   }
 
   /** SIGSTOPs every process of the server: sockets stay open, nothing answers. Undo: {@link TestNode.thaw}. */
@@ -175,7 +175,7 @@ export class TestNode {
     // The postmaster may find and remove the file before we signal: it looks for it at other occasions, too.
     await writeFile(path.join(this.dataDirectory, 'promote'), '');
     this.server.poke();
-    this.surroundings.promoted(this);
+    this.#surroundings.promoted(this);
     return this.log.waitFor(READY_AS_PRIMARY, { since, timeoutMs: 30_000 });
   }
 
@@ -184,7 +184,7 @@ export class TestNode {
    * node that was shut down cleanly before the promotion keeps its files, any other gets a fresh copy of the live primary.
    */
   async rejoin(): Promise<void> {
-    await this.surroundings.rejoin(this);
+    await this.#surroundings.rejoin(this);
   }
 
   /**
@@ -204,10 +204,10 @@ export class TestNode {
    * @throws {@link TestClusterError} when the node is not stopped.
    */
   async backUp(): Promise<NodeBackup> {
-    this.assertStopped('backed up');
-    const directory = `${this.dataDirectory}.backup-${this.backups}`;
-    this.backups += 1;
-    await this.surroundings.copy(this.dataDirectory, directory);
+    this.#assertStopped('backed up');
+    const directory = `${this.dataDirectory}.backup-${this.#backups}`;
+    this.#backups += 1;
+    await this.#surroundings.copy(this.dataDirectory, directory);
     return { directory };
   }
 
@@ -218,24 +218,24 @@ export class TestNode {
    * @throws {@link TestClusterError} when the node is not stopped.
    */
   async restore(backup: NodeBackup): Promise<LogLine> {
-    this.assertStopped('restored');
+    this.#assertStopped('restored');
     await releaseSharedMemory(this.dataDirectory);
     await rm(this.dataDirectory, { recursive: true, force: true });
-    await this.surroundings.copy(backup.directory, this.dataDirectory);
+    await this.#surroundings.copy(backup.directory, this.dataDirectory);
     await this.configure({});
     await this.markAsStandby(false);
-    this.surroundings.promoted(this);
+    this.#surroundings.promoted(this);
     return this.start();
   }
 
-  private assertStopped(verb: string): void {
+  #assertStopped(verb: string): void {
     if (this.state === 'stopped') return;
     throw new TestClusterError(`${this.name} cannot be ${verb}: it is ${this.state}. Stop it first.`);
   }
 
   /** Makes this standby follow another node, or (undefined) nobody; takes effect without a restart, soon after. */
   async follow(upstream: TestNode | undefined): Promise<void> {
-    const target = upstream ? `${this.surroundings.replicationAddress(upstream)} user=postgres` : '';
+    const target = upstream ? `${this.#surroundings.replicationAddress(upstream)} user=postgres` : '';
     const conninfo = upstream ? `${target} application_name=${this.name} connect_timeout=5` : '';
     await this.configure({ primary_conninfo: conninfo });
   }
@@ -284,12 +284,12 @@ export class TestNode {
 
   /** @internal Changes the settings that are this node's own, in its files, and reloads if it runs. */
   async configure(settings: ServerSettings): Promise<void> {
-    this.settings = { ...this.settings, ...settings };
+    this.#settings = { ...this.#settings, ...settings };
     const file = path.join(this.dataDirectory, 'node.conf');
     // By a rename: a process that rereads its settings just now must not find half a file.
     const draft = `${file}.draft`;
-    await writeFile(draft, renderLines(this.settings));
-    await this.surroundings.giveTo(draft);
+    await writeFile(draft, renderLines(this.#settings));
+    await this.#surroundings.giveTo(draft);
     await rename(draft, file);
     if (this.state === 'running') this.server.reload();
   }
@@ -310,26 +310,26 @@ export class TestNode {
     if (!standby) return rm(file, { force: true });
     await writeFile(file, '');
     await chmod(file, 0o600);
-    await this.surroundings.giveTo(file);
+    await this.#surroundings.giveTo(file);
   }
 
-  private async bringBack(): Promise<void> {
+  async #bringBack(): Promise<void> {
     if (this.state !== 'stopped') return;
-    if (this.surroundings.primary() === this || (await this.isStandbyByFile())) {
+    if (this.#surroundings.primary() === this || (await this.#isStandbyByFile())) {
       await this.start();
       return;
     }
     await this.rejoin();
   }
 
-  private async isStandbyByFile(): Promise<boolean> {
+  async #isStandbyByFile(): Promise<boolean> {
     return exists(path.join(this.dataDirectory, 'standby.signal'));
   }
 
   /** @internal Ends everything of this node that lives in this process, and the server. */
   async close(): Promise<void> {
     this.admin.close();
-    await this.ownProxy?.close();
+    await this.#ownProxy?.close();
     if (this.state === 'frozen') return;
     try {
       await this.server.stop('immediate', 2_000);

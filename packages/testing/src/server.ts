@@ -19,37 +19,37 @@ export type ServerState = 'stopped' | 'running' | 'frozen';
 export class ServerProcess {
   readonly dataDirectory: string;
   readonly log: ServerLog;
-  private readonly program: string;
-  private readonly user: RunUser;
-  private child: ChildProcess | undefined;
-  private exited: Promise<void> = Promise.resolve();
-  private frozen = false;
+  readonly #program: string;
+  readonly #user: RunUser;
+  #child: ChildProcess | undefined;
+  #exited: Promise<void> = Promise.resolve();
+  #frozen = false;
 
   constructor(binDir: string, dataDirectory: string, log: ServerLog, user: RunUser) {
-    this.program = path.join(binDir, 'postgres');
+    this.#program = path.join(binDir, 'postgres');
     this.dataDirectory = dataDirectory;
     this.log = log;
-    this.user = user;
+    this.#user = user;
   }
 
   get state(): ServerState {
-    if (this.child === undefined) return 'stopped';
-    return this.frozen ? 'frozen' : 'running';
+    if (this.#child === undefined) return 'stopped';
+    return this.#frozen ? 'frozen' : 'running';
   }
 
   /** Process id of the postmaster; undefined when stopped. */
   get pid(): number | undefined {
-    return this.child?.pid;
+    return this.#child?.pid;
   }
 
   /** Starts the server; resolves with the log line that tells that it takes connections. */
   async start(timeoutMs = 30_000): Promise<LogLine> {
-    if (this.child)
-      throw new TestClusterError(`${this.dataDirectory} is already running (process ${this.child.pid}).`);
+    if (this.#child)
+      throw new TestClusterError(`${this.dataDirectory} is already running (process ${this.#child.pid}).`);
     const since = this.log.mark();
-    this.launch();
+    this.#launch();
     const gone = new AbortController();
-    const ended = this.exited.then(() => gone.abort(new Error('the server ended while starting')));
+    const ended = this.#exited.then(() => gone.abort(new Error('the server ended while starting')));
     try {
       const line = await this.log.waitFor(READY, { since, timeoutMs, signal: gone.signal });
       return line;
@@ -63,24 +63,24 @@ export class ServerProcess {
     }
   }
 
-  private launch(): void {
+  #launch(): void {
     const output = openSync(this.log.file, 'a');
     try {
-      const child = spawn(this.program, ['-D', this.dataDirectory], {
+      const child = spawn(this.#program, ['-D', this.dataDirectory], {
         // The supervisor knows a server's processes by their working directory.
         cwd: this.dataDirectory,
-        ...this.user.spawnAs,
+        ...this.#user.spawnAs,
         detached: true,
         stdio: ['ignore', output, output],
         env: { PATH: process.env['PATH'], LC_ALL: 'C', TZ: 'UTC' },
       });
       child.unref();
-      this.child = child;
-      this.frozen = false;
-      this.exited = new Promise((resolve) => {
+      this.#child = child;
+      this.#frozen = false;
+      this.#exited = new Promise((resolve) => {
         const end = (): void => {
-          if (this.child === child) this.child = undefined;
-          this.frozen = false;
+          if (this.#child === child) this.#child = undefined;
+          this.#frozen = false;
           resolve();
         };
         child.once('exit', end);
@@ -93,10 +93,10 @@ export class ServerProcess {
 
   /** Asks the server to end and waits for it: SIGINT for `fast`, SIGQUIT for `immediate`. Nothing when it is stopped. */
   async stop(mode: 'fast' | 'immediate', timeoutMs = 30_000): Promise<void> {
-    const pid = this.running('stop');
+    const pid = this.#running('stop');
     if (pid === undefined) return;
     signal(pid, mode === 'fast' ? 'SIGINT' : 'SIGQUIT');
-    await this.untilExited(timeoutMs, `The ${mode} stop of ${this.dataDirectory}`);
+    await this.#untilExited(timeoutMs, `The ${mode} stop of ${this.dataDirectory}`);
   }
 
   /** Kills every process of the server with SIGKILL, frozen or not. */
@@ -104,7 +104,7 @@ export class ServerProcess {
     const pid = this.pid;
     if (pid === undefined) return;
     await killTree(pid);
-    await this.untilExited(10_000, `Killing ${this.dataDirectory}`);
+    await this.#untilExited(10_000, `Killing ${this.dataDirectory}`);
   }
 
   /** Stops every process of the server in its tracks. */
@@ -112,34 +112,34 @@ export class ServerProcess {
     const pid = this.pid;
     if (pid === undefined)
       throw new TestClusterError(`${this.dataDirectory} cannot be frozen: it is stopped.`);
-    this.frozen = true;
+    this.#frozen = true;
     await stopTree(pid);
   }
 
   /** Lets them go on. Nothing when the server is not frozen. */
   async thaw(): Promise<void> {
     const pid = this.pid;
-    if (pid === undefined || !this.frozen) return;
+    if (pid === undefined || !this.#frozen) return;
     await continueTree(pid);
-    this.frozen = false;
+    this.#frozen = false;
   }
 
   /** Makes the server read its settings again. */
   reload(): void {
-    const pid = this.running('reload');
+    const pid = this.#running('reload');
     if (pid !== undefined) signal(pid, 'SIGHUP');
   }
 
   /** Tells the server to look for the file `promote`. */
   poke(): void {
-    const pid = this.running('promote');
+    const pid = this.#running('promote');
     if (pid === undefined)
       throw new TestClusterError(`${this.dataDirectory} cannot be promoted: it is stopped.`);
     signal(pid, 'SIGUSR1');
   }
 
-  private running(verb: string): number | undefined {
-    if (this.frozen) {
+  #running(verb: string): number | undefined {
+    if (this.#frozen) {
       throw new TestClusterError(
         `${this.dataDirectory} is frozen and would not notice a ${verb}. Thaw it first, or kill it.`,
       );
@@ -147,9 +147,9 @@ export class ServerProcess {
     return this.pid;
   }
 
-  private async untilExited(timeoutMs: number, what: string): Promise<void> {
+  async #untilExited(timeoutMs: number, what: string): Promise<void> {
     try {
-      await within(this.exited, timeoutMs, what);
+      await within(this.#exited, timeoutMs, what);
     } catch (error) {
       throw new TestClusterError(messageOf(error), { cause: error, logTail: this.log.tail() });
     }

@@ -10,59 +10,59 @@ import { within } from './wait.ts';
  * its own, so that Ctrl-C does not reach it, and ends when we end.
  */
 class Supervisor {
-  private readonly child: ChildProcess;
-  private readonly removals = new Map<string, () => void>();
-  private ended = false;
+  readonly #child: ChildProcess;
+  readonly #removals = new Map<string, () => void>();
+  #ended = false;
 
   constructor() {
-    this.child = spawn(process.execPath, [fileURLToPath(new URL('./supervisor.mjs', import.meta.url))], {
+    this.#child = spawn(process.execPath, [fileURLToPath(new URL('./supervisor.mjs', import.meta.url))], {
       cwd: '/',
       detached: true,
       stdio: ['pipe', 'pipe', 'ignore'],
       env: { PATH: process.env['PATH'] },
     });
-    this.child.unref();
-    for (const stream of this.child.stdio) {
+    this.#child.unref();
+    for (const stream of this.#child.stdio) {
       stream?.on('error', () => {});
       unreference(stream);
     }
-    this.child.on('exit', () => this.end());
-    this.child.on('error', () => this.end());
-    if (this.child.stdout) {
-      createInterface({ input: this.child.stdout }).on('line', (line) => this.removed(line));
+    this.#child.on('exit', () => this.#end());
+    this.#child.on('error', () => this.#end());
+    if (this.#child.stdout) {
+      createInterface({ input: this.#child.stdout }).on('line', (line) => this.#removed(line));
     }
   }
 
   /** From now on this directory, and every server in it, is gone when we are gone. */
   watch(directory: string): void {
-    if (this.ended) {
+    if (this.#ended) {
       throw new TestClusterError(
         'The supervisor process of the test kit has ended, so nothing would clean up after a crash.',
       );
     }
-    this.child.stdin?.write(`watch ${directory}\n`);
+    this.#child.stdin?.write(`watch ${directory}\n`);
   }
 
   /** Kills what still runs in this directory and removes it. */
   async remove(directory: string): Promise<void> {
-    if (!this.ended) {
-      const gone = new Promise<void>((resolve) => this.removals.set(directory, resolve));
-      this.child.stdin?.write(`remove ${directory}\n`);
+    if (!this.#ended) {
+      const gone = new Promise<void>((resolve) => this.#removals.set(directory, resolve));
+      this.#child.stdin?.write(`remove ${directory}\n`);
       await within(gone, 30_000, `Removing ${directory}`);
     }
     await rm(directory, { recursive: true, force: true });
   }
 
-  private removed(line: string): void {
+  #removed(line: string): void {
     const directory = line.replace(/^removed /, '');
-    this.removals.get(directory)?.();
-    this.removals.delete(directory);
+    this.#removals.get(directory)?.();
+    this.#removals.delete(directory);
   }
 
-  private end(): void {
-    this.ended = true;
-    for (const resolve of this.removals.values()) resolve();
-    this.removals.clear();
+  #end(): void {
+    this.#ended = true;
+    for (const resolve of this.#removals.values()) resolve();
+    this.#removals.clear();
   }
 }
 

@@ -40,92 +40,92 @@ export interface FlowHooks {
 export class Flow {
   /** Data has been thrown away, so the stream is not whole any more. */
   lossy = false;
-  private readonly source: Socket;
-  private readonly target: Socket;
-  private readonly rules: FlowRules;
-  private readonly hooks: FlowHooks;
-  private readonly queue: Item[] = [];
-  private queuedBytes = 0;
-  private timer: NodeJS.Timeout | undefined;
-  private blocked = false;
-  private closed = false;
+  readonly #source: Socket;
+  readonly #target: Socket;
+  readonly #rules: FlowRules;
+  readonly #hooks: FlowHooks;
+  readonly #queue: Item[] = [];
+  #queuedBytes = 0;
+  #timer: NodeJS.Timeout | undefined;
+  #blocked = false;
+  #closed = false;
 
   constructor(source: Socket, target: Socket, rules: FlowRules, hooks: FlowHooks) {
-    this.source = source;
-    this.target = target;
-    this.rules = rules;
-    this.hooks = hooks;
+    this.#source = source;
+    this.#target = target;
+    this.#rules = rules;
+    this.#hooks = hooks;
     source.on('data', (chunk: Buffer) => {
-      this.hooks.arrived(chunk);
-      this.push({ kind: 'data', chunk, dueAt: this.dueAt() });
+      this.#hooks.arrived(chunk);
+      this.#push({ kind: 'data', chunk, dueAt: this.#dueAt() });
     });
-    source.on('end', () => this.push({ kind: 'end', dueAt: this.dueAt() }));
-    source.on('error', () => this.push({ kind: 'reset', dueAt: this.dueAt() }));
+    source.on('end', () => this.#push({ kind: 'end', dueAt: this.#dueAt() }));
+    source.on('error', () => this.#push({ kind: 'reset', dueAt: this.#dueAt() }));
     target.on('drain', () => {
-      this.blocked = false;
+      this.#blocked = false;
       this.advance();
     });
   }
 
   /** Moves what may move; called when the rules have changed, too. */
   advance(): void {
-    clearTimeout(this.timer);
-    while (!this.closed && !this.blocked) {
-      const item = this.queue[0];
-      if (item === undefined || this.rules.passage === 'blackhole') break;
+    clearTimeout(this.#timer);
+    while (!this.#closed && !this.#blocked) {
+      const item = this.#queue[0];
+      if (item === undefined || this.#rules.passage === 'blackhole') break;
       const waitMs = item.dueAt - performance.now();
       if (waitMs > 0) {
-        this.timer = setTimeout(() => this.advance(), Math.ceil(waitMs));
+        this.#timer = setTimeout(() => this.advance(), Math.ceil(waitMs));
         break;
       }
-      this.queue.shift();
-      this.perform(item);
+      this.#queue.shift();
+      this.#perform(item);
     }
-    this.throttle();
+    this.#throttle();
   }
 
   /** Forgets everything; nothing moves any more. */
   close(): void {
-    this.closed = true;
-    clearTimeout(this.timer);
-    this.queue.length = 0;
-    this.queuedBytes = 0;
+    this.#closed = true;
+    clearTimeout(this.#timer);
+    this.#queue.length = 0;
+    this.#queuedBytes = 0;
   }
 
-  private dueAt(): number {
-    const due = performance.now() + this.rules.delayMs;
-    return Math.max(due, this.queue.at(-1)?.dueAt ?? 0);
+  #dueAt(): number {
+    const due = performance.now() + this.#rules.delayMs;
+    return Math.max(due, this.#queue.at(-1)?.dueAt ?? 0);
   }
 
-  private push(item: Item): void {
-    if (this.closed) return;
-    this.queue.push(item);
-    if (item.kind === 'data') this.queuedBytes += item.chunk.length;
+  #push(item: Item): void {
+    if (this.#closed) return;
+    this.#queue.push(item);
+    if (item.kind === 'data') this.#queuedBytes += item.chunk.length;
     this.advance();
   }
 
-  private perform(item: Item): void {
+  #perform(item: Item): void {
     switch (item.kind) {
       case 'data':
-        this.queuedBytes -= item.chunk.length;
-        if (this.rules.passage === 'drop') this.lossy = true;
-        else if (this.hooks.cutBefore(item.chunk)) this.hooks.cut();
-        else this.blocked = !this.target.write(item.chunk);
+        this.#queuedBytes -= item.chunk.length;
+        if (this.#rules.passage === 'drop') this.lossy = true;
+        else if (this.#hooks.cutBefore(item.chunk)) this.#hooks.cut();
+        else this.#blocked = !this.#target.write(item.chunk);
         return;
       case 'end':
-        this.target.end();
+        this.#target.end();
         return;
       case 'reset':
-        resetSocket(this.target);
+        resetSocket(this.#target);
         return;
       default:
         item satisfies never;
     }
   }
 
-  private throttle(): void {
-    if (this.closed) return;
-    if (this.queuedBytes >= HIGH_WATER_BYTES) this.source.pause();
-    else if (this.source.isPaused()) this.source.resume();
+  #throttle(): void {
+    if (this.#closed) return;
+    if (this.#queuedBytes >= HIGH_WATER_BYTES) this.#source.pause();
+    else if (this.#source.isPaused()) this.#source.resume();
   }
 }

@@ -41,33 +41,33 @@ interface Pair {
 export class TcpProxy {
   /** Where it listens. */
   readonly port: number;
-  private readonly targetPort: number;
-  private readonly rules: Readonly<Record<Direction, FlowRules>> = {
+  readonly #targetPort: number;
+  readonly #rules: Readonly<Record<Direction, FlowRules>> = {
     'to-server': { passage: 'forward', delayMs: 0 },
     'to-client': { passage: 'forward', delayMs: 0 },
   };
-  private readonly pairs = new Set<Pair>();
-  private readonly cuts = new Set<CutPredicate>();
-  private readonly watchers = new Set<(arrival: Arrival) => void>();
-  private server: Server | undefined;
-  private resetting = false;
+  readonly #pairs = new Set<Pair>();
+  readonly #cuts = new Set<CutPredicate>();
+  readonly #watchers = new Set<(arrival: Arrival) => void>();
+  #server: Server | undefined;
+  #resetting = false;
 
   /** @internal */
   constructor(port: number, targetPort: number) {
     this.port = port;
-    this.targetPort = targetPort;
+    this.#targetPort = targetPort;
   }
 
   /** How many client connections are open now. */
   get connections(): number {
-    return this.pairs.size;
+    return this.#pairs.size;
   }
 
   /** @internal Begins to accept connections. */
   async listen(): Promise<void> {
-    if (this.server) return;
-    const server = net.createServer({ allowHalfOpen: true, noDelay: true }, (client) => this.accept(client));
-    this.server = server;
+    if (this.#server) return;
+    const server = net.createServer({ allowHalfOpen: true, noDelay: true }, (client) => this.#accept(client));
+    this.#server = server;
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);
       server.listen(this.port, '127.0.0.1', () => {
@@ -84,17 +84,17 @@ export class TcpProxy {
     switch (mode) {
       case 'blackhole':
       case 'drop':
-        this.setPassage(direction, mode);
-        return createUndo(async () => this.setPassage(direction, 'forward'));
+        this.#setPassage(direction, mode);
+        return createUndo(async () => this.#setPassage(direction, 'forward'));
       case 'reset':
-        this.resetting = true;
+        this.#resetting = true;
         this.reset();
         return createUndo(async () => {
-          this.resetting = false;
+          this.#resetting = false;
         });
       case 'refuse': {
-        const server = this.server;
-        this.server = undefined;
+        const server = this.#server;
+        this.#server = undefined;
         server?.close();
         this.reset();
         return createUndo(() => this.listen());
@@ -107,7 +107,7 @@ export class TcpProxy {
   /** Everything takes this much longer, in milliseconds, one way or (default) each way. Undo: no delay. */
   async delay(ms: number, direction: Direction | 'both' = 'both'): Promise<Undo> {
     const set = (delayMs: number): void => {
-      for (const each of directions(direction)) this.rules[each].delayMs = delayMs;
+      for (const each of directions(direction)) this.#rules[each].delayMs = delayMs;
     };
     set(ms);
     return createUndo(async () => set(0));
@@ -115,7 +115,7 @@ export class TcpProxy {
 
   /** Resets (RST) every open connection, once, to both sides. */
   reset(): void {
-    for (const pair of this.pairs) this.cut(pair);
+    for (const pair of this.#pairs) this.#cut(pair);
   }
 
   /**
@@ -127,9 +127,9 @@ export class TcpProxy {
    * await node.proxy.cutWhen((chunk, direction) => direction === 'to-client' && chunk.includes('COMMIT\0'));
    */
   cutWhen(predicate: CutPredicate): Undo {
-    this.cuts.add(predicate);
+    this.#cuts.add(predicate);
     return createUndo(async () => {
-      this.cuts.delete(predicate);
+      this.#cuts.delete(predicate);
     });
   }
 
@@ -138,48 +138,48 @@ export class TcpProxy {
    * off. Undo: tells no more.
    */
   watch(watcher: (arrival: Arrival) => void): Undo {
-    this.watchers.add(watcher);
+    this.#watchers.add(watcher);
     return createUndo(async () => {
-      this.watchers.delete(watcher);
+      this.#watchers.delete(watcher);
     });
   }
 
   /** Works as a plain proxy again: no partition, no delay, no cuts. */
   async heal(): Promise<void> {
-    this.resetting = false;
-    this.cuts.clear();
-    for (const each of directions('both')) this.rules[each].delayMs = 0;
-    this.setPassage('both', 'forward');
+    this.#resetting = false;
+    this.#cuts.clear();
+    for (const each of directions('both')) this.#rules[each].delayMs = 0;
+    this.#setPassage('both', 'forward');
     await this.listen();
   }
 
   /** @internal Ends all connections and stops listening. */
   async close(): Promise<void> {
-    const server = this.server;
-    this.server = undefined;
+    const server = this.#server;
+    this.#server = undefined;
     this.reset();
     if (server) await new Promise<void>((resolve) => server.close(() => resolve()));
   }
 
-  private setPassage(direction: Direction | 'both', passage: Passage): void {
-    for (const each of directions(direction)) this.rules[each].passage = passage;
-    for (const pair of this.pairs) {
+  #setPassage(direction: Direction | 'both', passage: Passage): void {
+    for (const each of directions(direction)) this.#rules[each].passage = passage;
+    for (const pair of this.#pairs) {
       const broken = directions('both').some(
-        (each) => pair.flows[each].lossy && this.rules[each].passage === 'forward',
+        (each) => pair.flows[each].lossy && this.#rules[each].passage === 'forward',
       );
-      if (broken) this.cut(pair);
+      if (broken) this.#cut(pair);
       for (const each of directions(direction)) pair.flows[each].advance();
     }
   }
 
-  private accept(client: Socket): void {
-    if (this.resetting) {
+  #accept(client: Socket): void {
+    if (this.#resetting) {
       client.on('error', () => {});
       resetSocket(client);
       return;
     }
     const server = net.connect({
-      port: this.targetPort,
+      port: this.#targetPort,
       host: '127.0.0.1',
       allowHalfOpen: true,
       noDelay: true,
@@ -187,30 +187,30 @@ export class TcpProxy {
     client.unref();
     server.unref();
     const flow = (source: Socket, target: Socket, direction: Direction): Flow =>
-      new Flow(source, target, this.rules[direction], {
+      new Flow(source, target, this.#rules[direction], {
         arrived: (chunk) => {
-          for (const watcher of this.watchers)
+          for (const watcher of this.#watchers)
             watcher({ chunk, direction, serverSidePort: server.localPort });
         },
-        cutBefore: (chunk) => [...this.cuts].some((predicate) => predicate(chunk, direction)),
-        cut: () => this.cut(pair),
+        cutBefore: (chunk) => [...this.#cuts].some((predicate) => predicate(chunk, direction)),
+        cut: () => this.#cut(pair),
       });
     const flows = {
       'to-server': flow(client, server, 'to-server'),
       'to-client': flow(server, client, 'to-client'),
     };
     const pair: Pair = { client, server, flows };
-    this.pairs.add(pair);
+    this.#pairs.add(pair);
     const forget = (): void => {
       if (!client.destroyed || !server.destroyed) return;
-      this.pairs.delete(pair);
+      this.#pairs.delete(pair);
       for (const each of directions('both')) flows[each].close();
     };
     client.on('close', forget);
     server.on('close', forget);
   }
 
-  private cut(pair: Pair): void {
+  #cut(pair: Pair): void {
     for (const each of directions('both')) pair.flows[each].close();
     resetSocket(pair.client);
     resetSocket(pair.server);
