@@ -14,6 +14,10 @@ export default defineConfig({
     // One more than there are cores, and three at least: most of what the tests wait for are servers, not the processor.
     maxWorkers: Math.max(2, availableParallelism()) + 1,
     globalSetup: ['./tools/vitest/leftovers.ts'],
+    setupFiles: ['./tools/vitest/load.ts'],
+    // Waits have a bound of their own, and say what they wait for: this one is for what hangs without a word.
+    testTimeout: 300_000,
+    hookTimeout: 300_000,
     projects: [
       {
         extends: true,
@@ -21,8 +25,6 @@ export default defineConfig({
           name: 'unit',
           // They change nothing that another file could see, so that a worker loads the sources once for all of its files.
           isolate: false,
-          // Some start servers and processes, beside other tests that do.
-          testTimeout: 20_000,
           include: ['packages/*/test/**/*.test.{ts,tsx}', 'tools/**/*.test.ts', 'bench/test/**/*.test.ts'],
         },
       },
@@ -32,8 +34,6 @@ export default defineConfig({
           name: 'integration',
           include: ['integration/test/**/*.test.ts'],
           exclude: ALONE,
-          testTimeout: 60_000,
-          hookTimeout: 60_000,
         },
       },
       {
@@ -43,8 +43,6 @@ export default defineConfig({
           include: ALONE,
           // After all others, which would have no processor for seconds.
           sequence: { groupOrder: 1 },
-          testTimeout: 60_000,
-          hookTimeout: 60_000,
         },
       },
     ],

@@ -83,7 +83,7 @@ function unloadableEntries(root: string, folder: string, name: string): Finding[
     .filter((entry) => entry.folder === folder)
     .flatMap(({ specifier }) => {
       const code = `await import(${JSON.stringify(specifier)})`;
-      const options = { cwd: join(root, folder), encoding: 'utf8', timeout: 20_000 } as const;
+      const options = { cwd: join(root, folder), encoding: 'utf8', timeout: 120_000 } as const;
       // A package reaches itself by its own name, through its own `exports`.
       const { status, stderr } = spawnSync(
         process.execPath,

@@ -4,11 +4,14 @@ import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { isMain } from './lib/findings.ts';
 
+/** How many busy loops share a core with the tests. */
+const LOOPS_PER_CORE = 4;
+
 /** What `npm run repeat` is asked to do. */
 export interface RepeatOptions {
   readonly file: string;
   readonly times: number;
-  /** Keep all cores but one busy meanwhile: races show when the scheduler is short of time. */
+  /** Run {@link LOOPS_PER_CORE} loops for each core beside: races show when the scheduler is short of time. */
   readonly busy: boolean;
 }
 
@@ -47,14 +50,14 @@ async function runFile(file: string): Promise<boolean> {
   return code === 0;
 }
 
-/** One process for each core but one, doing nothing as fast as it can; each ends with us. */
+/** Processes that do nothing as fast as they can; each ends with us. */
 function startBusyLoops(): ChildProcess[] {
   const loop = `const parent = ${process.pid};
     for (;;) {
       for (let i = 0; i < 1e9; i += 1);
       try { process.kill(parent, 0) } catch { process.exit() }
     }`;
-  const count = Math.max(1, availableParallelism() - 1);
+  const count = LOOPS_PER_CORE * availableParallelism();
   return Array.from({ length: count }, () => spawn(process.execPath, ['--eval', loop], { stdio: 'ignore' }));
 }
 

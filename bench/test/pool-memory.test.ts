@@ -31,7 +31,7 @@ test('memory is measured on real connections, and each of those who waited is an
   ]);
   // With so few only the order of magnitude is sure.
   for (const { bytes } of found.slice(1)) expect(bytes).toBeGreaterThan(100);
-}, 120_000);
+});
 
 test('a process that cannot do its work says why', async () => {
   const plan = { connections: 1, callers: 1, runs: 1 };

@@ -210,4 +210,4 @@ test('a small run on a real server measures every pair, and the table holds ever
   for (const one of found) expect(one.subjectPerSecond).toBeGreaterThanOrEqual(0);
   expect(found[1]?.arrangement).toMatch(/^[12] lanes?(, corked)?$/);
   expect(lines).toContain('select, 2 callers, 2/2');
-}, 120_000);
+});

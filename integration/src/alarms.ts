@@ -26,7 +26,7 @@ export async function underLoad(
     url: cluster.url,
     driver: tap.driver,
     env: {},
-    waitTimeoutMs: 20_000,
+    waitTimeoutMs: 60_000,
     ...options,
   });
   const offline: ClusterEvents['node:health-changed'][] = [];

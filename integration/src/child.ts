@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { waitUntil } from '@pgherd/testing';
+import { PATIENCE_MS } from '@pgherd/testing/internal';
 
 /** How a process ended. */
 export interface Ended {
@@ -28,7 +29,7 @@ export class Program {
     const child = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '--eval', program], {
       cwd: fileURLToPath(new URL('../..', import.meta.url)),
       stdio: ['ignore', 'pipe', 'pipe'],
-      timeout: 50_000,
+      timeout: 2 * PATIENCE_MS,
     });
     this.process = child;
     for (const stream of [child.stdout, child.stderr]) {
@@ -45,9 +46,6 @@ export class Program {
 
   /** Waits until it has written `text`. */
   async says(text: string): Promise<void> {
-    await waitUntil(() => this.#output.includes(text), {
-      what: `the program to say ${text}`,
-      timeoutMs: 40_000,
-    });
+    await waitUntil(() => this.#output.includes(text), { what: `the program to say ${text}` });
   }
 }

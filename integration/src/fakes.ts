@@ -2,6 +2,7 @@ import { createFakePostmaster, type FakeFacts, type FakePostmaster, type FakeScr
 import { isCoded as isCodedBy } from '@pgherd/testing/internal';
 import type { Cluster, ClusterOptions } from 'pgherd';
 import * as pgherd from 'pgherd';
+import { PATIENT } from './support.ts';
 
 /** Three fakes as one cluster: a primary and two standbys. All end with the scope. */
 export interface FakeCluster extends AsyncDisposable {
@@ -16,8 +17,7 @@ const QUICK: ClusterOptions = {
   probe: { intervalMs: 50, timeoutMs: 500 },
   connectTimeoutMs: 1_000,
   deadAfterMs: 1_000,
-  waitTimeoutMs: 10_000,
-  env: {},
+  ...PATIENT,
 };
 
 /** Starts a primary and two standbys that say they are of one cluster. */

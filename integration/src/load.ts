@@ -69,7 +69,7 @@ export class Load {
   async settled(): Promise<void> {
     const now = [...this.#running];
     const open = () => now.filter((one) => this.#running.has(one)).length;
-    await waitUntil(() => open() === 0, { what: 'the calls that ran to end', timeoutMs: 20_000 });
+    await waitUntil(() => open() === 0, { what: 'the calls that ran to end' });
   }
 
   /** Waits until `count` writes that begin from now on are acknowledged. */
@@ -77,7 +77,7 @@ export class Load {
     const from = this.writes.length;
     const done = () =>
       this.writes.slice(from).filter((one) => one.outcome === 'acknowledged').length >= count;
-    await waitUntil(done, { what: `${count} more acknowledged writes`, timeoutMs: 20_000 });
+    await waitUntil(done, { what: `${count} more acknowledged writes` });
   }
 
   /** Waits until `count` reads that begin from now on were served by `node`, or by anybody. */
@@ -86,7 +86,7 @@ export class Load {
     const done = () =>
       this.reads.filter((one) => one.startedAt >= from && (node === undefined || one.node === node)).length >=
       count;
-    await waitUntil(done, { what: `${count} more reads of ${node ?? 'anybody'}`, timeoutMs: 20_000 });
+    await waitUntil(done, { what: `${count} more reads of ${node ?? 'anybody'}` });
   }
 
   idsOf(outcome: Write['outcome']): Set<number> {

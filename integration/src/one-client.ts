@@ -43,7 +43,7 @@ export function oneClient(
   afterEach(async () => {
     await quiet(db);
     const idle = async () => (await cluster.primary.sql(AT_WORK)).length === 0;
-    await waitUntil(idle, { what: 'nothing to be at work or in a transaction', timeoutMs: 5_000 });
+    await waitUntil(idle, { what: 'nothing to be at work or in a transaction' });
   });
 
   afterAll(async () => {

@@ -2,7 +2,7 @@ import { createTestCluster, type TestCluster } from '@pgherd/testing';
 import { type Cluster, createCluster, type NodeDescription } from 'pgherd';
 import { afterAll, afterEach, beforeAll, beforeEach } from 'vitest';
 import { type Load, LoadSeries } from './load.ts';
-import { createTable, nameOf, restore } from './support.ts';
+import { createTable, nameOf, PATIENT, restore } from './support.ts';
 
 /** A primary, two standbys and a client that polls slowly: what it learns quickly, it learns by a push. */
 export interface SlowPolling {
@@ -28,7 +28,12 @@ export function slowPolling(): SlowPolling {
   });
 
   beforeEach(async () => {
-    db = createCluster({ url: cluster.url, env: {}, applicationName: 'herd', probe: { intervalMs: 5_000 } });
+    db = createCluster({
+      url: cluster.url,
+      ...PATIENT,
+      applicationName: 'herd',
+      probe: { intervalMs: 300_000 },
+    });
     await db.ready({ primaries: 1, standbys: 2 });
   });
 

@@ -1,12 +1,16 @@
 import type { TestCluster, TestNode } from '@pgherd/testing';
 import { waitUntil } from '@pgherd/testing';
+import { PATIENCE_MS } from '@pgherd/testing/internal';
 
 export { rejection } from '@pgherd/testing/internal';
 
 import { type Cluster, type ClusterOptions, createCluster, type NodeDescription } from 'pgherd';
 
+/** A call waits so long for a node that a busy machine alone does not make it fail, and the environment has no say. */
+export const PATIENT = Object.freeze({ waitTimeoutMs: PATIENCE_MS, env: {} }) satisfies ClusterOptions;
+
 /** Settings that make the tests quick without changing what is tested. */
-const QUICK: ClusterOptions = { probe: { intervalMs: 200 }, env: {} };
+const QUICK: ClusterOptions = { ...PATIENT, probe: { intervalMs: 200 } };
 
 /** A cluster object over all nodes of a test cluster, as the ordinary role, closed at the end of its scope. */
 export function open(cluster: TestCluster, options: ClusterOptions = {}): Cluster {
@@ -96,7 +100,7 @@ export async function quiet(db: Cluster): Promise<void> {
     const { leased, waiting, opening } = db.stats().total;
     return leased === 0 && waiting === 0 && opening === 0;
   };
-  await waitUntil(settled, { what: 'the pools to have nothing leased', timeoutMs: 5_000 });
+  await waitUntil(settled, { what: 'the pools to have nothing leased' });
 }
 
 /** Sentences that differ in nothing but their numbers are told once, with how many there are. */

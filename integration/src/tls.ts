@@ -22,7 +22,7 @@ const QUESTION =
 
 /** Connects as a program would, and tells what came of it. */
 export async function look(url: string, options: Partial<ClusterOptions> = {}): Promise<Seen> {
-  const db = createCluster({ url, env: {}, waitTimeoutMs: 5_000, ...options });
+  const db = createCluster({ url, env: {}, waitTimeoutMs: 60_000, ...options });
   try {
     return (await db.query(QUESTION)).rows[0] as Seen;
   } catch (error) {

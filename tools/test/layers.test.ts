@@ -180,7 +180,7 @@ describe('layers', () => {
     expect(folders).toEqual([...new Set(folders)]);
   });
 
-  test('as a command, fail with the place and the rule', { timeout: 30_000 }, () => {
+  test('as a command, fail with the place and the rule', () => {
     const [upward] = MISTAKES;
     const root = repository(upward?.files);
     const { status, stderr } = spawnSync(

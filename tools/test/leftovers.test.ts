@@ -29,7 +29,7 @@ test('a server that still works in the directory is named, and so is its folder'
   expect(message).toContain(`process ${server.pid} `);
 });
 
-test('a run whose tests all pass fails for what they leave behind', { timeout: 30_000 }, () => {
+test('a run whose tests all pass fails for what they leave behind', () => {
   const root = repository();
   const leave = `import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -4,9 +4,6 @@ import { CLEAN, type Files, repository } from './fixture.ts';
 
 const MANIFEST = CLEAN['packages/pgherd/package.json'] ?? '';
 
-/** Each runs npm, publint, are-the-types-wrong and a Node for every entry. */
-const SLOW = 30_000;
-
 const MISTAKES: readonly { name: string; files: Files; messages: string[] }[] = [
   {
     name: 'a build that imports a file that is not published, and a build cache',
@@ -25,11 +22,11 @@ const MISTAKES: readonly { name: string; files: Files; messages: string[] }[] = 
 ];
 
 describe('packages', () => {
-  test('pass when clean, with the source condition and src in files', { timeout: SLOW }, () => {
+  test('pass when clean, with the source condition and src in files', () => {
     expect(checkPackages(repository())).toEqual([]);
   });
 
-  test.each(MISTAKES)('fail for $name', { timeout: SLOW }, ({ files, messages }) => {
+  test.each(MISTAKES)('fail for $name', ({ files, messages }) => {
     const text = checkPackages(repository(files))
       .map(({ message }) => message)
       .join('\n');

@@ -2,7 +2,7 @@ import { createTestCluster, type TestCluster, type TestNode, waitUntil } from '@
 import { createCluster } from 'pgherd';
 import { entriesOn, JOURNAL, misdirected, rangeOf, watchTimelines, writesBelow } from '../invariants.ts';
 import { Load } from '../load.ts';
-import { createTable, nameOf } from '../support.ts';
+import { createTable, nameOf, PATIENT } from '../support.ts';
 import { Wiretap } from '../wiretap.ts';
 
 /** What one trial of a split brain showed. */
@@ -50,7 +50,7 @@ export async function splitBrainTrial(
   const [standby] = cluster.standbys;
   if (standby === undefined) throw new Error('A split brain takes a standby.');
   const tap = new Wiretap();
-  const db = createCluster({ url: cluster.url, driver: tap.driver, env: {} });
+  const db = createCluster({ url: cluster.url, driver: tap.driver, ...PATIENT });
   const load = new Load(db, 'journal', options.firstId, { reads: options.reads ?? true });
   try {
     await db.ready({ primaries: 1, standbys: 1 });

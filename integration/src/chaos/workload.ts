@@ -27,10 +27,10 @@ const MOST_ROUNDS_AT_ONCE = 50;
 /** No call begins while so many wait for their end: a machine that cannot keep the pace must not be buried in calls. */
 const MOST_WAITING = 200;
 /** How long a wait for the calls' progress goes on, milliseconds. */
-const PROGRESS_LIMIT_MS = 30_000;
+const PROGRESS_LIMIT_MS = 60_000;
 
 /** How long each call may take, milliseconds. */
-export const CALL_LIMIT_MS = 20_000;
+export const CALL_LIMIT_MS = 60_000;
 
 /** Writes, reads and transactions at a steady rate, and the books about them. */
 export class Workload {

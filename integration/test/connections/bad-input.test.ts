@@ -7,7 +7,7 @@ import { createTestCluster, type TestCluster } from '@pgherd/testing';
 import { type ClusterOptions, createCluster, type Driver, type DriverConnection, PgHerdError } from 'pgherd';
 import { importPg, pgDriver } from 'pgherd/pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { nameOf, rejection } from '../../src/support.ts';
+import { nameOf, PATIENT, rejection } from '../../src/support.ts';
 
 const run = promisify(execFile);
 const PASSWORD = 'hunter2-Geheim';
@@ -38,13 +38,14 @@ function thrownBy(options: string | ClusterOptions): unknown {
   throw new Error('nothing was thrown');
 }
 
-/** What the first call of a cluster with these options fails with, and after how long. */
-async function failureOf(options: ClusterOptions): Promise<{ error: unknown; tookMs: number }> {
-  const db = createCluster({ env: {}, ...options });
-  const startedAt = performance.now();
+/** A call waits for a node longer than a test may take: what fails before did not wait. */
+const ENDLESS: ClusterOptions = { ...PATIENT, waitTimeoutMs: 3_600_000 };
+
+/** What the first call of a cluster with these options fails with. */
+async function failureOf(options: ClusterOptions): Promise<unknown> {
+  const db = createCluster({ ...ENDLESS, ...options });
   try {
-    const error = await rejection(db.query('select 1'));
-    return { error, tookMs: performance.now() - startedAt };
+    return await rejection(db.query('select 1'));
   } finally {
     await db.close();
   }
@@ -65,7 +66,7 @@ describe('what createCluster is given', () => {
     ],
     ['a bad value', `postgres://app:${PASSWORD}@db1/app?sslmode=maybe`, 'PGHERD_INVALID_DSN', 'maybe'],
   ])('%s is told with a code, and the password never', (_what, url, code, told) => {
-    const error = thrownBy({ url, env: {} });
+    const error = thrownBy({ url, ...PATIENT });
     expect(error).toBeInstanceOf(PgHerdError);
     expect(error).toMatchObject({ code });
     expect(String(error)).toContain(told);
@@ -94,7 +95,7 @@ describe('what createCluster is given', () => {
     ['an unknown target', { target: 'replica' }, 'target is "replica"'],
     ['a password that is no text', { password: 42 }, 'password is ***'],
   ])('%s', (_what, options, told) => {
-    const error = thrownBy({ url: 'postgres://db1', env: {}, ...options } as unknown as ClusterOptions);
+    const error = thrownBy({ url: 'postgres://db1', ...PATIENT, ...options } as unknown as ClusterOptions);
     expect(error).toMatchObject({ code: 'PGHERD_INVALID_OPTIONS' });
     expect(String(error)).toContain(told);
   });
@@ -103,7 +104,7 @@ describe('what createCluster is given', () => {
 describe('servers that cannot be used', () => {
   it('no host reachable: the call waits for its time, then says what each said', async () => {
     const url = `postgres://app:${PASSWORD}@127.0.0.1:9,127.0.0.1:10/app`;
-    const { error } = await failureOf({ url, waitTimeoutMs: 300 });
+    const error = await failureOf({ url, waitTimeoutMs: 300 });
     expect(error).toMatchObject({ code: 'PGHERD_NO_SUITABLE_NODE' });
     expect(String(error)).toContain('127.0.0.1:9: offline');
     expect(String(error)).toContain('ECONNREFUSED');
@@ -111,49 +112,46 @@ describe('servers that cannot be used', () => {
   });
 
   it('no such host', async () => {
-    const { error } = await failureOf({ url: 'postgres://app@nowhere.invalid/app', waitTimeoutMs: 500 });
+    const error = await failureOf({ url: 'postgres://app@nowhere.invalid/app', waitTimeoutMs: 500 });
     expect(error).toMatchObject({ code: 'PGHERD_NO_SUITABLE_NODE' });
     expect(String(error)).toContain('nowhere.invalid:5432: ');
   });
 
   it('a wrong password everywhere fails at once', async () => {
     const url = cluster.url.replace('app:app@', `app:${PASSWORD}@`);
-    const { error, tookMs } = await failureOf({ url });
+    const error = await failureOf({ url });
     expect(error).toMatchObject({ code: 'PGHERD_AUTHENTICATION_FAILED' });
     expect(String(error)).toContain('password authentication failed');
     for (const node of cluster.nodes) expect(String(error)).toContain(nameOf(node));
-    expect(tookMs).toBeLessThan(3_000);
     expect(shownBy(error)).not.toContain(PASSWORD);
     const byOption = await failureOf({ url: cluster.url, password: PASSWORD });
-    expect(byOption.error).toMatchObject({ code: 'PGHERD_AUTHENTICATION_FAILED' });
-    expect(shownBy(byOption.error)).not.toContain(PASSWORD);
+    expect(byOption).toMatchObject({ code: 'PGHERD_AUTHENTICATION_FAILED' });
+    expect(shownBy(byOption)).not.toContain(PASSWORD);
   });
 
   it('no password where one is asked for fails at once', async () => {
-    const { error, tookMs } = await failureOf({ url: cluster.url.replace('app:app@', 'app@') });
+    const error = await failureOf({ url: cluster.url.replace('app:app@', 'app@') });
     expect(error).toMatchObject({ code: 'PGHERD_AUTHENTICATION_FAILED' });
-    expect(tookMs).toBeLessThan(3_000);
   });
 
   it('the password may come by option', async () => {
-    const db = createCluster({ url: cluster.url.replace('app:app@', 'app@'), password: 'app', env: {} });
+    const db = createCluster({ url: cluster.url.replace('app:app@', 'app@'), password: 'app', ...PATIENT });
     expect(await db.one('select 1 as n')).toEqual({ n: 1 });
     expect(inspect(db, { depth: 10, showHidden: true })).not.toContain("'app:");
     await db.close();
   });
 
   it('a database missing everywhere fails at once', async () => {
-    const { error, tookMs } = await failureOf({ url: cluster.url.replace(/app$/, 'nowhere') });
+    const error = await failureOf({ url: cluster.url.replace(/app$/, 'nowhere') });
     expect(error).toMatchObject({ code: 'PGHERD_CONNECT_FAILED' });
     expect(String(error)).toContain('database "nowhere" does not exist');
-    expect(tookMs).toBeLessThan(3_000);
   });
 
   it('a database missing on one host: the others serve', async () => {
     await using other = await createTestCluster({ standbys: 0, freshIdentity: true });
     await other.sql(other.primary, 'alter database app rename to elsewhere');
     const url = cluster.url.replace(/\/app$/, `,${nameOf(other.primary)}/app`);
-    const db = createCluster({ url, env: {} });
+    const db = createCluster({ url, ...PATIENT });
     try {
       expect((await db.query('select 1')).node).toBe(nameOf(cluster.primary));
       expect((await db.read.query('select 1')).node).toBe(nameOf(cluster.standbys[0]));
@@ -166,10 +164,9 @@ describe('servers that cannot be used', () => {
 
   // PostgreSQL 12 is not among the test servers: a driver that reports it stands for one.
   it('servers that are too old fail at once', async () => {
-    const { error, tookMs } = await failureOf({ url: cluster.url, driver: reporting('12.22') });
+    const error = await failureOf({ url: cluster.url, driver: reporting('12.22') });
     expect(error).toMatchObject({ code: 'PGHERD_SERVER_TOO_OLD' });
     expect(String(error)).toContain('12.22');
-    expect(tookMs).toBeLessThan(3_000);
   });
 });
 
@@ -227,5 +224,5 @@ describe('a driver that is not installed', () => {
     } finally {
       await rm(folder, { recursive: true, force: true });
     }
-  }, 120_000);
+  });
 });

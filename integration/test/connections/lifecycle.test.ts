@@ -2,7 +2,7 @@ import { createTestCluster, type TestCluster, waitUntil } from '@pgherd/testing'
 import { createCluster } from 'pgherd';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Ended, Program } from '../../src/child.ts';
-import { open, rejection } from '../../src/support.ts';
+import { open, PATIENT, rejection } from '../../src/support.ts';
 
 let cluster: TestCluster;
 
@@ -24,7 +24,6 @@ async function sessionsOf(name: string): Promise<number> {
 const gone = (name: string) =>
   waitUntil(async () => (await sessionsOf(name)) === 0, {
     what: `no session of ${name} to be left`,
-    timeoutMs: 5_000,
   });
 
 describe('close', () => {
@@ -96,7 +95,7 @@ describe('close', () => {
     expect(await forConnection).toMatchObject({ code: 'PGHERD_CLOSED' });
     lease.release();
     await closing;
-    const nowhere = createCluster({ url: 'postgres://app@127.0.0.1:9/app', env: {} });
+    const nowhere = createCluster({ url: 'postgres://app@127.0.0.1:9/app', ...PATIENT });
     const forNode = rejection(nowhere.query('select 1'));
     await nowhere.nextProbe();
     await nowhere.close();
@@ -161,12 +160,11 @@ const child = (body: string): Promise<Ended> => new Program(cluster.url, body).e
 describe('a process', () => {
   it('ends by itself although it forgot to close', async () => {
     const ended = await child(`
-      const db = createCluster({ url, env: {}, pool: { min: 2 } });
+      // What kept the process alive would do so until the limit of this test.
+      const db = createCluster({ url, env: {}, pool: { min: 2, idleTimeoutMs: 3_600_000 } });
       await db.ready({ primaries: 1, standbys: 1 });
-      console.log((await db.query('select 1 as n')).rows[0].n, (await db.read.query('select 2 as n')).rows[0].n);
-      const doneAt = performance.now();
-      process.on('exit', () => console.log(performance.now() - doneAt < 10_000 ? 'at once' : 'late'));`);
-    expect(ended).toMatchObject({ code: 0, output: '1 2\nat once' });
+      console.log((await db.query('select 1 as n')).rows[0].n, (await db.read.query('select 2 as n')).rows[0].n);`);
+    expect(ended).toMatchObject({ code: 0, output: '1 2' });
   });
 
   it('stays while somebody waits for an answer', async () => {
@@ -199,7 +197,7 @@ describe('a process', () => {
       await db.read.query('select 1');
       await db.query('select pg_sleep(1)', [], { timeoutMs: 50 }).catch(() => undefined);
       await db.close();
-      const until = Date.now() + 5000;
+      const until = Date.now() + 60_000;
       while (more().length > 0 && Date.now() < until) await new Promise(setImmediate);
       console.log(more().length === 0 ? 'nothing' : before + ' -> ' + handles());`);
     expect(ended).toMatchObject({ code: 0, output: 'nothing' });

@@ -1,7 +1,7 @@
 import { createTestCluster, type TestCluster, waitUntil } from '@pgherd/testing';
 import { type Cluster, type ClusterOptions, createCluster } from 'pgherd';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { nameOf, open, quiet, rejection, standbyNames } from '../../src/support.ts';
+import { nameOf, open, PATIENT, quiet, rejection, standbyNames } from '../../src/support.ts';
 
 let cluster: TestCluster;
 const opened: Cluster[] = [];
@@ -62,7 +62,7 @@ describe('what one caller leaves in a session', () => {
   });
 
   it('is brought back where a caller has thrown it away: reads stay unable to write', async () => {
-    const db = createCluster({ url: cluster.primary.url, env: {}, pool: { max: 1 } });
+    const db = createCluster({ url: cluster.primary.url, ...PATIENT, pool: { max: 1 } });
     opened.push(db);
     const question = "select current_setting('transaction_read_only') as guarded, pg_backend_pid() as pid";
     await db.query('select 1');
@@ -103,7 +103,7 @@ describe('settings of the session', () => {
 
   it('stand over those of the URL', async () => {
     const url = `${cluster.url}?options=-c%20app.tenant%3Durl%20-c%20app.other%3Durl`;
-    const db = createCluster({ url, env: {}, session: { 'app.tenant': 'option' } });
+    const db = createCluster({ url, ...PATIENT, session: { 'app.tenant': 'option' } });
     opened.push(db);
     const row = await db.one("select current_setting('app.tenant') as a, current_setting('app.other') as b");
     expect(row).toEqual({ a: 'option', b: 'url' });

@@ -2,7 +2,7 @@ import { createTestCluster, type TestCluster } from '@pgherd/testing';
 import { type Cluster, createCluster } from 'pgherd';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type PgBouncer, pgbouncerPath, startPgBouncer } from '../../src/pgbouncer.ts';
-import { quiet, rejection } from '../../src/support.ts';
+import { PATIENT, quiet, rejection } from '../../src/support.ts';
 
 const suite = pgbouncerPath === undefined && process.env['CI'] === undefined ? describe.skip : describe;
 
@@ -19,7 +19,7 @@ suite.each([
     cluster = await createTestCluster({ standbys: 0 });
     bouncer = await startPgBouncer(cluster.primary);
     const url = `postgresql://app:app@${bouncer.name}/app?pgbouncer=true${options}`;
-    db = createCluster({ url, env: {}, probe: { intervalMs: 200 } });
+    db = createCluster({ url, ...PATIENT, probe: { intervalMs: 200 } });
     await db.query('create table items (id int primary key)');
   });
 

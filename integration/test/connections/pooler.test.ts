@@ -4,7 +4,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { CommitTap } from '../../src/commit-tap.ts';
 import { Load } from '../../src/load.ts';
 import { type PgBouncer, pgbouncerPath, startPgBouncer } from '../../src/pgbouncer.ts';
-import { createTable, nameOf, quiet, rejection, restore } from '../../src/support.ts';
+import { createTable, nameOf, PATIENT, quiet, rejection, restore } from '../../src/support.ts';
 
 let cluster: TestCluster;
 let bouncers: PgBouncer[];
@@ -18,7 +18,7 @@ const POOL = 5;
 const suite = pgbouncerPath === undefined && process.env['CI'] === undefined ? describe.skip : describe;
 
 function open(options: ClusterOptions = {}): Cluster {
-  const db = createCluster({ url, env: {}, probe: { intervalMs: 200 }, ...options });
+  const db = createCluster({ url, ...PATIENT, probe: { intervalMs: 200 }, ...options });
   opened.push(db);
   return db;
 }

@@ -15,7 +15,7 @@ const QUESTION =
 
 beforeAll(async () => {
   cluster = await createTestCluster({ standbys: 0 });
-}, 60_000);
+});
 
 afterEach(async () => {
   await Promise.all(opened.splice(0).map((db) => db.close()));

@@ -11,7 +11,7 @@ describe('limits of time', () => {
     const [one, two] = setUp.cluster.standbys;
     const url = `postgresql://app@${nameOf(one)},${nameOf(two)}/app`;
     await using own = createCluster({ url, waitTimeoutMs: 150, env: {} });
-    await own.ready({ standbys: 2, timeoutMs: 10_000 });
+    await own.ready({ standbys: 2, timeoutMs: 60_000 });
     const error = await rejection(own.query('select 1'));
     expect(error).toMatchObject({ code: 'PGHERD_NO_SUITABLE_NODE', details: { target: 'read-write' } });
     for (const node of [one, two]) expect(String(error)).toContain(`${nameOf(node)}: its role is standby`);
@@ -19,7 +19,7 @@ describe('limits of time', () => {
 
   it('a call that finds no free connection is told so', async () => {
     await using own = open(setUp.cluster, { pool: { max: 1, maxWaiting: 1 }, waitTimeoutMs: 100 });
-    await own.ready({ timeoutMs: 10_000 });
+    await own.ready({ timeoutMs: 60_000 });
     // Also a busy machine opens a connection within the second try.
     const lease = await waitUntil(() => own.acquire());
     const waiting = rejection(own.query('select 1'));
@@ -32,7 +32,7 @@ describe('limits of time', () => {
 
   it('a node that refuses our connections is named with its reason', async () => {
     await using own = open(setUp.cluster, { waitTimeoutMs: 400 });
-    await own.ready({ standbys: 2, timeoutMs: 10_000 });
+    await own.ready({ standbys: 2, timeoutMs: 60_000 });
     await setUp.cluster.primary.sql('alter role app connection limit 0');
     try {
       const error = await rejection(own.query('select 1'));

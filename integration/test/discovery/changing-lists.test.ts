@@ -1,7 +1,7 @@
 import { createTestCluster, type TestCluster, waitUntil } from '@pgherd/testing';
 import { type ClusterOptions, createCluster, type DiscoveredNode, type Discovery } from 'pgherd';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { codeOf, nameOf, rejection } from '../../src/support.ts';
+import { codeOf, nameOf, PATIENT, rejection } from '../../src/support.ts';
 
 let cluster: TestCluster;
 
@@ -45,7 +45,7 @@ function toldDiscovery(first: unknown) {
 /** A cluster object whose connection string names the first node only. */
 function opened(discovery: Discovery, options: Partial<ClusterOptions> = {}) {
   const { url } = cluster.nodes[0] ?? cluster.primary;
-  const db = createCluster({ url, discovery, probe: { intervalMs: 200 }, env: {}, ...options });
+  const db = createCluster({ url, discovery, probe: { intervalMs: 200 }, ...PATIENT, ...options });
   const failures: string[] = [];
   db.on('discovery:failed', ({ error }) => failures.push(String(error)));
   return { db, failures };

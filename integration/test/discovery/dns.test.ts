@@ -9,7 +9,7 @@ import {
   startDnsServer,
 } from '../../../packages/pgherd/test/discovery/dns-server.ts';
 import { Load } from '../../src/load.ts';
-import { createTable, restore } from '../../src/support.ts';
+import { createTable, PATIENT, restore } from '../../src/support.ts';
 
 const NAME = '_postgresql._tcp.example.test';
 
@@ -37,7 +37,7 @@ describe('nodes by SRV records, on a real name server', () => {
       url: 'postgresql://app:app@127.0.0.1:1/app',
       discovery: dnsDiscovery({ name: NAME, kind: 'srv', refreshMs: 100, timeoutMs: 500, resolver }),
       probe: { intervalMs: 200 },
-      env: {},
+      ...PATIENT,
     });
     db.on('discovery:failed', ({ error }) => failures.push(String(error)));
   });

@@ -4,7 +4,7 @@ import { createTestCluster, type TestCluster, waitUntil } from '@pgherd/testing'
 import { reservePorts } from '@pgherd/testing/internal';
 import { type Cluster, createCluster } from 'pgherd';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it, vi } from 'vitest';
-import { createTable } from '../../src/support.ts';
+import { createTable, PATIENT } from '../../src/support.ts';
 
 const NAME = 'herd.test';
 const [FIRST, SECOND] = ['127.0.0.1', '127.0.0.2'];
@@ -82,7 +82,7 @@ beforeEach(async () => {
   }) as typeof dns.lookup);
   db = createCluster({
     url: `postgresql://app:app@${NAME}:${port}/app`,
-    env: {},
+    ...PATIENT,
     probe: { intervalMs: 200 },
   });
 });

@@ -10,8 +10,6 @@ import { findPrograms } from '../../src/patroni/programs.ts';
 const POOL_MAX = 10;
 /** Writes that share one connection: so many may be on their way when it is lost. */
 const WRITES_DEEP = 16;
-/** For one scenario on a busy machine, milliseconds. */
-const SCENARIO_MS = 180_000;
 /** Longer than Patroni may take to elect a leader on a busy machine, milliseconds. */
 const WAIT_MS = 60_000;
 
@@ -24,7 +22,6 @@ const skipped = !wanted || (missing !== undefined && process.env['CI'] === undef
 
 describe.skipIf(skipped)(
   skipped ? `Patroni (${missing ?? 'PGHERD_TEST_PATRONI=1 runs it'})` : 'Patroni',
-  { timeout: SCENARIO_MS },
   () => {
     let patroni: PatroniCluster;
     let barred: PatroniNode;
@@ -40,10 +37,10 @@ describe.skipIf(skipped)(
       // No key: a write that ran twice must show.
       await db.query('create table journal (id int)');
       await db.close();
-    }, SCENARIO_MS);
+    });
 
     afterEach(() => db?.close());
-    afterAll(() => patroni?.[Symbol.asyncDispose](), 60_000);
+    afterAll(() => patroni?.[Symbol.asyncDispose]());
 
     function nodeAt(index: number): PatroniNode {
       const node = patroni.nodes[index];

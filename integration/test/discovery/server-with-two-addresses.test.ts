@@ -4,7 +4,7 @@ import { type Cluster, type ClusterEvents, createCluster } from 'pgherd';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { JOURNAL } from '../../src/invariants.ts';
 import { type Load, LoadSeries } from '../../src/load.ts';
-import { createTable, nameOf, restore } from '../../src/support.ts';
+import { createTable, nameOf, PATIENT, restore } from '../../src/support.ts';
 
 let cluster: TestCluster;
 const series = new LoadSeries('journal');
@@ -64,7 +64,7 @@ describe.each(WAYS)('servers with two addresses: %s', (_name, make) => {
     twice = await make();
     const url = `postgresql://app:app@${twice.hosts.join(',')}/app`;
     // A slow answer on a busy machine is no reason to go over to the other address here.
-    db = createCluster({ url, env: {}, probe: { timeoutMs: 5_000 } });
+    db = createCluster({ url, ...PATIENT, probe: { timeoutMs: 5_000 } });
     splitBrains = [];
     db.on('cluster:split-brain', (event) => splitBrains.push(event));
     await db.ready({ primaries: 1, standbys: 1 });

@@ -4,7 +4,7 @@ import { createCluster } from 'pgherd';
 import { pgDriver } from 'pgherd/pg';
 import { describe, expect, it } from 'vitest';
 import { oneClient } from '../../src/one-client.ts';
-import { codeOf, rejection } from '../../src/support.ts';
+import { codeOf, PATIENT, rejection } from '../../src/support.ts';
 
 /** The part of `pg-cursor` that is used here; it comes without types. */
 interface PgCursor extends Submittable {
@@ -41,7 +41,7 @@ describe('the client of a lease over pg', () => {
     await using db = createCluster<Client>({
       url: bench.cluster.url,
       driver: pgDriver(),
-      env: {},
+      ...PATIENT,
       pool: { max: 1 },
     });
     await Promise.all(Array.from({ length: 50 }, (_, n) => db.query('select $1::int as n', [n])));
@@ -60,7 +60,7 @@ describe('the client of a lease over pg', () => {
   });
 
   it('is given one thing at a time, in the order of the calls', async () => {
-    await using db = createCluster<Client>({ url: bench.cluster.url, driver: pgDriver(), env: {} });
+    await using db = createCluster<Client>({ url: bench.cluster.url, driver: pgDriver(), ...PATIENT });
     await using lease = await db.acquire();
     const lengths = queueLengths(lease.client);
     const order: unknown[] = [];
@@ -83,7 +83,7 @@ describe('the client of a lease over pg', () => {
   });
 
   it('that is lost leaves what waits for its turn unsent, and says so', async () => {
-    await using db = createCluster<Client>({ url: bench.cluster.url, driver: pgDriver(), env: {} });
+    await using db = createCluster<Client>({ url: bench.cluster.url, driver: pgDriver(), ...PATIENT });
     await using lease = await db.acquire();
     const { pid } = await lease.one('select pg_backend_pid() as pid');
     const running = rejection(lease.query('select pg_sleep(600)'));

@@ -7,7 +7,7 @@ import { postgresJsDriver } from 'pgherd/postgres-js';
 import postgres from 'postgres';
 import { describe, expect, it } from 'vitest';
 import { oneClient } from '../../src/one-client.ts';
-import { codeOf, rejection } from '../../src/support.ts';
+import { codeOf, PATIENT, rejection } from '../../src/support.ts';
 
 const driver = postgresJsDriver();
 const client = oneClient(['item (id int primary key, amount int not null default 0)'], {
@@ -16,7 +16,7 @@ const client = oneClient(['item (id int primary key, amount int not null default
 
 /** A cluster object of its own over the same server, closed at the end of its scope. */
 function ownCluster(options: Parameters<typeof postgresJsDriver>[0]): Cluster<postgres.Sql> {
-  return createCluster({ url: client.cluster.url, driver: postgresJsDriver(options), env: {} });
+  return createCluster({ url: client.cluster.url, driver: postgresJsDriver(options), ...PATIENT });
 }
 
 describe('verbs over postgres.js', () => {
@@ -54,7 +54,7 @@ describe('verbs over postgres.js', () => {
   });
 
   it('a deadline cancels what runs, and the connection is used again', async () => {
-    await using db = createCluster({ url: client.cluster.url, driver, env: {}, pool: { max: 1 } });
+    await using db = createCluster({ url: client.cluster.url, driver, ...PATIENT, pool: { max: 1 } });
     const before = await db.one('select pg_backend_pid() as pid');
     const slow = db.transaction((tx) => tx.query('select pg_sleep(30)', [], { timeoutMs: 100 }));
     expect(await rejection(slow)).toMatchObject({ code: 'PGHERD_TIMEOUT' });
@@ -178,7 +178,7 @@ describe('the client of a lease over postgres.js', () => {
   });
 
   it('what it changed in the session does not reach the next holder', async () => {
-    await using db = createCluster({ url: client.cluster.url, driver, env: {}, pool: { max: 1 } });
+    await using db = createCluster({ url: client.cluster.url, driver, ...PATIENT, pool: { max: 1 } });
     await db.use(async ({ client: sql }) => {
       await sql`set work_mem = '5MB'`;
     });

@@ -5,7 +5,7 @@ import { pgDriver } from 'pgherd/pg';
 import { postgresJsDriver } from 'pgherd/postgres-js';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type Load, LoadSeries } from '../../src/load.ts';
-import { createTable, nameOf, quiet, restore } from '../../src/support.ts';
+import { createTable, nameOf, PATIENT, quiet, restore } from '../../src/support.ts';
 
 const POOL_MAX = 10;
 /** Writes that may be in flight on one connection. */
@@ -30,7 +30,7 @@ async function underLoad(
   scenario: (load: Load, db: Cluster) => Promise<void>,
   options: ClusterOptions = {},
 ): Promise<Load> {
-  const db = createCluster({ url: cluster.url, env: {}, pool: { max: POOL_MAX }, ...options });
+  const db = createCluster({ url: cluster.url, ...PATIENT, pool: { max: POOL_MAX }, ...options });
   try {
     await db.ready({ primaries: 1, standbys: 2 });
     const load = await series.run(db, (load) => scenario(load, db));

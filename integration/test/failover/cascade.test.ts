@@ -3,7 +3,7 @@ import { type Cluster, createCluster, type NodeDescription } from 'pgherd';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { booksOf, disagreements, entriesOn, JOURNAL, rangeOf } from '../../src/invariants.ts';
 import { type Load, LoadSeries } from '../../src/load.ts';
-import { createTable, nameOf, restore } from '../../src/support.ts';
+import { createTable, nameOf, PATIENT, restore } from '../../src/support.ts';
 
 let cluster: TestCluster;
 let db: Cluster;
@@ -22,7 +22,7 @@ beforeEach(async () => {
   await waitUntil(async () => (await upstream.sql(streams, [cascading.name])).length > 0, {
     what: 'a standby of a standby',
   });
-  db = createCluster({ url: cluster.url, env: {} });
+  db = createCluster({ url: cluster.url, ...PATIENT });
   await db.ready({ primaries: 1, standbys: 2 });
 });
 

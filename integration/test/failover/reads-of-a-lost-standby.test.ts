@@ -1,6 +1,7 @@
 import { createTestCluster, type TestCluster, waitUntil } from '@pgherd/testing';
 import { type ClusterEvents, createCluster } from 'pgherd';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { PATIENT } from '../../src/support.ts';
 
 const CALLERS = 24;
 
@@ -13,7 +14,7 @@ afterAll(() => cluster?.close());
 // The connections of a killed server end one after another, and a node that fails fast looks idle: a call that is run again
 // there would use up its attempts within milliseconds.
 it('runs a read of a lost standby again elsewhere, not on the next connection of that standby', async () => {
-  const db = createCluster({ url: cluster.url, env: {} });
+  const db = createCluster({ url: cluster.url, ...PATIENT });
   const again: ClusterEvents['call:retried'][] = [];
   let [running, answered] = [true, 0];
   const caller = async (): Promise<void> => {

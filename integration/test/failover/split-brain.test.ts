@@ -4,7 +4,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { splitBrainCluster, splitBrainTrial } from '../../src/chaos/split-brain.ts';
 import { entriesOn, JOURNAL, rangeOf } from '../../src/invariants.ts';
 import { Load } from '../../src/load.ts';
-import { createTable, nameOf, rejection, restore } from '../../src/support.ts';
+import { createTable, nameOf, PATIENT, rejection, restore } from '../../src/support.ts';
 import { Wiretap } from '../../src/wiretap.ts';
 
 const TRIALS = process.env['CI'] === undefined ? 2 : 10;
@@ -36,7 +36,7 @@ describe('a promotion while the old primary stays up', () => {
     const trial = await splitBrainTrial(cluster, {
       firstId: firstId(),
       afterSeen: async (old, lastId) => {
-        await using client = createCluster({ url: old.url, env: {} });
+        await using client = createCluster({ url: old.url, ...PATIENT });
         await client.query('insert into journal values ($1)', [lastId + 1]);
       },
     });
@@ -52,7 +52,7 @@ describe('a promotion while the old primary stays up', () => {
         const tap = new Wiretap();
         const first = firstId();
         const url = `postgresql://app:app@${hosts.map(nameOf).join(',')}/app`;
-        const db = createCluster({ url, driver: tap.driver, env: {} });
+        const db = createCluster({ url, driver: tap.driver, ...PATIENT });
         try {
           const writes = Array.from({ length: 20 }, (_, index) =>
             db.query('insert into journal values ($1)', [first + index]),
@@ -97,7 +97,7 @@ describe('two standbys promoted apart, to the same timeline', () => {
   it('the one that was written to keeps the writes, and the event names the other', async () => {
     const [first, second] = twoStandbys();
     const tap = new Wiretap();
-    const db = createCluster({ url: cluster.url, driver: tap.driver, env: {} });
+    const db = createCluster({ url: cluster.url, driver: tap.driver, ...PATIENT });
     const load = new Load(db, 'journal', nextId);
     try {
       await db.ready({ primaries: 1, standbys: 2 });
@@ -151,6 +151,6 @@ describe('two standbys promoted apart, to the same timeline', () => {
 
   /** Writes until a write succeeds: the way out of the ambiguity is an event, and comes when it comes. */
   function createWaiting<T>(write: () => Promise<T>): Promise<T> {
-    return waitUntil(write, { what: 'the remaining primary to take writes', timeoutMs: 15_000 });
+    return waitUntil(write, { what: 'the remaining primary to take writes' });
   }
 });

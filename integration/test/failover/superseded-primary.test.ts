@@ -51,7 +51,6 @@ describe('a promotion beside a living primary', () => {
     const [standby] = setUp.cluster.standbys;
     await standby?.promote();
     await waitUntil(() => setUp.roleOf(nameOf(standby)) === 'primary', {
-      timeoutMs: 2_000,
       what: 'the new role',
     });
     const { node } = await setUp.db.query('insert into journal values (0)');

@@ -1,5 +1,6 @@
+import { setTimeout as lasting } from 'node:timers/promises';
 import { FAKE_PHASES, type FakeAction, type FakePostmaster, waitUntil } from '@pgherd/testing';
-import { FAULTS } from '@pgherd/testing/internal';
+import { FAULTS, PATIENCE_MS } from '@pgherd/testing/internal';
 import type { Cluster } from 'pgherd';
 import { describe, expect, it } from 'vitest';
 import { fakeCluster, isCoded, openFakes } from '../../src/fakes.ts';
@@ -8,21 +9,35 @@ import { codeOf, rejection } from '../../src/support.ts';
 const READ = 'select n from t where id = $1';
 const WRITE = 'insert into t values ($1)';
 const AUTHENTICATION = { method: 'scram-sha-256', password: 'secret' } as const;
-/** A call that takes longer than its limit by this much has not been ended by it, milliseconds. */
-const MARGIN_MS = 3_000;
+/** How long a call has for what is not under test, milliseconds. */
+const LIMIT_MS = 700;
 
 const CONNECTING = FAKE_PHASES.slice(0, FAKE_PHASES.indexOf('query'));
 
 /** How a call ended: `ok`, the code of its error, or what is wrong with it. */
-async function outcome(work: Promise<unknown>, limitMs: number): Promise<string> {
-  const startedAt = performance.now();
-  const end = await work.then(
+async function outcome(work: Promise<unknown>): Promise<string> {
+  const end = work.then(
     () => 'ok',
     (error: unknown) =>
       isCoded(error) ? String(codeOf(error) ?? 'connection lost') : `WRONG: uncoded ${String(error)}`,
   );
-  const tookMs = performance.now() - startedAt;
-  return tookMs > limitMs + MARGIN_MS ? `WRONG: ${end} after ${Math.round(tookMs)} ms` : end;
+  const late = lasting(PATIENCE_MS, `WRONG: did not end within ${PATIENCE_MS} ms`, { ref: false });
+  return Promise.race([end, late]);
+}
+
+/** How a call ended whose limit begins once `struck` says so: a slow machine does not use it up before. */
+async function outcomeOnce(
+  struck: () => boolean,
+  start: (signal: AbortSignal) => Promise<unknown>,
+): Promise<string> {
+  const limit = new AbortController();
+  let settled = false;
+  const end = outcome(start(limit.signal)).finally(() => {
+    settled = true;
+  });
+  await waitUntil(() => struck() || settled, { what: 'the fault to strike' });
+  const timer = setTimeout(() => limit.abort(), LIMIT_MS);
+  return end.finally(() => clearTimeout(timer));
 }
 
 /** Runs `fn` with each fault, all at once; what went wrong, by fault. */
@@ -47,7 +62,7 @@ async function readUntil(db: Cluster, struck: () => boolean): Promise<string[]> 
   await waitUntil(
     async () => {
       const calls = Array.from({ length: 4 }, () => db.read.query(READ, [1], { timeoutMs: 500 }));
-      ends.push(...(await Promise.all(calls.map((call) => outcome(call, 500)))));
+      ends.push(...(await Promise.all(calls.map(outcome))));
       return struck();
     },
     { what: 'the fault to strike' },
@@ -102,16 +117,16 @@ describe('a primary that fails once', () => {
         when: (_connection, statement) => statement?.text === WRITE,
         do: action,
       });
-      const end = await outcome(db.query(WRITE, [1], { timeoutMs: 700 }), 700);
+      const struck = () => fault.hits > 0;
+      const end = await outcomeOnce(struck, (signal) => db.query(WRITE, [1], { signal }));
       const ends = [end];
       if (fault.hits === 0 && at !== 'row') ends.push('WRONG: the fault did not strike');
       const sent = fakes.primary.statements.filter(({ text }) => text === WRITE).length;
       if (end === 'PGHERD_OUTCOME_UNKNOWN' && sent > 1) ends.push(`WRONG: unknown, and sent ${sent} times`);
       if (fakes.standbys.some(wasWritten)) ends.push('WRONG: a standby got the write');
       await fault.undo();
-      await waitUntil(async () => (await outcome(db.query(WRITE, [2], { timeoutMs: 700 }), 700)) === 'ok', {
-        what: 'writes to go on',
-      });
+      const again = () => db.query(WRITE, [2], { timeoutMs: LIMIT_MS });
+      await waitUntil(async () => (await outcome(again())) === 'ok', { what: 'writes to go on' });
       return ends;
     });
     expect(wrong).toEqual([]);
@@ -233,8 +248,8 @@ describe('probes with bad answers', () => {
     await using fakes = await fakeCluster();
     fakes.primary.rewriteProbes(rewrite);
     await using db = openFakes(fakes, { waitTimeoutMs: 1_500 });
-    await db.ready({ standbys: 2 });
-    const end = await outcome(db.query(WRITE, [1]), 1_500);
+    await db.ready({ standbys: 2, timeoutMs: PATIENCE_MS });
+    const end = await outcome(db.query(WRITE, [1]));
     // Its ParameterStatus still tells the role.
     expect(['ok', 'PGHERD_NO_SUITABLE_NODE']).toContain(end);
     expect(fakes.standbys.some(wasWritten)).toBe(false);
@@ -245,6 +260,7 @@ describe('probes with bad answers', () => {
     await using fakes = await fakeCluster();
     fakes.primary.change({ timeline: 0xffff_ffff });
     await using db = openFakes(fakes, { waitTimeoutMs: 500 });
+    await db.ready({ primaries: 1, standbys: 2, timeoutMs: PATIENCE_MS });
     expect((await db.query(WRITE, [1])).node).toBe(fakes.primary.name);
     fakes.primary.change({ timeline: 1 });
     await waitUntil(() => described(db, fakes.primary)?.standing === 'stale');
@@ -269,7 +285,7 @@ describe('servers that are not what they were', () => {
   it('another system at the address of the primary gets no write', async () => {
     await using fakes = await fakeCluster();
     await using db = openFakes(fakes, { waitTimeoutMs: 500 });
-    await db.ready({ primaries: 1, standbys: 2 });
+    await db.ready({ primaries: 1, standbys: 2, timeoutMs: PATIENCE_MS });
     await db.query(WRITE, [1]);
     const before = fakes.primary.statements.filter(({ text }) => text === WRITE).length;
     fakes.primary.change({ systemIdentifier: '7300000000000000099' });
@@ -310,10 +326,7 @@ describe('ParameterStatus', () => {
     for (let call = 0; call < 30; call += 1) {
       const value = call % 2 === 0 ? 'on' : 'off';
       for (const node of fakes.nodes) node.change({ parameters: { in_hot_standby: value } });
-      await Promise.all([
-        db.read.query(READ, [call]),
-        outcome(db.query(WRITE, [call], { timeoutMs: 50 }), 50),
-      ]);
+      await Promise.all([db.read.query(READ, [call]), outcome(db.query(WRITE, [call], { timeoutMs: 50 }))]);
       for (const node of fakes.nodes) node.change({ parameters: {} });
       expect((await db.query(WRITE, [call])).node).toBe(fakes.primary.name);
     }

@@ -7,7 +7,7 @@ import {
   type TransactionOptions,
 } from 'pgherd';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { createTable, nameOf, quiet, rejection, restore } from '../../src/support.ts';
+import { createTable, nameOf, PATIENT, quiet, rejection, restore } from '../../src/support.ts';
 
 let cluster: TestCluster;
 const opened: Cluster[] = [];
@@ -25,7 +25,7 @@ afterAll(() => cluster?.close());
 
 function open(options: ClusterOptions = {}): Cluster {
   // Slow polling: what is learnt quickly here was learnt because a write was refused.
-  const db = createCluster({ url: cluster.url, env: {}, probe: { intervalMs: 5_000 }, ...options });
+  const db = createCluster({ url: cluster.url, ...PATIENT, probe: { intervalMs: 5_000 }, ...options });
   opened.push(db);
   return db;
 }
@@ -106,14 +106,12 @@ describe('a healthy primary stays the primary', () => {
     await cluster.primary.sql(`${set} set default_transaction_read_only = on`);
     try {
       const told = setbacks(before);
-      const db = open({ waitTimeoutMs: 40_000 });
+      const db = open();
       await db.ready({ primaries: 1, standbys: 2 });
       expect(roleOf(db, primaryName())).toBe('primary');
-      const startedAt = performance.now();
       expect(await rejection(db.query(insert))).toMatchObject({ code: '25006', node: primaryName() });
       expect(await rejection(db.transaction((tx) => tx.query(insert)))).toMatchObject({ code: '25006' });
       expect(await rejection(db.use((lease) => lease.query(insert)))).toMatchObject({ code: '25006' });
-      expect(performance.now() - startedAt).toBeLessThan(20_000);
       // The setting is a default, and can be overruled by who knows better.
       const overruled = db.transaction(async (tx) => {
         await tx.query('set transaction read write');
@@ -188,7 +186,6 @@ describe('a primary that its own configuration makes read-only', () => {
     ];
     await waitUntil(() => roleOf(db, primaryName()) === 'primary-read-only', {
       what: 'the role',
-      timeoutMs: 2_000,
     });
     await fence('reset default_transaction_read_only');
     for (const work of works) expect((await work).node).toBe(primaryName());

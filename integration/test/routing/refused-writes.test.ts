@@ -56,7 +56,6 @@ describe('25006', () => {
     await setUp.cluster.primary.sql('alter role app set default_transaction_read_only = on');
     try {
       // The sessions that are open keep what they began with; a new one is read-only.
-      const startedAt = performance.now();
       const error = await rejection(
         setUp.db.use(async (first) => {
           await first.query('select 1');
@@ -71,7 +70,6 @@ describe('25006', () => {
         code: '25006',
         node: setUp.primaryName(),
       });
-      expect(performance.now() - startedAt).toBeLessThan(5_000);
       expect(changes).toEqual([]);
       expect(setUp.roleOf(setUp.primaryName())).toBe('primary');
     } finally {

@@ -4,7 +4,7 @@ import { createTestCluster, type TestCluster, type TestNode, waitUntil } from '@
 import pg from 'pg';
 import { type Cluster, type ClusterEvents, type ClusterOptions, createCluster } from 'pgherd';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { allCaughtUp, createTable, described, nameOf, servedBy } from '../../src/support.ts';
+import { allCaughtUp, createTable, described, nameOf, PATIENT, servedBy } from '../../src/support.ts';
 
 const opened: Cluster[] = [];
 
@@ -13,7 +13,7 @@ afterEach(async () => {
 });
 
 function open(url: string, options: ClusterOptions = {}): Cluster {
-  const db = createCluster({ url, env: {}, probe: { intervalMs: 200 }, ...options });
+  const db = createCluster({ url, ...PATIENT, probe: { intervalMs: 200 }, ...options });
   opened.push(db);
   return db;
 }
@@ -81,7 +81,7 @@ describe('one unusable node among others', () => {
           others.push(...(await fill(odd)));
           return false;
         },
-        { what: '53300', timeoutMs: 20_000 },
+        { what: '53300' },
       );
       expect(described(db, odd)).toMatchObject({ health: 'suspect', role: 'standby' });
       expect(await servedBy(db)).toEqual([nameOf(sound)]);
@@ -130,7 +130,7 @@ describe('one unusable node among others', () => {
         await db.nextProbe();
         return described(db, odd).health === 'ok';
       },
-      { what: 'to be let in again', timeoutMs: 5_000 },
+      { what: 'to be let in again' },
     );
     expect((await db.read.query('select 1', [], { node: nameOf(odd) })).node).toBe(nameOf(odd));
   });

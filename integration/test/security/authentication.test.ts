@@ -5,6 +5,7 @@ import type { Client } from 'pg';
 import { createCluster } from 'pgherd';
 import { pgDriver } from 'pgherd/pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { PATIENT } from '../../src/support.ts';
 import { admit, look } from '../../src/tls.ts';
 
 let cluster: TestCluster;
@@ -15,7 +16,7 @@ beforeAll(async () => {
   cluster = await createTestCluster({ standbys: 0, auth: 'scram-sha-256', tls: true });
   node = cluster.primary;
   authority = cluster.tls.authority;
-}, 60_000);
+});
 
 afterAll(() => cluster?.close());
 
@@ -25,7 +26,7 @@ const to = (...parameters: readonly string[]) => `${node.directUrl}?${parameters
 describe('channel_binding', () => {
   /** Whether the client that `pg` gives was told to bind, for what it was offered. */
   async function binds(url: string): Promise<boolean> {
-    await using db = createCluster({ url, env: {}, driver: pgDriver() });
+    await using db = createCluster({ url, ...PATIENT, driver: pgDriver() });
     return await db.use(
       async ({ client }) => (client as Client & { enableChannelBinding: boolean }).enableChannelBinding,
     );

@@ -10,6 +10,7 @@ import {
 } from '@pgherd/testing';
 import { createCluster } from 'pgherd';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { PATIENT } from '../../src/support.ts';
 import { admit, look, type Seen, scratchFolder, storeCertificate } from '../../src/tls.ts';
 
 let cluster: TestCluster;
@@ -25,7 +26,7 @@ beforeAll(async () => {
   cluster = await createTestCluster({ standbys: 0, auth: 'cert', tls: true, proxy: true });
   node = cluster.primary;
   verified = `${node.directUrl}?sslmode=verify-full&sslrootcert=${cluster.tls.rootCertFile}`;
-}, 60_000);
+});
 
 afterAll(async () => {
   await Promise.all([cluster?.close(), folder?.[Symbol.asyncDispose]()]);
@@ -123,7 +124,7 @@ describe('every connection', () => {
   it('shows the certificate that lies in the file now, the monitor as well', async () => {
     const [first, second] = [await clientOf('app'), await clientOf('app')];
     const url = `${verified}&${await storeCertificate(folder.path, 'rotated', first)}`;
-    await using db = createCluster({ url, env: {}, pool: { maxUses: 1 }, probe: { intervalMs: 100 } });
+    await using db = createCluster({ url, ...PATIENT, pool: { maxUses: 1 }, probe: { intervalMs: 100 } });
     await db.query('select 1');
     const ofMonitor = (await serials()).filter(({ who }) => who === 'monitor');
     expect(ofMonitor).toEqual([{ who: 'monitor', serial: decimal(first.serialNumber) }]);
@@ -150,7 +151,7 @@ describe('every connection', () => {
     await writeFile(file, cluster.tls.authority.certificate);
     const app = await storeCertificate(folder.path, 'believer', await clientOf('app'));
     const url = `${node.directUrl}?sslmode=verify-full&sslrootcert=${file}&${app}`;
-    await using db = createCluster({ url, env: {}, pool: { maxUses: 1 }, waitTimeoutMs: 5_000 });
+    await using db = createCluster({ url, env: {}, pool: { maxUses: 1 }, waitTimeoutMs: 60_000 });
     await db.query('select 1');
     const successor = await createTestAuthority('successor');
     await node.useCertificate(await successor.issue());
@@ -177,7 +178,7 @@ describe('every connection', () => {
       if (chunk.length === 16 && chunk.readUInt32BE(4) === 80_877_102) inClear.push(chunk);
     });
     const url = `${node.url}?sslmode=verify-full&sslrootcert=${cluster.tls.rootCertFile}&${app}`;
-    await using db = createCluster({ url, env: {} });
+    await using db = createCluster({ url, ...PATIENT });
     await db.query('select 1');
     const before = requests;
     await expect(db.query('select pg_sleep(60)', [], { timeoutMs: 300 })).rejects.toThrow();

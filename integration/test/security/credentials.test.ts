@@ -10,7 +10,7 @@ import {
 } from '@pgherd/testing';
 import { type Cluster, type ClusterOptions, createCluster, type PasswordRequest } from 'pgherd';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { nameOf, rejection } from '../../src/support.ts';
+import { nameOf, PATIENT, rejection } from '../../src/support.ts';
 import { scratchFolder } from '../../src/tls.ts';
 
 let cluster: TestCluster;
@@ -26,7 +26,7 @@ beforeAll(async () => {
     scratchFolder(),
   ]);
   await cluster.primary.sql('create role token login');
-}, 60_000);
+});
 
 /** Each test begins with a password that nobody knew before. */
 beforeEach(async () => {
@@ -57,7 +57,7 @@ async function change(): Promise<void> {
 /** A cluster object for the role `token`, without a password unless the options say one. */
 function open(options: Partial<ClusterOptions> = {}, nodes: readonly TestNode[] = cluster.nodes): Cluster {
   const url = `postgresql://token@${nodes.map(nameOf).join(',')}/app?sslmode=require`;
-  const db = createCluster({ url, env: {}, probe: { intervalMs: 200 }, waitTimeoutMs: 5_000, ...options });
+  const db = createCluster({ url, env: {}, probe: { intervalMs: 200 }, waitTimeoutMs: 60_000, ...options });
   opened.push(db);
   return db;
 }
@@ -164,7 +164,7 @@ describe('what is said of a node', () => {
     const name = nameOf(cluster.primary);
     const db = createCluster({
       url: cluster.primary.directUrl,
-      env: {},
+      ...PATIENT,
       nodes: { [name]: { user: 'token', password: give, tls: { mode: 'disable' } } },
     });
     opened.push(db);

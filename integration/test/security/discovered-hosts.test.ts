@@ -5,7 +5,7 @@ import { createTestCluster, type TestCluster, type TestNode, waitUntil } from '@
 import { type Cluster, createCluster, type Discovery, type NodeDescription } from 'pgherd';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { createAuthority } from '../../../packages/pgherd/test/discovery/certificates.ts';
-import { nameOf } from '../../src/support.ts';
+import { nameOf, PATIENT } from '../../src/support.ts';
 
 let cluster: TestCluster;
 let named: TestNode;
@@ -71,7 +71,7 @@ const discovered = (host: string, port: number): Discovery => ({
 /** A cluster object that was told of one host, and learns of another. */
 function open(user: string, parameters = '', discovery = discovered(found.host, found.port)): Cluster {
   const url = `postgresql://${user}:secret@${nameOf(named)}/app${parameters}`;
-  const db = createCluster({ url, env: {}, probe: { intervalMs: 200 }, discovery });
+  const db = createCluster({ url, ...PATIENT, probe: { intervalMs: 200 }, discovery });
   opened.push(db);
   return db;
 }

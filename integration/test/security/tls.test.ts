@@ -13,6 +13,7 @@ import { createCluster, type Querier } from 'pgherd';
 import { pgDriver } from 'pgherd/pg';
 import { postgresJsDriver } from 'pgherd/postgres-js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { PATIENT } from '../../src/support.ts';
 import { admit, look, scratchFolder } from '../../src/tls.ts';
 
 let plain: TestCluster;
@@ -25,8 +26,8 @@ let root: string;
 
 const MODES = ['disable', 'allow', 'prefer', 'require', 'no-verify', 'verify-ca', 'verify-full'] as const;
 const BY_DRIVER = {
-  pg: (url: string) => createCluster({ url, env: {}, driver: pgDriver() }),
-  'postgres.js': (url: string) => createCluster({ url, env: {}, driver: postgresJsDriver() }),
+  pg: (url: string) => createCluster({ url, ...PATIENT, driver: pgDriver() }),
+  'postgres.js': (url: string) => createCluster({ url, ...PATIENT, driver: postgresJsDriver() }),
 };
 const YESTERDAY = () => new Date(Date.now() - 86_400_000);
 
@@ -39,7 +40,7 @@ beforeAll(async () => {
   node = cluster.primary;
   root = cluster.tls.rootCertFile;
   usual = await cluster.tls.authority.issue();
-}, 60_000);
+});
 
 afterAll(async () => {
   await Promise.all([plain?.close(), cluster?.close(), folder?.[Symbol.asyncDispose]()]);

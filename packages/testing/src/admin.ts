@@ -1,5 +1,6 @@
 import pg from 'pg';
 import { messageOf, TestClusterError } from './errors.ts';
+import { PATIENCE_MS } from './wait.ts';
 
 /** The name under which the kit's own sessions appear in `pg_stat_activity`. */
 export const KIT_APPLICATION_NAME = 'pgherd_testing';
@@ -19,8 +20,8 @@ export class Admin {
     this.#pool = openPool(url);
   }
 
-  /** Runs a statement as superuser; rows as objects. Gives up, and drops the session, after `timeoutMs` (default 10,000). */
-  async query(text: string, values: readonly unknown[] = [], timeoutMs = 10_000): Promise<Row[]> {
+  /** Runs a statement as superuser; rows as objects. Gives up, and drops the session, after `timeoutMs` (default 60,000). */
+  async query(text: string, values: readonly unknown[] = [], timeoutMs = PATIENCE_MS): Promise<Row[]> {
     const query = { text, values: [...values], query_timeout: timeoutMs };
     try {
       const result = await this.#pool.query<Row>(query);
@@ -70,8 +71,8 @@ function sessionOptions(url: string): pg.ClientConfig {
   return {
     connectionString: url,
     application_name: KIT_APPLICATION_NAME,
-    connectionTimeoutMillis: 5_000,
-    query_timeout: 30_000,
+    connectionTimeoutMillis: PATIENCE_MS,
+    query_timeout: PATIENCE_MS,
     // The kit must be able to ask while a test has fenced the server, and never wait for a standby's confirmation.
     options: '-c synchronous_commit=local',
   };

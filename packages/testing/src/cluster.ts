@@ -11,7 +11,7 @@ import {
 } from './referee.ts';
 import { notStreaming } from './streaming.ts';
 import type { ClusterTls } from './tls/server.ts';
-import { pause, waitUntil } from './wait.ts';
+import { PATIENCE_MS, pause, waitUntil } from './wait.ts';
 
 /** When a failover begins. */
 export interface FailoverOptions {
@@ -139,13 +139,13 @@ export class TestCluster implements AsyncDisposable {
   }
 
   /**
-   * Resolves when every running standby streams from the primary, on the primary's timeline. Default limit 15,000 ms. A standby that does not
+   * Resolves when every running standby streams from the primary, on the primary's timeline. Default limit 60,000 ms. A standby that does not
    * within a third of that is restarted, once: now and then the startup process of PostgreSQL 14 ends each new WAL receiver at
    * once after a promotion, for good (seen once in about 80 times).
    *
    * @throws {@link TestClusterError} when the time is up, with the ends of all logs.
    */
-  async waitForStreaming(timeoutMs = 15_000): Promise<void> {
+  async waitForStreaming(timeoutMs = PATIENCE_MS): Promise<void> {
     const primary = this.#currentPrimary;
     const expected = this.standbys.filter((node) => node.state === 'running');
     const what = `${expected.map((node) => node.name).join(', ')} to stream from ${primary.name}`;

@@ -10,3 +10,4 @@ export { type PortReservation, reservePorts } from './ports.ts';
 export { killTree } from './process-tree.ts';
 export { canReach, findRunUser, type RunUser } from './run-user.ts';
 export { theSupervisor } from './supervisor.ts';
+export { PATIENCE_MS } from './wait.ts';

@@ -1,6 +1,6 @@
 import { closeSync, fstatSync, openSync, readSync, statSync } from 'node:fs';
 import { TestClusterError } from './errors.ts';
-import { pause } from './wait.ts';
+import { PATIENCE_MS, pause } from './wait.ts';
 
 /** A place in a server's log. */
 export interface LogMark {
@@ -19,7 +19,7 @@ export interface LogLine {
 export interface LogWaitOptions {
   /** Only lines after this mark, or not older than this (epoch milliseconds). Default: the whole log. */
   readonly since?: LogMark | number | undefined;
-  /** In milliseconds. Default 10,000. */
+  /** In milliseconds. Default 60,000. */
   readonly timeoutMs?: number | undefined;
   /** Gives up at once when aborted, with its reason. */
   readonly signal?: AbortSignal | undefined;
@@ -49,7 +49,7 @@ export class ServerLog {
    * @throws {@link TestClusterError} when no line matched in time, with the tail of the log.
    */
   async waitFor(pattern: RegExp | string, options: LogWaitOptions = {}): Promise<LogLine> {
-    const { since = { offset: 0 }, timeoutMs = 10_000, signal } = options;
+    const { since = { offset: 0 }, timeoutMs = PATIENCE_MS, signal } = options;
     const reader = new LineReader(this.file, typeof since === 'number' ? 0 : since.offset);
     const notBefore = typeof since === 'number' ? since : 0;
     const giveUpAt = performance.now() + timeoutMs;

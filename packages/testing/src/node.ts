@@ -176,7 +176,7 @@ export class TestNode {
     await writeFile(path.join(this.dataDirectory, 'promote'), '');
     this.server.poke();
     this.#surroundings.promoted(this);
-    return this.log.waitFor(READY_AS_PRIMARY, { since, timeoutMs: 30_000 });
+    return this.log.waitFor(READY_AS_PRIMARY, { since });
   }
 
   /**

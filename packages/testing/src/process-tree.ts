@@ -90,7 +90,7 @@ async function untilStopped(pid: number): Promise<void> {
     const state = await stateOf(pid);
     return state === undefined || 'TtZX'.includes(state);
   };
-  await waitUntil(done, { everyMs: 1, timeoutMs: 5_000, what: `process ${pid} to stop` });
+  await waitUntil(done, { everyMs: 1, what: `process ${pid} to stop` });
 }
 
 /** Lets a stopped tree go on; the children first, so that the root finds them awake. */
@@ -111,5 +111,5 @@ async function untilGone(pid: number): Promise<void> {
     const state = await stateOf(pid);
     return state === undefined || 'ZX'.includes(state);
   };
-  await waitUntil(gone, { everyMs: 1, timeoutMs: 10_000, what: `process ${pid} to end` });
+  await waitUntil(gone, { everyMs: 1, what: `process ${pid} to end` });
 }

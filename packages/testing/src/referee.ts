@@ -11,6 +11,9 @@ const QUIET_PAUSE_MS = 5;
 /** How long that is waited for, milliseconds. */
 const LATECOMERS_MS = 500;
 
+/** How long a standby that does not stream is given to do so before a switchover to it is refused, milliseconds. */
+const STREAMING_LIMIT_MS = 10_000;
+
 /** What the referee needs to know of the cluster. */
 export interface RefereeView {
   readonly nodes: readonly TestNode[];
@@ -96,7 +99,7 @@ type Cut =
 async function cut(node: TestNode): Promise<Cut> {
   if (node.state !== 'running') return { node, reason: `it is ${node.state}` };
   try {
-    const [row] = await node.admin.query('select pg_is_in_recovery() as standby', [], 1_000);
+    const [row] = await node.admin.query('select pg_is_in_recovery() as standby');
     if (!row?.['standby']) return { node, reason: 'it is not in recovery' };
     await node.follow(undefined);
     await node.admin.queryFresh('select 1');
@@ -111,7 +114,7 @@ async function cut(node: TestNode): Promise<Cut> {
         silent = receivers.length === 0 ? silent + 1 : 0;
         return silent >= 2;
       },
-      { what: `${node.name} to leave the old primary`, timeoutMs: 5_000, everyMs: 3 },
+      { what: `${node.name} to leave the old primary`, everyMs: 3 },
     );
     const [position] = await node.admin.query(
       'select greatest(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn())::text as lsn',
@@ -179,7 +182,7 @@ async function checkCandidate(view: RefereeView, to: TestNode): Promise<void> {
   if (view.primary.state !== 'running')
     refuse(`the primary ${view.primary.name} is ${view.primary.state}; use failover`);
   if (to.state !== 'running') refuse(`it is ${to.state}`);
-  const streams = waitUntil(() => streamsFrom(view.primary, to), { timeoutMs: 2_000 });
+  const streams = waitUntil(() => streamsFrom(view.primary, to), { timeoutMs: STREAMING_LIMIT_MS });
   await streams.catch(() => refuse(`it does not stream from ${view.primary.name}`));
 }
 
@@ -223,7 +226,6 @@ async function caughtUp(old: TestNode, to: TestNode): Promise<void> {
     where application_name = $1 and state = 'streaming' and flush_lsn >= pg_current_wal_flush_lsn()`;
   await waitUntil(async () => (await old.admin.query(behind, [to.name])).length > 0, {
     what: `${to.name} to have received everything from ${old.name}; the switchover was undone`,
-    timeoutMs: 2_000,
     everyMs: 2,
   });
 }
@@ -239,7 +241,6 @@ async function checkReceived(old: TestNode, to: TestNode): Promise<void> {
   // The stop waits for the standby's confirmation, so this is a check, not a wait for the network.
   await waitUntil(async () => (await received()) > checkpoint, {
     what: `${to.name} to have the last record of ${old.name} (${formatLsn(checkpoint)}); the switchover was undone`,
-    timeoutMs: 500,
     everyMs: 2,
   });
 }

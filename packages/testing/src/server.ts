@@ -5,7 +5,7 @@ import { messageOf, TestClusterError } from './errors.ts';
 import type { LogLine, ServerLog } from './log.ts';
 import { continueTree, killTree, signal, stopTree } from './process-tree.ts';
 import type { RunUser } from './run-user.ts';
-import { within } from './wait.ts';
+import { PATIENCE_MS, within } from './wait.ts';
 
 /** The line that tells that a server takes connections, whichever role it has. */
 export const READY = /database system is ready to accept (read[- ]only )?connections/;
@@ -43,7 +43,7 @@ export class ServerProcess {
   }
 
   /** Starts the server; resolves with the log line that tells that it takes connections. */
-  async start(timeoutMs = 30_000): Promise<LogLine> {
+  async start(timeoutMs = PATIENCE_MS): Promise<LogLine> {
     if (this.#child)
       throw new TestClusterError(`${this.dataDirectory} is already running (process ${this.#child.pid}).`);
     const since = this.log.mark();
@@ -92,7 +92,7 @@ export class ServerProcess {
   }
 
   /** Asks the server to end and waits for it: SIGINT for `fast`, SIGQUIT for `immediate`. Nothing when it is stopped. */
-  async stop(mode: 'fast' | 'immediate', timeoutMs = 30_000): Promise<void> {
+  async stop(mode: 'fast' | 'immediate', timeoutMs = PATIENCE_MS): Promise<void> {
     const pid = this.#running('stop');
     if (pid === undefined) return;
     signal(pid, mode === 'fast' ? 'SIGINT' : 'SIGQUIT');

@@ -1,8 +1,14 @@
 import { messageOf, TestClusterError } from './errors.ts';
 
+/**
+ * How long the kit waits for a fact before it calls it an error, milliseconds: so long that a busy machine alone does not reach it,
+ * and a person would say that it hangs.
+ */
+export const PATIENCE_MS = 60_000;
+
 /** How {@link waitUntil} waits. */
 export interface WaitOptions {
-  /** How long to go on asking, in milliseconds. Default 10,000. */
+  /** How long to go on asking, in milliseconds. Default 60,000. */
   readonly timeoutMs?: number | undefined;
   /** The pause between two questions, in milliseconds. Default 5. */
   readonly everyMs?: number | undefined;
@@ -19,7 +25,7 @@ export interface WaitOptions {
  * const row = await waitUntil(async () => (await db.query('select * from jobs')).rows[0], { what: 'the first job' });
  */
 export async function waitUntil<T>(fn: () => T | Promise<T>, options: WaitOptions = {}): Promise<T> {
-  const { timeoutMs = 10_000, everyMs = 5, what = 'the condition' } = options;
+  const { timeoutMs = PATIENCE_MS, everyMs = 5, what = 'the condition' } = options;
   const giveUpAt = performance.now() + timeoutMs;
   let asked = 0;
   for (;;) {

@@ -15,7 +15,7 @@ beforeAll(async () => {
   await withClient(cluster.primary.url, (client) =>
     client.query('create table t (id serial primary key, word text)'),
   );
-}, 60_000);
+});
 
 afterAll(() => cluster.close());
 

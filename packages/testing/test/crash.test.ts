@@ -52,4 +52,4 @@ it.each([
     what: 'their directories to be gone',
   });
   expect(directories.flatMap(processesBelow)).toEqual([]);
-}, 30_000);
+});

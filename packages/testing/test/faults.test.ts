@@ -7,7 +7,7 @@ let cluster: TestCluster;
 beforeAll(async () => {
   cluster = await createTestCluster({ standbys: 1 });
   await withClient(cluster.primary.url, (client) => client.query('create table t (word text)'));
-}, 60_000);
+});
 
 afterEach(() => restore(cluster));
 afterAll(() => cluster.close());

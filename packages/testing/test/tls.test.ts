@@ -14,7 +14,7 @@ let cluster: TestCluster;
 
 beforeAll(async () => {
   cluster = await createTestCluster({ standbys: 1, tls: { required: true } });
-}, 60_000);
+});
 
 afterAll(() => cluster?.close());
 

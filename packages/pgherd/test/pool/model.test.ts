@@ -254,7 +254,7 @@ async function playedThrough(settings: PoolSettings, actions: Iterable<Action>, 
   return { real, model };
 }
 
-describe('whatever happens to a pool', { timeout: 30_000 }, () => {
+describe('whatever happens to a pool', () => {
   it('its limits, its order and its counts hold, and nobody waits beside a free connection', async () => {
     await fc.assert(
       fc.asyncProperty(someSettings, someActions, fc.boolean(), async (settings, actions, returned) => {

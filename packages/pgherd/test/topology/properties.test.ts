@@ -130,7 +130,7 @@ function textOf(value: unknown): string {
   return JSON.stringify(value, (_key, one: unknown) => (typeof one === 'bigint' ? `${one}n` : one));
 }
 
-describe('whatever evidence comes, in whatever order', { timeout: 30_000 }, () => {
+describe('whatever evidence comes, in whatever order', () => {
   it('there is at most one node that may be written to', () => {
     always((_before, after) => {
       expect(after.nodes.filter(isBelieved).length).toBeLessThanOrEqual(1);
