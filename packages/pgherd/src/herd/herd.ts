@@ -154,8 +154,8 @@ export class Herd<C> {
   /** Throws if waiting is pointless: the cluster is closed, or every node has a lasting failure. */
   assertReachable(): void {
     if (this.isClosed) throw closedError();
-    const hopeless = this.#fatal ?? unreachableError(this.#topology, this.#live.causes());
-    if (hopeless !== undefined) throw hopeless;
+    const unreachable = this.#fatal ?? unreachableError(this.#topology, this.#live.causes());
+    if (unreachable !== undefined) throw unreachable;
   }
 
   /**

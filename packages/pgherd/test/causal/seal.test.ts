@@ -34,7 +34,7 @@ describe('a token', () => {
     expect(codeOf(() => openToken(sealed, [OLD]))).toMatchObject(REFUSED);
   });
 
-  it('that is signed opens where nobody asks for signatures', () => {
+  it('that is signed opens if no signature is required', () => {
     expect(openToken(sealToken(token, [NEW]), [])).toEqual(token);
   });
 

@@ -48,7 +48,7 @@ const CASES: readonly (readonly [string, NodeDescription, NodeDescription, boole
     true,
   ],
   [
-    'where nobody tells when it was started, the same name at the same address',
+    'without a known start, the same name at the same address',
     silent('a', { postmasterStartedAt: undefined }),
     primary('a', { postmasterStartedAt: undefined }),
     false,

@@ -44,7 +44,7 @@ describe('a secret', () => {
     ]);
   });
 
-  it('is told to whoever asks for it by name', () => {
+  it('is revealed to code that asks for it by name', () => {
     expect(secret.reveal()).toBe(VALUE);
   });
 

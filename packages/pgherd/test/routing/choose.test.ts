@@ -13,15 +13,15 @@ const [a, b, c] = [...'abc'].map((letter) => describedNode(letter, {})) as [
   ReturnType<typeof describedNode>,
   ReturnType<typeof describedNode>,
 ];
-const NOBODY: ReadonlySet<string> = new Set();
+const NONE: ReadonlySet<string> = new Set();
 
 describe('the choice', () => {
   it('falls on the first tier, and on the next where all of the first are to be avoided', () => {
-    expect(chooseNode([[a, b], [c]], NOBODY, random, CONTEXT)).toBe(a);
+    expect(chooseNode([[a, b], [c]], NONE, random, CONTEXT)).toBe(a);
     expect(chooseNode([[a, b], [c]], new Set([named('a')]), random, CONTEXT)).toBe(b);
     expect(chooseNode([[a, b], [c]], new Set([named('a'), named('b')]), random, CONTEXT)).toBe(c);
     expect(chooseNode([[a]], new Set([named('a')]), random, CONTEXT)).toBeUndefined();
-    expect(chooseNode([], NOBODY, random, CONTEXT)).toBeUndefined();
+    expect(chooseNode([], NONE, random, CONTEXT)).toBeUndefined();
   });
 
   it.each<[string, unknown, RegExp]>([
@@ -35,7 +35,7 @@ describe('the choice', () => {
     ['something else', {}, /returned an object without a name/],
   ])('by a policy of the user that returns %s is refused with PGHERD_INVALID_ARGUMENT', (_name, value, message) => {
     const policy = (() => value) as unknown as Policy;
-    expect(() => chooseNode([[a, b], [c]], NOBODY, policy, CONTEXT)).toThrow(
+    expect(() => chooseNode([[a, b], [c]], NONE, policy, CONTEXT)).toThrow(
       expect.objectContaining({ code: 'PGHERD_INVALID_ARGUMENT', message: expect.stringMatching(message) }),
     );
   });
@@ -44,6 +44,6 @@ describe('the choice', () => {
     const policy: Policy = () => {
       throw new Error('no idea');
     };
-    expect(() => chooseNode([[a]], NOBODY, policy, CONTEXT)).toThrow('no idea');
+    expect(() => chooseNode([[a]], NONE, policy, CONTEXT)).toThrow('no idea');
   });
 });

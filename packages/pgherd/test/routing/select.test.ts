@@ -77,7 +77,7 @@ describe('who serves a target', () => {
         ] as const
       ).map(([...row]) => row),
     ),
-  )('%s: nobody who is %o', (target, change, reason) => {
+  )('%s: no node that is %o', (target, change, reason) => {
     const selection = select(target, OPEN, change);
     expect(selection.tiers).toEqual([]);
     for (const letter of 'pnrs') expect(reasonFor(selection, letter)).toMatch(reason);

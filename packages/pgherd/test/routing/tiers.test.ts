@@ -19,7 +19,7 @@ const STALE = { role: 'standby', lag: { bytes: 9_000, ms: 250.2 }, lagging: true
 const NEARLY = { role: 'standby', lag: { bytes: 10, ms: 90 }, lagging: true } as const;
 const BLIND = { role: 'standby', lag: { bytes: undefined, ms: undefined } } as const;
 
-/** Two zones of the client's, one of nobody's; p in the second, as the primary often is. */
+/** Two zones of the client's, one that is not; p in the second, as the primary often is. */
 const HERD: Readonly<Record<string, Partial<NodeDescription>>> = {
   p: { role: 'primary', timeline: 2, zone: 'us' },
   a: { ...FRESH, zone: 'eu', tags: { disk: 'fast' } },
@@ -58,13 +58,13 @@ describe('zones, lag, fallback, labels', () => {
       'a b c p d n e',
     ],
     ['a standby and nothing else', { target: 'standby' }, 'a b c'],
-    ['anybody, by zone', { target: 'any' }, 'a pb c'],
+    ['any node, by zone', { target: 'any' }, 'a pb c'],
     ['the primary first', { target: 'prefer-primary' }, 'p a b c'],
     ['writes, wherever the primary is', { target: 'read-write' }, 'p'],
     ['the primary among the standbys of its zone', { target: 'standby', primaryReads: true }, 'a pb c'],
     ['tags', { target: 'prefer-standby', tags: { disk: 'fast' } }, 'a'],
     ['no tags asked for', { target: 'standby', tags: {} }, 'a b c'],
-    ['tags that nobody has', { target: 'any', tags: { toString: 'x' } }, ''],
+    ['tags that no node has', { target: 'any', tags: { toString: 'x' } }, ''],
     ['a call’s own limit, without hysteresis', { target: 'standby', maxLagMs: 90 }, 'a bn c'],
     [
       'a call’s own limit in bytes under the cluster’s in ms',
@@ -188,7 +188,7 @@ describe('whatever the herd, the demand and the circumstances', () => {
     });
   });
 
-  it('nobody unusable is in a tier', () => {
+  it('no unusable node is in a tier', () => {
     always((picture, demand, context) => {
       const { tiers } = selectNodes(picture, demand, context);
       const { allowStale = context.lag.allowStale, fallback } = demand;

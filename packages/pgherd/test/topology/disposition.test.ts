@@ -157,7 +157,7 @@ const CASES: readonly {
     disposal: EVERYTHING,
   },
   {
-    name: 'an equal claim: everything on both, nobody may be written to',
+    name: 'an equal claim: everything on both, neither may be written to',
     before: PAIR,
     next: answer('b', primaryFacts(), { at: 20 }),
     of: 'a',

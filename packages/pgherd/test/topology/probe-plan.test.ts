@@ -91,7 +91,7 @@ describe('when a node is asked next', () => {
     [4, 240_000],
     [5, 300_000],
     [500, 300_000],
-  ])('after %i failures that somebody has to mend %i ms later, or a little more', (failures, ms) => {
+  ])('after %i lasting failures %i ms later, or a little more', (failures, ms) => {
     for (const failure of ['authentication', 'database-missing', 'server-too-old'] as const) {
       const topology = after(HEALTHY, [connectFailed('b', failure, { at: 20 })]);
       expect(pauses('b', topology, { failures })).toEqual(spread(ms));
@@ -159,11 +159,11 @@ describe('while no primary is known', () => {
     expect(pauses('b', lostSince(ms), { longPollWorks: false })).toEqual(spread(pauseMs));
   });
 
-  it('after a minute everybody is asked as at rest', () => {
+  it('after a minute every node is probed as at rest', () => {
     expect(pauses('b', lostSince(60_000))).toEqual(spread(1_000));
   });
 
-  it('nobody is asked less often than at rest', () => {
+  it('no node is probed less often than at rest', () => {
     const soon = plan('b', LOST, { longPollWorks: false }, { intervalMs: 20 });
     expect(soon).toEqual({ kind: 'probe', afterMs: 20 });
   });
@@ -220,7 +220,7 @@ describe('when watching begins', () => {
   });
 });
 
-it('no pause is ever nothing, nor much longer than two intervals where nobody has to mend anything', () => {
+it('no pause is ever nothing, nor much longer than two intervals without a lasting failure', () => {
   fc.assert(
     fc.property(
       fc.record({

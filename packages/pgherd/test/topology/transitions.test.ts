@@ -142,7 +142,7 @@ const STORIES: readonly Story[] = [
     ],
   },
   {
-    name: 'evidence about a node that nobody knows is dropped',
+    name: 'evidence about an unknown node is dropped',
     letters: 'a',
     phases: [{ see: [answer('z', primaryFacts(), { at: 10 })], cluster: { version: 1 }, changes: [] }],
   },
@@ -218,7 +218,7 @@ const STORIES: readonly Story[] = [
     ],
   },
   {
-    name: 'a refused connection proves at once that nobody listens',
+    name: 'a refused connection proves at once that no process listens',
     letters: 'ab',
     phases: [
       { see: PRIMARY_AND_STANDBY },
@@ -318,7 +318,7 @@ const STORIES: readonly Story[] = [
     ],
   },
   {
-    name: 'of two servers that tell no timelines the incumbent keeps the writes, and nobody gets them without one',
+    name: 'of two servers that return no timelines the incumbent keeps the writes, and without one no node gets them',
     letters: 'ab',
     phases: [
       {
@@ -399,7 +399,7 @@ const STORIES: readonly Story[] = [
     ],
   },
   {
-    name: 'on equal epochs without an incumbent nobody gets writes, until one goes',
+    name: 'on equal epochs without an incumbent no node gets writes, until one goes',
     letters: 'ab',
     phases: [
       {
@@ -498,7 +498,7 @@ const STORIES: readonly Story[] = [
     ],
   },
   {
-    name: 'primaries of two systems are a conflict and nobody gets writes',
+    name: 'primaries of two systems are a conflict and no node gets writes',
     letters: 'ab',
     phases: [
       { see: [answer('a', primaryFacts(), { at: 10 })], writable: 'a' },

@@ -36,7 +36,7 @@ export type Expected =
 /** Fields of one node, or of the cluster, by name. */
 export type ExpectedFields = Readonly<Record<string, Expected>>;
 
-/** What somebody asks for, as a key of `serves`: `standby`, `standby maxLagMs=50`. */
+/** What a call asks for, as a key of `serves`: `standby`, `standby maxLagMs=50`. */
 export interface AskedFor {
   readonly target: Target;
   readonly fallback: Target | undefined;
@@ -48,7 +48,7 @@ export interface AskedFor {
   readonly tags: Readonly<Record<string, string>> | undefined;
 }
 
-/** Who serves a demand: tiers of letters, best first, `b a`; nobody is the empty text. */
+/** Which nodes serve a demand: tiers of letters, best first, `b a`; none is the empty string. */
 export interface ExpectedService {
   readonly key: string;
   readonly asked: AskedFor;

@@ -122,7 +122,7 @@ describe('a case that is wrong fails, and tells where', () => {
   it.each<[string, Json, RegExp]>([
     ['who takes writes', { writes: null }, /^writes: expected null, but it is "a"$/],
     ['a field of a node', { nodes: { a: { timeline: 2 } } }, /^node a, timeline: expected 2, but it is 1$/],
-    ['a field of a node that nobody knows', { nodes: { a: { timeline: null } } }, /expected unknown, but/],
+    ['a field of an unknown node', { nodes: { a: { timeline: null } } }, /expected unknown, but/],
     ['a position', { nodes: { a: { lsn: 7 } } }, /^node a, lsn: expected 7, but it is 1000$/],
     [
       'a reason',

@@ -9,7 +9,7 @@ const OTHERS = Object.freeze(['silent', 'failed', 'bytes', 'parameters', 'wrote'
 const CLUSTER_WORDS = Object.freeze(['accepts', 'lists'] as const);
 const WORDS: readonly string[] = Object.freeze([...ANSWERS, ...OTHERS, ...CONNECT_FAILURES]);
 
-/** How long a probe that nobody answers is waited for, and how long one takes that is answered, milliseconds. */
+/** How long an unanswered probe is waited for, and how long an answered one takes, milliseconds. */
 const PROBE_TIMEOUT_MS = 1_000;
 const ROUND_TRIP_MS = 1;
 
@@ -46,7 +46,7 @@ class Values {
     return this.#values.has(key);
   }
 
-  /** The text of `key`; `undefined` where it is left out, and where it is `?`, which stands for "nobody told". */
+  /** The text of `key`; `undefined` if it is left out or is `?`, which stands for "not known". */
   text(key: string): string | undefined {
     const value = this.#values.get(key);
     return value === '?' ? undefined : value;

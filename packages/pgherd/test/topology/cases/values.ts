@@ -18,7 +18,7 @@ const SYSTEM_NAMES = new Set(['systemIdentifier', 'identityConflict']);
 const POSITIONS = new Set(['lsn', 'receivedLsn']);
 
 /**
- * What a value of a case file stands for: `null` is "nobody knows", a letter a node, the name of a system its identifier,
+ * What a value of a case file stands for: `null` is "not known", a letter a node, the name of a system its identifier,
  * a text between slashes a pattern. `{main}` in a text is the identifier of that system.
  *
  * @throws CaseFileError where the value names something that does not exist

@@ -61,7 +61,7 @@ describe('some case speaks of every', () => {
     expectAll(expectedOf('standing'), STANDINGS);
   });
 
-  it('target, with nobody, one tier, and more than one', () => {
+  it('target, with no node, one tier, and more than one', () => {
     const served = PHASES.flatMap((phase) => phase.expect.serves);
     for (const target of TARGETS) {
       const tiers = served.filter((one) => one.asked.target === target).map((one) => one.tiers);
