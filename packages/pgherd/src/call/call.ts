@@ -6,42 +6,50 @@ import { type Deadline, deadlineAfter } from '../time/deadline.ts';
 import type { Random } from '../time/port.ts';
 import type { CausalScope } from './causal-scope.ts';
 
-/** Where a call may go. */
+/** The nodes that a call may use. */
 export interface RoutingOptions {
   /** Default: the cluster's `target`, `read-write` unless set. */
   readonly target?: Target | undefined;
-  /** Target to fall back to where no node suits. Default: none. */
+  /** Target to fall back to if no node suits. Default: none. */
   readonly fallback?: Target | undefined;
   /** Only this node, by name (`host:port`). */
   readonly node?: string | undefined;
   /** Only nodes that have all of these tags. Default: any. */
   readonly tags?: Readonly<Record<string, string>> | undefined;
-  /** Largest lag of a standby, ms; unknown lag does not pass; `Infinity` for none. Default: the cluster's `lag.maxMs`. */
+  /**
+   * Largest lag of a standby, ms; unknown lag does not pass; `Infinity` for none. Default: the cluster's
+   * `lag.maxMs`.
+   */
   readonly maxLagMs?: number | undefined;
-  /** Largest lag of a standby, bytes; unknown lag does not pass; `Infinity` for none. Default: the cluster's `lag.maxBytes`. */
+  /**
+   * Largest lag of a standby, bytes; unknown lag does not pass; `Infinity` for none. Default: the cluster's
+   * `lag.maxBytes`.
+   */
   readonly maxLagBytes?: number | undefined;
-  /** Whether a standby beyond the limits serves where no other node can. Default: the cluster's `lag.allowStale`. */
+  /**
+   * Whether a standby beyond the limits serves if no other node can. Default: the cluster's `lag.allowStale`.
+   */
   readonly allowStale?: boolean | undefined;
-  /** Chance, 0 to 1, that the primary counts among the standbys: with 1 it is like any of them. Default 0. */
+  /** Probability, 0 to 1, that the primary counts as a standby; with 1 it always does. Default 0. */
   readonly primaryReadWeight?: number | undefined;
 }
 
-/** What can be said for any single call. */
+/** Options of a single call. */
 export interface CallOptions extends RoutingOptions {
   /** Longest duration of the call, all waits and attempts included, ms. Default: the cluster's. */
   readonly timeoutMs?: number | undefined;
-  /** Gives up when it aborts. */
+  /** Aborts the call. */
   readonly signal?: AbortSignal | undefined;
   /**
-   * Token of `db.token()`: reads that may go to a standby see what was written before it. Default: in `db.causal(fn)` what was
-   * written there, else nothing.
+   * Token of `db.token()`: reads that may use a standby see the writes before it. Default: inside
+   * `db.causal(fn)` its own writes, else none.
    */
   readonly after?: string | undefined;
-  /** Running it twice does no harm: it is run again even when its outcome is unknown. Default `false`. */
+  /** Running it twice does no harm: it is run again even if its outcome is unknown. Default `false`. */
   readonly idempotent?: boolean | undefined;
 }
 
-/** One call on its way: what it wants and how long it may take. */
+/** One call in progress: what it needs and how long it may take. */
 export interface Call {
   readonly demand: Demand;
   /** Whether its connections may write. */
@@ -50,24 +58,24 @@ export interface Call {
   readonly signal: AbortSignal | undefined;
   readonly idempotent: boolean;
   readonly startedAt: number;
-  /** Token of what it has to see, as it was given. */
+  /** Token of the writes that it must see, as the caller passed it. */
   readonly after: string | undefined;
-  /** Whether it was narrowed to nodes that show what it has to see. */
+  /** Whether it was narrowed to nodes that show these writes. */
   readonly routed?: boolean | undefined;
-  /** Scope whose reads have to see what it writes. */
+  /** Scope whose reads must see its writes. */
   readonly scope?: CausalScope | undefined;
 }
 
-/** What a call learns while it looks for a session. */
+/** What a call has found while it looks for a session. */
 export interface Search {
-  /** When it began, and when it ends in vain, milliseconds of the cluster's clock. */
+  /** When it began, and when it times out, milliseconds of the cluster's clock. */
   readonly startedAt: number;
   readonly deadline: number;
-  /** Nodes whose pool could not connect a moment ago. */
+  /** Nodes whose pool has just failed to connect. */
   readonly avoid: Set<string>;
   /** Why a node gave no connection, by its name. */
   readonly refusals: Map<string, string>;
-  /** Set once a node was met all of whose connections the caller holds itself. */
+  /** Set if the caller itself holds all connections of a node. */
   deadlock?: PgHerdError | undefined;
 }
 
@@ -79,7 +87,7 @@ export interface CallDefaults {
 
 /**
  * Starts the clock of a call.
- * @throws PgHerdError `PGHERD_INVALID_ARGUMENT` for options that make no sense.
+ * @throws PgHerdError `PGHERD_INVALID_ARGUMENT` for an invalid option.
  */
 export function startCall(options: CallOptions, defaults: CallDefaults, now: number, random: Random): Call {
   const target = options.target ?? defaults.target;
@@ -102,7 +110,7 @@ export function startCall(options: CallOptions, defaults: CallDefaults, now: num
   };
 }
 
-/** A target nobody knows must not mean "any", nor a limit that is no number "none". */
+/** An unknown target must not mean "any", nor an invalid limit "none". */
 function assertRouting(options: RoutingOptions): void {
   const { target, fallback, node, tags, maxLagMs, maxLagBytes, allowStale, primaryReadWeight } = options;
   assertTarget('target', target);

@@ -1,51 +1,54 @@
 import type { CausalToken } from '../model/causal-token.ts';
 
 /**
- * What the reads of one scope have to see: the latest position that was asked for behind a write. Writes run side by side and
- * their positions come in any order, so that each is numbered when it is asked for.
+ * What the reads of one scope must see: the latest position that was requested after a write. Writes run in
+ * parallel and their positions arrive in any order, so each is numbered when it is requested.
  */
 export class CausalScope {
   #token: CausalToken | undefined;
-  /** Set when a write was acknowledged and its position could not be had; what was asked before says nothing about it. */
+  /**
+   * Number of the last request before a write whose position is unknown: no request up to it covers that
+   * write.
+   */
   #lostAt = 0;
   #asked = 0;
   #lost: CausalToken | undefined;
   #unpositioned: CausalToken | undefined;
   readonly #pending = new Set<Promise<void>>();
-  /** Who holds a connection on which something was written that is not followed by a position yet: leases. */
+  /** Leases that have written something whose position has not been requested yet. */
   readonly #holders = new Set<object>();
 
   constructor(token: CausalToken | undefined) {
     this.#token = token;
   }
 
-  /** What reads have to see now; `undefined` before the first write. */
+  /** What reads must see now; `undefined` before the first write. */
   get token(): CausalToken | undefined {
     return this.#holders.size > 0 ? this.#unpositioned : (this.#lost ?? this.#token);
   }
 
-  /** Whether positions are on their way. */
+  /** Whether requested positions are outstanding. */
   get isPending(): boolean {
     return this.#pending.size > 0;
   }
 
-  /** Resolves when every position that is on its way now has come, or is known not to come. */
+  /** Resolves when every position outstanding now has arrived or failed. */
   async settled(): Promise<void> {
     await Promise.all(this.#pending);
   }
 
-  /** `holder` has written and goes on holding its connection; `lost` stands for the position until it gives it back. */
+  /** `holder` has written and keeps its connection; `lost` replaces the position until {@link release}. */
   hold(holder: object, lost: CausalToken): void {
     this.#holders.add(holder);
     this.#unpositioned = lost;
   }
 
-  /** `holder` gives its connection back: the position that is asked for next counts. */
+  /** `holder` releases its connection: the next requested position counts. */
   release(holder: object): void {
     this.#holders.delete(holder);
   }
 
-  /** Takes in a position that is being asked for; `lost` stands for it where it does not come. Never rejects. */
+  /** Adds a position that is being requested; `lost` replaces it if it does not arrive. Never rejects. */
   note(position: Promise<CausalToken>, lost: CausalToken): Promise<void> {
     const number = ++this.#asked;
     const noted = position
@@ -58,7 +61,7 @@ export class CausalScope {
     return noted;
   }
 
-  /** A write was acknowledged, or may have been, and nobody can be asked for its position. */
+  /** A write was acknowledged, or may have been, and no node can report its position. */
   noteLost(lost: CausalToken): void {
     this.#lostAt = this.#asked;
     this.#lost = lost;

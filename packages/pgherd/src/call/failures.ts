@@ -13,7 +13,7 @@ export function abortedError(signal: AbortSignal | undefined): PgHerdError {
   return new PgHerdError('PGHERD_ABORTED', 'The call was aborted by its signal.', { cause: signal?.reason });
 }
 
-/** A connection that a stream or a COPY occupies takes nothing else: who waits for it inside would wait for ever. */
+/** A stream or a COPY occupies the connection: a statement that waits for it inside would wait forever. */
 export function busy(node: string): PgHerdError {
   return new PgHerdError(
     'PGHERD_CONNECTION_BUSY',
@@ -22,7 +22,7 @@ export function busy(node: string): PgHerdError {
   );
 }
 
-/** A statement that was sent and not answered by the call's deadline. */
+/** A statement that was sent but not answered by the call's deadline. */
 export function timedOut(node: string, call: Call, now: number): PgHerdError {
   const tookMs = Math.round(now - call.startedAt);
   return new PgHerdError('PGHERD_TIMEOUT', `${node} did not answer within ${tookMs} ms (timeoutMs).`, {
@@ -30,7 +30,10 @@ export function timedOut(node: string, call: Call, now: number): PgHerdError {
   });
 }
 
-/** The error of a call that waited until `deadline` in vain: `error`, or the timeout where that was the call's own limit. */
+/**
+ * The error of a call whose wait ended at `deadline`: `error`, or the timeout if that was the call's own
+ * limit.
+ */
 export function waitTimedOut(error: PgHerdError, call: Call, deadline: Deadline, now: number): PgHerdError {
   if (call.deadline > deadline) return error;
   const tookMs = Math.round(now - call.startedAt);
@@ -48,8 +51,8 @@ export function unacknowledged(kind: 'commit' | 'statement', cause?: unknown): O
 }
 
 /**
- * A connection that ended under work which it does no harm to run again, as an error of ours: drivers have many, some without a
- * code. Everything else stays as it is, the server's own word on why the connection ends as well.
+ * Replaces a driver's error for a lost connection, which may have no code, by ours. Every other error stays
+ * as it is, including the server's own reason for ending the connection.
  */
 function lostOf(error: unknown, node: string): unknown {
   const { kind, severity } = classifyError(error);
@@ -61,7 +64,7 @@ function lostOf(error: unknown, node: string): unknown {
   );
 }
 
-/** The server's error as it is, with the node that it came from; the end of the connection as an error of ours. */
+/** The server's error as it is, with its node; a lost connection as our own error. */
 export function withNode(thrown: unknown, node: string): unknown {
   const error = lostOf(thrown, node);
   if (typeof error === 'object' && error !== null && Object.isExtensible(error) && !('node' in error)) {
@@ -75,7 +78,7 @@ export function withNode(thrown: unknown, node: string): unknown {
   return error;
 }
 
-/** A name that is no node's. */
+/** No node has this name. */
 export function unknownNodeName(name: string, known: readonly string[]): PgHerdError {
   const sentence = `node is ${JSON.stringify(name)}, but must name one of ${known.join(', ')}.`;
   return new PgHerdError('PGHERD_INVALID_ARGUMENT', sentence, { details: { argument: 'node' } });

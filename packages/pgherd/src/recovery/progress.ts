@@ -2,7 +2,7 @@
 export interface Progress {
   attempts: number;
   movedBefore: boolean;
-  /** Nodes that lost it: avoided at first, since all connections of a dying node end within moments. */
+  /** Nodes that lost it: avoided at first, since all connections of a dying node end almost at once. */
   readonly lostOn: Set<string>;
 }
 

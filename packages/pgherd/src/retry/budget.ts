@@ -1,30 +1,33 @@
 /** How many attempts beyond the first a cluster may make. */
 export interface BudgetSettings {
-  /** Most tokens that are kept; a repeated attempt takes one. With 0 no work is run again but what costs nothing. */
+  /**
+   * Most tokens that are kept; each further attempt takes one. With 0, only attempts that cost nothing are
+   * made.
+   */
   readonly budget: number;
-  /** Tokens that come with each answered statement. */
+  /** Tokens added for each answered statement. */
   readonly budgetRatio: number;
-  /** Tokens that come with each second. */
+  /** Tokens added each second. */
   readonly budgetPerSecond: number;
 }
 
-/** What is left of it, as of a moment. */
+/** The tokens left at one time. */
 export interface Budget {
   readonly tokens: number;
-  /** When it was counted last, milliseconds. */
+  /** That time, milliseconds. */
   readonly at: number;
-  /** How many statements had been answered by then. */
+  /** Statements answered by then. */
   readonly answered: number;
 }
 
-/** The budget to begin with. */
+/** The initial budget. */
 export function fullBudget(settings: BudgetSettings, now: number, answered: number): Budget {
   return { tokens: settings.budget, at: now, answered };
 }
 
 /**
- * Takes a token, if there is one. Attempts that only repeat what fails make an outage worse: so their number is bounded by that
- * of the answers, and a trickle is always allowed.
+ * Takes a token, if there is one. Repeated failures make an outage worse: so the number of further attempts
+ * is bounded by the number of answers, and a trickle is always allowed.
  */
 export function spend(
   before: Budget,
@@ -32,7 +35,7 @@ export function spend(
   now: number,
   answered: number,
 ): { readonly allowed: boolean; readonly budget: Budget } {
-  // A node that left the list takes its count along.
+  // The count falls when a node leaves the list.
   const earnedByAnswers = Math.max(0, answered - before.answered) * settings.budgetRatio;
   const earnedByTime = (Math.max(0, now - before.at) / 1_000) * settings.budgetPerSecond;
   const tokens = Math.min(settings.budget, before.tokens + earnedByAnswers + earnedByTime);

@@ -1,24 +1,25 @@
 import { readStatement } from '../sql/statement.ts';
 
-/** What runs on a connection when its caller gives up. */
+/** A statement that runs on a connection when its caller times out or aborts. */
 export interface Abandoned {
-  /** Its text; `undefined` for what is none, such as a batch or a COPY. */
+  /** Its SQL; `undefined` for a batch or a COPY. */
   readonly text: string | undefined;
   /** Whether the connection is inside a transaction, as of its last answer. */
   readonly inTransaction: boolean;
-  /** Whether it runs where a write is impossible. */
+  /** Whether it runs on a connection that cannot write. */
   readonly couldNotWrite: boolean;
 }
 
 /**
- * What may be done to it. `cancel`: it commits nothing. `ask`: it may be a write that commits by itself, which may be cancelled
- * only on a server that waits for no synchronous standby. `never`: it commits.
+ * Whether it may be cancelled. `cancel`: it commits nothing. `ask`: it may be a write that commits by itself,
+ * which may be cancelled only on a server that waits for no synchronous standby. `never`: it commits.
  */
 export type CancelVerdict = 'cancel' | 'ask' | 'never';
 
 /**
- * Whether what was abandoned may be cancelled on the server. A cancelled wait for a synchronous standby ends with success although
- * nothing was replicated; so a COMMIT is never cancelled, nor is a write that may be waiting so.
+ * Whether an abandoned statement may be cancelled on the server. A cancelled wait for a synchronous standby
+ * ends with success although nothing was replicated: so neither a COMMIT nor a write in such a wait is
+ * cancelled.
  */
 export function mayCancel({ text, inTransaction, couldNotWrite }: Abandoned): CancelVerdict {
   const commits = text === undefined ? 'outside-transaction' : readStatement(text).commits;

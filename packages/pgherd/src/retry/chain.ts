@@ -1,4 +1,4 @@
-/** Every error in the chain of causes, outermost first, each once: through `cause` and `AggregateError`, guarded against cycles. */
+/** All errors in the chain of `cause` and `AggregateError`, outermost first, each once even in a cycle. */
 export function causeChain(error: unknown): unknown[] {
   const seen = new Set<unknown>();
   const queue: unknown[] = [error];
@@ -12,7 +12,7 @@ export function causeChain(error: unknown): unknown[] {
   return [...seen];
 }
 
-/** The code that one error carries, whosever it is. */
+/** The `code` of one error, of any origin. */
 export function codeOf(link: unknown): string | undefined {
   if (typeof link !== 'object' || link === null || !('code' in link)) return undefined;
   return typeof link.code === 'string' ? link.code : undefined;

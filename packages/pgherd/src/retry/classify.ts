@@ -11,23 +11,23 @@ import {
   ruleFor,
 } from './rules.ts';
 
-/** What is to be known of an error before anybody re-runs anything. */
+/** What an error means for running the work again. */
 export interface Classification {
   readonly kind: ErrorKind;
-  /** SQLSTATE, where a server or a driver gave one. */
+  /** SQLSTATE, if a server or a driver reported one. */
   readonly sqlState: string | undefined;
-  /** `ERROR`, `FATAL`, `PANIC`; only errors that came from a server have one. */
+  /** `ERROR`, `FATAL`, `PANIC`; only errors from a server have one. */
   readonly severity: string | undefined;
   readonly nodeVerdict: NodeVerdict;
-  /** Whether the error itself says what became of the work: see {@link ErrorRule.outcomeKnown}. */
+  /** Whether the error itself states the outcome of the work: see {@link ErrorRule.outcomeKnown}. */
   readonly outcomeKnown: boolean;
-  /** Whether it is certain that nothing was executed, when the work had come as far as `phase`. */
+  /** Whether it is certain that nothing was executed, if the work failed in `phase`. */
   safeToRetry(phase: Phase): boolean;
 }
 
 /**
- * Says what an error means. Looks through `cause` and `AggregateError`, guarded against cycles; the first link that
- * tells something counts.
+ * Classifies an error. Searches `cause` and `AggregateError`, guarded against cycles; the first link with a
+ * known meaning counts.
  */
 export function classifyError(error: unknown): Classification {
   for (const link of causeChain(error)) {
@@ -50,7 +50,7 @@ function classifyLink(link: unknown): Classification | undefined {
   return LOST_MESSAGES.some((known) => message.startsWith(known)) ? LOST : undefined;
 }
 
-/** `code` comes with every ErrorResponse; an application's own error may have a severity as well. */
+/** An ErrorResponse always has a code; without one, the severity is that of an application's own error. */
 function severityOf(link: object, code: string | undefined): string | undefined {
   if (!('severity' in link) || typeof link.severity !== 'string') return undefined;
   return code !== undefined && isSqlState(code) ? link.severity : undefined;
@@ -80,8 +80,9 @@ const LOST = classification('connection-lost', undefined, undefined, {
 });
 
 /**
- * The rule of the house: certain that nothing was executed is what was never handed to the socket, what stood behind a FATAL,
- * and what a server answered with an ERROR, or with a FATAL that the server itself raises. A bare close proves nothing.
+ * Nothing was executed, for certain, if the statement was never handed to the socket, was queued behind a
+ * FATAL, or was answered with an ERROR or with a FATAL that the server itself raises. A bare close proves
+ * nothing.
  */
 function nothingExecuted(certain: boolean, phase: Phase): boolean {
   switch (phase) {
@@ -89,7 +90,7 @@ function nothingExecuted(certain: boolean, phase: Phase): boolean {
     case 'behind-fatal':
       return true;
     case 'in-transaction':
-      // Without a COMMIT the server rolls back whatever had been done.
+      // Without a COMMIT the server rolls everything back.
       return true;
     case 'sent':
     case 'answered':
@@ -100,13 +101,13 @@ function nothingExecuted(certain: boolean, phase: Phase): boolean {
   }
 }
 
-/** Phases that a driver reports by `details.phase` of its `PGHERD_CONNECTION_LOST`, if it is certain of one of them. */
+/** Phases that a driver reports, if certain, in `details.phase` of its `PGHERD_CONNECTION_LOST`. */
 const REPORTED_PHASES = Object.freeze(['not-handed', 'behind-fatal'] as const);
 
 /**
- * How far a statement had come that failed with `error`; `sent` unless the driver says otherwise: by `PGHERD_CONNECTION_LOST` with
- * `details: { phase: 'not-handed' }` if it did not send the statement, with `behind-fatal` if the statement stood behind one that a
- * FATAL answered.
+ * The phase in which a statement failed with `error`: `sent` unless the driver reports another one by
+ * `PGHERD_CONNECTION_LOST` with `details: { phase }`: `not-handed` if it did not send the statement,
+ * `behind-fatal` if the statement was queued behind one that was answered with FATAL.
  */
 export function phaseOf(error: unknown): 'not-handed' | 'behind-fatal' | 'sent' {
   if (error instanceof PgHerdError && error.code === 'PGHERD_CONNECTION_LOST') {
@@ -115,13 +116,15 @@ export function phaseOf(error: unknown): 'not-handed' | 'behind-fatal' | 'sent' 
   return isOfConnecting(error) ? 'not-handed' : 'sent';
 }
 
-/** Node's errors name the call that failed: where that is the one that connects, nothing can have been sent. */
+/**
+ * Node.js errors name the system call that failed: if it is one of connecting, nothing can have been sent.
+ */
 export function isOfConnecting(error: unknown): boolean {
   if (typeof error !== 'object' || error === null || !('syscall' in error)) return false;
   return error.syscall === 'connect' || error.syscall === 'getaddrinfo';
 }
 
-/** Why a connection could not be opened, as a word of {@link ConnectFailure}. */
+/** Why a connection could not be opened. */
 export function connectFailureOf(error: unknown): ConnectFailure {
   const { kind } = classifyError(error);
   switch (kind) {
@@ -139,7 +142,7 @@ export function connectFailureOf(error: unknown): ConnectFailure {
   }
 }
 
-/** OpenSSL's names for a certificate that is not believed, as Node reports them. */
+/** OpenSSL's names for a certificate that is not trusted, as Node.js reports them. */
 const CERTIFICATE_CODES =
   /^(ERR_TLS|ERR_SSL|CERT_|UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_|HOSTNAME_MISMATCH|EPROTO)/;
 const NO_TLS_MESSAGE = 'The server does not support SSL connections';

@@ -1,35 +1,36 @@
-/** What a server says of a transaction whose COMMIT was not answered. */
+/** A server's report about a transaction whose COMMIT was not answered. */
 export interface CommitReport {
-  /** Whether it is for sure the server that the transaction ran on, in the same life. */
+  /** Whether this is certainly the server that ran the transaction, not restarted since. */
   readonly sameServer: boolean;
-  /** Whether the picture of now believes in that server, out of recovery: not superseded, not of another cluster. */
+  /** Whether the server is out of recovery and current: not superseded, not of another cluster. */
   readonly believed: boolean;
-  /** As of `pg_xact_status`; `undefined` where it is not remembered any more. */
+  /** From `pg_xact_status`; `undefined` if the server no longer remembers it. */
   readonly status: 'committed' | 'aborted' | 'in progress' | undefined;
-  /** Whether commits wait for synchronous standbys there. */
+  /** Whether commits on it wait for synchronous standbys. */
   readonly synchronous: boolean;
   /** Whether the transaction's process waits for them right now. */
   readonly waitsForStandby: boolean;
 }
 
-/** What is to be done next. */
+/** The next step of the inquiry. */
 export type CommitStep =
   /** It is committed, as surely as if COMMIT had been answered. */
   | 'committed'
-  /** It is not, and never will be. */
+  /** It is not committed, and never will be. */
   | 'not-committed'
-  /** It is committed on the server itself; whether its synchronous standbys have it has to be found out. */
+  /** It is committed on the server itself; a synchronous standby must confirm it. */
   | 'confirm'
-  /** COMMIT did not arrive, or is on its way: ends the process, so that one or the other becomes final. */
+  /** COMMIT did not arrive, or is still on its way: end the process, so that the outcome becomes final. */
   | 'terminate'
-  /** Ask again in a moment. */
+  /** Ask again after a pause. */
   | 'wait'
-  /** It cannot be found out. */
+  /** The outcome cannot be found out. */
   | 'unknown';
 
 /**
- * Decides what a report means. A process that waits for a synchronous standby is never ended: the server would then call committed what
- * no standby has. A process may begin to wait just when it is ended, so that a commit is confirmed wherever commits wait.
+ * Decides what a report means. A process that waits for a synchronous standby is never ended: the server
+ * would then report a commit that no standby has. A process may begin to wait just as it is ended, so a
+ * commit is confirmed on every server where commits wait.
  */
 export function decideCommit(report: CommitReport, terminated: boolean): CommitStep {
   if (!report.sameServer || !report.believed) return 'unknown';

@@ -1,15 +1,15 @@
 import { type Classification, classifyError } from './classify.ts';
 import type { Phase } from './rules.ts';
 
-/** Failed work, as far as that decides whether its outcome is known. */
+/** The facts about failed work that decide whether its outcome is known. */
 export interface FailedWork {
   readonly phase: Phase;
   readonly classification: Classification;
-  /** Whether the statement ran where a write is impossible: a standby, or a connection that refuses writes. */
+  /** Whether the statement ran on a standby or on a connection that refuses writes. */
   readonly readOnlyConnection: boolean;
-  /** The caller says that running it twice does no harm. */
+  /** The caller declared that running it twice does no harm. */
   readonly idempotent: boolean;
-  /** An error reply proves that nothing was done: see `isAtomic`. Of a transaction this is always true. */
+  /** An error reply proves that nothing was done: see `isAtomic`. Always true of a transaction. */
   readonly atomic: boolean;
 }
 
@@ -17,11 +17,11 @@ export interface FailedWork {
 export interface FailedAttempt extends FailedWork {
   /** Attempts made so far, this one included. */
   readonly attempts: number;
-  /** Most attempts a call may take, those behind a lost node's first re-dispatch not counted. */
+  /** Most attempts a call may take; the first move away from a lost node is not counted. */
   readonly maxAttempts: number;
-  /** Whether this call was moved away from a lost node before; the first time is free. */
+  /** Whether this call was already moved away from a lost node; the first time is free. */
   readonly movedBefore: boolean;
-  /** Whether a probe confirmed that the node refuses writes since the statement was refused. */
+  /** Whether a probe after the refusal confirmed that the node refuses writes. */
   readonly refusalConfirmed: boolean;
 }
 
@@ -29,12 +29,12 @@ export interface FailedAttempt extends FailedWork {
 export type Ending = 'error' | 'unknown';
 
 /**
- * `move-free`: run it again at once on another node, without counting it as an attempt. `move`: run it again on another node, after a
- * pause. `back-off`: run it again after a pause. `end`: do not run it again.
+ * `move-free`: run it again at once on another node, without counting it as an attempt. `move`: run it again
+ * on another node, after a pause. `back-off`: run it again after a pause. `end`: do not run it again.
  */
 export type Next = 'move-free' | 'move' | 'back-off' | 'end';
 
-/** What becomes of the call. */
+/** How the call continues. */
 export interface Decision {
   readonly next: Next;
   /** What the caller gets if the call ends, now or because another attempt cannot be made. */
@@ -42,8 +42,8 @@ export interface Decision {
 }
 
 /**
- * The one rule of certainty: what the caller gets of work that is not run again. `unknown` unless it is certain that nothing was
- * executed, running it twice does no harm, or the error itself says what became of it.
+ * The one rule of certainty, for work that is not run again: `unknown` unless it is certain that nothing was
+ * executed, running it twice does no harm, or the error itself states the outcome.
  */
 export function endingOf(work: FailedWork): Ending {
   const { classification, phase } = work;
@@ -54,7 +54,7 @@ export function endingOf(work: FailedWork): Ending {
   return classification.severity === 'ERROR' || classification.outcomeKnown ? 'error' : 'unknown';
 }
 
-/** Whether running it again cannot do it twice, or may. */
+/** Whether running it again cannot do it twice, or may do so. */
 function isHarmless({ classification, phase, readOnlyConnection, idempotent, atomic }: FailedWork): boolean {
   const unread = phase === 'not-handed' || phase === 'behind-fatal';
   return readOnlyConnection || idempotent || (classification.safeToRetry(phase) && (atomic || unread));
@@ -85,7 +85,7 @@ function afterStatement(attempt: FailedAttempt, harmless: boolean): Next {
       return harmless ? again(attempt) : 'end';
     case 'authentication':
     case 'database-missing':
-      // Fresh connections of one node are refused: another node may serve.
+      // One node refuses new connections: another node may accept them.
       return attempt.phase === 'not-handed' ? move(attempt) : 'end';
     case 'constraint':
     case 'unavailable':
@@ -100,8 +100,8 @@ function afterStatement(attempt: FailedAttempt, harmless: boolean): Next {
 }
 
 /**
- * What the errors of a transaction mean: the one that its function threw, or, if that says nothing, the first one that a statement
- * met: the function may have hidden it.
+ * Classifies the error that a transaction's function threw or, if that one has no known meaning, the first
+ * error of a statement, which the function may have hidden.
  */
 export function classifyTransaction(thrown: unknown, first: unknown): Classification {
   const classification = classifyError(thrown);
@@ -144,7 +144,7 @@ function afterTransaction(attempt: FailedAttempt): Next {
   }
 }
 
-/** Leaving a lost node is free the first time: the caller did not ask for a dead host. */
+/** Leaving a lost node is free the first time: the caller did not choose that node. */
 function move(attempt: FailedAttempt): Next {
   if (!attempt.movedBefore) return 'move-free';
   return attempt.attempts < attempt.maxAttempts ? 'move' : 'end';
@@ -155,8 +155,9 @@ function again(attempt: FailedAttempt): Next {
 }
 
 /**
- * The decision after the caller's `retry.isRetryable` has answered: `false` ends the call, `true` runs the work again as long as
- * there are attempts left, even if its outcome is unknown; `undefined` leaves the decision as it is.
+ * The decision after the caller's `retry.isRetryable` has answered: `false` ends the call, `true` runs the
+ * work again as long as there are attempts left, even if its outcome is unknown; `undefined` leaves the
+ * decision as it is.
  */
 export function overruled(decision: Decision, answer: boolean | undefined, attempt: FailedAttempt): Decision {
   if (answer === undefined || answer === (decision.next !== 'end')) return decision;
@@ -164,8 +165,8 @@ export function overruled(decision: Decision, answer: boolean | undefined, attem
 }
 
 /**
- * Whether running it again takes a token of the budget. Leaving a lost node for the first time does not; nor does what the server
- * asks for by itself, as it does of transactions that met: these fail one by one, however well the server is.
+ * Whether running it again takes a token of the budget. Leaving a lost node for the first time does not; nor
+ * does a serialization failure or a deadlock, which also occur on a healthy server.
  */
 export function takesToken(next: Next, { kind }: Classification): boolean {
   if (next === 'move') return true;
@@ -182,10 +183,10 @@ export interface BackoffSettings {
   readonly maxMs: number;
 }
 
-/** Full jitter: anything between nothing and the grown base. `dice` is in [0, 1). */
+/** Full jitter: between 0 and the grown base. `dice` is in [0, 1). */
 export function backoffMs(attempts: number, settings: BackoffSettings, dice: number): number {
   const { baseMs, factor, maxMs } = settings;
-  // Nothing stays nothing, also where the growth has passed every number.
+  // 0 stays 0, even if the growth overflows to Infinity.
   const grown = baseMs === 0 ? 0 : baseMs * factor ** Math.max(0, attempts - 1);
   return Math.min(maxMs, grown) * dice;
 }

@@ -2,7 +2,7 @@ import { causeChain, codeOf } from './chain.ts';
 import { type Classification, classifyError, isOfConnecting, phaseOf } from './classify.ts';
 import { type ErrorKind, isSqlState, type Phase } from './rules.ts';
 
-/** Kinds that pass: the same work may well succeed a moment later, or elsewhere. */
+/** Transient kinds: the same work may succeed a little later, or on another node. */
 const PASSING: ReadonlySet<ErrorKind> = new Set<ErrorKind>([
   'connection-lost',
   'connect-failed',
@@ -15,11 +15,11 @@ const PASSING: ReadonlySet<ErrorKind> = new Set<ErrorKind>([
 ]);
 
 /**
- * Whether it is right to run the same work again: the reason is one that passes, and it is certain that nothing was executed. What
- * was sent and not answered is not retryable. Looks through `cause` and `AggregateError`.
+ * Whether the same work may be run again: the cause is transient, and it is certain that nothing was
+ * executed. Work that was sent but not answered is not retryable. Searches `cause` and `AggregateError`.
  *
- * @param phase how far the work had come; default: what the error itself tells, else `sent`. Say `in-transaction` for an error
- * of a transaction whose COMMIT was not sent, which the server rolls back whatever happened.
+ * @param phase how far the work had come; default: what the error itself reports, else `sent`. Pass
+ * `in-transaction` for an error of a transaction whose COMMIT was not sent: the server rolls it back.
  * @example
  * ```ts
  * if (isRetryable(error)) await queue.putBack(job);
@@ -34,7 +34,7 @@ export function isRetryable(error: unknown, phase?: Phase): boolean {
 
 function tellingPhase(error: unknown, { kind }: Classification): Phase {
   const chain = causeChain(error);
-  // Given to a caller only where running the work again is right, whatever had been sent.
+  // A caller gets this error only if the work may be run again, whatever had been sent.
   if (chain.some((link) => codeOf(link) === 'PGHERD_CONNECTION_LOST')) return 'not-handed';
   if (kind === 'connect-failed' && chain.some((link) => connects(link))) return 'not-handed';
   return phaseOf(error);
@@ -45,7 +45,7 @@ function connects(link: unknown): boolean {
   return isOfConnecting(link) || code === 'PGHERD_CONNECT_TIMEOUT' || code === 'CONNECT_TIMEOUT';
 }
 
-/** The SQLSTATE of the first error in the chain of causes that has one; `undefined` where none has. */
+/** The SQLSTATE of the first error in the chain of causes that has one; `undefined` if none has one. */
 export function sqlState(error: unknown): string | undefined {
   return causeChain(error)
     .map(codeOf)
@@ -53,8 +53,8 @@ export function sqlState(error: unknown): string | undefined {
 }
 
 /**
- * Whether the connection is the reason: it was lost, could not be opened, or its server is starting or ending. Says nothing of
- * whether the work was executed: see {@link isRetryable}.
+ * Whether the connection is the cause: it was lost, could not be opened, or its server is starting or
+ * shutting down. This does not mean that nothing was executed: see {@link isRetryable}.
  */
 export function isConnectionError(error: unknown): boolean {
   return CONNECTION_KINDS.has(classifyError(error).kind);
@@ -68,7 +68,10 @@ const CONNECTION_KINDS: ReadonlySet<ErrorKind> = new Set<ErrorKind>([
   'too-many-connections',
 ]);
 
-/** Whether the outcome is unknown (`PGHERD_OUTCOME_UNKNOWN`, 08007, 40002, 40003): look before running the work again. */
+/**
+ * Whether the outcome is unknown (`PGHERD_OUTCOME_UNKNOWN`, 08007, 40002, 40003): check it before running the
+ * work again.
+ */
 export function isOutcomeUnknown(error: unknown): boolean {
   return classifyError(error).kind === 'outcome-unknown';
 }
@@ -88,7 +91,7 @@ export function isForeignKeyViolation(error: unknown): boolean {
   return sqlState(error) === '23503';
 }
 
-/** Whether a NULL came where none may be: 23502. */
+/** Whether a not-null constraint was violated: 23502. */
 export function isNotNullViolation(error: unknown): boolean {
   return sqlState(error) === '23502';
 }
@@ -103,17 +106,17 @@ export function isExclusionViolation(error: unknown): boolean {
   return sqlState(error) === '23P01';
 }
 
-/** Whether transactions got in each other's way, or a standby's replay in a read's: 40001. */
+/** Whether transactions conflicted with each other, or a read with a standby's replay: 40001. */
 export function isSerializationFailure(error: unknown): boolean {
   return sqlState(error) === '40001';
 }
 
-/** Whether the server ended a deadlock at the cost of this transaction: 40P01. */
+/** Whether the server ended a deadlock by aborting this transaction: 40P01. */
 export function isDeadlock(error: unknown): boolean {
   return sqlState(error) === '40P01';
 }
 
-/** Whether a lock was not to be had in time (`lock_timeout`) or at once (`NOWAIT`): 55P03. */
+/** Whether a lock was not available in time (`lock_timeout`) or at once (`NOWAIT`): 55P03. */
 export function isLockNotAvailable(error: unknown): boolean {
   return sqlState(error) === '55P03';
 }
