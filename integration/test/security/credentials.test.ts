@@ -136,7 +136,7 @@ describe('a function that gives the password', () => {
     };
     const db = open({ password: flaky, logger }, [cluster.primary]);
     const error = await rejection(db.query('select 1', [], { timeoutMs: 1_000 }));
-    expect(String(error)).toContain('the function that gives its password threw an error');
+    expect(String(error)).toContain('the function that returns its password threw an error');
     expect(String(error)).toContain(nameOf(cluster.primary));
     expect(String(error)).not.toContain(password);
     failing = false;

@@ -141,8 +141,8 @@ function isNumber(value: unknown): value is number {
 
 function assertTags(tags: unknown): void {
   if (typeof tags !== 'object' || tags === null || Array.isArray(tags))
-    throw invalidArgument('tags', tags, 'an object of texts, as in { disk: "fast" }');
+    throw invalidArgument('tags', tags, 'an object of strings, as in { disk: "fast" }');
   for (const [name, value] of Object.entries(tags)) {
-    if (typeof value !== 'string') throw invalidArgument(`tags.${name}`, value, 'a text');
+    if (typeof value !== 'string') throw invalidArgument(`tags.${name}`, value, 'a string');
   }
 }

@@ -3,12 +3,12 @@ import { classifyError, phaseOf } from '../retry/classify.ts';
 import type { Deadline } from '../time/deadline.ts';
 import type { Call } from './call.ts';
 
-/** Every call after `close()`. */
+/** The error of every call after `close()`. */
 export function closedError(): PgHerdError {
   return new PgHerdError('PGHERD_CLOSED', 'The cluster is closed. Closing is final: create a new one.');
 }
 
-/** A call whose signal aborted. */
+/** The error of a call whose signal aborted. */
 export function abortedError(signal: AbortSignal | undefined): PgHerdError {
   return new PgHerdError('PGHERD_ABORTED', 'The call was aborted by its signal.', { cause: signal?.reason });
 }
@@ -17,7 +17,7 @@ export function abortedError(signal: AbortSignal | undefined): PgHerdError {
 export function busy(node: string): PgHerdError {
   return new PgHerdError(
     'PGHERD_CONNECTION_BUSY',
-    'A stream or a COPY is under way on this very connection: end it first, or use another connection.',
+    'A stream or a COPY is running on this connection. End it first, or use another connection.',
     { details: { node } },
   );
 }
@@ -37,15 +37,15 @@ export function timedOut(node: string, call: Call, now: number): PgHerdError {
 export function waitTimedOut(error: PgHerdError, call: Call, deadline: Deadline, now: number): PgHerdError {
   if (call.deadline > deadline) return error;
   const tookMs = Math.round(now - call.startedAt);
-  const sentence = `The call's timeoutMs was over after ${tookMs} ms, while it waited; nothing was sent. ${error.message}`;
+  const sentence = `The call timed out after ${tookMs} ms (timeoutMs) while it waited; nothing was sent. ${error.message}`;
   return new PgHerdError('PGHERD_TIMEOUT', sentence, { cause: error, details: { tookMs } });
 }
 
-/** The server committed, but no synchronous standby confirmed it: that is no acknowledgement. */
+/** The error of work that the server committed without a synchronous standby: that is no acknowledgement. */
 export function unacknowledged(kind: 'commit' | 'statement', cause?: unknown): OutcomeUnknownError {
   return new OutcomeUnknownError(
     kind,
-    'The server stopped waiting for its synchronous standby: the work is committed there, and may be lost with it.',
+    'The server stopped waiting for its synchronous standby: the work is committed on this server only, and may be lost with it.',
     { cause },
   );
 }

@@ -7,31 +7,34 @@ import type { NodeAddress } from '../model/topology.ts';
 export interface DriverCapabilities {
   /** Reports ParameterStatus messages as they come. */
   readonly parameterStatus: boolean;
-  /** Tells the transaction status of ReadyForQuery. */
+  /** Reports the transaction status of ReadyForQuery. */
   readonly transactionStatus: boolean;
   /** Asks the server to cancel what runs on a connection: its connections have `cancel`. Default `false`. */
   readonly cancel?: boolean | undefined;
-  /** Its connections may have {@link DriverConnection.pipeline}: statements are sent without waiting for those before. */
+  /**
+   * Its connections may have `pipeline`: statements are sent without waiting for earlier ones. Default
+   * `false`.
+   */
   readonly pipelining?: boolean | undefined;
   /** Runs several statements in one round trip: its connections have `batch`. Default `false`. */
   readonly batch?: boolean | undefined;
-  /** Hands out a result in parts: its connections have `cursor`. Default `false`. */
+  /** Delivers a result in parts: its connections have `cursor`. Default `false`. */
   readonly cursor?: boolean | undefined;
-  /** Streams COPY both ways: its connections have `copyIn` and `copyOut`. Default `false`. */
+  /** Streams COPY in both directions: its connections have `copyIn` and `copyOut`. Default `false`. */
   readonly copy?: boolean | undefined;
-  /** Tells of notifications: it calls the listener's `notification`. Default `false`. */
+  /** Reports notifications: it calls the listener's `notification`. Default `false`. */
   readonly notifications?: boolean | undefined;
 }
 
-/** TLS as libpq's `sslmode` family means it. Paths are read by the driver when it connects. */
+/** TLS with the meaning of libpq's `ssl…` parameters. The driver reads the files when it connects. */
 export interface TlsRequest {
   readonly mode: 'disable' | 'allow' | 'prefer' | 'require' | 'verify-ca' | 'verify-full' | 'no-verify';
-  /** What of the server's certificate is checked: nothing, its authority, or its name as well. */
+  /** What is checked of the server's certificate: nothing, its authority, or its authority and its name. */
   readonly verify: 'none' | 'ca' | 'full';
   /** Path of the file with trusted authorities, or `system`. */
   readonly rootCert?: string | undefined;
   readonly cert?: string | undefined;
-  /** Path of the private key's file, or the key itself in PEM form. */
+  /** Path of the private key, or the key itself in PEM form. */
   readonly key?: string | Secret | undefined;
   readonly keyPassword?: Secret | undefined;
   /** Path of the file with revoked certificates. */
@@ -41,7 +44,7 @@ export interface TlsRequest {
   readonly negotiation: 'postgres' | 'direct';
   readonly minVersion?: string | undefined;
   readonly maxVersion?: string | undefined;
-  /** Whether a client certificate is shown when the server asks for one. */
+  /** Whether the client certificate is sent if the server asks for one. */
   readonly certMode: 'disable' | 'allow';
 }
 
@@ -52,182 +55,215 @@ export interface ConnectRequest {
   readonly database: string;
   readonly password?: Secret | undefined;
   readonly tls: TlsRequest;
-  /** Methods by which the server may ask for a proof of identity; `undefined` for any. `none`: it need not ask. */
+  /** Authentication methods that the server may ask for; `undefined` for any. `none`: it need not ask. */
   readonly requireAuth?: readonly string[] | undefined;
-  /** The same for a connection that TLS does not protect; `undefined` for no difference. */
+  /** The same for a connection without TLS; `undefined` if there is no difference. */
   readonly requireAuthInClear?: readonly string[] | undefined;
   /** Whether the authentication must be bound to the TLS channel. */
   readonly channelBinding?: 'disable' | 'prefer' | 'require' | undefined;
   readonly applicationName?: string | undefined;
   /** Startup parameters by name. */
   readonly startup: Readonly<Record<string, string>>;
-  /** First keepalive after this many milliseconds of silence; `undefined` turns keepalives off. */
+  /** TCP keepalives begin after this many milliseconds of silence; `undefined` turns them off. */
   readonly keepAliveMs: number | undefined;
-  /** Whether a pooler stands in between: what a statement leaves in its session, a prepared one included, the next may not find. */
+  /**
+   * Whether there is a pooler before the server: the next statement may run in a session that lacks what this
+   * one left.
+   */
   readonly behindPooler?: boolean | undefined;
 }
 
-/** A message that the server sent by itself: NOTICE, WARNING, or a FATAL outside a statement. */
+/** A message that answers no statement: NOTICE, WARNING, or a FATAL while nothing runs. */
 export interface ServerMessage {
   readonly severity: string;
   readonly sqlState: string;
   readonly message: string;
-  /** Function of the server's source that said it, where the server tells. */
+  /** Function in the server's source that reported it; `undefined` if the server does not name it. */
   readonly routine: string | undefined;
 }
 
-/** What a connection tells while it lives. Calls come synchronously, in the order of the wire. */
+/**
+ * What a connection reports while it is open. The methods are called synchronously, in the order of the
+ * messages.
+ */
 export interface ConnectionListener {
-  /** ParameterStatus, also those before the first ReadyForQuery. */
+  /** A ParameterStatus message; those before the first ReadyForQuery included. */
   parameter(name: string, value: string): void;
-  /** Something the server said by itself. */
+  /** A message that answers no statement. */
   message(message: ServerMessage): void;
-  /** The connection is gone, by whichever side; called once, never for a connection that was never opened. */
+  /** The connection was closed, by either side. Called once, and only if the connection had been opened. */
   closed(error: unknown): void;
-  /** What came by NOTIFY for a channel that this session listens to. */
+  /** A NOTIFY on a channel that this session listens to. */
   notification?(notification: Notification): void;
 }
 
-/** One message of NOTIFY. */
+/** One notification. */
 export interface Notification {
   readonly channel: string;
-  /** The empty text where NOTIFY gave none. */
+  /** Empty if NOTIFY had no payload. */
   readonly payload: string;
-  /** Process number of the session that sent it. */
+  /** Process ID of the session that sent it. */
   readonly processId: number;
 }
 
-/** A result that is handed out in parts. */
+/** A result that is delivered in parts. */
 export interface DriverCursor {
-  /** Whether nothing else can run on the connection until the end; `false` inside a transaction. */
+  /** Whether nothing else can run on the connection until the cursor ends; `false` inside a transaction. */
   readonly exclusive: boolean;
-  /** The columns, once the first part is there. */
+  /** The columns, known once the first part was read. */
   readonly fields: DriverResult['fields'];
-  /** The next rows, `count` at most; none more follow once `done`. Rejects as {@link DriverConnection.query}. */
+  /** The next rows, at most `count`; `done` with the last ones. Rejects as {@link DriverConnection.query}. */
   read(count: number): Promise<{ readonly rows: Row[]; readonly done: boolean }>;
-  /** Ends it early, or does nothing: resolves when the connection is ready for other work or gone. Never rejects. */
+  /**
+   * Ends it early if it has not ended. Resolves when the connection is ready for other work, or closed. Never
+   * rejects.
+   */
   close(): Promise<void>;
 }
 
-/** A COPY that takes data. */
+/** A COPY to the server. */
 export interface DriverCopyIn {
-  /** Settles with the COPY: rejects at once when the server refuses a row. */
+  /** Settles when the COPY ends; rejects as soon as the server refuses a row. */
   readonly result: Promise<DriverResult>;
-  /** Hands over a piece; a promise where the connection has enough for now. Does nothing once the COPY has ended. */
+  /**
+   * Sends a chunk. Returns a promise if the caller should wait before the next one. Does nothing once the
+   * COPY has ended.
+   */
   write(chunk: Uint8Array): Promise<void> | undefined;
-  /** All was handed over. */
+  /** Completes the COPY after the last chunk. */
   end(): Promise<DriverResult>;
-  /** Gives up: nothing of it is kept. Resolves when the connection is ready for other work or gone. Never rejects. */
+  /**
+   * Cancels the COPY: no row is kept. Resolves when the connection is ready for other work, or closed. Never
+   * rejects.
+   */
   fail(reason: string): Promise<void>;
 }
 
-/** A COPY that gives data. */
+/** A COPY from the server. */
 export interface DriverCopyOut {
-  /** The next piece, `undefined` at the end. Pieces that are not read hold the server up. Rejects as the COPY does. */
+  /** The next chunk, `undefined` at the end. Until it is read the server waits. Rejects if the COPY fails. */
   read(): Promise<Uint8Array | undefined>;
-  /** What the COPY gave, after the last piece. */
+  /** The result of the COPY, after the last chunk. */
   readonly result: Promise<DriverResult>;
-  /** Throws away what is left. Resolves when the connection is ready for other work or gone. Never rejects. */
+  /** Discards the rest. Resolves when the connection is ready for other work, or closed. Never rejects. */
   drain(): Promise<void>;
 }
 
-/** `idle`, inside a transaction, inside a failed one, or not known. */
+/** Outside a transaction, inside one, inside one that has failed, or not known. */
 export type TransactionStatus = 'idle' | 'in-transaction' | 'failed' | 'unknown';
 
-/** What a statement gave, before the cluster adds the node. */
+/** The result of a statement, before the cluster adds the node. */
 export type DriverResult = Omit<QueryResult, 'node'>;
 
-/** A statement that shares a connection with others, and who is told what became of it: exactly one of the two, once. */
+/**
+ * A statement that shares a connection with others. Exactly one of `answered` and `failed` is called, once.
+ */
 export interface PipelinedStatement {
   readonly statement: Statement;
-  /** Whether the text comes often enough to be worth a prepared statement. */
+  /** Whether this SQL is executed often enough to be worth a prepared statement. */
   readonly prepare: boolean;
-  /** At ReadyForQuery: what was written is committed. */
+  /** Called at its ReadyForQuery: what it wrote is committed. */
   answered(rows: Row[], rowCount: number | null, fields: readonly Field[], command: string): void;
-  /** At ReadyForQuery, or when the connection is gone. Errors as of {@link DriverConnection.query}. */
+  /**
+   * Called at its ReadyForQuery, or when the connection is closed. Errors as of
+   * {@link DriverConnection.query}.
+   */
   failed(error: unknown): void;
 }
 
-/** What a connection knows if each of its transactions may run in another session of the server. */
+/** What a connection offers if each of its transactions may run in another session of the server. */
 export interface PerTransaction {
-  /** Says what the transactions that begin from now on may do. */
+  /** Sets whether the transactions that begin from now on may write. */
   useFor(access: Access): void;
-  /** Whether what was sent last cannot have written. */
+  /** Whether the transaction that was sent last cannot have written. */
   readonly couldNotWrite: boolean;
 }
 
 /** One open connection. */
 export interface DriverConnection<C = unknown> {
-  /** The driver's own object. */
+  /** The driver's own object, such as the `Client` of `pg`. */
   readonly client: C;
-  /** Parameters the server reported, by name. */
+  /** Values of the ParameterStatus messages, by name. */
   readonly parameters: ReadonlyMap<string, string>;
-  /** As of the last ReadyForQuery. */
+  /** Transaction status of the last ReadyForQuery. */
   readonly status: TransactionStatus;
-  /** Whether the session was changed (SET, LISTEN, PREPARE, temporary tables …) since it was opened or reset. */
+  /**
+   * Whether the session was changed (SET, LISTEN, PREPARE, temporary tables …) since it was opened or reset.
+   */
   readonly dirty: boolean;
   readonly closed: boolean;
-  /** IP address of the other side; `undefined` for a Unix socket, or where the driver cannot tell. */
+  /** IP address of the server; `undefined` for a Unix socket, or if the driver does not know it. */
   readonly remoteAddress?: string | undefined;
-  /** Process number by which the server says it can be cancelled; a pooler makes one up. `undefined` where not told. */
+  /** Process ID of BackendKeyData, which a pooler invents; `undefined` if the driver does not know it. */
   readonly backendPid?: number | undefined;
   /**
-   * Present if each transaction may run in another session of the server, as behind a pooler: nothing is kept in a session then.
-   * A driver leaves it out: the library adds it to the connections that lead to a pooler.
+   * Present if each transaction may run in another session of the server, as behind a pooler: a session keeps
+   * nothing then. Drivers leave it out. pgherd adds it to connections that lead to a pooler.
    */
   readonly perTransaction?: PerTransaction | undefined;
   /**
-   * Runs one statement. Rejects with the driver's own error; if the driver did not send it, with a `PgHerdError`:
-   * `PGHERD_CONNECTION_LOST` with `details: { phase: 'not-handed' }` because the connection was gone already,
-   * `PGHERD_INVALID_ARGUMENT` because of the statement. `PGHERD_CONNECTION_LOST` without a phase says that the statement was sent: a
-   * write is then not run again, since it may have been executed.
+   * Runs one statement. Rejects with the driver's own error; if the driver did not send it, with a
+   * `PgHerdError`: `PGHERD_CONNECTION_LOST` with `details: { phase: 'not-handed' }` if the connection was
+   * already closed, `PGHERD_INVALID_ARGUMENT` if the statement cannot be sent. `PGHERD_CONNECTION_LOST`
+   * without a phase means that the statement was sent: a write is then not run again, since it may have been
+   * executed.
    */
   query(statement: Statement): Promise<DriverResult>;
   /**
-   * Sends a statement behind those that are in flight, as a transaction of its own. Statements that the server never came to
-   * because it ended the connection with a FATAL fail with `PGHERD_CONNECTION_LOST` and `details: { phase: 'behind-fatal' }`.
-   * Nothing else may run on the connection meanwhile.
-   * @throws PgHerdError `PGHERD_INVALID_ARGUMENT` for a statement that cannot be sent; it is then told nothing.
+   * Sends a statement behind those that are in flight, as a transaction of its own. Statements that the
+   * server did not execute because it ended the connection with a FATAL before them fail with
+   * `PGHERD_CONNECTION_LOST` and `details: { phase: 'behind-fatal' }`. Nothing else may run on the connection
+   * meanwhile.
+   * @throws PgHerdError `PGHERD_INVALID_ARGUMENT` for a statement that cannot be sent; its methods are not
+   *   called then.
    */
   readonly pipeline?: ((one: PipelinedStatement) => void) | undefined;
-  /** Runs text of the library by the simple protocol; gives the result of its last statement. Never makes the session dirty. */
+  /**
+   * Runs SQL of pgherd's own with the simple protocol; resolves to the last statement's result. Never makes
+   * the session dirty.
+   */
   simple(text: string): Promise<DriverResult>;
   /**
-   * Runs statements in one round trip and, outside a transaction, as one: all or nothing. Rejects as {@link query}; an error
-   * of the server has as `index` the place of the statement that failed. Names of statements are ignored.
+   * Runs statements in one round trip and, outside a transaction, atomically. Rejects as {@link query}; an
+   * error of the server has the property `index`, the position of the statement that failed. Names of
+   * statements are ignored.
    */
   readonly batch?: ((statements: readonly Statement[]) => Promise<DriverResult[]>) | undefined;
-  /** A result in parts. Nothing is sent before the first `read`. */
+  /** Opens a cursor. Nothing is sent before the first `read`. */
   readonly cursor?: ((statement: Statement) => DriverCursor) | undefined;
-  /** Starts `COPY … FROM STDIN`; resolves when the server takes data. Rejects as {@link query}. */
+  /** Starts `COPY … FROM STDIN`; resolves when the server accepts data. Rejects as {@link query}. */
   readonly copyIn?: ((text: string) => Promise<DriverCopyIn>) | undefined;
-  /** Starts `COPY … TO STDOUT`; resolves when the server gives data. Rejects as {@link query}. */
+  /** Starts `COPY … TO STDOUT`; resolves when the server sends data. Rejects as {@link query}. */
   readonly copyOut?: ((text: string) => Promise<DriverCopyOut>) | undefined;
   /**
-   * Asks the server to cancel what runs on this connection, over another one to the very same address and as well protected.
-   * Resolves once the server has passed it on, so that nothing that is handed over afterwards can be hit; it is not told whether
-   * anything was cancelled. Rejects where it could not be asked. An abort gives up, and then nobody knows.
+   * Asks the server to cancel what runs on this connection, over another one to the same address with the
+   * same protection. Resolves once the server has delivered the request, so that it cannot hit a statement
+   * sent afterwards; whether anything was cancelled is not known. Rejects if the request could not be
+   * delivered, and on abort, after which it may or may not have been.
    */
   cancel?(signal: AbortSignal): Promise<void>;
-  /** Makes the session as new (`DISCARD ALL`). */
+  /** Resets the session (`DISCARD ALL`). */
   reset(): Promise<void>;
-  /** What the session is now counts as new: it is not {@link dirty}. Absent where the driver cannot tell what changes a session. */
+  /**
+   * The present state of the session counts as clean: {@link dirty} becomes `false`. Absent if the driver
+   * does not track changes.
+   */
   markClean?(): void;
-  /** Whether this connection keeps the process alive. */
+  /** Sets whether this connection keeps the process alive. */
   setRef(ref: boolean): void;
-  /** Says goodbye and closes. Never rejects. */
+  /** Sends Terminate and closes the connection. Never rejects. */
   end(): Promise<void>;
   /** Destroys the socket at once. */
   destroy(): void;
 }
 
-/** A driver seen from pgherd: it opens connections, and nothing else. One adapter is one file under `drivers/`. */
+/** A driver as pgherd sees it: it opens connections, and nothing else. */
 export interface Driver<C = unknown> {
   readonly name: string;
   readonly capabilities: DriverCapabilities;
   /**
-   * Opens a connection and authenticates. Rejects with the driver's or the system's own error.
-   * An abort destroys the socket at once and rejects with the signal's reason.
+   * Opens a connection and authenticates. Rejects with the driver's or the system's own error. If the signal
+   * aborts, it destroys the socket at once and rejects with the signal's reason.
    */
   connect(
     request: ConnectRequest,

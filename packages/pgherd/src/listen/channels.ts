@@ -29,8 +29,8 @@ interface Loss {
 }
 
 /**
- * The subscriptions by channel, and what their listeners are called with. After the connection was lost, the gap is reported
- * first: notifications that arrive before that are kept.
+ * The subscriptions by channel, and what their listeners are called with. After the connection was lost, the
+ * gap is reported first: notifications that arrive before that are kept.
  */
 export class Channels {
   readonly #ports: ChannelsPorts;
@@ -85,7 +85,10 @@ export class Channels {
     return [...this.#subscribers.values()].flatMap((subscribers) => [...subscribers]);
   }
 
-  /** The connection was lost; `from` is the time before which all has arrived. Until it is made up for, the first loss counts. */
+  /**
+   * The connection was lost; `from` is the time before which all has arrived. Until it is made up for, the
+   * first loss counts.
+   */
   noteLoss(from: number, reason: string): void {
     this.#loss ??= { from, reason };
   }
@@ -96,7 +99,10 @@ export class Channels {
     this.#early = [];
   }
 
-  /** The server on `node` listens to the channels for which `hears` returns true: reports their gaps, and what came early. */
+  /**
+   * The server on `node` listens to the channels for which `hears` returns true: reports their gaps, and what
+   * came early.
+   */
   noteHeard(hears: (channel: string) => boolean, node: string): void {
     const heard = [...this.#subscribers].filter(([channel]) => hears(channel));
     const loss = this.#loss;

@@ -22,8 +22,8 @@ export interface SubscriptionConnectionPorts {
 }
 
 /**
- * The connection that listens: open until the server, the network, a missed heartbeat or the cluster ends it, and then never
- * again.
+ * The connection that listens: open until the server, the network, a missed heartbeat or the cluster ends it,
+ * and then never again.
  */
 export class SubscriptionConnection {
   readonly node: string;
@@ -90,8 +90,9 @@ export class SubscriptionConnection {
   }
 
   /**
-   * When the last question was asked that was answered, by the wall clock, milliseconds. What was committed before has arrived or
-   * has a gap of its own. The arrival of a notification proves less: the next one may have been committed before it arrived.
+   * When the last question was asked that was answered, by the wall clock, milliseconds. What was committed
+   * before has arrived or has a gap of its own. The arrival of a notification proves less: the next one may
+   * have been committed before it arrived.
    */
   get completeUntil(): number {
     return this.#completeUntil;
@@ -102,7 +103,10 @@ export class SubscriptionConnection {
     return this.#isOpen && this.#channels.has(channel);
   }
 
-  /** Listens to exactly these channels. Rejects if the server does not confirm that; the connection has ended then. */
+  /**
+   * Listens to exactly these channels. Rejects if the server does not confirm that; the connection has ended
+   * then.
+   */
   async listenTo(wanted: ReadonlySet<string>): Promise<void> {
     const missing = [...wanted].filter((channel) => !this.#channels.has(channel));
     const surplus = [...this.#channels].filter((channel) => !wanted.has(channel));
@@ -161,7 +165,10 @@ export class SubscriptionConnection {
   }
 }
 
-/** Why another node than this one is to be listened to; `undefined` while it is the right one, as far as is known. */
+/**
+ * Why another node than this one is to be listened to; `undefined` while it is the right one, as far as is
+ * known.
+ */
 export function reasonToLeave(topology: TopologyDescription, name: string): string | undefined {
   const node = findNode(topology, name);
   if (node === undefined) return `${name} was removed`;

@@ -19,9 +19,9 @@ const LONGEST_PAUSE_MS = 1_000;
 const KEEP_ALIVE_MS = 2_147_483_647;
 
 /**
- * All subscriptions of a cluster, on one connection to the primary, outside the pool. Without subscriptions nothing runs;
- * otherwise one loop does: it finds the primary, connects, sends LISTEN for every channel, reports the gaps, and begins again
- * when the connection or the primary is lost.
+ * All subscriptions of a cluster, on one connection to the primary, outside the pool. Without subscriptions
+ * nothing runs; otherwise one loop does: it finds the primary, connects, sends LISTEN for every channel,
+ * reports the gaps, and begins again when the connection or the primary is lost.
  */
 export class Subscriptions<C> {
   readonly #herd: Herd<C>;
@@ -221,7 +221,10 @@ export class Subscriptions<C> {
     );
   }
 
-  /** Makes the server listen to the channels that are wanted, and reports those that it listens to. Never rejects. */
+  /**
+   * Makes the server listen to the channels that are wanted, and reports those that it listens to. Never
+   * rejects.
+   */
   async #synchronize(): Promise<void> {
     try {
       await this.#exchanges.run(async () => {

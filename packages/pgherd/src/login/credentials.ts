@@ -21,15 +21,17 @@ export interface ExpiringPassword {
 }
 
 /**
- * Returns the password for a node, or a token in its place. It is called when a connection is opened. The password is kept for
- * the node until it expires or the server refuses it; then the function is called again. Connections that are opened at the
- * same time wait for one call.
+ * Returns the password for a node, or a token in its place. It is called when a connection is opened. The
+ * password is kept for the node until it expires or the server refuses it; then the function is called again.
+ * Connections that are opened at the same time wait for one call.
  */
 export type PasswordFunction = (
   request: PasswordRequest,
 ) => string | ExpiringPassword | Promise<string | ExpiringPassword>;
 
-/** Where the password of a node comes from: known, returned by a function, or looked up for each connection. */
+/**
+ * Where the password of a node comes from: known, returned by a function, or looked up for each connection.
+ */
 export type PasswordOrigin =
   | { readonly kind: 'known'; readonly password: Secret | undefined }
   | { readonly kind: 'asked'; readonly ask: PasswordFunction }
@@ -58,7 +60,8 @@ export class Credentials {
   }
 
   /**
-   * The password to connect with; `undefined` if none is configured. Rejects with the signal's reason when it aborts.
+   * The password to connect with; `undefined` if none is configured. Rejects with the signal's reason when it
+   * aborts.
    * @throws PgHerdError `PGHERD_CREDENTIALS_FAILED`
    */
   async current(signal: AbortSignal): Promise<Secret | undefined> {
@@ -78,7 +81,10 @@ export class Credentials {
     }
   }
 
-  /** Another password than the one that was just refused; `undefined` if there is none. Otherwise as {@link current}. */
+  /**
+   * Another password than the one that was just refused; `undefined` if there is none. Otherwise as
+   * {@link current}.
+   */
   async instead(refused: Secret | undefined, signal: AbortSignal): Promise<Secret | undefined> {
     if (this.#ports.origin.kind !== 'asked') return undefined;
     // If many connections fail at once, the first asks again, and the others use the answer it got.

@@ -46,7 +46,8 @@ export interface PlannedLogins {
 }
 
 /**
- * Decides where to connect and how to log in, node by node; TLS options win over the connection string's parameters.
+ * Decides where to connect and how to log in, node by node; TLS options win over the connection string's
+ * parameters.
  * @throws InvalidDsnError `PGHERD_INVALID_DSN`
  */
 export function planLogins(options: LoginOptions, sources: PlanSources): PlannedLogins {

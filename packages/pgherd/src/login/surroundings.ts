@@ -41,7 +41,7 @@ export interface Surroundings {
   readonly service: readonly string[] | undefined;
   /** Password file to be searched; `undefined` if a password is given. */
   readonly passfile: RequiredFile | undefined;
-  /** Its contents, if it may be believed. */
+  /** Its contents; `undefined` if other users may read it. */
   readonly passwords: string | undefined;
   /** User of the operating system; `undefined` if it has no name, as in many containers. */
   readonly osUser: string | undefined;
@@ -52,8 +52,8 @@ export interface Surroundings {
 }
 
 /**
- * Parses the connection string and reads what completes it: environment, service file, password file, user name. Files are
- * read only if libpq would read them.
+ * Parses the connection string and reads what completes it: environment, service file, password file, user
+ * name. Files are read only if libpq would read them.
  * @throws InvalidDsnError `PGHERD_INVALID_DSN`
  */
 export function readSurroundings({
@@ -174,7 +174,9 @@ function existing(path: string): string | undefined {
   return statSync(path, { throwIfNoEntry: false })?.isFile() === true ? path : undefined;
 }
 
-/** To check only the authority proves nothing if it is a public one, which signs certificates for any server. */
+/**
+ * To check only the authority proves nothing if it is a public one, which signs certificates for any server.
+ */
 function checkedTls(tls: ConnectionPlan['tls']): ConnectionPlan['tls'] {
   if (tls.mode !== 'verify-ca' || tls.rootCert !== undefined) return tls;
   throw new InvalidDsnError(

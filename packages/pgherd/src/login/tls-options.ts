@@ -2,21 +2,33 @@ import type { TlsRequest } from '../connection/port.ts';
 import type { TlsMode, TlsNegotiation, TlsVersion } from '../dsn/index.ts';
 import { Secret } from '../model/secret.ts';
 
-/** TLS, as the parameters of the connection string mean it; what is given here stands over them. */
+/** TLS, with the meaning of the connection string's parameters; these options win over them. */
 export interface TlsOptions {
   /** As `sslmode`. Default: the URL's, else `prefer`. */
   readonly mode?: TlsMode | undefined;
-  /** As `sslrootcert`: file of trusted authorities, its text in PEM form, or `system`. Default: `~/.postgresql/root.crt` if it exists. */
+  /**
+   * As `sslrootcert`: file of trusted authorities, its PEM text, or `system`. Default:
+   * `~/.postgresql/root.crt` if it exists.
+   */
   readonly rootCert?: string | undefined;
-  /** As `sslcert`: file of our own certificate, or its text. Default: `~/.postgresql/postgresql.crt` if it exists. */
+  /**
+   * As `sslcert`: file of the client certificate, or its PEM text. Default: `~/.postgresql/postgresql.crt` if
+   * it exists.
+   */
   readonly cert?: string | undefined;
-  /** As `sslkey`: file of its private key, or its text. Default: `~/.postgresql/postgresql.key` where there is a certificate. */
+  /**
+   * As `sslkey`: file of its private key, or its PEM text. Default: `~/.postgresql/postgresql.key` if there
+   * is a certificate.
+   */
   readonly key?: string | undefined;
   /** As `sslpassword`: password of the private key. Default: none. */
   readonly keyPassword?: string | undefined;
-  /** As `sslcrl`: file of revoked certificates, or its text. Default: `~/.postgresql/root.crl` if it exists. */
+  /**
+   * As `sslcrl`: file of revoked certificates, or its PEM text. Default: `~/.postgresql/root.crl` if it
+   * exists.
+   */
   readonly crl?: string | undefined;
-  /** As `sslsni`: whether the host's name is sent in the clear when TLS begins. Default `true`. */
+  /** As `sslsni`: whether the host name is sent, unencrypted, in the TLS handshake. Default `true`. */
   readonly sni?: boolean | undefined;
   /** As `sslnegotiation`. Default `postgres`. */
   readonly negotiation?: TlsNegotiation | undefined;
@@ -39,7 +51,7 @@ const PARAMETERS = {
   maxVersion: 'ssl_max_protocol_version',
 } as const satisfies Record<keyof TlsOptions, string>;
 
-/** The options by libpq's names. A key that is given as text is left out: it must not stand among what can be printed. */
+/** The options by libpq's names. A key in PEM form is left out: it must not be among what can be printed. */
 export function tlsParameters(options: TlsOptions | undefined): ReadonlyMap<string, string> {
   const parameters = new Map<string, string>();
   for (const [name, value] of Object.entries(options ?? {}) as [keyof TlsOptions, string | boolean][]) {
@@ -49,7 +61,7 @@ export function tlsParameters(options: TlsOptions | undefined): ReadonlyMap<stri
   return parameters;
 }
 
-/** The planned request, with the key that an option holds as text. */
+/** The planned request, with the key that an option holds in PEM form. */
 export function withKeyText(request: TlsRequest, options: TlsOptions | undefined): TlsRequest {
   const key = options?.key;
   return key !== undefined && isPem(key) ? Object.freeze({ ...request, key: new Secret(key) }) : request;

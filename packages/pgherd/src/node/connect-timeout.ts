@@ -4,8 +4,8 @@ import { onAbort } from '../time/wait.ts';
 import { watchdog } from '../time/watchdog.ts';
 
 /**
- * The result of `connect`, whose signal aborts when `signal` does, and with `PGHERD_CONNECT_TIMEOUT` after the time that a
- * connection to `node` may take.
+ * The result of `connect`, whose signal aborts when `signal` does, and with `PGHERD_CONNECT_TIMEOUT` after
+ * the time that a connection to `node` may take.
  */
 export async function withinConnectTimeout<T>(
   node: string,

@@ -13,20 +13,21 @@ import { HeldListener } from './held-listener.ts';
 import { MonitorConnections } from './monitor-connections.ts';
 
 /**
- * When the next connection to a pooler is tried while the first still waits for its server, milliseconds. PgBouncer keeps
- * waiting the clients that came before it noticed that its server is gone, and refuses those that come later.
+ * When the next connection to a pooler is tried while the first still waits for its server, milliseconds.
+ * PgBouncer keeps waiting the clients that came before it noticed that its server is gone, and refuses those
+ * that come later.
  */
 const LATER_ATTEMPTS_MS: readonly number[] = [100, 400];
 
 /** What a connector needs from the node it connects to. */
 export interface ConnectorPorts<C> extends DialerPorts<C> {
-  /** The connections that are open lead elsewhere than, or differ from, those opened from now on. */
+  /** The connections that are open differ from those that are opened from now on, and should be replaced. */
   outdated(reason: string): void;
   /** Reports something that the operator should know. */
   warned(message: string): void;
 }
 
-/** What a connection is for, and where it goes; whether a pooler stands between is known only when it is dialled. */
+/** What a connection is for and where it goes, before it is decided whether a pooler is expected. */
 type Purpose = Omit<Dial, 'behindPooler'>;
 
 const MONITOR: Purpose = Object.freeze({ access: 'read-write', purpose: 'monitor', hostaddr: undefined });
@@ -38,8 +39,8 @@ interface Unheard<C> {
 }
 
 /**
- * Opens the connections to one node. It remembers what was learnt of the route: whether a pooler stands before the server, and
- * which of the addresses of its name the monitor is connected to.
+ * Opens the connections to one node. It remembers what was learnt about the route: whether there is a pooler
+ * before the server, and to which of the addresses of its name the monitor is connected.
  */
 export class Connector<C> {
   readonly #ports: ConnectorPorts<C>;
@@ -75,8 +76,8 @@ export class Connector<C> {
   }
 
   /**
-   * Opens a connection for the monitor, which resolves the name anew. Behind a pooler only an answer proves that there is a
-   * server: the pooler itself accepts every connection. Errors as of {@link connect}.
+   * Opens a connection for the monitor, which resolves the name anew. Behind a pooler only an answer proves
+   * that there is a server: the pooler itself accepts every connection. Errors as of {@link connect}.
    */
   async connectMonitor(listener: ConnectionListener, signal: AbortSignal): Promise<DriverConnection<C>> {
     const { held, connection } = await this.#reachServer(listener, signal);
@@ -112,7 +113,7 @@ export class Connector<C> {
     });
   }
 
-  /** Takes evidence in; `shown` is what it looked like. The route may be another one afterwards. */
+  /** Takes in evidence, with what showed it. */
   #learn(evidence: RouteEvidence, shown = ''): void {
     const { name, settings } = this.#ports;
     const before = this.#route;
@@ -176,7 +177,10 @@ export class Connector<C> {
   }
 }
 
-/** The answer that `work` on a connection gives, unless the signal aborts first: then the connection is destroyed. */
+/**
+ * The answer that `work` on a connection gives, unless the signal aborts first: then the connection is
+ * destroyed.
+ */
 async function whileOpen<T>(connection: DriverConnection, work: Promise<T>, signal: AbortSignal): Promise<T> {
   const forget = onAbort(signal, () => connection.destroy());
   try {

@@ -11,7 +11,10 @@ import type { ClusterSettings } from '../options/settings.ts';
 const MIN_MAJOR_VERSION = 13;
 /** Every method by which a driver can prove the user's identity, and none at all. */
 const AUTH_METHODS: readonly string[] = ['none', 'password', 'md5', 'scram-sha-256'];
-/** Methods that show the password, or enough to guess it, to a listener on the way or to a server that is not ours. */
+/**
+ * Methods that show the password, or enough to guess it, to a listener on the way or to a server that is not
+ * ours.
+ */
 const REVEALING: ReadonlySet<string> = new Set(['password', 'md5']);
 
 /** What one connection is for. */
@@ -20,7 +23,7 @@ export interface Dial {
   readonly purpose: 'pool' | 'monitor';
   /** Address to be used instead of resolving the name. */
   readonly hostaddr: string | undefined;
-  /** Whether a pooler stands before the server: the startup packet carries no settings then. */
+  /** Whether there is a pooler before the server: the startup packet carries no settings then. */
   readonly behindPooler: boolean;
 }
 
@@ -31,7 +34,10 @@ export interface DialerPorts<C> {
   describe(): NodeDescription;
 }
 
-/** Opens connections to one node with the driver: as which user, with which password, and with which startup packet. */
+/**
+ * Opens connections to one node with the driver: as which user, with which password, and with which startup
+ * packet.
+ */
 export class Dialer<C> {
   readonly #ports: DialerPorts<C>;
   readonly #login: Login;
@@ -117,7 +123,9 @@ export class Dialer<C> {
   }
 }
 
-/** Discovery may name any host: a host that it named must not get the password over a connection without TLS. */
+/**
+ * Discovery may name any host: a host that it named must not get the password over a connection without TLS.
+ */
 function withoutRevealing(methods: readonly string[]): readonly string[] {
   return methods.filter((method) => !REVEALING.has(method));
 }

@@ -12,8 +12,8 @@ export interface Attempts<T> {
 }
 
 /**
- * The outcome, good or bad, of the attempt that settles first; the others are aborted. When the signal aborts, all of them
- * are, and the signal's reason is the outcome.
+ * The outcome, good or bad, of the attempt that settles first; the others are aborted. When the signal
+ * aborts, all of them are, and the signal's reason is the outcome.
  */
 export async function firstOf<T>(clock: Clock, attempts: Attempts<T>, signal: AbortSignal): Promise<T> {
   signal.throwIfAborted();

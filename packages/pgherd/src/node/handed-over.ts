@@ -1,6 +1,6 @@
 /**
- * What was handed to a connection and is not answered yet. If its caller stops waiting it is abandoned: it is being ended then,
- * and nothing else may be handed over before that has settled.
+ * Statements that were handed to a connection and are not answered yet. If their caller stops waiting they
+ * are abandoned: they are being ended then, and nothing else may be handed over before that has settled.
  */
 export class HandedOver {
   #count = 0;

@@ -1,7 +1,7 @@
 import type { ConnectionListener, Notification, ServerMessage } from '../connection/port.ts';
 
 /**
- * Stands between a connection and its listener while it is not yet known what the connection is worth: a pooler repeats the
+ * Holds back what a connection reports until it is known whether it leads to a server: a pooler repeats the
  * parameters of the first session it ever had, long after the server has changed its role.
  */
 export class HeldListener implements ConnectionListener {
@@ -13,7 +13,7 @@ export class HeldListener implements ConnectionListener {
     this.#listener = listener;
   }
 
-  /** Passes everything on from now on, and what was held back; parameters only where they are to be believed. */
+  /** Passes on what was held back, and everything from now on; parameters only with `believeParameters`. */
   open(believeParameters: boolean): void {
     const held = this.#held.splice(0);
     this.#state = believeParameters ? 'open' : 'without-parameters';
@@ -34,7 +34,7 @@ export class HeldListener implements ConnectionListener {
     if (this.#state !== 'held') this.#listener.notification?.(notification);
   }
 
-  /** A connection that nobody has taken yet ends unheard: whoever opens it is told by its error. */
+  /** Not passed on while held: opening the connection fails with this error then. */
   closed(error: unknown): void {
     if (this.#state !== 'held') this.#listener.closed(error);
   }

@@ -1,50 +1,54 @@
 import type { Clock, Timer } from '../time/port.ts';
 
-/** First age at which a statement that is still running makes its node worth a look, milliseconds. */
+/** Shortest age at which a statement that is still running causes a probe of its node, milliseconds. */
 const FIRST_LOOK_MS = 50;
-/** How much older than usual a statement must be. */
+/** How many times as long as usual a statement must have been running. */
 const UNUSUAL_FACTOR = 4;
-/** Growth of the age at which the same statement causes the next look. */
+/** Factor by which the age grows at which the same statement causes the next probe. */
 const NEXT_LOOK_FACTOR = 4;
-/** A duration nobody confirmed for this long counts half, milliseconds: a node that was slow once gets another chance. */
+/**
+ * A measured duration counts half after this time without another, milliseconds: a node that was slow once is
+ * tried again.
+ */
 const HALF_LIFE_MS = 1_000;
-/** Weight of the newest duration in the smoothed one. */
+/** Weight of the newest duration in the smoothed duration. */
 const EWMA_WEIGHT = 0.2;
 
 /** One half to the power of each whole number. */
 const HALVES: readonly number[] = Array.from({ length: 64 }, (_, power) => 0.5 ** power);
 
-/** What is left after so many half-lives: straight lines between whole ones, since every choice of a node asks for it. */
+/** What is left after `halfLives`, linear between whole ones: it is computed whenever a node is chosen. */
 function remaining(halfLives: number): number {
   const whole = Math.floor(halfLives);
   return (HALVES[whole] ?? 0) * (1 - (halfLives - whole) / 2);
 }
 
-interface Flight {
+interface RunningStatement {
   readonly startedAt: number;
   lookAt: number;
 }
 
-/** Statements that share a connection, of which only the first is worked at. */
+/** Statements that share a connection; the server works on the first of them only. */
 export interface LaneGauge {
   readonly depth: number;
-  /** Since when the first of them is the first. */
+  /** When the first of them became the first. */
   readonly headSince: number;
-  /** Age of the first at which it is the next reason to look; kept here by {@link InFlight}. */
+  /** When the first causes the next probe; kept here by {@link InFlight}. */
   lookAt: number;
 }
 
-/** Ends the tracking of one statement. `answered` says whether its duration tells how fast the node is. */
-export type Landed = (answered: boolean) => void;
+/** Ends the tracking of one statement. `answered`: its duration measures the speed of the node. */
+export type EndTracking = (answered: boolean) => void;
 
 /**
- * The statements that run on one node now. A statement that takes longer than usual is no evidence, but a reason to
- * probe at once: that is how traffic finds a frozen server before the next poll. One timer per node serves them all.
+ * The statements that run on one node now. A statement that takes longer than usual is no evidence, but a
+ * reason to probe at once: so traffic finds a frozen server before the next poll. One timer serves all
+ * statements of a node.
  */
 export class InFlight {
   readonly #clock: Clock;
   readonly #onSlow: () => void;
-  readonly #flights = new Set<Flight>();
+  readonly #running = new Set<RunningStatement>();
   readonly #gauges = new Set<LaneGauge>();
   #timer: Timer | undefined;
   #ewmaMs: number | undefined;
@@ -56,38 +60,38 @@ export class InFlight {
   }
 
   get count(): number {
-    let count = this.#flights.size;
+    let count = this.#running.size;
     for (const gauge of this.#gauges) count += gauge.depth;
     return count;
   }
 
-  /** When a statement was last answered, by the clock; `undefined` before the first. */
+  /** When a statement was last answered, milliseconds of the clock; `undefined` before the first. */
   get answeredAt(): number | undefined {
     return this.#measuredAt;
   }
 
-  /** Smoothed duration of a statement, milliseconds; fades while nothing is measured. */
+  /** Smoothed duration of a statement, milliseconds; it fades while nothing is measured. */
   get ewmaMs(): number | undefined {
     if (this.#ewmaMs === undefined) return undefined;
     const ageMs = this.#clock.now() - (this.#measuredAt ?? 0);
     return this.#ewmaMs * remaining(ageMs / HALF_LIFE_MS);
   }
 
-  start(): Landed {
+  start(): EndTracking {
     const now = this.#clock.now();
     const patienceMs = Math.max(FIRST_LOOK_MS, UNUSUAL_FACTOR * (this.#ewmaMs ?? 0));
-    const flight: Flight = { startedAt: now, lookAt: now + patienceMs };
-    this.#flights.add(flight);
+    const statement: RunningStatement = { startedAt: now, lookAt: now + patienceMs };
+    this.#running.add(statement);
     this.#timer ??= this.#schedule();
     return (answered) => {
-      if (!this.#flights.delete(flight) || !answered) return;
+      if (!this.#running.delete(statement) || !answered) return;
       this.measured(this.#clock.now() - now);
     };
   }
 
-  /** Takes in how long an answer took that came just now, milliseconds. */
+  /** Takes in the duration of a statement that was answered just now, milliseconds. */
   measured(tookMs: number): void {
-    // What has faded stays faded: else one measurement brings a bad memory back nearly whole.
+    // What has faded stays faded; otherwise one measurement would restore nearly all of an old, bad one.
     const remembered = this.ewmaMs;
     this.#measuredAt = this.#clock.now();
     this.#ewmaMs = remembered === undefined ? tookMs : remembered + (tookMs - remembered) * EWMA_WEIGHT;
@@ -106,7 +110,7 @@ export class InFlight {
   stop(): void {
     this.#timer?.cancel();
     this.#timer = undefined;
-    this.#flights.clear();
+    this.#running.clear();
     this.#gauges.clear();
   }
 
@@ -117,7 +121,7 @@ export class InFlight {
   #isSlow(gauge: LaneGauge, now: number): boolean {
     if (gauge.depth === 0) return false;
     const patienceMs = Math.max(FIRST_LOOK_MS, UNUSUAL_FACTOR * (this.#ewmaMs ?? 0));
-    // Of one that has become the first since then, nothing was noted yet.
+    // The first one may have become the first since the last look.
     if (gauge.lookAt < gauge.headSince + patienceMs) gauge.lookAt = gauge.headSince + patienceMs;
     if (now < gauge.lookAt) return false;
     gauge.lookAt = now + (now - gauge.headSince) * (NEXT_LOOK_FACTOR - 1);
@@ -127,13 +131,13 @@ export class InFlight {
   #look(): void {
     const now = this.#clock.now();
     let slow = false;
-    for (const flight of this.#flights) {
-      if (now < flight.lookAt) continue;
+    for (const statement of this.#running) {
+      if (now < statement.lookAt) continue;
       slow = true;
-      flight.lookAt = now + (now - flight.startedAt) * (NEXT_LOOK_FACTOR - 1);
+      statement.lookAt = now + (now - statement.startedAt) * (NEXT_LOOK_FACTOR - 1);
     }
     for (const gauge of this.#gauges) if (this.#isSlow(gauge, now)) slow = true;
-    this.#timer = this.#flights.size + this.#gauges.size > 0 ? this.#schedule() : undefined;
+    this.#timer = this.#running.size + this.#gauges.size > 0 ? this.#schedule() : undefined;
     if (slow) this.#onSlow();
   }
 }

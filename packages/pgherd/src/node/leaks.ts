@@ -1,17 +1,17 @@
 import type { Clock, Timer } from '../time/port.ts';
 
-/** Verbs that give somebody a connection to hold. */
+/** Verbs by which a caller gets a connection to hold. */
 export type HoldingVerb = 'acquire' | 'use' | 'begin' | 'transaction';
 
-/** Who took a connection, as it was told when it was taken. */
+/** Where a connection was taken: the verb, and an error with the stack. */
 export interface Trace {
   readonly verb: HoldingVerb;
   readonly error: Error;
 }
 
-/** What the watch needs to know of a connection. */
+/** What the watch needs to know about a connection. */
 export interface Watched {
-  /** Which verb took it and from where; forgotten when it is given back. */
+  /** Verb and stack at which it was taken; cleared when it is given back. */
   readonly trace: Trace | undefined;
   noteTaken(trace: Trace): void;
 }
@@ -21,7 +21,7 @@ export interface Leak<S> {
   readonly session: S;
   readonly verb: HoldingVerb;
   readonly heldMs: number;
-  /** Where in the user's program it was taken; one line per function. */
+  /** Stack at which the program took it, one line per function. */
   readonly stack: string;
 }
 
@@ -31,14 +31,14 @@ interface Record<S> {
   readonly since: number;
 }
 
-/** Lines of the stack that are ours and say nothing to whoever looks for a leak. */
+/** Lines of the stack from this folder are ours, and do not help to find a leak. */
 const OWN_FOLDER = new URL('../', import.meta.url).pathname;
-/** How many of our own functions may stand above the user's. */
+/** How many of our own functions may be above the program's. */
 const OWN_DEPTH = 10;
 
 /**
- * Watches for connections that are held for too long, and tells who took them. One timer serves all; each connection is told
- * of once. Without `leakAfterMs` nothing is done and no stack is looked at.
+ * Reports connections that are held for too long, with the place where they were taken; each once. One timer
+ * serves all. If `leakAfterMs` is 0 nothing is done and no stack is captured.
  */
 export class LeakWatch<S extends Watched> {
   readonly #clock: Clock;
@@ -54,7 +54,9 @@ export class LeakWatch<S extends Watched> {
     this.#report = report;
   }
 
-  /** Remembers who asks; to be called before the first `await`, since later nobody can tell. `undefined` while it is off. */
+  /**
+   * Captures the caller's stack, which is lost after the first `await`. `undefined` while the watch is off.
+   */
   trace(verb: HoldingVerb): Trace | undefined {
     if (this.#leakAfterMs === 0) return undefined;
     const limit = Error.stackTraceLimit;
@@ -95,7 +97,7 @@ export class LeakWatch<S extends Watched> {
         return;
       }
       this.#records.delete(session);
-      // Given back meanwhile, perhaps to be taken by somebody else.
+      // Returned meanwhile, and perhaps taken by another caller.
       if (session.trace !== trace) continue;
       this.#report({
         session,

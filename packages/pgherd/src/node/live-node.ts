@@ -17,12 +17,13 @@ import type { Session } from './session.ts';
 import { SessionFactory } from './session-factory.ts';
 
 /**
- * What live nodes report to the herd and read from it; one object for all of them. Evidence comes with the live node that
- * makes it: after that one has left, nothing it says is about the node that bears its name now.
+ * What live nodes report to the herd and read from it; one object for all of them. Evidence comes with the
+ * live node that reports it: once that one has left the list, its evidence says nothing about a node that has
+ * its name now.
  */
 export interface NodePorts<C> {
   readonly settings: ClusterSettings<C>;
-  /** The picture as it is now. */
+  /** The current picture. */
   topology(): TopologyDescription;
   observe(node: LiveNode<C>, observation: Observation): void;
   /** ParameterStatus on any connection of the node. */
@@ -32,7 +33,7 @@ export interface NodePorts<C> {
   opened(node: string, durationMs: number): void;
   failed(node: string, error: unknown): void;
   closed(node: string, reason: string): void;
-  /** Something worth knowing that no call asked for. */
+  /** Reports something that the operator should know. */
   warned(message: string): void;
 }
 
@@ -42,7 +43,7 @@ export class LiveNode<C> {
   readonly pool: Pool<Session<C>>;
   readonly monitor: NodeMonitor;
   readonly inFlight: InFlight;
-  /** How busy the node is now. It is read for every choice, so it is one object whose values are fetched when asked for. */
+  /** How busy the node is now. It is read for every choice: one object, whose getters compute the values. */
   readonly load: NodeLoad;
   readonly #ports: NodePorts<C>;
   readonly #connector: Connector<C>;
@@ -86,7 +87,10 @@ export class LiveNode<C> {
     return this.#isOk;
   }
 
-  /** Takes over from the picture whether the node is ok. If it has become ok, the pool opens connections again at once. */
+  /**
+   * Takes over from the picture whether the node is ok. If it has become ok, the pool opens connections again
+   * at once.
+   */
   noteHealth(isOk: boolean): void {
     const revives = isOk && !this.#isOk;
     this.#isOk = isOk;
@@ -98,19 +102,22 @@ export class LiveNode<C> {
     await this.pool.warmUp(Math.max(1, this.#minConnections));
   }
 
-  /** A hook has its say before each use, so that each is a validation; whether the server is asked as well depends on time. */
+  /**
+   * With the hook beforeAcquire every use is validated; whether the server is asked as well depends on the
+   * idle time.
+   */
   #poolSettings(pool: PoolSettings): PoolSettings {
     return this.#ports.settings.hooks.beforeAcquire === undefined ? pool : { ...pool, validateAfterMs: 0 };
   }
 
-  /** When the node last answered a statement whose reply would have told of a change of its role. */
+  /** When the node last answered a statement whose reply would have reported a change of its role. */
   get trafficAt(): number | undefined {
     return this.#connector.behindPooler ? undefined : this.inFlight.answeredAt;
   }
 
   /**
-   * Sees to it that a connection is open, alive and able to write before anybody asks for one. On a standby nothing is
-   * written by it; it spares the first write after a promotion the way of opening one. Never rejects.
+   * Ensures that a connection is open, alive and able to write before a call needs one. On a standby nothing
+   * is written by it: it saves the first write after a promotion the time to open one. Never rejects.
    */
   async prepareWriter(): Promise<void> {
     const { clock, connectTimeoutMs, probe } = this.#ports.settings;
@@ -131,7 +138,7 @@ export class LiveNode<C> {
   dispose({ disposition, reason }: Disposal): void {
     if (disposition === 'keep') return;
     this.disposedAt = this.#ports.settings.clock.now();
-    // First the waiting callers: else a connection would be opened for each of them, only to be evicted.
+    // First the waiting callers: otherwise a connection would be opened for each of them, only to be evicted.
     this.pool.redirectWaiters(reason);
     switch (disposition) {
       case 'redirect':
@@ -155,7 +162,7 @@ export class LiveNode<C> {
     }
   }
 
-  /** Ends reads that can run elsewhere. */
+  /** Destroys the connections of reads that can run elsewhere. */
   #destroyReads(reason: string): void {
     this.pool.destroyWhere((session) => session.use === 'read-only' && session.movable, reason);
   }
@@ -208,7 +215,7 @@ export class LiveNode<C> {
     };
   }
 
-  /** The node as the picture describes it now. */
+  /** The node in the current picture. */
   #describe(): NodeDescription {
     const node = findNode(this.#ports.topology(), this.name);
     if (node === undefined) throw new Error(`no node is called ${this.name}`);
@@ -216,7 +223,10 @@ export class LiveNode<C> {
   }
 }
 
-/** The long poll would keep one of the pooler's few connections to the server for itself; that one is there is learnt late. */
+/**
+ * A long poll would keep one of the pooler's few connections to the server; a pooler may be detected only
+ * later.
+ */
 function probeSettings<C>(settings: ClusterSettings<C>, connector: Connector<C>): ProbeSettings {
   const { probe } = settings;
   return Object.freeze({

@@ -7,8 +7,8 @@ interface MonitorConnection {
 }
 
 /**
- * The monitor's open connections to one node, in the order in which they were opened. The pool connects to the address of the
- * newest: a name may lead to another server by now.
+ * The monitor's open connections to one node, in the order in which they were opened. The pool connects to
+ * the address of the newest: a name may lead to another server by now.
  */
 export class MonitorConnections {
   #all: MonitorConnection[] = [];

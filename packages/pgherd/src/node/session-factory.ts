@@ -20,16 +20,16 @@ export interface SessionFactoryPorts<C> {
   readonly node: string;
   readonly settings: ClusterSettings<C>;
   readonly connector: Connector<C>;
-  /** The node as the picture describes it now. */
+  /** The node in the current picture. */
   describe(): NodeDescription;
   /** ParameterStatus on any of the connections. */
   parameter(generation: number, name: string, value: string): void;
-  /** The node should be probed at once. */
+  /** Has the node probed at once. */
   hint(): void;
   opened(durationMs: number): void;
   failed(error: unknown): void;
   closed(reason: string): void;
-  /** A session has ended without us: the pool must not hand it out. */
+  /** The connection of a session was closed: the pool must not hand it out. */
   lost(session: Session<C>): void;
   warned(message: string): void;
 }
@@ -39,7 +39,7 @@ export class SessionFactory<C> implements PoolFactory<Session<C>>, SessionObserv
   readonly #ports: SessionFactoryPorts<C>;
   readonly #hooks: SessionHooks<C>;
   readonly #validateAfterMs: number;
-  /** As of the hook afterRelease, if there is one. */
+  /** Runs the hook afterRelease, if there is one. */
   readonly returned: PoolFactory<Session<C>>['returned'];
 
   constructor(ports: SessionFactoryPorts<C>, { validateAfterMs }: PoolSettings) {
@@ -103,7 +103,7 @@ export class SessionFactory<C> implements PoolFactory<Session<C>>, SessionObserv
     if (this.#leaves(session, reason)) session.connection.destroy();
   }
 
-  /** Whether the session leaves now, and has not ended before. */
+  /** Marks that we end the session. Returns `false` if it has ended already. */
   #leaves(session: Session<C>, reason: string): boolean {
     if (session.connection.closed) return false;
     session.leave();
@@ -120,7 +120,7 @@ export class SessionFactory<C> implements PoolFactory<Session<C>>, SessionObserv
 
   parameter(generation: number, session: Session<C> | undefined, name: string, value: string): void {
     this.#ports.parameter(generation, name, value);
-    // Fencing by configuration shows first on a busy connection; the probe finds out whether it is that.
+    // A server that is fenced by its configuration shows it first on a busy connection; a probe confirms it.
     if (name === 'default_transaction_read_only' && session?.access === 'read-write') this.#ports.hint();
   }
 
@@ -129,7 +129,9 @@ export class SessionFactory<C> implements PoolFactory<Session<C>>, SessionObserv
     if (message.severity !== 'NOTICE' && message.sqlState.startsWith('57P')) this.#ports.hint();
   }
 
-  /** The other side or the network closed the connection; the monitor finds out whether the whole node is gone. */
+  /**
+   * The connection is closed. If we did not close it, the monitor finds out whether the whole node is gone.
+   */
   closed(session: Session<C>, error: unknown): void {
     this.#ports.lost(session);
     if (session.leaving) return;

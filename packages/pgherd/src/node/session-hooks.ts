@@ -11,17 +11,20 @@ import type { ClusterSettings } from '../options/settings.ts';
 import { unlessAborted, withLimit } from '../time/wait.ts';
 import type { Session } from './session.ts';
 
-/** What the hooks of a node's connections need to know. */
+/** What the hooks of a node's connections need from it. */
 export interface SessionHooksPorts<C> {
   readonly node: string;
   readonly settings: ClusterSettings<C>;
   /** Whether connections lead to a pooler. */
   isBehindPooler(): boolean;
-  /** Something worth telling. */
+  /** Reports something that the operator should know. */
   warned(message: string): void;
 }
 
-/** Runs the user's hooks around the life of a node's connections. One that throws or hangs costs its connection, no more. */
+/**
+ * Runs the program's hooks in the life of a node's connections. A hook that throws or hangs costs its
+ * connection only.
+ */
 export class SessionHooks<C> {
   readonly #ports: SessionHooksPorts<C>;
 
@@ -29,7 +32,7 @@ export class SessionHooks<C> {
     this.#ports = ports;
   }
 
-  /** Before a connection is opened; what the hook throws refuses it. */
+  /** Runs before a connection is opened; if the hook throws, none is. */
   async beforeConnect(access: Access, signal: AbortSignal): Promise<void> {
     const { beforeConnect } = this.#hooks;
     if (beforeConnect === undefined) return;
@@ -39,14 +42,14 @@ export class SessionHooks<C> {
     await unlessAborted(hook(), signal);
   }
 
-  /** Makes a new session what the options say. One for which that cannot be done is destroyed, and the error says why. */
+  /** Makes a new session what the options ask for. If that fails, the session is destroyed. */
   async prepare(session: Session<C>, signal: AbortSignal): Promise<void> {
     const { afterConnect } = this.#hooks;
     const { connection } = session;
     const role = setsRole(this.#ports.settings.plan) && !this.#ports.isBehindPooler();
     if (role || afterConnect !== undefined) {
       session.restoreBy(async () => {
-        // The role of the startup packet is what RESET goes back to, but not what DISCARD ALL does.
+        // RESET ROLE restores the role of the startup packet; DISCARD ALL does not.
         if (role) await connection.simple('RESET ROLE');
         await this.#afterConnect(session, 'reset');
       });
@@ -75,7 +78,7 @@ export class SessionHooks<C> {
     return (session) => this.#refusalOf(session, afterRelease, 'refused by hooks.afterRelease');
   }
 
-  /** Before a goodbye. Never rejects. */
+  /** Runs before a connection is closed in order. Never rejects. */
   async beforeClose({ connection }: Session<C>, reason: string): Promise<void> {
     const { beforeClose } = this.#hooks;
     if (beforeClose === undefined) return;
@@ -129,6 +132,7 @@ type Check<C> = (connection: HookConnection<C>) => HookVerdict | Promise<HookVer
 function leftUnclean(): PgHerdError {
   return new PgHerdError(
     'PGHERD_INVALID_ARGUMENT',
-    'hooks.afterConnect left a transaction open, or this driver cannot keep what it did to the session: use the option session.',
+    'hooks.afterConnect left a transaction open, or changed the session with a driver that cannot keep the change. Use the ' +
+      'option session instead.',
   );
 }

@@ -1,22 +1,22 @@
 import type { ConnectionListener, ServerMessage } from '../connection/port.ts';
 import type { Session } from './session.ts';
 
-/** What the listeners of a node's sessions report to; a session is missing as long as it is being prepared. */
+/** What the listeners of a node's sessions report to. While a session is being prepared it is `undefined`. */
 export interface SessionObserver<C> {
   parameter(generation: number, session: Session<C> | undefined, name: string, value: string): void;
   message(session: Session<C> | undefined, message: ServerMessage): void;
-  /** Not called for a session that was never ready. */
+  /** Not called for a session that never became ready. */
   closed(session: Session<C>, error: unknown): void;
 }
 
 /**
- * A listener that can be made before its session exists. It lives as long as the connection, and keeps nothing else of
- * what opening it took.
+ * A listener that is made before its session exists. It lives as long as the connection, and holds no
+ * reference to what was needed to open it.
  */
 export class SessionListener<C> implements ConnectionListener {
   readonly #observer: SessionObserver<C>;
   readonly #generation: number;
-  /** Set once it is ready. */
+  /** Set once the session is ready. */
   session: Session<C> | undefined;
 
   constructor(observer: SessionObserver<C>, generation: number) {

@@ -13,9 +13,11 @@ const LOCAL_COMMIT_ROUTINE = 'SyncRepWaitForLSN';
 const CLEAN_UP_MS = 1_000;
 
 /**
- * One connection of a node's pool, with what the cluster knows about it. Its state changes by its own verbs only:
+ * One connection of a node's pool, with what the cluster knows about it. Its state changes by its own verbs
+ * only:
  *
- * - a call leases it (`lease`, `allowMove`, `assignTo`) and gives it back (`returnTo`, which undoes all of that);
+ * - a call leases it (`lease`, `allowMove`, `assignTo`) and gives it back (`returnTo`, which undoes all of
+ *   that);
  * - what runs on it is `handed` over; a stream or a COPY occupies it (`occupy`, `vacate`);
  * - `retire` decides that it is never used again, and `leave` that we are the side that ends the connection.
  */
@@ -24,7 +26,7 @@ export class Session<C = unknown> {
   /** Generation of the node when the connection was opened. */
   readonly generation: number;
   readonly connection: DriverConnection<C>;
-  /** What runs on it. */
+  /** Statements that were handed to its connection. */
   readonly handed = new HandedOver();
   /** Present behind a pooler: then no setting of the session says whether it may write. */
   readonly #perTransaction: PerTransaction | undefined;
@@ -62,7 +64,7 @@ export class Session<C = unknown> {
     return this.#access;
   }
 
-  /** Whether it can be used so without a round trip. */
+  /** Whether it can be used for `access` without a round trip. */
   suits(access: Access): boolean {
     return this.#perTransaction !== undefined || this.#access === access;
   }
@@ -76,14 +78,14 @@ export class Session<C = unknown> {
     this.#access = access;
   }
 
-  /** Sets what brings back, after a reset, the settings that the startup packet does not have. */
+  /** Sets a function that restores, after a reset, the settings that are not in the startup packet. */
   restoreBy(restore: () => Promise<void>): void {
     this.#restore = restore;
   }
 
   /**
-   * A call gets it at `now`, milliseconds of the cluster's clock. `scope` is the causal scope whose reads have to see what is
-   * written on it; of a read it stays as it is.
+   * A call gets it at `now`, milliseconds of the cluster's clock. `scope` is the causal scope whose reads
+   * have to see what a write on it writes; a read changes no scope.
    */
   lease(access: Access, now: number, scope: CausalScope | undefined): void {
     this.#useFor(access);
@@ -104,7 +106,7 @@ export class Session<C = unknown> {
     return this.#use;
   }
 
-  /** Whether what it ran last cannot have written, so that running it again does no harm. */
+  /** Whether what it ran last cannot have written, so that it is safe to run it again. */
   get couldNotWrite(): boolean {
     return this.#use === 'read-only' && (this.#perTransaction?.couldNotWrite ?? true);
   }
@@ -114,12 +116,12 @@ export class Session<C = unknown> {
     return this.#handedAt;
   }
 
-  /** Of several calls that share it, the one whose failure is looked into got it at `now`. */
+  /** Of the calls that share it, the one that failed sent its statement at `now`. */
   noteHandedAt(now: number): void {
     this.#handedAt = now;
   }
 
-  /** Whether what runs on it can be run again elsewhere; what the caller holds cannot. */
+  /** Whether what runs on it can be run again elsewhere; a session that the caller holds cannot move. */
   get movable(): boolean {
     return this.#movable;
   }
@@ -129,12 +131,14 @@ export class Session<C = unknown> {
     this.#movable = true;
   }
 
-  /** Call of the transaction that has it: when that call's time is over, so is that of all its statements. */
+  /**
+   * Call of the transaction that runs on it: when that call's time is over, so is that of all its statements.
+   */
   get owner(): object | undefined {
     return this.#owner;
   }
 
-  /** A transaction begins on it, for this call. */
+  /** The transaction of this call begins on it. */
   assignTo(owner: object): void {
     this.#owner = owner;
   }
@@ -144,19 +148,19 @@ export class Session<C = unknown> {
     return this.#scope;
   }
 
-  /** Gives the scope away: its position is asked for once. */
+  /** Returns the scope and forgets it: its position is asked for once. */
   takeScope(): CausalScope | undefined {
     const scope = this.#scope;
     if (scope !== undefined) this.#scope = undefined;
     return scope;
   }
 
-  /** Which verb took it and from where; `undefined` unless leaks are watched. */
+  /** Verb and stack at which it was taken; `undefined` unless leaks are watched. */
   get trace(): Trace | undefined {
     return this.#trace;
   }
 
-  /** It was taken by a verb that the watch for leaks knows. */
+  /** It was taken by a verb that the leak watch follows. */
   noteTaken(trace: Trace): void {
     this.#trace = trace;
   }
@@ -176,29 +180,31 @@ export class Session<C = unknown> {
     this.#occupied = false;
   }
 
-  /** Takes note of what the server says by itself. */
+  /** Takes in a message that answers no statement. */
   noteMessage(message: ServerMessage): void {
     if (message.routine === LOCAL_COMMIT_ROUTINE) this.#committedLocallyOnly = true;
   }
 
-  /** Whether a commit was not acknowledged by a synchronous standby although the server says that it is done. */
+  /** Whether the server reported a commit that no synchronous standby has acknowledged. */
   get committedLocallyOnly(): boolean {
     return this.#committedLocallyOnly;
   }
 
-  /** As {@link committedLocallyOnly}, which starts anew with the next statement. */
+  /** Returns {@link committedLocallyOnly} and clears it. */
   takeLocalCommit(): boolean {
     const locallyOnly = this.#committedLocallyOnly;
     if (locallyOnly) this.#committedLocallyOnly = false;
     return locallyOnly;
   }
 
-  /** It was made ready for the first write after a promotion at `now`, milliseconds of the cluster's clock. */
+  /**
+   * It was made ready for the first write after a promotion at `now`, milliseconds of the cluster's clock.
+   */
   notePrepared(now: number): void {
     this.#preparedAt = now;
   }
 
-  /** When it was made ready for the first write after a promotion; told once, `undefined` afterwards. */
+  /** When it was made ready for the first write after a promotion. Returned once, `undefined` afterwards. */
   takePreparedAt(): number | undefined {
     const preparedAt = this.#preparedAt;
     this.#preparedAt = undefined;

@@ -1,12 +1,15 @@
 import type { DriverConnection } from '../connection/port.ts';
 import { classifyError } from '../retry/classify.ts';
 
-/** What connections to a node lead to: not known yet, the server itself, or a pooler in transaction mode before it. */
+/**
+ * Where connections to a node lead: not known yet, to the server itself, or to a pooler in transaction mode
+ * before it.
+ */
 export type Route = 'unknown' | 'direct' | 'pooler';
 
 export const ROUTES: readonly Route[] = Object.freeze(['unknown', 'direct', 'pooler']);
 
-/** What was learnt about the route while connecting. */
+/** Evidence about the route, gathered while connecting. */
 export type RouteEvidence =
   /** The other side does not accept startup parameters. */
   | 'startup-refused'
@@ -15,15 +18,15 @@ export type RouteEvidence =
   /** A connection was examined and shows none. */
   | 'no-sign';
 
-/** What the options say of the route. */
+/** The route as the option `pooler` states it. */
 export function statedRoute(pooler: boolean | undefined): Route {
   if (pooler === undefined) return 'unknown';
   return pooler ? 'pooler' : 'direct';
 }
 
 /**
- * The route after new evidence. What the options state is not doubted. Otherwise a pooler, once found, stays: the connections
- * that do without the state of a session also work on a direct route, and the reverse does not hold.
+ * The route after new evidence. A stated route is never doubted. Otherwise a pooler that was once detected
+ * stays: connections that need no session state also work on a direct route, but not the reverse.
  */
 export function routeAfter(route: Route, evidence: RouteEvidence, stated: Route): Route {
   if (stated !== 'unknown') return stated;
@@ -36,17 +39,19 @@ const REPORTS_ROLE_SINCE = 14;
 
 /** What a connection that was just opened shows. */
 export interface OpenedConnection {
-  /** Process that the server named when the connection was opened; `undefined` if the driver does not say. */
+  /**
+   * Process ID that was reported when the connection was opened; `undefined` if the driver does not know it.
+   */
   readonly namedPid: number | undefined;
-  /** Process that answered a statement on it; `undefined` if the question was refused or not asked. */
+  /** Process ID that answered a statement on it; `undefined` if the question was refused or not asked. */
   readonly answeringPid: unknown;
   /** Parameters that the server reported, by name; `undefined` if the driver does not report them. */
   readonly parameters: ReadonlyMap<string, string> | undefined;
 }
 
 /**
- * What shows that a pooler stands between; `undefined` if nothing does. A server names the process that serves the connection;
- * a pooler, which has no such process, makes a number up.
+ * What shows that there is a pooler before the server; `undefined` if nothing does. A server reports the
+ * process that serves the connection; a pooler has none and invents a number.
  */
 export function signOfPooler({ namedPid, answeringPid, parameters }: OpenedConnection): string | undefined {
   if (namedPid === undefined) {
@@ -57,10 +62,12 @@ export function signOfPooler({ namedPid, answeringPid, parameters }: OpenedConne
   if (typeof answeringPid !== 'string' || !/^[0-9]+$/.test(answeringPid)) return undefined;
   return Number(answeringPid) === namedPid
     ? undefined
-    : 'another process answers than the one that the connection names';
+    : 'the process that answers is not the one that was reported';
 }
 
-/** Examines a connection that was just opened, as of {@link signOfPooler}. Rejects if it is lost meanwhile. */
+/**
+ * Examines a connection that was just opened, as of {@link signOfPooler}. Rejects if it is lost meanwhile.
+ */
 export async function examine(
   connection: DriverConnection,
   reportsParameters: boolean,

@@ -1,12 +1,12 @@
 import type { ConnectionPlan } from '../dsn/index.ts';
 import { PgHerdError } from '../model/errors.ts';
 
-/** Settings by name that a session cannot keep behind a pooler: each transaction makes them for itself. */
+/** Settings by name that a session cannot keep behind a pooler, so that each transaction sets them. */
 export type LocalSettings = ReadonlyMap<string, string>;
 
 /**
- * The settings that the connection string asks for, one by one.
- * @throws PgHerdError `PGHERD_UNSUPPORTED` where `options` holds more than settings.
+ * The settings that the connection string asks for.
+ * @throws PgHerdError `PGHERD_UNSUPPORTED` if `options` contains anything but settings.
  */
 export function localSettings(plan: ConnectionPlan): LocalSettings {
   const settings = new Map(Object.entries(plan.settings));
@@ -16,7 +16,7 @@ export function localSettings(plan: ConnectionPlan): LocalSettings {
 }
 
 function parsedOptions(text: string): [string, string][] {
-  // As the server splits them: at white space that no backslash precedes.
+  // Split as by the server: at white space without a backslash before it.
   const words = text.match(/(?:\\[\s\S]|[^\s\\])+/g) ?? [];
   const parsed: [string, string][] = [];
   for (let index = 0; index < words.length; index++) {
@@ -26,7 +26,7 @@ function parsedOptions(text: string): [string, string][] {
     if (match === null) {
       throw new PgHerdError(
         'PGHERD_UNSUPPORTED',
-        `options "${text}" cannot be used through a pooler: "${raw}" is no setting of the form -c name=value. Leave it out.`,
+        `options "${text}" cannot be used through a pooler: "${raw}" is not a setting of the form -c name=value. Leave it out.`,
       );
     }
     const [, name = '', value = ''] = match;
@@ -35,7 +35,7 @@ function parsedOptions(text: string): [string, string][] {
   return parsed;
 }
 
-/** The statement that makes `settings` for the transaction it stands in; empty where there are none. */
+/** The statement that applies `settings` to the transaction in which it runs; empty if there are none. */
 export function localSettingsText(settings: LocalSettings): string {
   if (settings.size === 0) return '';
   const calls = [...settings].map(

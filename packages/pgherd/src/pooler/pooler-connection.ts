@@ -19,22 +19,24 @@ import {
   started,
 } from './pooler-transaction.ts';
 
-/** What a pooled connection needs to know of its node. */
+/** What a connection to a pooler needs from its node. */
 export interface PoolerConnectionPorts {
-  /** Whether the node is a standby on the picture of now. */
+  /** Whether the node is a standby in the current picture. */
   isStandby(): boolean;
-  /** Statement that makes the session's settings for one transaction; empty for none. */
+  /** Statement that applies the settings to one transaction; empty for none. */
   readonly settings: string;
-  /** Told about each error that the pooler itself gave. */
+  /** Called for each error of the pooler itself. */
   onPoolerError(): void;
 }
 
 /**
- * A connection to a pooler in transaction mode. Behind it each transaction may run in another session of the server, so that
- * nothing is kept in one: settings are made for each transaction, statements have no names, and a changed session is given up.
+ * A connection to a pooler in transaction mode. Each transaction may run in another session of the server, so
+ * a session keeps nothing: every transaction applies the settings, statements have no names, and the
+ * connection of a changed session is closed.
  *
- * Reads are the delicate part. A read that was lost is run again, which is right only if it cannot have written. On a
- * direct connection a setting of the session sees to that; here a standby does, and elsewhere `BEGIN READ ONLY`.
+ * Reads are the delicate part. A read that was lost is run again, which is right only if it cannot have
+ * written. On a direct connection a setting of the session ensures that; here a standby does, and on other
+ * nodes `SET TRANSACTION READ ONLY`.
  */
 export class PoolerConnection<C> implements DriverConnection<C>, PerTransaction {
   readonly #inner: DriverConnection<C>;
@@ -43,7 +45,7 @@ export class PoolerConnection<C> implements DriverConnection<C>, PerTransaction 
   #readOnly = false;
   #guarded = false;
   #begunOnStandby = false;
-  /** Each statement begins when the one before it is over: it must see what that left behind. */
+  /** Each statement begins after the one before it has ended: it must see the status that it left. */
   readonly #serial = new Serial();
 
   readonly batch: DriverConnection['batch'];
@@ -111,7 +113,7 @@ export class PoolerConnection<C> implements DriverConnection<C>, PerTransaction 
     this.#readOnly = access === 'read-only';
   }
 
-  /** Whether what was sent last cannot have written: a standby that was promoted meanwhile proves nothing. */
+  /** A standby that was promoted meanwhile proves nothing. */
   get couldNotWrite(): boolean {
     return this.#guarded || (this.#begunOnStandby && this.#ports.isStandby());
   }
@@ -129,9 +131,12 @@ export class PoolerConnection<C> implements DriverConnection<C>, PerTransaction 
     });
   }
 
-  /** The session that was changed is somewhere behind the pooler: only a new connection is clean for sure. */
+  /** The changed session is somewhere behind the pooler: only a new connection is certainly clean. */
   async reset(): Promise<void> {
-    throw new PgHerdError('PGHERD_UNSUPPORTED', 'a session behind a pooler is not reset but given up');
+    throw new PgHerdError(
+      'PGHERD_UNSUPPORTED',
+      'A session behind a pooler cannot be reset. Its connection is closed instead.',
+    );
   }
 
   setRef(ref: boolean): void {
@@ -146,7 +151,9 @@ export class PoolerConnection<C> implements DriverConnection<C>, PerTransaction 
     this.#inner.destroy();
   }
 
-  /** In its turn, and in a transaction of its own where something has to be said at its beginning. */
+  /**
+   * Runs after what was handed over before, in a transaction of its own if one has to begin with settings.
+   */
   #run<T>(work: () => Promise<T>): Promise<T> {
     return this.#serial.run(async () => {
       const around = this.#bracket();
@@ -156,7 +163,7 @@ export class PoolerConnection<C> implements DriverConnection<C>, PerTransaction 
     });
   }
 
-  /** What has to be said at the beginning of a transaction that starts now. */
+  /** Statements at the beginning of a transaction that starts now; empty for none. */
   #opening(): string {
     const standby = this.#ports.isStandby();
     this.#begunOnStandby = standby;
@@ -166,9 +173,9 @@ export class PoolerConnection<C> implements DriverConnection<C>, PerTransaction 
   }
 
   #bracket(): Bracket {
-    const told = (error: unknown) => this.#told(error);
+    const translate = (error: unknown) => this.#translate(error);
     const opening = this.#inner.status === 'idle' ? this.#opening() : '';
-    if (opening === '') return { ...SETTLED, told };
+    if (opening === '') return { ...SETTLED, translate };
     return {
       begin: async () => {
         try {
@@ -182,7 +189,7 @@ export class PoolerConnection<C> implements DriverConnection<C>, PerTransaction 
         await this.#sent(this.#inner.simple('COMMIT'));
       },
       rollBack: () => this.#rollBack(),
-      told,
+      translate,
     };
   }
 
@@ -195,14 +202,14 @@ export class PoolerConnection<C> implements DriverConnection<C>, PerTransaction 
     try {
       return await answer;
     } catch (error) {
-      throw this.#told(error);
+      throw this.#translate(error);
     }
   }
 
-  #told(error: unknown): unknown {
-    const told = fromPooler(error);
-    if (told !== error) this.#ports.onPoolerError();
-    return told;
+  #translate(error: unknown): unknown {
+    const translated = fromPooler(error);
+    if (translated !== error) this.#ports.onPoolerError();
+    return translated;
   }
 }
 

@@ -1,18 +1,18 @@
 import type { DriverCopyIn, DriverCopyOut, DriverCursor } from '../connection/port.ts';
 
-/** The transaction around something that a pooler would otherwise not give its settings, or not keep from writing. */
+/** The transaction around work that needs settings, or that must not write. */
 export interface Bracket {
   begin(): Promise<void>;
   commit(): Promise<void>;
   /** Never rejects. */
   rollBack(): Promise<void>;
-  /** What is told of an error that came through the pooler. */
-  told(error: unknown): unknown;
+  /** Translates an error that came through the pooler. */
+  translate(error: unknown): unknown;
 }
 
 type Part = Awaited<ReturnType<DriverCursor['read']>>;
 
-/** A cursor inside a transaction of its own, which begins with the first part and ends with the last. */
+/** A cursor in a transaction of its own, which begins with the first part and ends with the last. */
 export class PoolerCursor implements DriverCursor {
   readonly exclusive = true;
   readonly #open: () => DriverCursor;
@@ -38,7 +38,7 @@ export class PoolerCursor implements DriverCursor {
       return part;
     } catch (error) {
       await this.#end((bracket) => bracket.rollBack());
-      throw around.told(error);
+      throw around.translate(error);
     }
   }
 
@@ -54,7 +54,7 @@ export class PoolerCursor implements DriverCursor {
     return around;
   }
 
-  /** Once; a cursor that is read after its end says so itself. */
+  /** Ends the transaction, once. */
   async #end(how: (bracket: Bracket) => Promise<void>): Promise<void> {
     const around = this.#around;
     if (around === undefined) return;
@@ -64,26 +64,26 @@ export class PoolerCursor implements DriverCursor {
 }
 
 const NOTHING = async (): Promise<void> => undefined;
-/** Around what is inside a transaction already, or needs none. */
+/** The bracket of work that is inside a transaction already, or needs none. */
 export const SETTLED: Bracket = Object.freeze({
   begin: NOTHING,
   commit: NOTHING,
   rollBack: NOTHING,
-  told: (error: unknown) => error,
+  translate: (error: unknown) => error,
 });
 
-/** Starts a COPY of either kind inside the bracket. */
+/** Starts work inside the bracket. */
 export async function started<T>(around: Bracket, start: () => Promise<T>): Promise<T> {
   await around.begin();
   try {
     return await start();
   } catch (error) {
     await around.rollBack();
-    throw around.told(error);
+    throw around.translate(error);
   }
 }
 
-/** A COPY into the server, whose transaction ends with it. */
+/** A COPY to the server, whose transaction ends with it. */
 export function poolerCopyIn(inner: DriverCopyIn, around: Bracket): DriverCopyIn {
   const result = ended(inner.result, around);
   return {
@@ -100,7 +100,7 @@ export function poolerCopyIn(inner: DriverCopyIn, around: Bracket): DriverCopyIn
   };
 }
 
-/** A COPY out of the server, whose transaction ends with it. */
+/** A COPY from the server, whose transaction ends with it. */
 export function poolerCopyOut(inner: DriverCopyOut, around: Bracket): DriverCopyOut {
   const result = ended(inner.result, around);
   return {
@@ -124,6 +124,6 @@ async function ended<T>(work: Promise<T>, around: Bracket): Promise<T> {
     return result;
   } catch (error) {
     await around.rollBack();
-    throw around.told(error);
+    throw around.translate(error);
   }
 }

@@ -130,10 +130,10 @@ describe('a session over it', () => {
     expect(session.couldNotWrite).toBe(false);
   });
 
-  it('is not reset but given up', async () => {
+  it('cannot be reset: its connection is closed', async () => {
     const { session, inner } = behindPooler();
     inner.dirty = true;
-    await expect(session.cleanUp()).rejects.toThrow('given up');
+    await expect(session.cleanUp()).rejects.toThrow('cannot be reset');
     expect(inner.sent).toEqual([]);
   });
 });
