@@ -78,7 +78,7 @@ function nsPerChoice(engine: Engine<unknown>): number {
 /** Each choice is for a demand of its own, as `startCall` makes it. */
 function chooseOften(engine: Engine<unknown>, times: number): void {
   for (let turn = 0; turn < times; turn++) {
-    const picked = engine.pick({
+    const picked = engine.sessions.pick({
       target: 'standby',
       fallback: undefined,
       node: undefined,

@@ -1,34 +1,24 @@
-import type { Call, Search } from '../call/call.ts';
-import { abortedError, busy, timedOut, unacknowledged, waitTimedOut } from '../call/failures.ts';
+import type { Call } from '../call/call.ts';
+import { busy, timedOut, unacknowledged } from '../call/failures.ts';
 import { Causal } from '../causal/causal.ts';
 import type { DriverResult } from '../connection/port.ts';
 import type { Herd } from '../herd/herd.ts';
-import type { Queued } from '../lanes/ports.ts';
 import { SharedStatements } from '../lanes/shared-statements.ts';
-import { Dismissed } from '../lanes/stand-ins.ts';
 import { factsOf } from '../lanes/statement-facts.ts';
-import { messageOf, PgHerdError } from '../model/errors.ts';
 import { answeredBy, type QueryResult, type Row, type Statement } from '../model/statement.ts';
 import { LeakWatch } from '../node/leaks.ts';
 import type { LiveNode } from '../node/live-node.ts';
 import type { Session } from '../node/session.ts';
-import { Redirected } from '../pool/failures.ts';
 import { Abandonment } from '../recovery/abandon.ts';
 import { newProgress } from '../recovery/progress.ts';
 import { Recovery } from '../recovery/recovery.ts';
 import { untilSettled, withinCall } from '../recovery/within.ts';
 import { classifyError } from '../retry/classify.ts';
-import { chooseNode } from '../routing/choose.ts';
-import type { NodeLoad, PolicyContext } from '../routing/policies.ts';
-import type { Demand } from '../routing/select.ts';
 import { ByText } from '../sql/memo.ts';
 import { namingScript, notForQuery } from '../sql/other-verb.ts';
-import { earliest, isPast } from '../time/deadline.ts';
 import { findNode } from '../topology/topology.ts';
 import { HeldLeases } from './held.ts';
-
-/** Pause before a node whose pool could not connect is tried again by the same call, milliseconds. */
-const RECONNECT_PAUSE_MS = 50;
+import { Sessions } from './sessions.ts';
 
 /** Finds sessions for calls, runs statements on them, and runs them again where that is right. */
 export class Engine<C> {
@@ -36,16 +26,16 @@ export class Engine<C> {
   readonly recovery: Recovery<C>;
   /** What each asynchronous context holds. */
   readonly held = new HeldLeases<C>();
-  /** Who holds connections for too long. */
+  /** Leases that are held for too long. */
   readonly leaks: LeakWatch<Session<C>>;
   /** Reads that see the writes before them. */
   readonly causal: Causal<C>;
+  /** Finds the connections. */
+  readonly sessions: Sessions<C>;
   readonly #herd: Herd<C>;
-  readonly #policyContext: PolicyContext;
   readonly #abandonment: Abandonment<C>;
   readonly #facts = new ByText(factsOf);
   readonly #shared: SharedStatements<Session<C>, LiveNode<C>>;
-  #picks = 0;
 
   constructor(herd: Herd<C>) {
     this.#herd = herd;
@@ -54,21 +44,18 @@ export class Engine<C> {
     this.leaks = new LeakWatch(clock, leakAfterMs, (leak) => herd.leaked(leak));
     this.causal = new Causal<C>(herd);
     this.#abandonment = new Abandonment<C>(herd, (session, reason) => this.discard(session, reason));
+    this.sessions = new Sessions<C>(herd, this.causal, this.held, this);
     this.#shared = new SharedStatements<Session<C>, LiveNode<C>>({
       herd,
       rttMs: ({ name }) => findNode(herd.topology, name)?.rttMs,
       recover: (failed) => this.recovery.recover(failed),
-      pickAtOnce: (call, lostOn) => this.#pickAtOnce(call, lostOn),
-      acquireAtOnce: (node, call) => this.#acquireAtOnce(node, call),
-      search: (call, look, picked, begun) => this.search(call, look, picked, begun),
-      lease: (node, call, search, queued) => this.#lease(node, call, search, queued),
+      pickAtOnce: (call, lostOn) => this.sessions.pickAtOnce(call, lostOn),
+      acquireAtOnce: (node, call) => this.sessions.acquireAtOnce(node, call),
+      search: (call, look, picked, begun) => this.sessions.search(call, look, picked, begun),
+      lease: (node, call, search, queued) => this.sessions.lease(node, call, search, queued),
       release: (session) => this.release(session),
       discard: (session, reason) => this.discard(session, reason),
       abandon: (session, reason, running) => this.#abandonment.abandon(session, reason, false, running),
-    });
-    this.#policyContext = Object.freeze({
-      load: (name: string) => herd.nodes.get(name)?.load ?? NO_LOAD,
-      random: () => herd.settings.random.next(),
     });
   }
 
@@ -122,8 +109,9 @@ export class Engine<C> {
     const call = this.causal.concerns(given) ? await this.causal.route(given) : given;
     const progress = newProgress();
     for (;;) {
-      const node = this.#pickAtOnce(call, progress.lostOn);
-      const session = this.#acquireAtOnce(node, call) ?? (await this.acquire(call, node, progress.lostOn));
+      const node = this.sessions.pickAtOnce(call, progress.lostOn);
+      const session =
+        this.sessions.acquireAtOnce(node, call) ?? (await this.sessions.acquire(call, node, progress.lostOn));
       progress.attempts++;
       try {
         return await work(session, call);
@@ -134,50 +122,9 @@ export class Engine<C> {
     }
   }
 
-  /** A session on a node that suits, as soon as there is one; `picked` is tried first, `lostOn` after a pause. */
-  async acquire(given: Call, picked?: LiveNode<C>, lostOn = NONE): Promise<Session<C>> {
-    const call = this.causal.concerns(given) ? await this.causal.route(given) : given;
-    const look = (node: LiveNode<C>, search: Search) => this.#lease(node, call, search);
-    return this.search(call, look, picked, this.#newSearch(call, lostOn));
-  }
-
-  /** What `look` finds on one of the nodes that suit, as soon as there is one; `picked` is tried first. */
-  async search<T>(
-    call: Call,
-    look: (node: LiveNode<C>, search: Search) => Promise<T | undefined> | T | undefined,
-    picked: LiveNode<C> | undefined,
-    search: Search,
-  ): Promise<T> {
-    const { clock } = this.#herd.settings;
-    const { startedAt, deadline } = search;
-    let first = picked;
-    this.#herd.start();
-    for (;;) {
-      this.#herd.assertReachable();
-      if (call.signal?.aborted) throw abortedError(call.signal);
-      const node = first ?? this.pick(call.demand, search.avoid);
-      first = undefined;
-      const found = node === undefined ? undefined : await look(node, search);
-      if (found !== undefined) return found;
-      if (node !== undefined) continue;
-      // Waiting for a connection that the caller holds itself would end at the deadline only.
-      if (search.deadlock !== undefined) throw search.deadlock;
-      const { avoid, refusals } = search;
-      const until = avoid.size === 0 ? deadline : earliest(deadline, clock.now() + RECONNECT_PAUSE_MS);
-      await this.#herd.changed(until, call.signal, call.demand);
-      if (isPast(deadline, clock.now())) {
-        const error = this.#herd.noNodeError(call.demand, clock.now() - startedAt, refusals);
-        throw waitTimedOut(error, call, deadline, clock.now());
-      }
-      avoid.clear();
-    }
-  }
-
-  #newSearch(call: Call, lostOn: ReadonlySet<string>): Search {
-    const { clock, waitTimeoutMs } = this.#herd.settings;
-    const startedAt = clock.now();
-    const deadline = earliest(call.deadline, startedAt + waitTimeoutMs);
-    return { startedAt, deadline, avoid: new Set(lostOn), refusals: new Map() };
+  /** A session on a node that suits, as soon as there is one; those of `lostOn` are tried after a pause. */
+  acquire(call: Call, lostOn?: ReadonlySet<string>): Promise<Session<C>> {
+    return this.sessions.acquire(call, undefined, lostOn);
   }
 
   /** Hands a statement to the session's connection and waits for its answer, as of {@link perform}. */
@@ -225,7 +172,7 @@ export class Engine<C> {
   }
 
   /**
-   * Lets go of a session whose caller gives up, whatever runs there: a COMMIT is not among it. It is to be released as any other.
+   * Abandons a session whose caller has stopped waiting, whatever runs there except a COMMIT. It is released as any other.
    */
   abandon(session: Session<C>, reason: string): void {
     if (session.handed.count > 0) this.#abandonment.abandon(session, reason, true);
@@ -252,108 +199,6 @@ export class Engine<C> {
     if (!node.isOk) this.#herd.noteAnswer(session.node, session.generation);
   }
 
-  /** The path of nearly every call: a suitable node is known and has an idle connection of the right access. */
-  #acquireAtOnce(node: LiveNode<C> | undefined, call: Call): Session<C> | undefined {
-    const session = node?.pool.tryAcquire((one) => one.suits(call.access));
-    if (session === undefined) return undefined;
-    if (!session.suits(call.access)) {
-      this.release(session);
-      return undefined;
-    }
-    this.#hand(session, call);
-    return session;
-  }
-
-  /** One choice for each call: a policy that takes turns must not be asked twice. */
-  #pickAtOnce(call: Call, lostOn: ReadonlySet<string>): LiveNode<C> | undefined {
-    return call.signal?.aborted === true || this.#herd.isClosed ? undefined : this.pick(call.demand, lostOn);
-  }
-
-  #hand(session: Session<C>, call: Call): void {
-    session.lease(call.access, this.#herd.settings.clock.now(), call.scope);
-    if (call.access === 'read-write') this.#herd.noteWriter(session.node);
-  }
-
-  /** The node that the policy picks of those that suit `demand` best, without those to avoid. */
-  pick(demand: Demand, avoid: ReadonlySet<string> = NONE): LiveNode<C> | undefined {
-    const herd = this.#herd;
-    const picked = chooseNode(herd.select(demand).tiers, avoid, herd.settings.policy, this.#policyContext);
-    const node = picked === undefined ? undefined : herd.nodes.get(picked.name);
-    if (node === undefined) return undefined;
-    this.#picks++;
-    node.lastPick = this.#picks;
-    return node;
-  }
-
-  /** A session of this very node, ready for the call; `undefined` where another node must be looked for. */
-  async #lease(
-    node: LiveNode<C>,
-    call: Call,
-    search: Search,
-    queued?: Queued,
-  ): Promise<Session<C> | undefined> {
-    const { deadline } = search;
-    const prefer = (session: Session<C>) => session.suits(call.access);
-    let session: Session<C>;
-    try {
-      session =
-        node.pool.tryAcquire(prefer) ??
-        (await node.pool.acquire({
-          deadline,
-          signal: call.signal,
-          prefer,
-          queued,
-          // Who stands for statements that wait holds nothing, and those are counted where they wait.
-          counted: queued !== undefined,
-          held: queued === undefined ? this.#heldOf(node) : 0,
-        }));
-    } catch (error) {
-      if (error instanceof Redirected || error instanceof Dismissed) return undefined;
-      const code = error instanceof PgHerdError ? error.code : '';
-      const now = this.#herd.settings.clock.now();
-      // Who waited in vain for a node that refuses connections is told why it does.
-      const refused = code === 'PGHERD_WAIT_TIMEOUT' && search.refusals.has(node.name);
-      if (error instanceof PgHerdError && PASSED_ON.has(code) && !refused) {
-        throw code === 'PGHERD_WAIT_TIMEOUT' ? waitTimedOut(error, call, deadline, now) : error;
-      }
-      if (error instanceof PgHerdError && code === 'PGHERD_POOL_SELF_DEADLOCK') search.deadlock = error;
-      search.avoid.add(node.name);
-      if (!refused) search.refusals.set(node.name, messageOf(error));
-      return undefined;
-    }
-    // The picture may have changed while we waited: what was suitable may have been fenced meanwhile.
-    if (session.connection.closed || !this.#herd.stillSuits(node.name, call.demand)) {
-      this.release(session);
-      return undefined;
-    }
-    return this.#prepare(session, call);
-  }
-
-  /** How many of the node's connections the functions hold in which this call was made. */
-  #heldOf(node: LiveNode<C>): number {
-    return this.held.count((session) => node.pool.isLeased(session));
-  }
-
-  async #prepare(session: Session<C>, call: Call): Promise<Session<C> | undefined> {
-    if (!session.suits(call.access)) {
-      session.connection.setRef(true);
-      try {
-        await this.#within(session.setAccess(call.access), session, call, (reason) =>
-          this.discard(session, reason),
-        );
-      } catch {
-        this.discard(session, 'its access could not be changed');
-        return undefined;
-      }
-      if (!this.#herd.stillSuits(session.node, call.demand)) {
-        this.release(session);
-        return undefined;
-      }
-    }
-    this.#hand(session, call);
-    return session;
-  }
-
   #within<T>(
     work: Promise<T>,
     session: Session<C>,
@@ -366,16 +211,3 @@ export class Engine<C> {
     });
   }
 }
-
-const NONE: ReadonlySet<string> = new Set();
-/** Of a node that is not there any more. */
-const NO_LOAD: NodeLoad = Object.freeze({ inFlight: 0, idle: 0, ewmaMs: undefined, lastPick: 0 });
-
-/** Errors of the pool that are the caller's business, not the node's. */
-const PASSED_ON: ReadonlySet<string> = new Set([
-  'PGHERD_WAIT_TIMEOUT',
-  'PGHERD_POOL_FULL',
-  'PGHERD_ABORTED',
-  'PGHERD_CLOSED',
-  'PGHERD_DRIVER_MISSING',
-]);

@@ -93,7 +93,6 @@ function nothingExecuted(certain: boolean, phase: Phase): boolean {
       // Without a COMMIT the server rolls everything back.
       return true;
     case 'sent':
-    case 'answered':
     case 'commit-sent':
       return certain;
     default:

@@ -24,23 +24,22 @@ export const ERROR_KINDS = Object.freeze([
 export type ErrorKind = (typeof ERROR_KINDS)[number];
 
 /**
- * How far work had come when it failed. `not-handed`: not given to the socket. `behind-fatal`: sent behind a statement that a
- * FATAL answered, which ends the session before it is read. `sent`: given to the socket, and nothing more is known. `answered`: the
- * error is the server's answer to it. `in-transaction`: inside a transaction whose COMMIT was not sent. `commit-sent`: it was.
+ * How far work had come when it failed. `not-handed`: not given to the socket. `behind-fatal`: sent behind a
+ * statement that a FATAL answered, which ends the session before it is read. `sent`: given to the socket.
+ * `in-transaction`: inside a transaction whose COMMIT was not sent. `commit-sent`: it was.
  */
 export const PHASES = Object.freeze([
   'not-handed',
   'behind-fatal',
   'sent',
-  'answered',
   'in-transaction',
   'commit-sent',
 ] as const);
 /** One of {@link PHASES}. */
 export type Phase = (typeof PHASES)[number];
 
-/** What an error says about the node: nothing, ask it at once, or it refuses writes. */
-export type NodeVerdict = 'none' | 'probe' | 'read-only';
+/** What an error says about the node: nothing, or ask it at once. */
+export type NodeVerdict = 'none' | 'probe';
 
 /** What errors of some codes mean. */
 export interface ErrorRule {
@@ -79,7 +78,7 @@ export const ERROR_RULES: readonly ErrorRule[] = Object.freeze([
   },
   { codes: ['57P03'], kind: 'starting-up', nodeVerdict: 'probe', fatalIsCertain: true },
   { codes: ['53300'], kind: 'too-many-connections', fatalIsCertain: true },
-  { codes: ['25006'], kind: 'read-only', nodeVerdict: 'read-only' },
+  { codes: ['25006'], kind: 'read-only' },
   { codes: ['57014', 'PGHERD_TIMEOUT', 'PGHERD_ABORTED'], kind: 'cancelled' },
   {
     codes: [

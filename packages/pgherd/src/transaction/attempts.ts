@@ -24,7 +24,7 @@ export async function runTransaction<C, T>(
 ): Promise<T> {
   const progress = newProgress();
   for (let run = 1; ; run++) {
-    const session = await engine.acquire(call, undefined, progress.lostOn);
+    const session = await engine.acquire(call, progress.lostOn);
     engine.leaks.watch(session, trace);
     progress.attempts++;
     if (options.retry !== false) session.allowMove();

@@ -1,6 +1,6 @@
-import { readFields, severityOf } from './errors.ts';
 import { FrameCheck } from './frame-check.ts';
 import { Frames } from './frames.ts';
+import { readFields, severityOf } from './lane/errors.ts';
 import { HEAD_BYTES, typeName } from './messages.ts';
 
 /** Fields of an error or a notice that pgherd reads; `all` has every field, by its letter. */

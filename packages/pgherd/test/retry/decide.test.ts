@@ -157,7 +157,7 @@ describe('a transaction that failed', () => {
 });
 
 it('nothing is run again that may have been executed, unless it does no harm', () => {
-  const phases: readonly Phase[] = ['not-handed', 'sent', 'answered', 'in-transaction', 'commit-sent'];
+  const phases: readonly Phase[] = ['not-handed', 'sent', 'in-transaction', 'commit-sent'];
   fc.assert(
     fc.property(
       fc.constantFrom(...Object.values(ERRORS)),

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { Slabs } from '../../src/wire/slabs.ts';
-import { type WireValue, Writer } from '../../src/wire/writer.ts';
+import { Slabs } from '../../src/wire/lane/slabs.ts';
+import { type WireValue, Writer } from '../../src/wire/lane/writer.ts';
 
 /** The parameters of a Bind as a server reads them. */
 function boundValues(bytes: Buffer): readonly (string | Buffer | null)[] {

@@ -17,7 +17,7 @@ import { AuthenticationCheck } from '../../wire/authentication.ts';
 import { type CancelTarget, requestCancel } from '../../wire/cancel.ts';
 import type { OpeningConnection, ShareParameters } from '../../wire/connect.ts';
 import { isServerError, lostBefore } from '../../wire/failures.ts';
-import type { LaneResources, WireLane } from '../../wire/lane.ts';
+import type { LaneResources, WireLane } from '../../wire/lane/lane.ts';
 import type { TlsAttempt } from '../../wire/tls.ts';
 import { watchAuthentication } from './authentication.ts';
 import { runBatch } from './batch.ts';

@@ -1,9 +1,9 @@
-import type { DatabaseErrorClass } from '../../wire/errors.ts';
-import { type LanePorts, type LaneResources, WireLane } from '../../wire/lane.ts';
-import { NameHashes } from '../../wire/names.ts';
-import type { TypeParsers } from '../../wire/rows.ts';
-import { Slabs } from '../../wire/slabs.ts';
-import type { ValuePreparer } from '../../wire/values.ts';
+import type { DatabaseErrorClass } from '../../wire/lane/errors.ts';
+import { type LanePorts, type LaneResources, WireLane } from '../../wire/lane/lane.ts';
+import { NameHashes } from '../../wire/lane/names.ts';
+import type { TypeParsers } from '../../wire/lane/rows.ts';
+import { Slabs } from '../../wire/lane/slabs.ts';
+import type { ValuePreparer } from '../../wire/lane/values.ts';
 import { checkFrames, type PassMessage } from './checked-parser.ts';
 import type { PgInside, PgWire } from './inside.ts';
 

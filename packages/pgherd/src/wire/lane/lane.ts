@@ -1,9 +1,7 @@
-import type { PipelinedStatement } from '../connection/port.ts';
-import { Fifo } from '../model/fifo.ts';
-import { Answer, type SentStatement } from './answer.ts';
-import { type DatabaseErrorClass, readServerError, type ServerErrorFields } from './errors.ts';
-import { leftOpen, lostBefore, lostBeforeReady, neverExecuted } from './failures.ts';
-import { Frames } from './frames.ts';
+import type { PipelinedStatement } from '../../connection/port.ts';
+import { Fifo } from '../../model/fifo.ts';
+import { leftOpen, lostBefore, lostBeforeReady, neverExecuted } from '../failures.ts';
+import { Frames } from '../frames.ts';
 import {
   BIND_COMPLETE,
   CLOSE_COMPLETE,
@@ -21,7 +19,9 @@ import {
   READY_FOR_QUERY,
   ROW_DESCRIPTION,
   typeName,
-} from './messages.ts';
+} from '../messages.ts';
+import { Answer, type SentStatement } from './answer.ts';
+import { type DatabaseErrorClass, readServerError, type ServerErrorFields } from './errors.ts';
 import { type NameHashes, PreparedNames } from './names.ts';
 import { type Columns, NO_COLUMNS, readColumns, type TypeParsers } from './rows.ts';
 import type { Slabs } from './slabs.ts';

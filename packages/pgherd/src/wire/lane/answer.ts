@@ -1,6 +1,6 @@
-import type { PipelinedStatement } from '../connection/port.ts';
-import type { Row } from '../model/statement.ts';
-import { unreadable } from './failures.ts';
+import type { PipelinedStatement } from '../../connection/port.ts';
+import type { Row } from '../../model/statement.ts';
+import { unreadable } from '../failures.ts';
 import type { Prepared } from './names.ts';
 import {
   type Columns,

@@ -1,5 +1,5 @@
-import type { Row } from '../model/statement.ts';
-import { int32At } from './messages.ts';
+import type { Row } from '../../model/statement.ts';
+import { int32At } from '../messages.ts';
 
 /** Converts the text form of a value to a JavaScript value. */
 export type ParseText = (text: string) => unknown;

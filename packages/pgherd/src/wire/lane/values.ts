@@ -1,4 +1,4 @@
-import { unsendable } from './failures.ts';
+import { unsendable } from '../failures.ts';
 import { checkValueCount, type WireValue } from './writer.ts';
 
 /** Makes text or bytes of a value for which the wire has no rule of its own. */

@@ -1,4 +1,4 @@
-import { PgHerdError } from '../model/errors.ts';
+import { PgHerdError } from '../../model/errors.ts';
 import type { Slabs } from './slabs.ts';
 
 /** Most values of a statement: the protocol counts them in two bytes. */

@@ -1,0 +1,214 @@
+import type { Call, Search } from '../call/call.ts';
+import { abortedError, timedOut, waitTimedOut } from '../call/failures.ts';
+import type { Causal } from '../causal/causal.ts';
+import type { Herd } from '../herd/herd.ts';
+import type { Queued } from '../lanes/ports.ts';
+import { Dismissed } from '../lanes/stand-ins.ts';
+import { messageOf, PgHerdError } from '../model/errors.ts';
+import type { LiveNode } from '../node/live-node.ts';
+import type { Session } from '../node/session.ts';
+import { Redirected } from '../pool/failures.ts';
+import { withinCall } from '../recovery/within.ts';
+import { onLeaseFailure } from '../retry/on-lease-failure.ts';
+import { chooseNode } from '../routing/choose.ts';
+import type { NodeLoad, PolicyContext } from '../routing/policies.ts';
+import type { Demand } from '../routing/select.ts';
+import { earliest, isPast } from '../time/deadline.ts';
+import type { HeldLeases } from './held.ts';
+
+/** Pause before a node whose pool could not connect is tried again by the same call, milliseconds. */
+const RECONNECT_PAUSE_MS = 50;
+
+/** How a session is given back. */
+export interface SessionEnds<C> {
+  release(session: Session<C>): void;
+  discard(session: Session<C>, reason: string): void;
+}
+
+/** Finds sessions for calls: the node that the policy picks, and a connection of it. */
+export class Sessions<C> {
+  readonly #herd: Herd<C>;
+  readonly #causal: Causal<C>;
+  readonly #held: HeldLeases<C>;
+  readonly #ends: SessionEnds<C>;
+  readonly #policyContext: PolicyContext;
+  #picks = 0;
+
+  constructor(herd: Herd<C>, causal: Causal<C>, held: HeldLeases<C>, ends: SessionEnds<C>) {
+    this.#herd = herd;
+    this.#causal = causal;
+    this.#held = held;
+    this.#ends = ends;
+    this.#policyContext = Object.freeze({
+      load: (name: string) => herd.nodes.get(name)?.load ?? NO_LOAD,
+      random: () => herd.settings.random.next(),
+    });
+  }
+
+  /** A session on a node that suits, as soon as there is one; `picked` is tried first, `lostOn` after a pause. */
+  async acquire(given: Call, picked?: LiveNode<C>, lostOn = NONE): Promise<Session<C>> {
+    const call = this.#causal.concerns(given) ? await this.#causal.route(given) : given;
+    const look = (node: LiveNode<C>, search: Search) => this.lease(node, call, search);
+    return this.search(call, look, picked, this.#newSearch(call, lostOn));
+  }
+
+  /** What `look` finds on one of the nodes that suit, as soon as there is one; `picked` is tried first. */
+  async search<T>(
+    call: Call,
+    look: (node: LiveNode<C>, search: Search) => Promise<T | undefined> | T | undefined,
+    picked: LiveNode<C> | undefined,
+    search: Search,
+  ): Promise<T> {
+    const { clock } = this.#herd.settings;
+    const { startedAt, deadline } = search;
+    let first = picked;
+    this.#herd.start();
+    for (;;) {
+      this.#herd.assertReachable();
+      if (call.signal?.aborted) throw abortedError(call.signal);
+      const node = first ?? this.pick(call.demand, search.avoid);
+      first = undefined;
+      const found = node === undefined ? undefined : await look(node, search);
+      if (found !== undefined) return found;
+      if (node !== undefined) continue;
+      // Waiting for a connection that the caller holds itself would end at the deadline only.
+      if (search.deadlock !== undefined) throw search.deadlock;
+      const { avoid, refusals } = search;
+      const until = avoid.size === 0 ? deadline : earliest(deadline, clock.now() + RECONNECT_PAUSE_MS);
+      await this.#herd.changed(until, call.signal, call.demand);
+      if (isPast(deadline, clock.now())) {
+        const error = this.#herd.noNodeError(call.demand, clock.now() - startedAt, refusals);
+        throw waitTimedOut(error, call, deadline, clock.now());
+      }
+      avoid.clear();
+    }
+  }
+
+  #newSearch(call: Call, lostOn: ReadonlySet<string>): Search {
+    const { clock, waitTimeoutMs } = this.#herd.settings;
+    const startedAt = clock.now();
+    const deadline = earliest(call.deadline, startedAt + waitTimeoutMs);
+    return { startedAt, deadline, avoid: new Set(lostOn), refusals: new Map() };
+  }
+
+  /** The path of nearly every call: a suitable node is known and has an idle connection of the right access. */
+  acquireAtOnce(node: LiveNode<C> | undefined, call: Call): Session<C> | undefined {
+    const session = node?.pool.tryAcquire((one) => one.suits(call.access));
+    if (session === undefined) return undefined;
+    if (!session.suits(call.access)) {
+      this.#ends.release(session);
+      return undefined;
+    }
+    this.#hand(session, call);
+    return session;
+  }
+
+  /** One choice for each call: a policy that takes turns must not be asked twice. */
+  pickAtOnce(call: Call, lostOn: ReadonlySet<string>): LiveNode<C> | undefined {
+    return call.signal?.aborted === true || this.#herd.isClosed ? undefined : this.pick(call.demand, lostOn);
+  }
+
+  #hand(session: Session<C>, call: Call): void {
+    session.lease(call.access, this.#herd.settings.clock.now(), call.scope);
+    if (call.access === 'read-write') this.#herd.noteWriter(session.node);
+  }
+
+  /** The node that the policy picks of those that suit `demand` best, without those to avoid. */
+  pick(demand: Demand, avoid: ReadonlySet<string> = NONE): LiveNode<C> | undefined {
+    const herd = this.#herd;
+    const picked = chooseNode(herd.select(demand).tiers, avoid, herd.settings.policy, this.#policyContext);
+    const node = picked === undefined ? undefined : herd.nodes.get(picked.name);
+    if (node === undefined) return undefined;
+    this.#picks++;
+    node.lastPick = this.#picks;
+    return node;
+  }
+
+  /** A session of this very node, ready for the call; `undefined` where another node must be looked for. */
+  async lease(
+    node: LiveNode<C>,
+    call: Call,
+    search: Search,
+    queued?: Queued,
+  ): Promise<Session<C> | undefined> {
+    const { deadline } = search;
+    const prefer = (session: Session<C>) => session.suits(call.access);
+    let session: Session<C>;
+    try {
+      session =
+        node.pool.tryAcquire(prefer) ??
+        (await node.pool.acquire({
+          deadline,
+          signal: call.signal,
+          prefer,
+          queued,
+          // A stand-in of waiting statements holds nothing, and the statements are counted in their own queue.
+          counted: queued !== undefined,
+          held: queued === undefined ? this.#heldOf(node) : 0,
+        }));
+    } catch (error) {
+      if (error instanceof Redirected || error instanceof Dismissed) return undefined;
+      this.#noteFailure(error, node.name, call, search);
+      return undefined;
+    }
+    // The picture may have changed while we waited: what was suitable may have been fenced meanwhile.
+    if (session.connection.closed || !this.#herd.stillSuits(node.name, call.demand)) {
+      this.#ends.release(session);
+      return undefined;
+    }
+    return this.#prepare(session, call);
+  }
+
+  /** Remembers why the node is avoided, or throws what is the caller's business. */
+  #noteFailure(error: unknown, name: string, call: Call, search: Search): void {
+    const outcome = onLeaseFailure(error, search.refusals.has(name));
+    switch (outcome) {
+      case 'raise':
+        throw error;
+      case 'time-out':
+        if (!(error instanceof PgHerdError)) throw error;
+        throw waitTimedOut(error, call, search.deadline, this.#herd.settings.clock.now());
+      case 'deadlock':
+        if (error instanceof PgHerdError) search.deadlock = error;
+        break;
+      case 'avoid':
+        break;
+      default:
+        outcome satisfies never;
+    }
+    search.avoid.add(name);
+    // A refusal that is known already says more than the time that has passed.
+    const isTimeout = error instanceof PgHerdError && error.code === 'PGHERD_WAIT_TIMEOUT';
+    if (!isTimeout) search.refusals.set(name, messageOf(error));
+  }
+
+  /** How many of the node's connections the functions hold in which this call was made. */
+  #heldOf(node: LiveNode<C>): number {
+    return this.#held.count((session) => node.pool.isLeased(session));
+  }
+
+  async #prepare(session: Session<C>, call: Call): Promise<Session<C> | undefined> {
+    if (!session.suits(call.access)) {
+      session.connection.setRef(true);
+      try {
+        await withinCall(session.setAccess(call.access), call, this.#herd.settings.clock, {
+          late: (now) => timedOut(session.node, call, now),
+          abandon: (error) => this.#ends.discard(session, error.message),
+        });
+      } catch {
+        this.#ends.discard(session, 'its access could not be changed');
+        return undefined;
+      }
+      if (!this.#herd.stillSuits(session.node, call.demand)) {
+        this.#ends.release(session);
+        return undefined;
+      }
+    }
+    this.#hand(session, call);
+    return session;
+  }
+}
+
+const NONE: ReadonlySet<string> = new Set();
+/** Of a node that is gone. */
+const NO_LOAD: NodeLoad = Object.freeze({ inFlight: 0, idle: 0, ewmaMs: undefined, lastPick: 0 });
