@@ -1,3 +1,4 @@
+import type { Cluster } from 'pgherd';
 import { codeOf } from './support.ts';
 
 /** One lane on which hundreds of statements stand one behind the other, whatever they are expected to take. */
@@ -15,4 +16,13 @@ export async function fates(calls: readonly Promise<unknown>[]): Promise<unknown
 /** What `fn` gives for each number from 0 on. */
 export function times<T>(count: number, fn: (index: number) => T): T[] {
   return Array.from({ length: count }, (_, index) => fn(index));
+}
+
+/** A statement that takes `$1` seconds. */
+export const SLEEP = 'select pg_sleep($1)';
+
+/** Lets a cluster object learn that to sleep takes long: many times as long as the quickest answer, on a busy machine too. */
+export async function learnSleep(db: Cluster): Promise<void> {
+  for (let round = 0; round < 20; round++) await db.query('select 1');
+  for (let round = 0; round < 2; round++) await db.query(SLEEP, [0.5]);
 }

@@ -1,7 +1,7 @@
 import { waitUntil } from '@pgherd/testing';
 import type { Cluster, ClusterOptions } from 'pgherd';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { fates, times } from '../../src/lanes.ts';
+import { fates, learnSleep, SLEEP, times } from '../../src/lanes.ts';
 import { oneClient } from '../../src/one-client.ts';
 import { SlowableClock } from '../../src/slowable-clock.ts';
 import { codeOf, nameOf, open, rejection } from '../../src/support.ts';
@@ -102,9 +102,7 @@ describe('statements that wait for room', () => {
     await using db = open(setUp.cluster, { clock, pool: { max: 3, validate: 'never' } });
     const leases = await Promise.all(times(3, () => db.acquire()));
     for (const lease of leases) lease.release();
-    const sleep = 'select pg_sleep($1)';
-    await db.query(sleep, [0.2]);
-    await db.query(sleep, [0.2]);
+    await learnSleep(db);
     const cancelled: boolean[] = [];
     db.on('statement:cancelled', ({ ended }) => cancelled.push(ended));
     const controller = new AbortController();
@@ -118,7 +116,7 @@ describe('statements that wait for room', () => {
     clock.runAt(0.001);
     const short = shortOnes();
     onTestFinished(() => short.catch(() => undefined));
-    const long = fates(times(4, (n) => db.query(sleep, [600], { signal: signalOf(n) })));
+    const long = fates(times(4, (n) => db.query(SLEEP, [600], { signal: signalOf(n) })));
     await waitUntil(async () => (await asleep()) === 2, { what: 'two to run' });
     await waitUntil(() => waiting(db) === 2, { what: 'two to wait' });
     // As soon as nothing short comes any more the others may have all there is.
@@ -154,10 +152,8 @@ describe('statements that wait for room', () => {
 
   it('end with the cluster also where they are long and wait for nobody but each other', async () => {
     const db = open(setUp.cluster, { pool: { max: 2, validate: 'never' } });
-    const sleep = 'select pg_sleep($1)';
-    await db.query(sleep, [0.2]);
-    await db.query(sleep, [0.2]);
-    const calls = times(6, () => db.query(sleep, [600]));
+    await learnSleep(db);
+    const calls = times(6, () => db.query(SLEEP, [600]));
     const ends = calls.map((call) => rejection(call));
     await waitUntil(() => waiting(db) === 4, { what: 'four to wait' });
     // What has not begun yet would not be found below, and begin afterwards.
