@@ -1,7 +1,6 @@
 import { TestClusterError } from './errors.ts';
-import type { TestNode } from './node.ts';
 import type { ClusterOptions } from './options.ts';
-import { continueTree, stopTree } from './process-tree.ts';
+import { continueTree, stopTree } from './process/process-tree.ts';
 import {
   failover,
   type PromotionResult,
@@ -9,7 +8,8 @@ import {
   type SwitchoverResult,
   switchover,
 } from './referee.ts';
-import { notStreaming } from './streaming.ts';
+import type { TestNode } from './server/node.ts';
+import { notStreaming } from './server/streaming.ts';
 import type { ClusterTls } from './tls/server.ts';
 import { PATIENCE_MS, pause, waitUntil } from './wait.ts';
 

@@ -3,18 +3,18 @@ import os from 'node:os';
 import path from 'node:path';
 import { TestCluster } from './cluster.ts';
 import { TestClusterError } from './errors.ts';
-import { ServerLog } from './log.ts';
-import { type NodeSurroundings, TestNode } from './node.ts';
 import { type ClusterOptions, resolveOptions, type TestClusterOptions } from './options.ts';
-import { type PortReservation, reservePorts } from './ports.ts';
 import { ensurePostgres, type PostgresInstallation } from './postgres/ensure.ts';
+import { type PortReservation, reservePorts } from './process/ports.ts';
+import { canReach, findRunUser, type RunUser } from './process/run-user.ts';
+import { theSupervisor } from './process/supervisor.ts';
 import { startProxy } from './proxy/proxy.ts';
-import { rejoin } from './rejoin.ts';
-import { canReach, findRunUser, type RunUser } from './run-user.ts';
-import { ServerProcess } from './server.ts';
-import { renderHba, renderSettings, synchronousSettings } from './settings.ts';
-import { theSupervisor } from './supervisor.ts';
-import { buildDataDirectory, copyStopped, ensureTemplate, giveTo } from './template.ts';
+import { ServerLog } from './server/log.ts';
+import { type NodeSurroundings, TestNode } from './server/node.ts';
+import { rejoin } from './server/rejoin.ts';
+import { ServerProcess } from './server/server.ts';
+import { renderHba, renderSettings, synchronousSettings } from './server/settings.ts';
+import { buildDataDirectory, copyStopped, ensureTemplate, giveTo } from './server/template.ts';
 import { placeTls, prepareTls, TLS_SETTINGS } from './tls/server.ts';
 
 /**

@@ -20,8 +20,6 @@ export type { FakeFaultRule } from './fake/fault.ts';
 export type { FakeAuthentication } from './fake/proof.ts';
 export type { FakeFacts, ProbeRow } from './fake/state.ts';
 export type { FakeAnswer, FakeRows, FakeStatement } from './fake/statement.ts';
-export type { LogLine, LogMark, LogWaitOptions, ServerLog } from './log.ts';
-export type { NodeBackup, TestNode } from './node.ts';
 export type { TestClusterOptions } from './options.ts';
 export { ensurePostgres, type PostgresChoice, type PostgresInstallation } from './postgres/ensure.ts';
 export type { Direction } from './proxy/flow.ts';
@@ -42,8 +40,10 @@ export {
 } from './recording-logger.ts';
 export type { PromotionResult, SwitchoverOptions, SwitchoverResult } from './referee.ts';
 export { inRollback, type RollbackClient, type RollbackPool } from './rollback.ts';
-export type { ServerState } from './server.ts';
-export type { Authentication, ServerSettings, Synchronous } from './settings.ts';
+export type { LogLine, LogMark, LogWaitOptions, ServerLog } from './server/log.ts';
+export type { NodeBackup, TestNode } from './server/node.ts';
+export type { ServerState } from './server/server.ts';
+export type { Authentication, ServerSettings, Synchronous } from './server/settings.ts';
 export { sharedTestCluster } from './shared.ts';
 export {
   createTestAuthority,

@@ -6,8 +6,8 @@
  */
 export { FAULTS, isCoded } from './conformance/faults.ts';
 export { rejection } from './conformance/rejection.ts';
-export { type PortReservation, reservePorts } from './ports.ts';
-export { killTree } from './process-tree.ts';
-export { canReach, findRunUser, type RunUser } from './run-user.ts';
-export { theSupervisor } from './supervisor.ts';
+export { type PortReservation, reservePorts } from './process/ports.ts';
+export { killTree } from './process/process-tree.ts';
+export { canReach, findRunUser, type RunUser } from './process/run-user.ts';
+export { theSupervisor } from './process/supervisor.ts';
 export { PATIENCE_MS } from './wait.ts';

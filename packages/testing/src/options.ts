@@ -1,6 +1,6 @@
 import { TestClusterError } from './errors.ts';
 import type { PostgresChoice } from './postgres/ensure.ts';
-import type { Authentication, ServerSettings, Synchronous } from './settings.ts';
+import type { Authentication, ServerSettings, Synchronous } from './server/settings.ts';
 import type { TestTlsOptions } from './tls/options.ts';
 
 /** What a test cluster is made of. */

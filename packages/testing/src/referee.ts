@@ -1,11 +1,11 @@
-import { KIT_APPLICATION_NAME } from './admin.ts';
-import { formatLsn, parseLsn, readControlFile } from './control-file.ts';
 import { messageOf, TestClusterError } from './errors.ts';
-import { TestNode } from './node.ts';
-import { streamsFrom } from './streaming.ts';
+import { KIT_APPLICATION_NAME } from './server/admin.ts';
+import { formatLsn, parseLsn, readControlFile } from './server/control-file.ts';
+import { TestNode } from './server/node.ts';
+import { streamsFrom } from './server/streaming.ts';
 import { pause, waitUntil } from './wait.ts';
 
-/** How often, and how far apart in milliseconds, nobody must be seen to write before a primary is stopped for a switchover. */
+/** How often, and how far apart in milliseconds, no session may be seen to write before a primary is stopped for a switchover. */
 const QUIET_LOOKS = 4;
 const QUIET_PAUSE_MS = 5;
 /** How long that is waited for, milliseconds. */
@@ -209,7 +209,7 @@ async function drain(old: TestNode, drainMs: number): Promise<void> {
 
 /**
  * A process that was about to begin a write when the others were told, and had to wait for a processor just then, shows itself only
- * when it goes on: so nobody is seen to write for a while.
+ * when it goes on: so no session is seen to write for a while.
  */
 async function staysDrained(old: TestNode): Promise<void> {
   const giveUpAt = performance.now() + LATECOMERS_MS;

@@ -5,7 +5,7 @@ import type { TestClusterOptions } from './options.ts';
 const shared = new Map<string, Promise<TestCluster>>();
 
 /**
- * The same cluster for every caller with the same options in this process; made by the first. Nobody needs to close it: it goes with
+ * The same cluster for every caller with the same options in this process; made by the first. It need not be closed: it goes with
  * the process. Who closes it nevertheless makes the next caller start a new one. Undo your faults.
  *
  * @throws {@link TestClusterError} as `createTestCluster` does; the next call tries anew.

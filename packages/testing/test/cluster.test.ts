@@ -169,6 +169,8 @@ describe('roles change', () => {
   });
 
   it('not for a node that is the primary already', async () => {
-    await expect(cluster.primary.rejoin()).rejects.toThrow('is the primary, so it has nobody to rejoin');
+    await expect(cluster.primary.rejoin()).rejects.toThrow(
+      'is the primary, so it has no other node to rejoin',
+    );
   });
 });

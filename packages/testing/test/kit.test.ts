@@ -1,9 +1,9 @@
 import pg from 'pg';
 import { afterAll, describe, expect, it } from 'vitest';
-import { forkPoint, formatLsn, parseLsn } from '../src/control-file.ts';
 import { createUndo, inRollback, recordingLogger, sharedTestCluster, waitUntil } from '../src/index.ts';
 import { compareVersions } from '../src/postgres/ensure.ts';
-import { renderSettings, synchronousSettings } from '../src/settings.ts';
+import { forkPoint, formatLsn, parseLsn } from '../src/server/control-file.ts';
+import { renderSettings, synchronousSettings } from '../src/server/settings.ts';
 import { withClient } from './helpers.ts';
 
 const options = { standbys: 0, proxy: true, auth: 'scram-sha-256', freshIdentity: true } as const;

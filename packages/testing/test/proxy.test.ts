@@ -1,7 +1,7 @@
 import net, { type AddressInfo, type Server, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { startProxy, type TcpProxy, waitUntil } from '../src/index.ts';
-import { reservePorts } from '../src/ports.ts';
+import { reservePorts } from '../src/process/ports.ts';
 
 let server: Server;
 let proxy: TcpProxy;

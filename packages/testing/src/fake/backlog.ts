@@ -3,7 +3,7 @@ import net, { type Socket } from 'node:net';
 import { Worker } from 'node:worker_threads';
 import { TestClusterError } from '../errors.ts';
 
-/** Listens with the shortest queue there is, then never runs again, so that nobody is accepted. */
+/** Listens with the shortest queue there is, then never runs again, so that no connection is accepted. */
 const DEAF_LISTENER = `
 const { parentPort, workerData } = require('node:worker_threads');
 const server = require('node:net').createServer();
@@ -18,7 +18,7 @@ const MOST_WAITING = 16;
 const LONG_MS = 300;
 
 /**
- * Makes connecting to `port` of 127.0.0.1 hang: a listener that accepts nobody, and as many connections as its queue takes. The port
+ * Makes connecting to `port` of 127.0.0.1 hang: a listener that accepts no connection, and as many connections as its queue takes. The port
  * must be free. The returned function ends it.
  *
  * @throws {@link TestClusterError} when the kernel goes on taking connections.
@@ -42,7 +42,7 @@ export async function fillBacklog(port: number): Promise<() => Promise<void>> {
   }
   await end();
   throw new TestClusterError(
-    `The queue of port ${port} took ${MOST_WAITING} connections that nobody accepted. This system cannot be made to refuse to queue; use a fault at "accept" instead.`,
+    `The queue of port ${port} took ${MOST_WAITING} connections that were not accepted. This system cannot be made to refuse to queue; use a fault at "accept" instead.`,
   );
 }
 

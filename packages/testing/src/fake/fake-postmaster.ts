@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import net, { type Server, type Socket } from 'node:net';
 import path from 'node:path';
-import { type PortReservation, reservePorts } from '../ports.ts';
+import { type PortReservation, reservePorts } from '../process/ports.ts';
 import { createUndo, type Undo } from '../undo.ts';
 import { type WaitOptions, waitUntil } from '../wait.ts';
 import type { FakeAction, FakePhase } from './actions.ts';
@@ -94,7 +94,7 @@ export class FakePostmaster implements AsyncDisposable {
     return this.#connections;
   }
 
-  /** Connections that nobody has ended. */
+  /** Connections that are open. */
   get open(): readonly FakeConnection[] {
     return this.#connections.filter((connection) => connection.ended === undefined);
   }
@@ -198,7 +198,7 @@ export class FakePostmaster implements AsyncDisposable {
     return server;
   }
 
-  /** Nobody is accepted any more; open connections stay, so that their end is not waited for. */
+  /** No connection is accepted any more; open connections stay, so that their end is not waited for. */
   async #stopListening(): Promise<void> {
     for (const server of this.#servers.splice(0)) server.close();
   }

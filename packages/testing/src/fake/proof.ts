@@ -14,7 +14,7 @@ export type ProofStep =
 
 /** One client's proof of identity, step by step. */
 export interface Proof {
-  /** What the server asks for; nothing where it trusts everybody. */
+  /** What the server asks for; nothing if it trusts every client. */
   readonly demand: Buffer | undefined;
   /** Takes the body of a `p` message. */
   answer(body: Buffer): ProofStep;

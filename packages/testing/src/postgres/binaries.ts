@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import { copyFile, link, mkdir, readdir, readFile, readlink, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { cached, exists } from '../cache.ts';
 import { hasCode, TestClusterError } from '../errors.ts';
-import { canReach, findRunUser } from '../run-user.ts';
+import { cached, exists } from '../process/cache.ts';
+import { canReach, findRunUser } from '../process/run-user.ts';
 
 interface Link {
   /** The file that is there, relative to the package. */

@@ -1,8 +1,8 @@
 import { execFile } from 'node:child_process';
 import path from 'node:path';
 import { promisify } from 'node:util';
-import { cacheDirectory, cached } from '../cache.ts';
 import { messageOf, TestClusterError } from '../errors.ts';
+import { cacheDirectory, cached } from '../process/cache.ts';
 import { prepareBinaries, writeManifest } from './binaries.ts';
 import { binariesOnPath, installedPackages, majorOf, platformPackage, versionIn } from './find.ts';
 

@@ -3,8 +3,8 @@ import { readdir, realpath } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { exists } from '../cache.ts';
 import { messageOf, TestClusterError } from '../errors.ts';
+import { exists } from '../process/cache.ts';
 import { packageVersion } from './binaries.ts';
 
 const run = promisify(execFile);

@@ -6,7 +6,7 @@ import { type Direction, Flow, type FlowRules, type Passage } from './flow.ts';
 /** Which way, and how, the network fails. */
 export interface PartitionOptions {
   /**
-   * - `blackhole` (default): nothing passes and nobody is told; what was sent in the meantime arrives after healing, as
+   * - `blackhole` (default): nothing passes, and neither side is notified; what was sent in the meantime arrives after healing, as
    *   with TCP. New connections are accepted, as a frozen host's kernel does, but nothing answers.
    * - `drop`: the same, but what was sent is lost; connections that lost something are reset on healing.
    * - `reset`: existing connections are reset (RST), new ones too.

@@ -34,7 +34,7 @@ export interface IssueOptions {
   readonly validUntil?: Date | undefined;
 }
 
-/** Issues and revokes certificates; nobody trusts it who was not told to. Made by {@link createTestAuthority}. */
+/** Issues and revokes certificates; it is trusted only where its certificate is given. Made by {@link createTestAuthority}. */
 export interface TestAuthority {
   /** Its own certificate as PEM text: what clients need as `sslrootcert`. */
   readonly certificate: string;
@@ -50,7 +50,7 @@ const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as con
 const DAY_MS = 86_400_000;
 const LOOPBACK: readonly string[] = ['localhost', '127.0.0.1', '::1'];
 
-/** Makes an authority that nobody knew before, with the library `@peculiar/x509` alone: no program is needed. */
+/** Makes a new authority, with the library `@peculiar/x509` alone: no program is needed. */
 export async function createTestAuthority(commonName = 'pgherd testing'): Promise<TestAuthority> {
   const keys = await newKeys();
   const { signingKey } = keys;

@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import type { ServerSettings } from '../settings.ts';
+import type { ServerSettings } from '../server/settings.ts';
 import { createTestAuthority, type TestAuthority, type TestCertificate } from './authority.ts';
 import type { TestTlsOptions } from './options.ts';
 

@@ -78,7 +78,7 @@ export class Writer {
     return this.#slab !== NO_SLAB;
   }
 
-  /** All that was taken has left the process: its memory is for whoever writes next. Does nothing while there is something to take. */
+  /** All that was taken has left the process: its memory is for the next writer. Does nothing while there is something to take. */
   giveBack(): void {
     if (this.#start !== this.#end) return;
     const slab = this.#slab;

@@ -5,7 +5,7 @@ import { saslprep } from './saslprep.ts';
 export const SCRAM = 'SCRAM-SHA-256';
 export const SCRAM_PLUS = 'SCRAM-SHA-256-PLUS';
 
-/** Fewer iterations than PostgreSQL has ever used would let whoever listens guess the password. */
+/** Fewer iterations than PostgreSQL has ever used would make the password easy to guess for a listener. */
 export const LEAST_ITERATIONS = 4_096;
 const NONCE_BYTES = 18;
 const KEY_BYTES = 32;

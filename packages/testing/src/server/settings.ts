@@ -1,4 +1,4 @@
-import type { TestTlsOptions } from './tls/options.ts';
+import type { TestTlsOptions } from '../tls/options.ts';
 
 /** Server settings by name, as they would stand in `postgresql.conf`. */
 export type ServerSettings = Readonly<Record<string, string | number | boolean>>;
@@ -73,7 +73,7 @@ export function synchronousSettings(synchronous: Synchronous, names: readonly st
 /** How ordinary roles prove who they are, in the words of `pg_hba.conf`. */
 export type Authentication = 'trust' | 'password' | 'md5' | 'scram-sha-256' | 'cert';
 
-/** The text of `pg_hba.conf`: superuser and replication are trusted on loopback, everybody else by `auth`, over TLS where required. */
+/** The text of `pg_hba.conf`: superuser and replication are trusted on loopback, every other login by `auth`, over TLS where required. */
 export function renderHba(auth: Authentication, tls?: TestTlsOptions): string {
   const clientCertificates = tls?.clientCertificates ?? 'none';
   const required = tls?.required === true || clientCertificates !== 'none' || auth === 'cert';

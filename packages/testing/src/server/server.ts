@@ -1,11 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
 import path from 'node:path';
-import { messageOf, TestClusterError } from './errors.ts';
+import { messageOf, TestClusterError } from '../errors.ts';
+import { continueTree, killTree, signal, stopTree } from '../process/process-tree.ts';
+import type { RunUser } from '../process/run-user.ts';
+import { PATIENCE_MS, within } from '../wait.ts';
 import type { LogLine, ServerLog } from './log.ts';
-import { continueTree, killTree, signal, stopTree } from './process-tree.ts';
-import type { RunUser } from './run-user.ts';
-import { PATIENCE_MS, within } from './wait.ts';
 
 /** The line that tells that a server takes connections, whichever role it has. */
 export const READY = /database system is ready to accept (read[- ]only )?connections/;

@@ -1,7 +1,7 @@
 import { chmod, mkdir, mkdtemp, rename, rm, stat } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
-import { hasCode, messageOf, TestClusterError } from './errors.ts';
+import { hasCode, messageOf, TestClusterError } from '../errors.ts';
 import { canReach, findRunUser } from './run-user.ts';
 
 /**
@@ -66,7 +66,7 @@ async function openFolder(folder: string): Promise<string> {
   if (!(await canReach(folder, user))) {
     throw new TestClusterError(
       `The cache folder ${folder} cannot be read by the user ${user.uid} that the servers run as. ` +
-        'Set PGHERD_TESTING_CACHE to a folder that everybody can enter.',
+        'Set PGHERD_TESTING_CACHE to a folder that every user can enter.',
     );
   }
   return folder;

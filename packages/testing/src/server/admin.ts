@@ -1,6 +1,6 @@
 import pg from 'pg';
-import { messageOf, TestClusterError } from './errors.ts';
-import { PATIENCE_MS } from './wait.ts';
+import { messageOf, TestClusterError } from '../errors.ts';
+import { PATIENCE_MS } from '../wait.ts';
 
 /** The name under which the kit's own sessions appear in `pg_stat_activity`. */
 export const KIT_APPLICATION_NAME = 'pgherd_testing';

@@ -1,12 +1,12 @@
 import { mkdirSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
+import { hasCode, TestClusterError } from '../errors.ts';
 import { cacheDirectory } from './cache.ts';
-import { hasCode, TestClusterError } from './errors.ts';
 
 /**
  * Ports are taken from below the range the kernel hands to outgoing connections (32768 and up on Linux, 49152 on macOS).
- * A port from that range may be somebody's outgoing port by the time a killed server wants it back; and a client that knocks at it
+ * A port from that range may be another program's outgoing port by the time a killed server wants it back; and a client that knocks at it
  * again and again can end up connected to itself.
  */
 const RANGE = { from: 20_000, to: 32_000 } as const;

@@ -1,6 +1,6 @@
 import { closeSync, fstatSync, openSync, readSync, statSync } from 'node:fs';
-import { TestClusterError } from './errors.ts';
-import { PATIENCE_MS, pause } from './wait.ts';
+import { TestClusterError } from '../errors.ts';
+import { PATIENCE_MS, pause } from '../wait.ts';
 
 /** A place in a server's log. */
 export interface LogMark {

@@ -2,8 +2,8 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { rm } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { TestClusterError } from './errors.ts';
-import { within } from './wait.ts';
+import { TestClusterError } from '../errors.ts';
+import { within } from '../wait.ts';
 
 /**
  * The process that cleans up after us if we crash. One per test process, started with the first cluster; it lives in a session of
@@ -15,7 +15,7 @@ class Supervisor {
   #ended = false;
 
   constructor() {
-    this.#child = spawn(process.execPath, [fileURLToPath(new URL('./supervisor.mjs', import.meta.url))], {
+    this.#child = spawn(process.execPath, [fileURLToPath(new URL('../supervisor.mjs', import.meta.url))], {
       cwd: '/',
       detached: true,
       stdio: ['pipe', 'pipe', 'ignore'],

@@ -1,8 +1,8 @@
 import { execFile } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { promisify } from 'node:util';
-import { hasCode } from './errors.ts';
-import { waitUntil } from './wait.ts';
+import { hasCode } from '../errors.ts';
+import { waitUntil } from '../wait.ts';
 
 const run = promisify(execFile);
 

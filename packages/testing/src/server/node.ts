@@ -1,23 +1,23 @@
 import { chmod, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { messageOf, TestClusterError } from '../errors.ts';
+import { exists } from '../process/cache.ts';
+import { releaseSharedMemory } from '../process/shared-memory.ts';
+import type { PartitionOptions, TcpProxy } from '../proxy/proxy.ts';
+import type { TestCertificate } from '../tls/authority.ts';
+import { placeCertificate } from '../tls/server.ts';
+import { createUndo, type Undo } from '../undo.ts';
+import { waitUntil } from '../wait.ts';
 import { Admin } from './admin.ts';
-import { exists } from './cache.ts';
-import { messageOf, TestClusterError } from './errors.ts';
 import type { LogLine, ServerLog } from './log.ts';
-import type { PartitionOptions, TcpProxy } from './proxy/proxy.ts';
 import { READY_AS_PRIMARY, type ServerProcess, type ServerState } from './server.ts';
 import { renderLines, type ServerSettings } from './settings.ts';
-import { releaseSharedMemory } from './shared-memory.ts';
-import type { TestCertificate } from './tls/authority.ts';
-import { placeCertificate } from './tls/server.ts';
-import { createUndo, type Undo } from './undo.ts';
-import { waitUntil } from './wait.ts';
 
 /** What a node needs from the cluster it belongs to. */
 export interface NodeSurroundings {
   /** Makes the node's data directory and files belong to the user who runs the servers. */
   giveTo(place: string): Promise<void>;
-  /** Copies a folder of files that nobody writes, for the user who runs the servers. */
+  /** Copies a folder of files that are not being written, for the user who runs the servers. */
   copy(from: string, to: string): Promise<void>;
   /** The cluster's present primary. */
   primary(): TestNode;
@@ -117,7 +117,7 @@ export class TestNode {
     return this.server.start();
   }
 
-  /** Shows another certificate to whoever connects from now on. The cluster must have been made with `tls`. */
+  /** Shows another certificate to clients that connect from now on. The cluster must have been made with `tls`. */
   async useCertificate(certificate: TestCertificate): Promise<void> {
     await placeCertificate(this.dataDirectory, certificate, (place) => this.#surroundings.giveTo(place));
     await this.reload();
@@ -162,7 +162,7 @@ export class TestNode {
   }
 
   /**
-   * Makes this standby a primary; resolves with the log line that tells that it takes writes. Nobody else is told: other
+   * Makes this standby a primary; resolves with the log line that tells that it takes writes. No other node is notified: other
    * nodes keep following whom they follow.
    */
   async promote(): Promise<LogLine> {
@@ -189,7 +189,7 @@ export class TestNode {
 
   /**
    * Stops the server (`fast`) and starts it again as a standby, at the same address and with its own files, following another
-   * node or (undefined) nobody; resolves when it takes connections. Nobody is promoted.
+   * node or (undefined) none; resolves when it takes connections. No node is promoted.
    */
   async demote(upstream?: TestNode): Promise<void> {
     await this.stop('fast');
@@ -233,7 +233,7 @@ export class TestNode {
     throw new TestClusterError(`${this.name} cannot be ${verb}: it is ${this.state}. Stop it first.`);
   }
 
-  /** Makes this standby follow another node, or (undefined) nobody; takes effect without a restart, soon after. */
+  /** Makes this standby follow another node, or (undefined) none; takes effect without a restart, soon after. */
   async follow(upstream: TestNode | undefined): Promise<void> {
     const target = upstream ? `${this.#surroundings.replicationAddress(upstream)} user=postgres` : '';
     const conninfo = upstream ? `${target} application_name=${this.name} connect_timeout=5` : '';
@@ -267,7 +267,7 @@ export class TestNode {
     await this.admin.query('select pg_wal_replay_resume() where pg_is_in_recovery()');
   }
 
-  /** Cuts the network before this node, in the proxy. Default: nothing passes, both ways, nobody is told. Undo: {@link TestNode.heal}. */
+  /** Cuts the network before this node, in the proxy. Default: nothing passes, both ways, and neither side is notified. Undo: {@link TestNode.heal}. */
   async partition(options: PartitionOptions = {}): Promise<Undo> {
     return this.proxy.partition(options);
   }

@@ -2,10 +2,10 @@ import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { chmod, chown, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { cached } from './cache.ts';
-import { TestClusterError } from './errors.ts';
-import type { PostgresInstallation } from './postgres/ensure.ts';
-import type { RunUser } from './run-user.ts';
+import { TestClusterError } from '../errors.ts';
+import type { PostgresInstallation } from '../postgres/ensure.ts';
+import { cached } from '../process/cache.ts';
+import type { RunUser } from '../process/run-user.ts';
 
 /** Run in single-user mode, one statement a line. */
 const SETUP = [

@@ -1,10 +1,10 @@
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { hasCode, TestClusterError } from '../errors.ts';
+import type { RunUser } from '../process/run-user.ts';
+import { releaseSharedMemory } from '../process/shared-memory.ts';
 import { forkPoint, readControlFile } from './control-file.ts';
-import { hasCode, TestClusterError } from './errors.ts';
 import type { TestNode } from './node.ts';
-import type { RunUser } from './run-user.ts';
-import { releaseSharedMemory } from './shared-memory.ts';
 import { copyTrees, giveTo } from './template.ts';
 
 /** Left out of a copy of a live server, as pg_basebackup does: made anew, or the source's own. */
@@ -30,7 +30,7 @@ const EMPTIED_FOLDERS: ReadonlySet<string> = new Set([
 export async function rejoin(node: TestNode, primary: TestNode, user: RunUser): Promise<void> {
   if (node === primary) {
     throw new TestClusterError(
-      `${node.name} is the primary, so it has nobody to rejoin. Promote another node first.`,
+      `${node.name} is the primary, so it has no other node to rejoin. Promote another node first.`,
     );
   }
   if (node.state !== 'stopped') await node.kill();

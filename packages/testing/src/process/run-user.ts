@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
-import { messageOf, TestClusterError } from './errors.ts';
+import { messageOf, TestClusterError } from '../errors.ts';
 
 const run = promisify(execFile);
 
@@ -10,7 +10,7 @@ const run = promisify(execFile);
 export interface RunUser {
   readonly uid: number;
   readonly gid: number;
-  /** Set when we are root and the servers must be started as somebody else: goes into the options of `spawn`. */
+  /** Set when we are root and the servers must be started as another user: goes into the options of `spawn`. */
   readonly spawnAs: { readonly uid: number; readonly gid: number } | undefined;
 }
 
