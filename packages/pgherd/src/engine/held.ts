@@ -53,7 +53,7 @@ export class HeldLeases<C> {
     return undefined;
   }
 
-  /** Ends it: else Node would carry it along with every promise of the process, for good. */
+  /** Ends it: else Node would carry it along with every promise of the process, until that ends. */
   disable(): void {
     this.#storage.disable();
   }

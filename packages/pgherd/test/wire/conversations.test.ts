@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import type { ConnectRequest, DriverConnection } from '../../src/connection/port.ts';
+import { classifyError, phaseOf } from '../../src/retry/classify.ts';
 import { wireDriver } from '../../src/wire/connection/driver.ts';
 import { seededRandom as seeded } from '../support/random.ts';
-import { type Cut, HostilePeer, type Mutate, mutator } from './hostile-peer.ts';
+import { type Cut, HostilePeer, type Mutate, message, mutator, READY } from './hostile-peer.ts';
 
 const STATEMENTS = 12;
 /** Conversations; ten times as many by hand: `SEEDS=10000 npx vitest run …`. */
@@ -128,6 +129,46 @@ describe('conversations with servers that lie', () => {
         ),
       );
       for (const endings of others) expect(endings.map(outcome), `seed ${seed}`).toEqual(whole?.map(outcome));
+    }
+  });
+
+  it.each([
+    ['at once', WHOLE],
+    ['byte by byte', BYTE_BY_BYTE],
+  ])('behind a statement that left a transaction open nothing counts as done, read %s', async (_how, cut) => {
+    let left = false;
+    const opens: Mutate = (messages) =>
+      messages.map((one) => {
+        if (left || !one.equals(READY)) return one;
+        left = true;
+        return message('Z', 'T');
+      });
+    const [first, ...others] = await converse(opens, cut, 'open');
+    expect(first).toMatchObject({ settled: 1, error: { code: 'PGHERD_STATEMENT_NOT_ALLOWED' } });
+    // They ran inside the transaction that is rolled back with the connection, or behind it: their outcome is not known.
+    for (const { settled, ids, error } of others) {
+      expect({ settled, ids }).toEqual({ settled: 1, ids: undefined });
+      expect(phaseOf(error)).toBe('sent');
+      expect(classifyError(error).kind).toBe('connection-lost');
+    }
+  });
+
+  it('a row of the simple protocol that comes before its columns ends the connection', async () => {
+    const peer = new HostilePeer({
+      mutate: () => [message('D', Buffer.from([0, 0])), message('C', 'SELECT 1\0'), READY],
+      cut: WHOLE,
+      syncs: 1,
+    });
+    try {
+      const port = await peer.listen();
+      const connection = await wireDriver({ types: TEXT }).connect(
+        requestTo(port),
+        LISTENER,
+        new AbortController().signal,
+      );
+      await expect(connection.simple('select 1')).rejects.toMatchObject({ code: 'PGHERD_PROTOCOL_ERROR' });
+    } finally {
+      await peer.close();
     }
   });
 });

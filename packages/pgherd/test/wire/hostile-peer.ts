@@ -171,7 +171,7 @@ export class HostilePeer {
         if (type === 'B') value = boundValue(body);
         if (type === 'P') texts.set('', true);
         if (type === 'X') socket.end();
-        if (type === 'S') syncs++;
+        if (type === 'S' || type === 'Q') syncs++;
         answers.push(...answerTo(type, body, value));
       }
       if (syncs < this.#syncs) return;

@@ -73,8 +73,8 @@ export class Channel implements Line {
   readonly #cutter: Cutter;
   readonly #listener: ChannelListener;
   #status: ReadyStatus = 'idle';
-  /** The first that is not settled is at `#head`. */
   #entries: Entry[] = [];
+  /** Index of the first entry that is not settled. */
   #head = 0;
   /** Entries at the end of the queue that were not given to the socket yet. */
   #unwritten = 0;
@@ -83,7 +83,6 @@ export class Channel implements Line {
   #closed = false;
   #closeReason: unknown;
   #fatal: ServerError | undefined;
-  /** Whether the head had its CommandComplete before the FATAL came. */
   #fatalCameLate = false;
 
   constructor({ socket, cutter, writer, names, types }: ChannelParts, listener: ChannelListener) {
@@ -183,9 +182,12 @@ export class Channel implements Line {
   }
 
   /** Destroys the socket; what waits is settled when it has closed. */
-  destroy(reason?: Error): void {
-    if (reason !== undefined) this.#closeReason ??= reason;
+  destroy(): void {
     this.#socket.destroy();
+  }
+
+  condemn(reason: Error): void {
+    this.#lost(reason);
   }
 
   begins(text: string): void {
@@ -260,6 +262,7 @@ export class Channel implements Line {
       entry.refused(error);
       return;
     }
+    // The head had its CommandComplete before.
     this.#fatalCameLate = before === 'done';
     this.#endedBy(error);
   }
@@ -307,22 +310,21 @@ export class Channel implements Line {
   #lost(reason: unknown): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#closeReason ??= reason;
-    const cause = this.#closeReason;
+    this.#closeReason = reason;
     this.#socket.destroy();
     const entries = this.#entries.slice(this.#head);
     const written = entries.length - this.#unwritten;
     this.#entries = [];
     this.#head = 0;
     for (const [index, entry] of entries.entries()) {
-      if (index >= written) entry.lost('not-handed', cause);
-      else if (this.#fatal === undefined) entry.lost('sent', cause);
+      if (index >= written) entry.lost('not-handed', reason);
+      else if (this.#fatal === undefined) entry.lost('sent', reason);
       else if (index > 0) entry.lost('behind-fatal', this.#fatal);
       // What had been done when the server ended it, its error does not say.
       else entry.lost('sent', this.#fatalCameLate ? unanswered(this.#fatal) : this.#fatal);
     }
-    for (const { lost } of this.#waiting.splice(0)) lost(lostBefore(cause));
-    this.#listener.gone(cause);
+    for (const { lost } of this.#waiting.splice(0)) lost(lostBefore(reason));
+    this.#listener.gone(reason);
   }
 }
 

@@ -12,7 +12,7 @@ interface ToPostgres {
 const NO_VALUES: readonly WireValue[] = Object.freeze([]);
 
 /**
- * The values of a statement in their wire form, as node-postgres would send them: see docs/values.md for the table.
+ * The values of a statement in their wire form, as node-postgres would send them.
  * @throws PgHerdError `PGHERD_INVALID_ARGUMENT` naming the first value that cannot be sent.
  */
 export function wireValues(values: readonly unknown[] | undefined): readonly WireValue[] {

@@ -20,8 +20,8 @@ import type { Entry } from './entry.ts';
  */
 export function handOverRow(entry: Entry, bytes: Buffer, start: number, end: number): void {
   const { columns } = entry;
-  if (columns === undefined && entry.shape.describes !== 'none')
-    throw protocolError('a row came before its columns');
+  const mustBeKnown = entry.shape.describes !== 'none' || entry.shape.simple === true;
+  if (columns === undefined && mustBeKnown) throw protocolError('a row came before its columns');
   if (columns !== undefined && !isWholeRow(bytes, start, end, columns.fields.length))
     throw protocolError('a row does not fit its columns or its message');
   entry.row(bytes, start, end);

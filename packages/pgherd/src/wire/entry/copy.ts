@@ -87,7 +87,7 @@ class CopyEntry implements Entry {
     this.#line.flush();
   }
 
-  giveUp(reason: string): void {
+  abandon(reason: string): void {
     this.#line.writer.copyFail(reason.replaceAll('\0', ''));
     this.sync();
   }
@@ -106,7 +106,7 @@ class CopyEntry implements Entry {
   copying(way: 'in' | 'out'): void {
     if (way === this.way) this.started.resolve();
     // The other direction: its data is thrown away.
-    else if (way === 'in') this.giveUp(CANCELLED);
+    else if (way === 'in') this.abandon(CANCELLED);
   }
 
   copied(data: Buffer): void {
@@ -206,7 +206,7 @@ class CopyIn implements DriverCopyIn {
     if (!this.#copy.isOver) {
       this.#pieces = [];
       this.#gathered = 0;
-      this.#copy.giveUp(reason);
+      this.#copy.abandon(reason);
     }
     await this.result.catch(() => undefined);
   }

@@ -27,6 +27,9 @@ export interface Line {
   begins(text: string): void;
   /** Takes note of a command tag, which may say that the session was changed. */
   ended(tag: string): void;
-  /** Ends the connection: what was sent on it is in no state that another caller could use. */
-  destroy(reason: Error): void;
+  /**
+   * Ends the connection at once: it is in no state that another caller could use. Nothing that comes on it afterwards is read, not
+   * even what has come already: whatever stands behind is of unknown outcome.
+   */
+  condemn(reason: Error): void;
 }

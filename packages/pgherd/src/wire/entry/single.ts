@@ -200,7 +200,8 @@ export class SingleEntry implements Entry {
       'The statement left a transaction open on a shared connection, which was destroyed: it is rolled back. Use transaction(fn).',
     );
     this.#settle.failed(error);
-    this.#line.destroy(error);
+    // What stands behind may have run inside it, and is rolled back with it; or it was not reached.
+    this.#line.condemn(transactionLeftOpen());
   }
 }
 
@@ -213,4 +214,13 @@ export function typesOf(types: unknown): TypeParsers | undefined {
 function isStale(error: unknown): boolean {
   const { code, routine } = error as Partial<ServerError>;
   return code === NAME_UNKNOWN || (code === FEATURE_NOT_SUPPORTED && routine === STALE_PLAN_ROUTINE);
+}
+
+/** What the statements behind get: their outcome is not known, since the connection was lost to them. */
+function transactionLeftOpen(): PgHerdError {
+  return new PgHerdError(
+    'PGHERD_CONNECTION_LOST',
+    'The connection was destroyed: a statement before this one left a transaction open on it.',
+    { details: { phase: 'sent' } },
+  );
 }

@@ -84,7 +84,7 @@ const SASL_CONTINUE = 11;
 const SASL_FINAL = 12;
 
 /**
- * The next step of a login: what `../../../../docs` calls the login automaton. A message that is not possible where the login stands
+ * The next step of a login: the login automaton. A message that is not possible where the login stands
  * ends it; so does a server that asks for less than the terms demand. Demands are judged by what was done, not by what was offered.
  * Pure but for the error's stack and `terms.random`.
  * @throws the server's error; PgHerdError `PGHERD_AUTHENTICATION_FAILED`, `PGHERD_SERVER_NOT_PROVEN`, `PGHERD_PROTOCOL_ERROR`
