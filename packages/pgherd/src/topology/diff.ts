@@ -1,7 +1,7 @@
 import type { NodeDescription, TopologyDescription } from '../model/topology.ts';
 import { isOutOfRecovery } from './identity.ts';
 import { findNode } from './topology.ts';
-import { writableNode } from './writable.ts';
+import { isTimelineSettled, writableNode } from './writable.ts';
 
 /** One difference between two pictures, as an event reports it. */
 export type TopologyChange =
@@ -122,6 +122,8 @@ function differs(old: NodeDescription, node: NodeDescription): boolean {
     old.standing !== node.standing ||
     old.aliasOf !== node.aliasOf ||
     old.timeline !== node.timeline ||
+    // A server may stop, or begin, to return what its timeline depends on.
+    isTimelineSettled(old) !== isTimelineSettled(node) ||
     old.connectFailure !== node.connectFailure ||
     old.lagging !== node.lagging ||
     (old.lag.bytes === undefined) !== (node.lag.bytes === undefined) ||
