@@ -87,10 +87,10 @@ class Shutdown {
     try {
       await before?.(signal);
     } catch (error) {
-      this.#tell(error);
+      this.#report(error);
     }
     const closed = await Promise.allSettled(this.#clusters.map((cluster) => cluster.close({ timeoutMs })));
-    for (const result of closed) if (result.status === 'rejected') this.#tell(result.reason);
+    for (const result of closed) if (result.status === 'rejected') this.#report(result.reason);
   }
 
   /** The process ends as it would have without us, so that its parent sees the signal. */
@@ -99,7 +99,7 @@ class Shutdown {
     if (process.listenerCount(signal) === 0) process.kill(process.pid, signal);
   }
 
-  #tell(error: unknown): void {
+  #report(error: unknown): void {
     try {
       this.#options.failed?.(error);
     } catch {

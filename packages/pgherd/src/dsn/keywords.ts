@@ -56,7 +56,7 @@ function readValue(text: string, from: number, ordinal: number): Piece {
     if (quoted ? character === "'" : isSpace(character)) break;
     if (character === '\\') {
       pieces.push(text.slice(start, position));
-      // A backslash at the very end is ignored.
+      // A backslash at the end is ignored.
       position += 1;
       start = position;
     }

@@ -124,7 +124,7 @@ export class Sessions<C> {
     return node;
   }
 
-  /** A session of this very node, ready for the call; `undefined` where another node must be looked for. */
+  /** A session of this node, ready for the call; `undefined` if another node must be looked for. */
   async lease(
     node: LiveNode<C>,
     call: Call,

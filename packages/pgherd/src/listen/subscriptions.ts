@@ -4,6 +4,7 @@ import type { Herd } from '../herd/herd.ts';
 import { argumentError, invalidArgument, messageOf, PgHerdError } from '../model/errors.ts';
 import { withinConnectTimeout } from '../node/connect-timeout.ts';
 import { assertChannel } from '../query/querier.ts';
+import { isFinal } from '../retry/rules.ts';
 import type { Demand } from '../routing/select.ts';
 import { Serial } from '../time/serial.ts';
 import { onAbort } from '../time/wait.ts';
@@ -186,7 +187,7 @@ export class Subscriptions<C> {
       await this.#synchronize();
     } catch (error) {
       this.#lastError = error;
-      if (isFinal(error)) this.#channels.reject(error);
+      if (isFinal(error, 'subscription')) this.#channels.reject(error);
     }
     if (connection === undefined) return false;
     const { node } = connection;
@@ -243,16 +244,4 @@ export class Subscriptions<C> {
     const until = clock.now() + ms;
     await this.#herd.changed(until, this.#closed.signal, this.#demand()).catch(() => undefined);
   }
-}
-
-/** Errors that every later attempt would meet as well. */
-const FINAL: ReadonlySet<string> = new Set([
-  'PGHERD_UNSUPPORTED',
-  'PGHERD_CLOSED',
-  'PGHERD_AUTHENTICATION_FAILED',
-  'PGHERD_DRIVER_MISSING',
-]);
-
-function isFinal(error: unknown): boolean {
-  return error instanceof PgHerdError && FINAL.has(error.code);
 }

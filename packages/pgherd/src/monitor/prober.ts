@@ -128,7 +128,7 @@ export class Prober {
     };
     try {
       const connection = await this.#ports.connect(listener, controller.signal);
-      // Its end may have come with the very bytes that opened it, before the listener could be called.
+      // Its end may have come with the same bytes that opened it, before the listener could be called.
       if (connection.closed) throw new PgHerdError('PGHERD_CONNECTION_LOST', 'closed as soon as it was open');
       connection.setRef(false);
       if (signal.aborted) connection.destroy();
@@ -242,7 +242,7 @@ export class Prober {
   async #secondProof(connection: MonitorConnection, answer: Promise<DriverResult>): Promise<DriverResult> {
     const controller = new AbortController();
     const askedAt = this.#ports.clock.now();
-    // It is evidence for the node's present life, which may have begun with this very silence.
+    // It is evidence for the node's present life, which may have begun with this silence.
     const generation = this.#ports.description()?.generation ?? connection.generation;
     const fresh: Promise<Proof> = this.#open(generation, controller).then(
       (opened) => ({ kind: 'fresh', opened }) as const,

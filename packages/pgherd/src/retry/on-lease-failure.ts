@@ -1,4 +1,5 @@
 import { PgHerdError } from '../model/errors.ts';
+import { isFinal } from './rules.ts';
 
 /**
  * What a call does when a node gave it no connection. `raise`: the error is the caller's, not the node's. `time-out`: the call's
@@ -9,21 +10,13 @@ export const LEASE_OUTCOMES = Object.freeze(['raise', 'time-out', 'avoid', 'dead
 /** One of {@link LEASE_OUTCOMES}. */
 export type LeaseOutcome = (typeof LEASE_OUTCOMES)[number];
 
-/** Errors of a pool that concern the caller, not the node. */
-const CALLERS: ReadonlySet<string> = new Set([
-  'PGHERD_POOL_FULL',
-  'PGHERD_ABORTED',
-  'PGHERD_CLOSED',
-  'PGHERD_DRIVER_MISSING',
-]);
-
 /**
  * Decides what a pool's error means for the call. A call that waited for a node which `refusedBefore` within the same call goes on
  * with that refusal: it says more than the time that has passed.
  */
 export function onLeaseFailure(error: unknown, refusedBefore: boolean): LeaseOutcome {
+  if (isFinal(error, 'search')) return 'raise';
   const code = error instanceof PgHerdError ? error.code : '';
-  if (CALLERS.has(code)) return 'raise';
   if (code === 'PGHERD_WAIT_TIMEOUT') return refusedBefore ? 'avoid' : 'time-out';
   return code === 'PGHERD_POOL_SELF_DEADLOCK' ? 'deadlock' : 'avoid';
 }

@@ -1,18 +1,6 @@
 import { causeChain, codeOf } from './chain.ts';
 import { type Classification, classifyError, isOfConnecting, phaseOf } from './classify.ts';
-import { type ErrorKind, isSqlState, type Phase } from './rules.ts';
-
-/** Transient kinds: the same work may succeed a little later, or on another node. */
-const PASSING: ReadonlySet<ErrorKind> = new Set<ErrorKind>([
-  'connection-lost',
-  'connect-failed',
-  'shutdown',
-  'starting-up',
-  'too-many-connections',
-  'unavailable',
-  'serialization',
-  'deadlock',
-]);
+import { isSqlState, KIND_RULES, type Phase } from './rules.ts';
 
 /**
  * Whether the same work may be run again: the cause is transient, and it is certain that nothing was
@@ -27,12 +15,12 @@ const PASSING: ReadonlySet<ErrorKind> = new Set<ErrorKind>([
  */
 export function isRetryable(error: unknown, phase?: Phase): boolean {
   const classification = classifyError(error);
-  if (!PASSING.has(classification.kind)) return false;
+  if (KIND_RULES[classification.kind].transient !== true) return false;
   if (classification.kind === 'unavailable') return true;
-  return classification.safeToRetry(phase ?? tellingPhase(error, classification));
+  return classification.safeToRetry(phase ?? reportedPhase(error, classification));
 }
 
-function tellingPhase(error: unknown, { kind }: Classification): Phase {
+function reportedPhase(error: unknown, { kind }: Classification): Phase {
   const chain = causeChain(error);
   // A caller gets this error only if the work may be run again, whatever had been sent.
   if (chain.some((link) => codeOf(link) === 'PGHERD_CONNECTION_LOST')) return 'not-handed';
@@ -57,16 +45,8 @@ export function sqlState(error: unknown): string | undefined {
  * shutting down. This does not mean that nothing was executed: see {@link isRetryable}.
  */
 export function isConnectionError(error: unknown): boolean {
-  return CONNECTION_KINDS.has(classifyError(error).kind);
+  return KIND_RULES[classifyError(error).kind].ofConnection === true;
 }
-
-const CONNECTION_KINDS: ReadonlySet<ErrorKind> = new Set<ErrorKind>([
-  'connection-lost',
-  'connect-failed',
-  'shutdown',
-  'starting-up',
-  'too-many-connections',
-]);
 
 /**
  * Whether the outcome is unknown (`PGHERD_OUTCOME_UNKNOWN`, 08007, 40002, 40003): check it before running the

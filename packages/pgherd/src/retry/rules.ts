@@ -157,23 +157,61 @@ export const ERROR_RULES: readonly ErrorRule[] = Object.freeze([
   },
 ]);
 
-/** The two kinds of work that are run again. */
-export type Work = 'statement' | 'transaction';
+/**
+ * Work that may be done again after an error: a statement or a transaction that is run again, a subscription that connects again, a
+ * search for a connection that goes on at another node.
+ */
+export type Work = 'statement' | 'transaction' | 'subscription' | 'search';
 
-const BOTH: readonly Work[] = Object.freeze(['statement', 'transaction']);
+const STATEMENT_AND_TRANSACTION: readonly Work[] = Object.freeze(['statement', 'transaction']);
 
-/** Errors of ours after which work is never run again, whatever `retry.isRetryable` says. */
+/** Errors of ours after which work is never done again, whatever `retry.isRetryable` says. */
 const FINAL: ReadonlyMap<string, readonly Work[]> = new Map([
-  ['PGHERD_TIMEOUT', BOTH],
-  ['PGHERD_ABORTED', BOTH],
-  ['PGHERD_CLOSED', BOTH],
+  ['PGHERD_TIMEOUT', STATEMENT_AND_TRANSACTION],
+  ['PGHERD_ABORTED', [...STATEMENT_AND_TRANSACTION, 'search']],
+  ['PGHERD_CLOSED', [...STATEMENT_AND_TRANSACTION, 'subscription', 'search']],
   ['PGHERD_OUTCOME_UNKNOWN', ['transaction']],
+  ['PGHERD_UNSUPPORTED', ['subscription']],
+  ['PGHERD_AUTHENTICATION_FAILED', ['subscription']],
+  ['PGHERD_DRIVER_MISSING', ['subscription', 'search']],
+  ['PGHERD_POOL_FULL', ['search']],
 ]);
 
-/** Whether the work is never run again after this very error, whatever `retry.isRetryable` says. */
+/** Whether the work is never done again after this error, whatever `retry.isRetryable` says. */
 export function isFinal(error: unknown, work: Work): boolean {
   return error instanceof PgHerdError && FINAL.get(error.code)?.includes(work) === true;
 }
+
+/** What the kind of an error means by itself. Facts that are omitted are `false`. */
+export interface KindRule {
+  /** The same work may succeed a little later, or on another node. */
+  readonly transient?: boolean;
+  /** The connection is the cause: lost, not opened, or its server is starting or shutting down. */
+  readonly ofConnection?: boolean;
+  /** As the ERROR of a question about the outcome of a COMMIT: the server lives and may answer when asked again. */
+  readonly askAgain?: boolean;
+}
+
+/** The table of kinds. */
+export const KIND_RULES: Readonly<Record<ErrorKind, KindRule>> = Object.freeze({
+  'connection-lost': { transient: true, ofConnection: true },
+  'connect-failed': { transient: true, ofConnection: true },
+  shutdown: { transient: true, ofConnection: true },
+  'starting-up': { transient: true, ofConnection: true },
+  'too-many-connections': { transient: true, ofConnection: true },
+  unavailable: { transient: true },
+  'read-only': { askAgain: true },
+  serialization: { transient: true, askAgain: true },
+  deadlock: { transient: true, askAgain: true },
+  'lock-not-available': { askAgain: true },
+  authentication: {},
+  'database-missing': {},
+  constraint: {},
+  'outcome-unknown': {},
+  cancelled: {},
+  statement: {},
+  other: {},
+});
 
 /** How messages begin by which drivers report, without any code, that they gave a connection up. */
 export const LOST_MESSAGES: readonly string[] = Object.freeze([

@@ -7,7 +7,7 @@ import type { Session } from '../node/session.ts';
 import { type OutcomeOptions, outcomeTableName } from '../options/outcome-options.ts';
 import { classifyError } from '../retry/classify.ts';
 import { type CommitReport, decideCommit } from '../retry/commit-outcome.ts';
-import type { ErrorKind } from '../retry/rules.ts';
+import { KIND_RULES } from '../retry/rules.ts';
 import { quoteLiteral } from '../sql/quote.ts';
 import { type Deadline, earliest } from '../time/deadline.ts';
 import { sleep, withLimit } from '../time/wait.ts';
@@ -86,14 +86,6 @@ export async function findOutcome<C>(
   const inquiry = new Inquiry(engine, { ...call, deadline: until }, witness);
   return witness.row === undefined ? inquiry.askSurvivor(survivor) : inquiry.askTable(witness.row);
 }
-
-/** Errors of a live server, after which it is asked again. */
-const PASSING: ReadonlySet<ErrorKind> = new Set([
-  'serialization',
-  'deadlock',
-  'read-only',
-  'lock-not-available',
-]);
 
 class Inquiry<C> {
   readonly #engine: Engine<C>;
@@ -218,7 +210,7 @@ class Inquiry<C> {
       } catch (error) {
         why = messageOf(error);
         const { kind, severity } = classifyError(error);
-        if (severity === 'ERROR' && !PASSING.has(kind)) break;
+        if (severity === 'ERROR' && KIND_RULES[kind].askAgain !== true) break;
       } finally {
         if (session !== undefined) this.#engine.release(session);
       }
