@@ -1,7 +1,7 @@
 import type { TestNode } from '@pgherd/testing';
 import pg from 'pg';
 
-/** Runs a statement in the application's database of this very server, without waiting for standbys. */
+/** Runs a statement in the application's database of this server, without waiting for standbys. */
 export async function inApp(node: TestNode, text: string): Promise<Record<string, unknown>[]> {
   const client = new pg.Client({
     connectionString: node.directUrl,

@@ -1,4 +1,4 @@
-/** The write that every client does: the answer tells which server executed it. */
+/** The write that every client does: the answer names the server that executed it. */
 export const WRITE = 'insert into bench_write (id) values ($1) returning inet_server_port() as port';
 
 /** A client under test. */
@@ -14,7 +14,7 @@ export interface BenchClient {
   close(): Promise<void>;
 }
 
-/** The port that the answer to {@link WRITE} tells. */
+/** The port in the answer to {@link WRITE}. */
 export function portOf(rows: readonly Readonly<Record<string, unknown>>[]): number {
   return Number(rows[0]?.['port']);
 }

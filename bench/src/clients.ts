@@ -11,7 +11,7 @@ import { recordingDriver } from './steps.ts';
 
 /** What a client is given besides the cluster. */
 export interface ClientSetting {
-  /** Takes what happens inside, from clients that tell. */
+  /** Called for each internal step, by clients that report them. */
   readonly note?: ((step: Step) => void) | undefined;
   /** The Python that runs clients written in it. */
   readonly python: string;
@@ -85,11 +85,11 @@ function openPostgresJs(cluster: TestCluster): BenchClient {
   };
 }
 
-/** Errors that tell that nothing was sent: no connection was made. */
+/** Errors that prove that nothing was sent: no connection was made. */
 const NOT_SENT: ReadonlySet<string> = new Set(['ECONNREFUSED', 'CONNECT_TIMEOUT']);
 
 /**
- * These clients do not tell; read in their favour, a reply of the server and a failed connect are certain.
+ * These clients do not say; read in their favour, a reply of the server and a failed connect are certain.
  */
 function connectionLost(error: unknown): boolean {
   const code = codeOf(error);

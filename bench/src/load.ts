@@ -105,7 +105,7 @@ export class Load {
     const { outcome, port, error } = settled;
     const call: Call = { id, startedAt, endedAt: Date.now(), outcome, port, error };
     this.calls.push(call);
-    if (outcome === 'acknowledged') for (const tell of this.#acknowledged) tell(call);
+    if (outcome === 'acknowledged') for (const notify of this.#acknowledged) notify(call);
   }
 
   async #settle(id: number): Promise<Settled> {

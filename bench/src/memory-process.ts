@@ -7,7 +7,7 @@ import { argumentsOf } from './processes.ts';
 
 const SELECT = 'select id, n, label from bench where id = $1';
 
-/** Runs the work and tells how many bytes each of what it holds needs. */
+/** Runs the work and returns how many bytes each object that it holds needs. */
 type Measured = (request: MemoryRequest) => Promise<number>;
 
 const WORKS: Readonly<Record<MemoryRequest['what'], Measured>> = {

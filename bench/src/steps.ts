@@ -26,31 +26,31 @@ export function recordingDriver<C>(driver: Driver<C>, note: (step: Step) => void
       const node = `${request.address.host}:${request.address.port}`;
       const monitors = request.applicationName?.endsWith(' monitor') === true;
       const kind = monitors ? 'monitor' : 'pool';
-      const tell = (name: string) => note({ name: `${kind} ${name}`, at: Date.now(), node });
-      tell('connects');
+      const report = (name: string) => note({ name: `${kind} ${name}`, at: Date.now(), node });
+      report('connects');
       const connection = await driver.connect(request, listener, signal);
-      tell('connected');
-      return recordingConnection(connection, tell);
+      report('connected');
+      return recordingConnection(connection, report);
     },
   });
 }
 
 function recordingConnection<C>(
   connection: DriverConnection<C>,
-  tell: (name: string) => void,
+  report: (name: string) => void,
 ): DriverConnection<C> {
-  const told = async <T>(name: string, work: () => Promise<T>): Promise<T> => {
-    tell(`${name} sent`);
+  const reported = async <T>(name: string, work: () => Promise<T>): Promise<T> => {
+    report(`${name} sent`);
     const result = await work();
-    tell(`${name} answered`);
+    report(`${name} answered`);
     return result;
   };
   const overrides = {
-    query: (statement: Statement) => told('write', () => connection.query(statement)),
-    simple: (text: string) => told(kindOf(text), () => connection.simple(text)),
+    query: (statement: Statement) => reported('write', () => connection.query(statement)),
+    simple: (text: string) => reported(kindOf(text), () => connection.simple(text)),
   };
   const shared = connection.pipeline;
-  const pipeline = shared && ((one: PipelinedStatement) => shared(toldOf(one, tell)));
+  const pipeline = shared && ((one: PipelinedStatement) => shared(reportedOf(one, report)));
   return new Proxy(connection, {
     get(target, property) {
       if (property === 'query') return overrides.query;
@@ -63,13 +63,13 @@ function recordingConnection<C>(
 }
 
 /** A statement on its way over a lane, telling when it leaves and when it is answered. */
-function toldOf(one: PipelinedStatement, tell: (name: string) => void): PipelinedStatement {
-  tell('write sent');
+function reportedOf(one: PipelinedStatement, report: (name: string) => void): PipelinedStatement {
+  report('write sent');
   return {
     statement: one.statement,
     prepare: one.prepare,
     answered: (...answer) => {
-      tell('write answered');
+      report('write answered');
       one.answered(...answer);
     },
     failed: (error) => one.failed(error),
@@ -128,8 +128,8 @@ export function stepTimes(
  * is possible with synchronous replication. `undefined` with asynchronous.
  */
 export function confirmedAt(log: ServerLog, readyAt: number): number | undefined {
-  const tells = /is now a (candidate for quorum )?synchronous standby/;
-  return log.lines().find(({ line, at }) => at >= readyAt && tells.test(line))?.at;
+  const becameSynchronous = /is now a (candidate for quorum )?synchronous standby/;
+  return log.lines().find(({ line, at }) => at >= readyAt && becameSynchronous.test(line))?.at;
 }
 
 function minus(at: number | undefined, from: number): number | undefined {

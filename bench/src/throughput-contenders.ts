@@ -41,8 +41,7 @@ export function isPair(subject: SubjectName, peer: PeerName, work: Work): boolea
 }
 
 /**
- * Opens a contender the way its users do; `arrangement` tells what the limit is made of at the time of each
- * call.
+ * Opens a contender the way its users do; `arrangement` returns what the limit consists of when it is called.
  */
 export async function openContender(
   name: ContenderName,

@@ -15,7 +15,7 @@ export function createProgram(commands: Commands, finished: (exitCode: number) =
     .description('High-availability PostgreSQL from Node.js: see it work.')
     .version(ownVersion())
     .enablePositionalOptions()
-    .showHelpAfterError('(pgherd --help and pgherd demo --help tell more)');
+    .showHelpAfterError('(more: pgherd --help, pgherd demo --help)');
   program.addCommand(demo(commands, finished));
   return program;
 }

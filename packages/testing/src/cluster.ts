@@ -105,7 +105,7 @@ export class TestCluster implements AsyncDisposable {
 
   /**
    * Hands the primary's role to a standby, planned, so that no client is left in doubt about a write. Resolves when the old primary and
-   * all other running nodes stream from the new one; `readyAt` tells when that took writes. If `to` lacks a record the switchover is refused and undone.
+   * all other running nodes stream from the new one; `readyAt` is when that one accepted writes. If `to` lacks a record the switchover is refused and undone.
    *
    * @throws {@link TestClusterError} when `to` cannot take over.
    */

@@ -15,7 +15,7 @@ export interface TestClusterOptions extends PostgresChoice {
   readonly proxy?: boolean | undefined;
   /** Replication goes through the proxies too. Default false. */
   readonly replicationThroughProxy?: boolean | undefined;
-  /** How the role `app` and others but the superuser prove who they are; `cert` needs `tls`. Default `trust`. */
+  /** How the role `app` and all others but the superuser authenticate; `cert` needs `tls`. Default `trust`. */
   readonly auth?: Authentication | undefined;
   /** Whether the servers speak TLS, and how. Default false. */
   readonly tls?: boolean | TestTlsOptions | undefined;

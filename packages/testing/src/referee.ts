@@ -95,7 +95,7 @@ type Cut =
   | { readonly node: TestNode; readonly lsn: bigint }
   | { readonly node: TestNode; readonly reason: string };
 
-/** Ends the node's replication and tells how far it came. */
+/** Ends the node's replication and returns how far it came. */
 async function cut(node: TestNode): Promise<Cut> {
   if (node.state !== 'running') return { node, reason: `it is ${node.state}` };
   try {
@@ -208,8 +208,8 @@ async function drain(old: TestNode, drainMs: number): Promise<void> {
 }
 
 /**
- * A process that was about to begin a write when the others were told, and had to wait for a processor just then, shows itself only
- * when it goes on: so no session is seen to write for a while.
+ * A process that was about to begin a write when the server became read-only, and had to wait for a processor then, is visible only
+ * when it continues: so no session may be seen to write for a while.
  */
 async function staysDrained(old: TestNode): Promise<void> {
   const giveUpAt = performance.now() + LATECOMERS_MS;

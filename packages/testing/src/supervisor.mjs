@@ -1,5 +1,5 @@
 // @ts-check
-// Outlives the test process, to leave nothing behind when that one crashes. It is told of directories on its standard input,
+// Outlives the test process, to leave nothing behind when that one crashes. It reads directories from its standard input,
 // one command a line: `watch <dir>`, `remove <dir>`. When the input ends (the test process is gone, however it
 // died) every server below a watched directory is killed and the directory removed. Plain JavaScript, because it is run by
 // bare Node from the sources too.

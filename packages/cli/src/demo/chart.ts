@@ -16,7 +16,7 @@ export function sparkline(values: readonly number[]): string {
     .join('');
 }
 
-/** What a level of the time strip looks like; tells the levels apart without colour too. */
+/** The sign of each level of the time strip; the levels differ without colour too. */
 export const LEVEL_SIGNS: Readonly<Record<Level, string>> = Object.freeze({
   future: '·',
   flowing: '█',

@@ -85,8 +85,8 @@ export class Ledger {
   }
 
   /**
-   * Enters a call that ended with an error; tells a known failure from an unknown outcome by the error's
-   * code.
+   * Enters a call that ended with an error; the error's code says whether it failed or its outcome is
+   * unknown.
    */
   callFailed(kind: CallKind, id: number | undefined, error: unknown, atMs: number, tookMs: number): void {
     const outcome = kind === 'write' && codeOf(error) === 'PGHERD_OUTCOME_UNKNOWN' ? 'unknown' : 'failed';

@@ -169,7 +169,7 @@ function unknownSentence({ events, verification }: DemoReport): string {
   if (unknown === 0) return 'No write had an unknown outcome.';
   return (
     `${counted(unknown, 'write')} with an unknown outcome: the server was lost before it answered. ` +
-    `Executed, as the tables tell: ${number(verification.unknownExecuted)}. ` +
+    `Executed, according to the tables: ${number(verification.unknownExecuted)}. ` +
     'pgherd reports such a write and never guesses.'
   );
 }

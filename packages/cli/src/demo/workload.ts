@@ -54,7 +54,7 @@ export interface Workload {
 
 /**
  * Writers that in turn transfer money in a transaction and insert an entry outside one, and readers that add
- * up all balances. Enters every call into the ledger; `now` tells milliseconds since the workload began.
+ * up all balances. Enters every call into the ledger; `now` returns milliseconds since the workload began.
  */
 export function startWorkload(
   bank: Bank,

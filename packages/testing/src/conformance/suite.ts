@@ -20,7 +20,7 @@ export interface ConformanceOptions<C = unknown> {
   readonly name: string;
   /** Makes the driver. Called more than once: each hostile server gets a driver that has met no other. */
   readonly makeDriver: () => Driver<C>;
-  /** `import * as pgherd from 'pgherd'`: the very copy that the driver is used with. */
+  /** `import * as pgherd from 'pgherd'`: the copy that the driver is used with. */
   readonly pgherd: ConformancePgherd;
   /** `import * as vitest from 'vitest'`, or the like. */
   readonly runner: ConformanceRunner;

@@ -64,7 +64,7 @@ export type FakeAction =
   | { readonly kind: 'length'; readonly bytes?: number | undefined }
   /** A well-formed message of a type that the protocol does not have. Default type `~`. */
   | { readonly kind: 'unknown-message'; readonly type?: string | undefined }
-  /** The next ReadyForQuery tells this status, one letter. */
+  /** The next ReadyForQuery has this status, one letter. */
   | { readonly kind: 'ready-status'; readonly status: string }
   /** Reads on, but sends nothing more; what is to be sent is kept for `resume()`. */
   | { readonly kind: 'silence' }

@@ -106,7 +106,7 @@ export class FakeConnection {
     return this.#terminated;
   }
 
-  /** Whether the client has been told that the session is open. */
+  /** Whether ReadyForQuery has been sent for the first time. */
   get started(): boolean {
     return this.#stage === 'ready';
   }
@@ -294,7 +294,7 @@ export class FakeConnection {
     this.#ready();
   }
 
-  /** Like a real server, one tells what changed with the next reply, not when it changed. */
+  /** Like a real server: a change is reported with the next reply, not when it happens. */
   #reportParameters(): void {
     for (const [name, value] of this.#session.parameters(this.#postmaster.state)) {
       if (this.#reported.get(name) === value) continue;

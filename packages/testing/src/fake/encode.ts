@@ -60,7 +60,7 @@ export function backendKey(pid: number, secretKey: number): Buffer {
   return message('K', int32(pid), int32(secretKey));
 }
 
-/** The server waits for the next statement; any one-byte status, so that a wrong one can be told. */
+/** The server waits for the next statement; any one-byte status, so that a wrong one can be sent. */
 export function readyForQuery(status: string): Buffer {
   return message('Z', Buffer.from(status, 'latin1'));
 }

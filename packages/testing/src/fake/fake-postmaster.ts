@@ -46,7 +46,7 @@ interface SetFault {
 
 /**
  * A server on 127.0.0.1 that speaks PostgreSQL's protocol 3.0 to any driver, without a database behind it: it says of itself
- * what the script says, answers probes accordingly, and fails as told at any moment of a connection.
+ * what the script says, answers probes accordingly, and fails as the script says at any moment of a connection.
  */
 export class FakePostmaster implements AsyncDisposable {
   readonly host = '127.0.0.1';
@@ -141,7 +141,7 @@ export class FakePostmaster implements AsyncDisposable {
     for (const connection of this.open) if (where(connection)) connection.act(action);
   }
 
-  /** Lets every connection go on that was silenced. */
+  /** Ends the silence of every connection that was silenced. */
   resume(): void {
     for (const connection of this.open) connection.resume();
   }

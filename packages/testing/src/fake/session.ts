@@ -54,7 +54,7 @@ export class FakeSession {
     if (this.status === 'T') this.status = 'E';
   }
 
-  /** What a server would answer, as far as that can be told without knowing SQL. */
+  /** What a server would answer, as far as possible without knowing SQL. */
   async answer(statement: FakeStatement, context: AnswerContext): Promise<FakeAnswer> {
     const words = statement.text
       .trim()

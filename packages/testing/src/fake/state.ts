@@ -49,7 +49,7 @@ function startOfPostmaster(): string {
   return `${Date.now()}${String(started).padStart(3, '0')}`;
 }
 
-/** The facts as they are now, and those who wait for them to change. */
+/** The facts as they are now, and the waits for a change of them. */
 export class FakeState {
   #facts: FakeFacts;
   readonly #watchers = new Set<() => void>();
@@ -62,7 +62,7 @@ export class FakeState {
     return this.#facts;
   }
 
-  /** Replaces facts; those who wait are told. */
+  /** Replaces facts, and wakes all waits for them. */
   change(facts: Partial<FakeFacts>): void {
     this.#facts = Object.freeze({ ...this.#facts, ...facts });
     for (const watcher of [...this.#watchers]) watcher();

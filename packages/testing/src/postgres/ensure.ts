@@ -15,7 +15,7 @@ const SUPPORTED = { oldest: 13, newest: 19 } as const;
 export interface PostgresInstallation {
   /** 18 for PostgreSQL 18.4. */
   readonly major: number;
-  /** The version as the package or the server tells it: `18.4.0-beta.17` or `15.18`. */
+  /** The version as the package or the server states it: `18.4.0-beta.17` or `15.18`. */
   readonly version: string;
   /** The folder of `postgres` and `initdb`; the user who runs the servers can read it. */
   readonly binDir: string;

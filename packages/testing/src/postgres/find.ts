@@ -74,7 +74,7 @@ export async function binariesOnPath(): Promise<string> {
   );
 }
 
-/** The version that `postgres --version` in this folder tells. */
+/** The version that `postgres --version` in this folder prints. */
 export async function versionIn(binDir: string): Promise<string> {
   try {
     const { stdout } = await run(path.join(binDir, 'postgres'), ['--version']);
@@ -82,7 +82,7 @@ export async function versionIn(binDir: string): Promise<string> {
     if (version) return version;
     throw new Error(`it printed '${stdout.trim()}'`);
   } catch (error) {
-    throw new TestClusterError(`${binDir}/postgres --version did not tell a version: ${messageOf(error)}.`, {
+    throw new TestClusterError(`${binDir}/postgres --version printed no version: ${messageOf(error)}.`, {
       cause: error,
     });
   }

@@ -18,7 +18,7 @@ export interface PortReservation {
 }
 
 /**
- * Reserves free ports on 127.0.0.1. A file per port tells other processes that it is taken; the file of a process that has
+ * Reserves free ports on 127.0.0.1. A file per port shows other processes that it is taken; the file of a process that has
  * died does not count.
  *
  * @throws {@link TestClusterError} when there are not enough free ports.

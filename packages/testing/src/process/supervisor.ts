@@ -66,7 +66,7 @@ class Supervisor {
   }
 }
 
-/** The pipes must not keep the test process alive; the types of Node do not tell that they are sockets. */
+/** The pipes must not keep the test process alive; Node's types do not say that they are sockets. */
 function unreference(stream: unknown): void {
   if (
     typeof stream === 'object' &&

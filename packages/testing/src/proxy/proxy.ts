@@ -78,7 +78,7 @@ export class TcpProxy {
     });
   }
 
-  /** Fails as told, until undone or healed. */
+  /** Fails as the options say, until undone or healed. */
   async partition(options: PartitionOptions = {}): Promise<Undo> {
     const { mode = 'blackhole', direction = 'both' } = options;
     switch (mode) {
@@ -134,8 +134,8 @@ export class TcpProxy {
   }
 
   /**
-   * Tells whatever arrives, also what a partition then keeps from passing: what a client still sends to a node that is cut
-   * off. Undo: tells no more.
+   * Calls the watcher for everything that arrives, also for what a partition then stops: what a client still sends to a node
+   * that is cut off. Undo: calls it no more.
    */
   watch(watcher: (arrival: Arrival) => void): Undo {
     this.#watchers.add(watcher);

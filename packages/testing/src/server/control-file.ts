@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 
-/** What `global/pg_control` of a stopped server tells. The layout of these fields is the same from PostgreSQL 13 to 18. */
+/** What `global/pg_control` of a stopped server contains. The layout of these fields is the same from PostgreSQL 13 to 18. */
 export interface ControlFile {
   readonly systemIdentifier: bigint;
   /** Shut down cleanly as a primary: its last record is the checkpoint at `checkpoint`. */

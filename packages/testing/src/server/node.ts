@@ -111,7 +111,7 @@ export class TestNode {
     );
   }
 
-  /** Starts the server again, in the role its files say; resolves with the log line that tells that it takes connections. */
+  /** Starts the server again, in the role its files say; resolves with the log line that says that it accepts connections. */
   async start(): Promise<LogLine> {
     this.admin.reset();
     return this.server.start();
@@ -123,7 +123,7 @@ export class TestNode {
     await this.reload();
   }
 
-  /** Makes the server read its settings, `pg_hba.conf` and certificates again; who connects afterwards meets the new ones. */
+  /** Makes the server read its settings, `pg_hba.conf` and certificates again; later connections use the new ones. */
   async reload(): Promise<void> {
     const since = this.log.mark();
     this.server.reload();
@@ -162,8 +162,8 @@ export class TestNode {
   }
 
   /**
-   * Makes this standby a primary; resolves with the log line that tells that it takes writes. No other node is notified: other
-   * nodes keep following whom they follow.
+   * Makes this standby a primary; resolves with the log line that says that it accepts writes. No other node is notified: other
+   * nodes keep the primary that they follow.
    */
   async promote(): Promise<LogLine> {
     const since = this.log.mark();
@@ -272,7 +272,7 @@ export class TestNode {
     return this.proxy.partition(options);
   }
 
-  /** Takes back everything the proxy was told to do. */
+  /** Ends all faults of the proxy. */
   async heal(): Promise<void> {
     await this.proxy.heal();
   }
@@ -294,7 +294,7 @@ export class TestNode {
     if (this.state === 'running') this.server.reload();
   }
 
-  /** @internal The same for one setting, and waits until the postmaster has told every process. */
+  /** @internal The same for one setting, and waits until every process has it. */
   async configureAndConfirm(name: string, value: string): Promise<void> {
     await this.configure({ [name]: value });
     if (this.state !== 'running') return;

@@ -7,9 +7,9 @@ import type { RunUser } from '../process/run-user.ts';
 import { PATIENCE_MS, within } from '../wait.ts';
 import type { LogLine, ServerLog } from './log.ts';
 
-/** The line that tells that a server takes connections, whichever role it has. */
+/** The log line of a server that accepts connections, in any role. */
 export const READY = /database system is ready to accept (read[- ]only )?connections/;
-/** The line that tells that a server is a primary, ready for writes. */
+/** The log line of a primary that accepts writes. */
 export const READY_AS_PRIMARY = /database system is ready to accept connections/;
 
 /** What the processes of a server are doing. */
@@ -42,7 +42,7 @@ export class ServerProcess {
     return this.#child?.pid;
   }
 
-  /** Starts the server; resolves with the log line that tells that it takes connections. */
+  /** Starts the server; resolves with the log line that says that it accepts connections. */
   async start(timeoutMs = PATIENCE_MS): Promise<LogLine> {
     if (this.#child)
       throw new TestClusterError(`${this.dataDirectory} is already running (process ${this.#child.pid}).`);

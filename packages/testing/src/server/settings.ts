@@ -13,7 +13,7 @@ export type Synchronous =
       readonly any?: number | undefined;
     };
 
-/** What a test server gets unless told otherwise; `settings` of the cluster goes over it. */
+/** Settings of a test server; `settings` of the cluster override them. */
 const DEFAULTS: ServerSettings = {
   listen_addresses: '127.0.0.1',
   unix_socket_directories: '',
@@ -70,7 +70,7 @@ export function synchronousSettings(synchronous: Synchronous, names: readonly st
   };
 }
 
-/** How ordinary roles prove who they are, in the words of `pg_hba.conf`. */
+/** How ordinary roles authenticate, in the words of `pg_hba.conf`. */
 export type Authentication = 'trust' | 'password' | 'md5' | 'scram-sha-256' | 'cert';
 
 /** The text of `pg_hba.conf`: superuser and replication are trusted on loopback, every other login by `auth`, over TLS where required. */

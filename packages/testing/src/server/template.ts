@@ -16,7 +16,7 @@ const SETUP = [
 ].join('\n');
 
 /**
- * Small numbers: a standby refuses to start with less than what the control file tells, and the cluster's own settings may ask
+ * Small numbers: a standby refuses to start with less than the control file records, and the cluster's own settings may ask
  * for little.
  */
 const SETUP_SETTINGS = [
