@@ -9,7 +9,7 @@ export const PRIVILEGES: Readonly<Record<string, readonly Privilege[]>> = {
   // The one place where the ports Clock and Random meet the real ones.
   'time/system.ts': ['clock', 'timer', 'dice'],
   // Nonces of SCRAM must be numbers that cannot be guessed, which a Random does not promise.
-  'wire/connection/driver.ts': ['dice'],
+  'wire/login/open.ts': ['dice'],
   // Reads the PG* variables once and hands them on as a value.
   'login/surroundings.ts': ['environment'],
 };
