@@ -75,23 +75,46 @@ export function clusterQuerier<C>(
         fn,
         engine.leaks.trace('transaction'),
       ),
-    begin: async (options: TransactionOptions = {}) => {
-      const made = call(withReadTarget(options, defaults));
-      const trace = engine.leaks.trace('begin');
-      const session = await engine.acquire(made);
-      engine.leaks.watch(session, trace);
-      return (await SessionTransaction.begin(engine, session, made, options, 1)).publicView();
-    },
-    acquire: async (options?: CallOptions) => {
-      const made = call(options);
-      const trace = engine.leaks.trace('acquire');
-      const session = await engine.acquire(made);
-      engine.leaks.watch(session, trace);
-      return leaseOf(engine, session, made);
-    },
+    begin: (options: TransactionOptions = {}) =>
+      entering(engine, async () => {
+        const made = call(withReadTarget(options, defaults));
+        const trace = engine.leaks.trace('begin');
+        const session = await engine.acquire(made);
+        engine.leaks.watch(session, trace);
+        const transaction = (await SessionTransaction.begin(engine, session, made, options, 1)).publicView();
+        return { given: transaction, isHeld: () => transaction.isOpen };
+      }),
+    acquire: (options?: CallOptions) =>
+      entering(engine, async () => {
+        const made = call(options);
+        const trace = engine.leaks.trace('acquire');
+        const session = await engine.acquire(made);
+        engine.leaks.watch(session, trace);
+        const lease = leaseOf(engine, session, made);
+        return { given: lease, isHeld: () => lease.isHeld };
+      }),
     use,
     with: (options: CallOptions) => clusterQuerier(engine, start, merged(defaults, options)),
   });
+}
+
+/**
+ * Runs a verb that gives a connection to the code that called it. From here on that code counts as holding it: its statements
+ * must not wait behind others that may wait for its locks.
+ */
+async function entering<C, T>(
+  engine: Engine<C>,
+  acquire: () => Promise<{ readonly given: T; isHeld(): boolean }>,
+): Promise<T> {
+  const entered = engine.held.enter();
+  try {
+    const { given, isHeld } = await acquire();
+    entered.given(isHeld);
+    return given;
+  } catch (error) {
+    entered.failed();
+    throw error;
+  }
 }
 
 /** The defaults of `with`, overridden by the options of the call. */

@@ -10,22 +10,76 @@ export interface Holding<C> {
   readonly transaction?: object | undefined;
 }
 
-interface Link<C> extends Holding<C> {
+interface Link<C> {
   readonly outer: Link<C> | undefined;
+  isHeld(): boolean;
+  /** Of a function's scope. */
+  readonly session?: Session<C> | undefined;
+  readonly transaction?: object | undefined;
 }
 
 /**
- * What each asynchronous context holds: the connections of the functions given to `transaction` and `use` that it runs in.
- * What `begin` and `acquire` gave is not among it, since the code that holds it is no scope that could be seen.
+ * What `begin` or `acquire` gave, or is about to give, to the code that called it. That code has no end that could be seen: the
+ * connection may be given back by other code, so that it does not count for deadlocks of the pool.
+ */
+export class Entered<C> implements Link<C> {
+  readonly outer: Link<C> | undefined;
+  #state: 'pending' | (() => boolean) | 'over' = 'pending';
+
+  constructor(outer: Link<C> | undefined) {
+    this.outer = outer;
+  }
+
+  /** The connection was given; `isHeld` says whether it is held still. */
+  given(isHeld: () => boolean): void {
+    this.#state = isHeld;
+  }
+
+  /** No connection was given. */
+  failed(): void {
+    this.#state = 'over';
+  }
+
+  isHeld(): boolean {
+    if (typeof this.#state !== 'function') return false;
+    if (this.#state()) return true;
+    this.#state = 'over';
+    return false;
+  }
+
+  /** Whether it will not be held any more. */
+  get isOver(): boolean {
+    return !this.isHeld() && this.#state === 'over';
+  }
+}
+
+/**
+ * What each asynchronous context holds: the connections of the functions given to `transaction` and `use` that it runs in, and what
+ * `begin` and `acquire` gave to its code.
  *
- * Until the first `run` it costs nothing; from then on Node carries it along with the promises of the process.
+ * Until the first of these it costs nothing; from then on Node carries it along with the promises of the process.
  */
 export class HeldLeases<C> {
   readonly #storage = new AsyncLocalStorage<Link<C>>();
+  #ended = false;
 
   /** Runs `fn` in a context that holds one more. */
   run<T>(holding: Holding<C>, fn: () => T): T {
     return this.#storage.run({ ...holding, outer: this.#storage.getStore() }, fn);
+  }
+
+  /**
+   * From now on the calling code, and what it starts, is about to hold one more. To be called before the first `await` of the verb:
+   * only then the code that called the verb is still the current context.
+   */
+  enter(): Entered<C> {
+    let outer = this.#storage.getStore();
+    // In a loop of transactions those that are over would pile up.
+    while (outer instanceof Entered && outer.isOver) outer = outer.outer;
+    const entered = new Entered(outer);
+    // Of a cluster that is closed nothing is held.
+    if (!this.#ended) this.#storage.enterWith(entered);
+    return entered;
   }
 
   /** Whether this context holds any connection. */
@@ -36,11 +90,11 @@ export class HeldLeases<C> {
     return false;
   }
 
-  /** How many of the connections that this context holds are such as `which` says. */
+  /** How many of the connections that functions hold, in which this context runs, are such as `which` says. */
   count(which: (session: Session<C>) => boolean): number {
     let count = 0;
     for (let link = this.#storage.getStore(); link !== undefined; link = link.outer) {
-      if (link.isHeld() && which(link.session)) count++;
+      if (link.session !== undefined && link.isHeld() && which(link.session)) count++;
     }
     return count;
   }
@@ -55,6 +109,7 @@ export class HeldLeases<C> {
 
   /** Ends it: else Node would carry it along with every promise of the process, until that ends. */
   disable(): void {
+    this.#ended = true;
     this.#storage.disable();
   }
 }

@@ -40,4 +40,49 @@ describe('what an asynchronous context holds', () => {
     expect(await later).toEqual([false, 0, true]);
     held.disable();
   });
+
+  it('is what a verb gave to the code that called it, and to all that this code starts from then on', async () => {
+    const held = new HeldLeases<null>();
+    let isHeld = true;
+    const acquire = async () => {
+      const entered = held.enter();
+      await Promise.resolve();
+      entered.given(() => isHeld);
+    };
+    const handler = async () => {
+      const before = new Promise((resolve) => setImmediate(resolve)).then(() => held.holdsAny);
+      await acquire();
+      const after = Promise.resolve().then(() => held.holdsAny);
+      return [await before, await after, held.holdsAny, held.count(() => true)];
+    };
+    // No pool deadlock is seen in it: other code may give the connection back.
+    expect(await new Promise((resolve) => setImmediate(() => resolve(handler())))).toEqual([
+      false,
+      true,
+      true,
+      0,
+    ]);
+    expect(held.holdsAny).toBe(false);
+    await acquire();
+    expect(held.holdsAny).toBe(true);
+    isHeld = false;
+    expect(held.holdsAny).toBe(false);
+    held.disable();
+  });
+
+  it('does not pile up in a loop that holds one after the other', () => {
+    const held = new HeldLeases<null>();
+    let depth = 0;
+    for (let round = 0; round < 1_000; round++) {
+      const entered = held.enter();
+      depth = 0;
+      for (let link = entered.outer; link !== undefined; link = link.outer) depth++;
+      if (round % 2 === 0) entered.failed();
+      else {
+        entered.given(() => false);
+      }
+    }
+    expect(depth).toBe(0);
+    held.disable();
+  });
 });

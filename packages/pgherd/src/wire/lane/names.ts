@@ -89,18 +89,19 @@ export class PreparedNames {
   }
 
   /**
-   * Second chance: a statement used since the last search moves to the end. One that is being parsed stays.
+   * Second chance: a statement used since the last search moves to the end. One that is being parsed stays: if all are, there
+   * are more than {@link MAX_PREPARED} until the next search.
    */
   #makeRoom(byText: Map<string, Prepared>): void {
+    // Without a limit this would not end: what moves to the end is found again.
+    let looks = 2 * MAX_PREPARED;
     for (const [text, prepared] of byText) {
+      if (byText.size < MAX_PREPARED || looks-- === 0) return;
       if (prepared.used || prepared.columns === undefined) {
         prepared.used = false;
         byText.delete(text);
         byText.set(text, prepared);
-        continue;
-      }
-      this.drop(text, prepared);
-      return;
+      } else this.drop(text, prepared);
     }
   }
 }

@@ -1,0 +1,36 @@
+import { describe, expect, it } from 'vitest';
+import { PreparedNames, TextHashes } from '../../../src/wire/content/names.ts';
+import { NO_COLUMNS } from '../../../src/wire/content/rows.ts';
+
+/** Statements that stay prepared on one connection. */
+const MOST = 250;
+
+/** The server has described it. */
+const parse = (prepared: ReturnType<PreparedNames['add']>) => {
+  prepared.parsed = true;
+  prepared.columns = NO_COLUMNS;
+};
+
+describe('the prepared names of one connection', () => {
+  it('are found by text until there are too many; the one that was not used for longest goes', () => {
+    const names = new PreparedNames(new TextHashes());
+    const all = Array.from({ length: MOST }, (_, n) => names.add(`select ${n}`));
+    all.forEach(parse);
+    parse(names.add('select one more'));
+    expect(names.find('select 0')).toBeUndefined();
+    expect(names.find('select 1')).toBe(all[1]);
+    expect(names.takeObsolete()).toEqual([all[0]?.name]);
+    expect(names.takeObsolete()).toEqual([]);
+  });
+
+  it('are more for a while if all are being parsed, and none of these is given up', () => {
+    const names = new PreparedNames(new TextHashes());
+    const all = Array.from({ length: 3 * MOST }, (_, n) => names.add(`select ${n}`));
+    expect(all.map((_, n) => names.find(`select ${n}`))).toEqual(all);
+    all.forEach(parse);
+    // Used once each: the search passes by all of them, a part at a time.
+    for (let n = 0; n < 4; n++) parse(names.add(`values (${n})`));
+    const left = all.filter((_, n) => names.find(`select ${n}`) !== undefined);
+    expect(left.length).toBeLessThan(MOST);
+  });
+});
