@@ -5,6 +5,7 @@ import type { Demand } from '../routing/select.ts';
 import { type Deadline, deadlineAfter } from '../time/deadline.ts';
 import type { Random } from '../time/port.ts';
 import type { CausalScope } from './causal-scope.ts';
+import { assertLimits } from './limits.ts';
 
 /** The nodes that a call may use. */
 export interface RoutingOptions {
@@ -92,8 +93,7 @@ export interface CallDefaults {
 export function startCall(options: CallOptions, defaults: CallDefaults, now: number, random: Random): Call {
   const target = options.target ?? defaults.target;
   const timeoutMs = options.timeoutMs ?? defaults.timeoutMs;
-  if (timeoutMs !== undefined && !(timeoutMs > 0))
-    throw invalidArgument('timeoutMs', timeoutMs, 'a number of ms above 0');
+  assertLimits(options);
   assertRouting(options);
   const weight = options.primaryReadWeight ?? 0;
   const writes = target === 'read-write' || target === 'primary';

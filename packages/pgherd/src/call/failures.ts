@@ -30,6 +30,27 @@ export function timedOut(node: string, call: Call, now: number): PgHerdError {
   });
 }
 
+/** The error `limit` of a call whose statement was not sent, for certain. */
+export function unsentError(limit: PgHerdError, cause: unknown = limit.cause): PgHerdError {
+  const sentence = limit.code === 'PGHERD_ABORTED' ? 'aborted by its signal' : 'over time (timeoutMs)';
+  return new PgHerdError(limit.code, `The call was ${sentence} before its statement was sent.`, {
+    cause: limit.cause ?? cause,
+    details: { ...limit.details, phase: 'not-handed' },
+  });
+}
+
+/** The error `limit` of a call whose statement was cancelled, as the server confirmed with `cause`. */
+export function cancelledError(limit: PgHerdError, cause: unknown): PgHerdError {
+  return new PgHerdError(
+    limit.code,
+    `${limit.message} The server confirmed that it cancelled the statement.`,
+    {
+      cause: limit.cause ?? cause,
+      details: { ...limit.details, cancelled: true },
+    },
+  );
+}
+
 /**
  * The error of a call whose wait ended at `deadline`: `error`, or the timeout if that was the call's own
  * limit.

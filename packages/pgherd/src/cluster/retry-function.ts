@@ -1,4 +1,5 @@
 import { abortedError } from '../call/failures.ts';
+import { isSignal } from '../call/limits.ts';
 import { InvalidOptionsError, PgHerdError } from '../model/errors.ts';
 import { retryAttemptsFrom } from '../options/env-options.ts';
 import { type BackoffSettings, backoffMs } from '../retry/decide.ts';
@@ -185,6 +186,8 @@ function resolvePolicy(policy: RetryPolicy): Resolved {
     const must = name === 'attempts' ? 'a whole number' : 'a number';
     violations.push(`${name} is ${String(value)}, but must be ${must}, at least ${least}`);
   }
+  if (policy.signal !== undefined && !isSignal(policy.signal))
+    violations.push('signal must be an AbortSignal');
   if (violations.length > 0) throw new InvalidOptionsError(violations);
   return Object.freeze({
     attempts: policy.attempts ?? retryAttemptsFrom(policy.env) ?? 3,

@@ -12,7 +12,7 @@ import type { Session } from '../node/session.ts';
 import { Abandonment } from '../recovery/abandon.ts';
 import { newProgress } from '../recovery/progress.ts';
 import { Recovery } from '../recovery/recovery.ts';
-import { untilSettled, withinCall } from '../recovery/within.ts';
+import { assertInTime, isOutcomeOpen, untilTurn, withOutcome } from '../recovery/within.ts';
 import { classifyError } from '../retry/classify.ts';
 import { ByText } from '../sql/memo.ts';
 import { namingScript, notForQuery } from '../sql/other-verb.ts';
@@ -55,7 +55,7 @@ export class Engine<C> {
       lease: (node, call, search, queued) => this.sessions.lease(node, call, search, queued),
       release: (session) => this.release(session),
       discard: (session, reason) => this.discard(session, reason),
-      abandon: (session, reason, running) => this.#abandonment.abandon(session, reason, false, running),
+      abandon: (session, reason, running) => this.#abandonment.abandon(session, reason, running),
     });
   }
 
@@ -129,26 +129,44 @@ export class Engine<C> {
 
   /** Hands a statement to the session's connection and waits for its answer, as of {@link perform}. */
   send(session: Session<C>, statement: Statement | string, call: Call): Promise<DriverResult> {
-    // A request to cancel that is on its way must not hit what comes next.
-    if (session.handed.abandoning !== undefined) return this.#sendAfterwards(session, statement, call);
     if (session.occupied) return Promise.reject(busy(session.node));
     const { connection } = session;
-    const answer = typeof statement === 'string' ? connection.simple(statement) : connection.query(statement);
-    return this.perform(session, answer, call, typeof statement === 'string' ? statement : statement.text);
+    return typeof statement === 'string'
+      ? this.perform(session, () => connection.simple(statement), call, statement)
+      : this.perform(session, () => connection.query(statement), call, statement.text);
   }
 
   /**
-   * Waits for what was just handed to the session's connection, at most until the call's deadline. Then it is cancelled on the
-   * server where that is right, and the connection destroyed where it does not become ready again. `text` is the statement's.
+   * Starts something on the session's connection when its turn has come, and waits for the answer, at most until the call's limits.
+   * If they come before its turn, it is never started. If they come later, it is cancelled on the server where that is right, and the
+   * connection destroyed where it does not become ready again. `text` is the SQL.
    */
-  async perform<T>(session: Session<C>, answer: Promise<T>, call: Call, text?: string): Promise<T> {
+  async perform<T>(session: Session<C>, start: () => Promise<T>, call: Call, text?: string): Promise<T> {
+    const { handed } = session;
+    const { clock } = this.#herd.settings;
+    const turn = handed.enter();
+    if (turn !== undefined) await untilTurn(turn, session.node, call, clock);
+    let answer: Promise<T> | undefined;
+    try {
+      assertInTime(session.node, call, clock);
+      answer = start();
+      handed.handed(answer, text);
+      return await this.#answerTo(answer, session, call, text);
+    } finally {
+      handed.leave(answer);
+    }
+  }
+
+  async #answerTo<T>(answer: Promise<T>, session: Session<C>, call: Call, text?: string): Promise<T> {
     const node = this.#herd.liveNodeOf(session);
     const landed = node?.inFlight.start();
-    session.handed.add(answer, text);
+    // The end of the statement changes the connection: so this is asked before.
+    const open = isOutcomeOpen(session, call, text);
     try {
-      const result = await this.#within(answer, session, call, (reason) =>
-        this.#abandonment.abandon(session, reason, call === session.owner),
-      );
+      const result = await withOutcome(answer, call, this.#herd.settings.clock, open, {
+        late: (now) => timedOut(session.node, call, now),
+        abandon: (error) => this.#abandonment.abandon(session, error.message),
+      });
       landed?.(true);
       if (node !== undefined) this.#noteAnswer(node, session);
       this.causal.noteAnswered(session);
@@ -157,30 +175,17 @@ export class Engine<C> {
       landed?.(classifyError(error).severity !== undefined);
       if (node !== undefined) node.failures++;
       throw error;
-    } finally {
-      session.handed.answered();
     }
   }
 
-  async #sendAfterwards(
-    session: Session<C>,
-    statement: Statement | string,
-    call: Call,
-  ): Promise<DriverResult> {
-    await untilSettled(session, call, this.#herd.settings.clock);
-    return this.send(session, statement, call);
-  }
-
-  /**
-   * Abandons a session whose caller has stopped waiting, whatever runs there except a COMMIT. It is released as any other.
-   */
+  /** Abandons what runs on a session, except a COMMIT, for its caller has gone. The session is released as any other. */
   abandon(session: Session<C>, reason: string): void {
-    if (session.handed.count > 0) this.#abandonment.abandon(session, reason, true);
+    if (session.handed.answer !== undefined) this.#abandonment.abandon(session, reason);
   }
 
-  /** Gives a session back, after cleaning it up where that is needed. */
+  /** Gives a session back when nothing runs on it any more, after cleaning it up where that is needed. */
   release(session: Session<C>): void {
-    const before = session.handed.abandoning ?? this.causal.positionBehind(session);
+    const before = session.handed.rest() ?? this.causal.positionBehind(session);
     if (before !== undefined) {
       void before.then(() => this.release(session));
       return;
@@ -197,17 +202,5 @@ export class Engine<C> {
   #noteAnswer(node: LiveNode<C>, session: Session<C>): void {
     node.answered++;
     if (!node.isOk) this.#herd.noteAnswer(session.node, session.generation);
-  }
-
-  #within<T>(
-    work: Promise<T>,
-    session: Session<C>,
-    call: Call,
-    abandon: (reason: string) => void,
-  ): Promise<T> {
-    return withinCall(work, call, this.#herd.settings.clock, {
-      late: (now) => timedOut(session.node, call, now),
-      abandon: (error) => abandon(error.message),
-    });
   }
 }

@@ -1,3 +1,4 @@
+import { assertLimits } from '../call/limits.ts';
 import { invalidArgument } from '../model/errors.ts';
 import { deadlineAfter } from '../time/deadline.ts';
 import type { Herd } from './herd.ts';
@@ -24,6 +25,7 @@ export async function waitUntilReady<C>(herd: Herd<C>, wanted: Ready): Promise<v
   const primaries = wanted.primaries ?? (wanted.standbys === undefined ? 1 : 0);
   assertCount('primaries', primaries);
   assertCount('standbys', standbys);
+  assertLimits(wanted);
   const startedAt = clock.now();
   const deadline = deadlineAfter(startedAt, wanted.timeoutMs ?? waitTimeoutMs);
   const count = (target: 'read-write' | 'standby' | 'any') => herd.select({ target }).tiers.flat().length;

@@ -83,7 +83,7 @@ export interface SharedStatementsPorts<S, N> {
   release(session: S): void;
   discard(session: S, reason: string): void;
   /** The callers of what runs on the session stopped waiting. */
-  abandon(session: S, reason: string, running: Pick<HandedOver, 'count' | 'answer' | 'text'>): void;
+  abandon(session: S, reason: string, running: Pick<HandedOver, 'answer' | 'text'>): void;
   /** Round-trip time of a probe of the node, milliseconds; `undefined` if unknown. */
   rttMs(node: N): number | undefined;
   /**

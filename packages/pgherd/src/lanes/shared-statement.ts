@@ -63,7 +63,7 @@ export class SharedStatement<S extends LaneSession> implements PipelinedStatemen
   sentAt = 0;
   /** Present only if the call has a deadline or a signal. */
   settlement: Settlement | undefined;
-  /** Whether its caller stopped waiting. */
+  /** Whether its call is over; its answer may still say how. Only a call with limits can be over before. */
   abandoned = false;
 
   constructor(
@@ -106,7 +106,6 @@ export class SharedStatement<S extends LaneSession> implements PipelinedStatemen
     const { node } = session;
     const confirmed = !session.takeLocalCommit();
     lane.left(this, true);
-    if (this.abandoned) return;
     if (!confirmed && this.call.access === 'read-write') {
       this.#fail(session, this.#owner.unacknowledged());
       return;
@@ -125,7 +124,7 @@ export class SharedStatement<S extends LaneSession> implements PipelinedStatemen
     session.takeLocalCommit();
     session.noteHandedAt(this.sentAt);
     lane.left(this, false);
-    if (!this.abandoned) this.#fail(session, error);
+    this.#fail(session, error);
   }
 
   #fail(session: S, error: unknown): void {

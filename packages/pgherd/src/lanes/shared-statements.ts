@@ -5,7 +5,7 @@ import type { QueryResult, Row, Statement } from '../model/statement.ts';
 import { lateError } from '../node/pool-errors.ts';
 import type { LaneLimits } from '../options/lane-limits.ts';
 import { newProgress } from '../recovery/progress.ts';
-import { withinCall } from '../recovery/within.ts';
+import { withOutcome } from '../recovery/within.ts';
 import { namingScript } from '../sql/other-verb.ts';
 import { earliest } from '../time/deadline.ts';
 import { LoopClock } from './loop-clock.ts';
@@ -58,7 +58,9 @@ export class SharedStatements<S extends LaneSession, N extends LaneNode<S>> impl
     const work = new Promise<QueryResult<Row>>((resolve, reject) => {
       settlement = { resolve, reject };
     });
-    withinCall(work, call, this.#ports.herd.settings.clock, {
+    // A read is run on a connection that cannot write: how it ended does not matter.
+    const open = call.access === 'read-write' && !call.idempotent;
+    withOutcome(work, call, this.#ports.herd.settings.clock, open, {
       late: (now) => timedOut(session.node, call, now),
       abandon: (error) => this.#abandon(shared, error.message),
     }).then(shared.resolve, (error: unknown) => this.failed(shared, session, error));
@@ -177,7 +179,7 @@ export class SharedStatements<S extends LaneSession, N extends LaneNode<S>> impl
       return;
     }
     const { text } = (lane.head ?? shared).statement;
-    this.#ports.abandon(session, reason, { count: 1, answer: lane.untilEmpty(), text });
+    this.#ports.abandon(session, reason, { answer: lane.untilEmpty(), text });
   }
 
   #lanesOf(node: N, access: Access): NodeLanes<S> {

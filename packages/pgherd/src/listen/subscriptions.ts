@@ -1,7 +1,8 @@
 import { startCall } from '../call/call.ts';
 import { abortedError, closedError } from '../call/failures.ts';
+import { assertLimits } from '../call/limits.ts';
 import type { Herd } from '../herd/herd.ts';
-import { argumentError, invalidArgument, messageOf, PgHerdError } from '../model/errors.ts';
+import { argumentError, messageOf, PgHerdError } from '../model/errors.ts';
 import { withinConnectTimeout } from '../node/connect-timeout.ts';
 import { assertChannel } from '../query/querier.ts';
 import { isFinal } from '../retry/rules.ts';
@@ -67,15 +68,14 @@ export class Subscriptions<C> {
     this.#connection?.leave('the cluster was closed');
   }
 
-  #assertPossible(channel: string, fn: NotificationListener, { signal, timeoutMs }: SubscribeOptions): void {
+  #assertPossible(channel: string, fn: NotificationListener, options: SubscribeOptions): void {
     assertChannel(channel);
     if (typeof fn !== 'function')
       throw argumentError('listen needs a function to call for each notification.');
-    if (timeoutMs !== undefined && !(timeoutMs > 0))
-      throw invalidArgument('timeoutMs', timeoutMs, 'a number of ms above 0');
+    assertLimits(options);
     const { driver } = this.#herd.settings;
     if (this.#closed.signal.aborted || this.#herd.isClosed) throw closedError();
-    if (signal?.aborted) throw abortedError(signal);
+    if (options.signal?.aborted) throw abortedError(options.signal);
     if (driver.capabilities.notifications === true) return;
     throw new PgHerdError(
       'PGHERD_UNSUPPORTED',

@@ -59,7 +59,8 @@ export class PgHerdError extends Error {
 
   constructor(code: ErrorCode, message: string, options: PgHerdErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
-    this.name = new.target.name;
+    // The name by which other libraries know an abort.
+    this.name = code === 'PGHERD_ABORTED' ? 'AbortError' : new.target.name;
     this.code = code;
     this.details = Object.freeze({ ...options.details });
   }

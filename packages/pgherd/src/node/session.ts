@@ -16,7 +16,7 @@ const CLEAN_UP_MS = 1_000;
  * One connection of a node's pool, with what the cluster knows about it. Its state changes by its own verbs
  * only:
  *
- * - a call leases it (`lease`, `allowMove`, `assignTo`) and gives it back (`returnTo`, which undoes all of
+ * - a call leases it (`lease`, `allowMove`) and gives it back (`returnTo`, which undoes all of
  *   that);
  * - what runs on it is `handed` over; a stream or a COPY occupies it (`occupy`, `vacate`);
  * - `retire` decides that it is never used again, and `leave` that we are the side that ends the connection.
@@ -39,7 +39,6 @@ export class Session<C = unknown> {
   #use: Access = 'read-write';
   #handedAt = 0;
   #movable = false;
-  #owner: object | undefined;
   #scope: CausalScope | undefined;
   #trace: Trace | undefined;
 
@@ -129,18 +128,6 @@ export class Session<C = unknown> {
   /** What runs on it during this lease can be run again elsewhere. */
   allowMove(): void {
     this.#movable = true;
-  }
-
-  /**
-   * Call of the transaction that runs on it: when that call's time is over, so is that of all its statements.
-   */
-  get owner(): object | undefined {
-    return this.#owner;
-  }
-
-  /** The transaction of this call begins on it. */
-  assignTo(owner: object): void {
-    this.#owner = owner;
   }
 
   /** Scope whose reads have to see what is written on it. */
@@ -252,7 +239,6 @@ export class Session<C = unknown> {
     this.#committedLocallyOnly = false;
     this.#movable = false;
     this.#trace = undefined;
-    this.#owner = undefined;
     if (this.connection.closed) pool.forget(this);
     else if (this.#occupied) this.#destroyedBy(pool, 'was left in the middle of a stream or a COPY');
     else if (this.#retired !== undefined) pool.release(this, this.#retired);

@@ -1,5 +1,6 @@
 import type { Call, CallOptions } from '../call/call.ts';
 import { unacknowledged, withNode } from '../call/failures.ts';
+import { assertLimits } from '../call/limits.ts';
 import type { Engine } from '../engine/engine.ts';
 import { PgHerdError } from '../model/errors.ts';
 import { answeredBy, type QueryResult, type Row, type Statement } from '../model/statement.ts';
@@ -106,7 +107,7 @@ class SessionLease<C> {
       session,
       call: own,
       clock: engine.herd.settings.clock,
-      perform: (answer, text) => engine.perform(session, answer, own, text),
+      perform: (start, text) => engine.perform(session, start, own, text),
       errorFor: (error) => this.#errorFor(error, text),
       assertHeld: () => this.#assertHeld(),
       isReplaceable: false,
@@ -149,7 +150,9 @@ class SessionLease<C> {
   }
 
   /** Each call on a lease has its own limits; those of `acquire` were for acquiring it. */
-  #narrowed({ timeoutMs, signal }: CallOptions): Call {
+  #narrowed(options: CallOptions): Call {
+    assertLimits(options);
+    const { timeoutMs, signal } = options;
     const now = this.#engine.herd.settings.clock.now();
     const deadline = timeoutMs === undefined ? Number.POSITIVE_INFINITY : now + timeoutMs;
     return { ...this.#call, deadline, signal, startedAt: now };

@@ -6,7 +6,6 @@ import { PgHerdError } from '../model/errors.ts';
 import type { Statement } from '../model/statement.ts';
 import type { Session } from '../node/session.ts';
 import { endError } from '../recovery/failed-work.ts';
-import { untilSettled } from '../recovery/within.ts';
 import type { Clock, Timer } from '../time/port.ts';
 import { onAbort } from '../time/wait.ts';
 
@@ -35,8 +34,8 @@ export interface ConnectionUse {
   readonly session: Session;
   readonly call: Call;
   readonly clock: Clock;
-  /** Waits for an answer of the session, as `Engine.perform` does. */
-  perform<U>(answer: Promise<U>, text: string): Promise<U>;
+  /** Starts something when its turn has come and waits for the answer, as `Engine.perform` does. */
+  perform<U>(start: () => Promise<U>, text: string): Promise<U>;
   /** The error that the caller gets. */
   errorFor(error: unknown): unknown;
   /**
@@ -83,7 +82,7 @@ export class LongWork<T> {
     this.#use.assertHeld();
     this.#answersAwaited++;
     try {
-      return await this.#use.perform(question(this.value), this.#work.statement.text);
+      return await this.#use.perform(() => question(this.value), this.#work.statement.text);
     } catch (error) {
       const failure = this.#use.errorFor(error);
       this.#failure ??= { error: failure };
@@ -202,10 +201,9 @@ export class LongWork<T> {
 
 async function begin<T>(use: ConnectionUse, work: WorkKind<T>): Promise<LongWork<T>> {
   const { session } = use;
-  await untilSettled(session, use.call, use.clock);
   if (work.occupies(session.connection)) session.occupy();
   try {
-    const value = await use.perform(work.begin(session.connection), work.statement.text);
+    const value = await use.perform(() => work.begin(session.connection), work.statement.text);
     return new LongWork(use, work, value);
   } catch (error) {
     session.vacate();
@@ -233,7 +231,7 @@ function useOnCluster<C>(engine: Engine<C>, session: Session<C>, call: Call, tex
     session,
     call,
     clock: engine.herd.settings.clock,
-    perform: (answer, text) => engine.perform(session, answer, call, text),
+    perform: (start, text) => engine.perform(session, start, call, text),
     errorFor: (error) => endError(error, session, call, text),
     assertHeld: () => undefined,
     isReplaceable: true,

@@ -4,7 +4,6 @@ import type { Engine } from '../engine/engine.ts';
 import { PgHerdError } from '../model/errors.ts';
 import { answeredBy, type QueryResult, type Row } from '../model/statement.ts';
 import type { Session } from '../node/session.ts';
-import { untilSettled } from '../recovery/within.ts';
 
 /** Where a script runs. */
 interface ScriptUse<C> {
@@ -43,10 +42,9 @@ export async function runScript<C>(use: ScriptUse<C>, text: string): Promise<Que
   const { connection, node } = session;
   if (session.occupied) throw busy(node);
   if (connection.perTransaction !== undefined) throw noScripts(node);
-  await untilSettled(session, call, engine.herd.settings.clock);
   session.retire('ran a script');
   try {
-    const result = await engine.perform(session, connection.simple(text), call, text);
+    const result = await engine.perform(session, () => connection.simple(text), call, text);
     return answeredBy(result, node);
   } catch (error) {
     throw use.errorFor(error);

@@ -16,8 +16,8 @@ const REPEAT_MS = 200;
 /** Empty if no COMMIT waits for a standby. */
 const SYNCHRONOUS = "SELECT pg_catalog.current_setting('synchronous_standby_names') AS names";
 
-/** What runs on a session: the number of statements, the answer to the last, and its SQL. */
-export type Running = Pick<HandedOver, 'count' | 'answer' | 'text'>;
+/** What runs on a session: its answer, and its SQL. */
+export type Running = Pick<HandedOver, 'answer' | 'text'>;
 
 /**
  * Abandons sessions whose caller has timed out or aborted while something runs on them. The caller never
@@ -33,21 +33,17 @@ export class Abandonment<C> {
     this.#discard = discard;
   }
 
-  /**
-   * Ends `running`, by default everything that was handed over. `everything`: all of it belongs to the caller
-   * that stopped waiting, and none of it is a COMMIT.
-   */
-  abandon(session: Session<C>, reason: string, everything = false, running: Running = session.handed): void {
+  /** Ends `running`, by default the statement that was handed over. */
+  abandon(session: Session<C>, reason: string, running: Running = session.handed): void {
     if (session.handed.abandoning !== undefined || session.connection.closed) return;
     const { connection } = session;
-    const { answer, text, count } = running;
+    const { answer, text } = running;
     const verdict = mayCancel({
       text,
       inTransaction: connection.status === 'in-transaction' || connection.status === 'failed',
       couldNotWrite: session.couldNotWrite,
     });
-    const foreign = count > 1 && !everything;
-    if (verdict === 'never' || foreign || answer === undefined || connection.cancel === undefined) {
+    if (verdict === 'never' || answer === undefined || connection.cancel === undefined) {
       this.#discard(session, reason);
       return;
     }

@@ -1,25 +1,16 @@
 import type { Call } from '../call/call.ts';
-import { abortedError, timedOut } from '../call/failures.ts';
+import { abortedError, cancelledError, timedOut, unsentError } from '../call/failures.ts';
+import type { TransactionStatus } from '../connection/port.ts';
 import type { PgHerdError } from '../model/errors.ts';
+import type { Turn } from '../node/handed-over.ts';
+import { classifyError, phaseOf } from '../retry/classify.ts';
+import { readStatement } from '../sql/statement.ts';
+import { isPast } from '../time/deadline.ts';
 import type { Clock } from '../time/port.ts';
 import { within } from '../time/wait.ts';
 
-/**
- * Waits until no request to cancel is on its way to the session's server: it would hit the next statement.
- * @throws PgHerdError `PGHERD_TIMEOUT`, `PGHERD_ABORTED` if the call ends before.
- */
-export async function untilSettled(
-  session: { readonly node: string; readonly handed: { readonly abandoning: Promise<void> | undefined } },
-  call: Call,
-  clock: Clock,
-): Promise<void> {
-  const { abandoning } = session.handed;
-  if (abandoning === undefined) return;
-  await withinCall(abandoning, call, clock, {
-    late: (now) => timedOut(session.node, call, now),
-    abandon: () => undefined,
-  });
-}
+/** How long a call whose write is being cancelled waits for the answer, in addition to its own limit, milliseconds. */
+const CONFIRM_MS = 1_000;
 
 /** What to do when a call reaches its deadline or is aborted before its work is done. */
 export interface AtLimit {
@@ -43,4 +34,89 @@ export function withinCall<T>(work: Promise<T>, call: Call, clock: Clock, atLimi
     late: (now) => abandon(atLimit.late(now)),
     aborted: () => abandon(abortedError(signal)),
   });
+}
+
+/**
+ * As {@link withinCall}, for a statement that was sent. If its outcome is `open` when the limit comes, the
+ * answer that its end brings is awaited for a moment: it says whether the statement was executed.
+ */
+export function withOutcome<T>(
+  answer: Promise<T>,
+  call: Call,
+  clock: Clock,
+  open: boolean,
+  atLimit: AtLimit,
+): Promise<T> {
+  let limit: PgHerdError | undefined;
+  const result = withinCall(answer, call, clock, {
+    late: (now) => atLimit.late(now),
+    abandon: (error) => {
+      limit = error;
+      atLimit.abandon(error);
+    },
+  });
+  if (!open || result === answer) return result;
+  return result.catch((error: unknown) => {
+    if (limit === undefined || error !== limit) throw error;
+    return answerAfter(limit, answer, clock);
+  });
+}
+
+/** The answer that comes although the call is over; otherwise `limit`, with what is known about the statement. */
+async function answerAfter<T>(limit: PgHerdError, answer: Promise<T>, clock: Clock): Promise<T> {
+  const none = () => limit;
+  const deadline = clock.now() + CONFIRM_MS;
+  try {
+    return await within(clock, answer, { deadline, signal: undefined, late: none, aborted: none });
+  } catch (error) {
+    if (error === limit) throw limit;
+    if (phaseOf(error) !== 'sent') throw unsentError(limit, error);
+    const { kind, severity } = classifyError(error);
+    if (severity !== 'ERROR') throw limit;
+    throw kind === 'cancelled' ? cancelledError(limit, error) : error;
+  }
+}
+
+/** A session as far as it says what its statement may do. */
+interface Writer {
+  readonly couldNotWrite: boolean;
+  readonly connection: { readonly status: TransactionStatus };
+}
+
+/** Whether a statement on the session that is not answered may have been executed for good. */
+export function isOutcomeOpen(session: Writer, call: Call, text: string | undefined): boolean {
+  if (session.couldNotWrite || call.idempotent) return false;
+  if (session.connection.status === 'idle') return true;
+  return text !== undefined && readStatement(text).commits === 'always';
+}
+
+/**
+ * Waits until a statement's turn on its connection has come.
+ * @throws PgHerdError `PGHERD_TIMEOUT`, `PGHERD_ABORTED` if the call ends before: the statement is never sent.
+ */
+export async function untilTurn(turn: Turn, node: string, call: Call, clock: Clock): Promise<void> {
+  let limit: PgHerdError | undefined;
+  try {
+    await withinCall(turn.granted, call, clock, {
+      late: (now) => timedOut(node, call, now),
+      abandon: (error) => {
+        limit = error;
+        turn.withdraw();
+      },
+    });
+  } catch (error) {
+    throw limit === undefined ? error : unsentError(limit);
+  }
+}
+
+/**
+ * @throws PgHerdError `PGHERD_TIMEOUT`, `PGHERD_ABORTED` if a limit of the call was reached before its
+ * statement is sent.
+ */
+export function assertInTime(node: string, call: Call, clock: Clock): void {
+  const { signal, deadline } = call;
+  if (signal?.aborted === true) throw unsentError(abortedError(signal));
+  if (deadline === Number.POSITIVE_INFINITY) return;
+  const now = clock.now();
+  if (isPast(deadline, now)) throw unsentError(timedOut(node, call, now));
 }

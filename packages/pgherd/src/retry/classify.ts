@@ -43,7 +43,7 @@ function classifyLink(link: unknown): Classification | undefined {
   const severity = severityOf(link, code);
   const rule = code === undefined ? undefined : ruleFor(code);
   if (rule !== undefined && !(rule.notAsError === true && severity === 'ERROR')) {
-    return classification(rule.kind, code, severity, rule);
+    return classification(rule.kind, code, severity, rule, isConfirmed(link));
   }
   if (severity !== undefined) return classification('statement', code, severity, undefined);
   const message = link instanceof Error ? link.message : '';
@@ -61,8 +61,10 @@ function classification(
   code: string | undefined,
   severity: string | undefined,
   rule: ErrorRule | undefined,
+  confirmed = false,
 ): Classification {
-  const certain = severity === 'ERROR' || (severity === 'FATAL' && rule?.fatalIsCertain === true);
+  const byFatal = severity === 'FATAL' && rule?.fatalIsCertain === true;
+  const certain = severity === 'ERROR' || byFatal || confirmed;
   return {
     kind,
     sqlState: code !== undefined && isSqlState(code) ? code : undefined,
@@ -71,6 +73,11 @@ function classification(
     outcomeKnown: rule?.outcomeKnown === true,
     safeToRetry: (phase) => kind !== 'outcome-unknown' && nothingExecuted(certain, phase),
   };
+}
+
+/** Whether it is our own error of a limit, and the server has confirmed that it cancelled the statement. */
+function isConfirmed(link: object): boolean {
+  return link instanceof PgHerdError && link.details['cancelled'] === true;
 }
 
 const LOST = classification('connection-lost', undefined, undefined, {
@@ -103,13 +110,21 @@ function nothingExecuted(certain: boolean, phase: Phase): boolean {
 /** Phases that a driver reports, if certain, in `details.phase` of its `PGHERD_CONNECTION_LOST`. */
 const REPORTED_PHASES = Object.freeze(['not-handed', 'behind-fatal'] as const);
 
+/** Errors whose `details.phase` counts. */
+const WITH_PHASE: ReadonlySet<string> = new Set([
+  'PGHERD_CONNECTION_LOST',
+  'PGHERD_TIMEOUT',
+  'PGHERD_ABORTED',
+]);
+
 /**
  * The phase in which a statement failed with `error`: `sent` unless the driver reports another one by
  * `PGHERD_CONNECTION_LOST` with `details: { phase }`: `not-handed` if it did not send the statement,
- * `behind-fatal` if the statement was queued behind one that was answered with FATAL.
+ * `behind-fatal` if the statement was queued behind one that was answered with FATAL. A limit of the call
+ * that was reached before its statement was sent is `not-handed`, too.
  */
 export function phaseOf(error: unknown): 'not-handed' | 'behind-fatal' | 'sent' {
-  if (error instanceof PgHerdError && error.code === 'PGHERD_CONNECTION_LOST') {
+  if (error instanceof PgHerdError && WITH_PHASE.has(error.code)) {
     return REPORTED_PHASES.find((phase) => phase === error.details['phase']) ?? 'sent';
   }
   return isOfConnecting(error) ? 'not-handed' : 'sent';

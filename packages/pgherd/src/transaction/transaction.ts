@@ -1,5 +1,6 @@
 import type { Call, CallOptions } from '../call/call.ts';
 import { busy, unacknowledged, withNode } from '../call/failures.ts';
+import { narrowedCall } from '../call/limits.ts';
 import type { Engine } from '../engine/engine.ts';
 import { PgHerdError } from '../model/errors.ts';
 import { answeredBy, type QueryResult, type Row, type Statement } from '../model/statement.ts';
@@ -87,7 +88,6 @@ export class SessionTransaction<C> {
     attempt: number,
   ): Promise<SessionTransaction<C>> {
     const transaction = new SessionTransaction(engine, session, call, attempt);
-    session.assignTo(call);
     try {
       transaction.#witness = await beginOn(engine, session, call, options);
     } catch (error) {
@@ -249,7 +249,7 @@ export class SessionTransaction<C> {
 
   async #execute(statement: Statement, options: CallOptions): Promise<QueryResult<Row>> {
     this.#assertOpen();
-    const call = narrowed(this.#call, options, this.#engine.herd.settings.clock.now());
+    const call = narrowedCall(this.#call, options, this.#engine.herd.settings.clock.now());
     try {
       const result = await this.#engine.send(this.#session, statement, call);
       return answeredBy(result, this.#session.node);
@@ -263,12 +263,12 @@ export class SessionTransaction<C> {
     const session = this.#session;
     const engine = this.#engine;
     const { clock } = engine.herd.settings;
-    const call = narrowed(this.#call, options, clock.now());
+    const call = narrowedCall(this.#call, options, clock.now());
     const use: ConnectionUse = {
       session,
       call,
       clock,
-      perform: (answer, text) => engine.perform(session, answer, call, text),
+      perform: (start, text) => engine.perform(session, start, call, text),
       errorFor: (error) => {
         this.#firstError ??= error;
         return withNode(error, session.node);
@@ -326,12 +326,4 @@ export class SessionTransaction<C> {
   #endAsking(state: End): void {
     if (this.#state === 'asking') this.#state = state;
   }
-}
-
-/** A statement inside a transaction may have a shorter deadline and its own signal, but no other node. */
-function narrowed(call: Call, options: CallOptions, now: number): Call {
-  if (options.timeoutMs === undefined && options.signal === undefined) return call;
-  const deadline =
-    options.timeoutMs === undefined ? call.deadline : Math.min(call.deadline, now + options.timeoutMs);
-  return { ...call, deadline, signal: options.signal ?? call.signal };
 }

@@ -70,6 +70,11 @@ export const CASES: readonly Case[] = [
   ours(['PGHERD_CONNECT_TIMEOUT', 'PGHERD_TLS_FAILED'], 'no connection was established'),
   ours(['PGHERD_AUTHENTICATION_FAILED'], 'the login to the server or to a pooler failed'),
   ours(['PGHERD_TIMEOUT', 'PGHERD_ABORTED'], ''),
+  named(
+    ['PGHERD_TIMEOUT', 'PGHERD_ABORTED'],
+    'and the server confirmed that it cancelled the statement',
+    (code) => new PgHerdError(code as ErrorCode, 'late', { details: { cancelled: true } }),
+  ),
   ours(['PGHERD_NO_SUITABLE_NODE', 'PGHERD_WAIT_TIMEOUT', 'PGHERD_POOL_FULL'], ''),
   ours(
     [

@@ -14,7 +14,6 @@ function leased() {
   };
   session.lease('read-write', 10, undefined);
   session.allowMove();
-  session.assignTo({});
   const returned = async () => {
     session.returnTo(pool, virtualClock());
     for (let turn = 0; turn < 10; turn++) await Promise.resolve();
@@ -70,7 +69,7 @@ describe('a session that is given back', () => {
 
   it('belongs to no call any more', async () => {
     const { session, returned } = leased();
-    expect([session.movable, session.owner, session.handedAt]).toEqual([true, {}, 10]);
+    expect([session.movable, session.handedAt]).toEqual([true, 10]);
     session.noteMessage({
       severity: 'WARNING',
       sqlState: '01000',
@@ -78,29 +77,6 @@ describe('a session that is given back', () => {
       routine: 'SyncRepWaitForLSN',
     });
     await returned();
-    expect([session.movable, session.owner, session.committedLocallyOnly]).toEqual([false, undefined, false]);
-  });
-});
-
-describe('what was handed to a session', () => {
-  it('is remembered until the last of it is answered', () => {
-    const { handed } = leased().session;
-    const answer = Promise.resolve();
-    handed.add(Promise.resolve(), 'select 1');
-    handed.add(answer, 'select 2');
-    handed.answered();
-    expect([handed.count, handed.answer, handed.text]).toEqual([1, answer, 'select 2']);
-    handed.answered();
-    expect([handed.count, handed.answer, handed.text]).toEqual([0, undefined, undefined]);
-  });
-
-  it('is counted, once abandoned, until its end has settled', () => {
-    const { handed } = leased().session;
-    handed.add(Promise.resolve(), 'select 1');
-    handed.beginAbandoning(Promise.resolve());
-    handed.answered();
-    expect([handed.count, handed.text]).toEqual([1, 'select 1']);
-    handed.endAbandoning();
-    expect([handed.count, handed.text, handed.abandoning]).toEqual([0, undefined, undefined]);
+    expect([session.movable, session.committedLocallyOnly]).toEqual([false, false]);
   });
 });

@@ -5,6 +5,8 @@ import type { World } from './world.ts';
 
 /** How late a call may be told that its time is over, milliseconds. */
 const TOLERANCE_MS = 50;
+/** How much later a write may be, whose answer is awaited to learn whether it was executed, milliseconds. */
+const CONFIRM_MS = 1_000;
 
 /** Codes that do not say whether it was done. */
 const SAYS_NOTHING: ReadonlySet<string> = new Set([
@@ -28,7 +30,8 @@ export function judgeEnd(
   writableSince: number | undefined,
 ): string | undefined {
   const now = world.loop.now;
-  if (call.deadline !== undefined && now > latestEnd(call.deadline, world)) {
+  const confirms = CONFIRMED.has(call.kind) ? CONFIRM_MS : 0;
+  if (call.deadline !== undefined && now > latestEnd(call.deadline + confirms, world)) {
     return `call ${call.name} ends ${Math.round(now - call.deadline)} ms after its deadline`;
   }
   const code = codeOf(call.error);
@@ -49,6 +52,9 @@ const WRITING: ReadonlySet<string> = new Set([
   'begin-commit',
   'lease',
 ]);
+
+/** What may have written when its time is over. */
+const CONFIRMED: ReadonlySet<string> = new Set(['write', 'lease']);
 
 /** What the books say at the end, when nothing is on its way any more. */
 export function audit(
