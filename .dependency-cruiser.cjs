@@ -13,7 +13,7 @@ const RANKS = [
   ['connection', 'dsn', 'sql', 'topology'],
   ['discovery', 'pool', 'retry', 'routing'],
   ['observe', 'wire'],
-  ['call', 'drivers', 'login', 'monitor', 'pooler'],
+  ['call', 'login', 'monitor', 'pooler'],
   ['options'],
   ['node'],
   ['herd'],
@@ -49,6 +49,7 @@ const layerRules = RANKS.flatMap((rank, index) =>
 );
 
 const manifest = JSON.parse(readFileSync(join(__dirname, 'packages/pgherd/package.json'), 'utf8'));
+const dependencies = Object.keys(manifest.dependencies ?? {});
 const peers = Object.keys(manifest.peerDependencies ?? {});
 
 /** @type {import('dependency-cruiser').IConfiguration} */
@@ -78,28 +79,29 @@ const configuration = {
     },
     {
       name: 'no-dependencies',
-      comment: 'pgherd has no runtime dependency and knows no other package of this workspace.',
+      comment:
+        'Only wire/types.ts imports the one runtime dependency, and only integrations know optional peers; no other package of this workspace.',
       severity: 'error',
-      from: { path: SRC, pathNot: `${SRC}(drivers|integrations)/` },
+      from: { path: SRC, pathNot: [`${SRC}integrations/`, `${SRC}wire/types\\.ts$`] },
       to: { pathNot: SRC, dependencyTypesNot: ['core'] },
+    },
+    {
+      name: 'only-the-dependency',
+      comment: 'wire/types.ts imports what packages/pgherd/package.json names under dependencies, nothing else.',
+      severity: 'error',
+      from: { path: `${SRC}wire/types\\.ts$` },
+      to: { pathNot: [SRC, `(^|/)node_modules/(@types/)?${either(dependencies)}/`] },
     },
     {
       name: 'only-optional-peers',
       comment:
-        'Drivers and integrations import the optional peers named in packages/pgherd/package.json, nothing else.',
+        'Integrations import the optional peers named in packages/pgherd/package.json, nothing else.',
       severity: 'error',
-      from: { path: `${SRC}(drivers|integrations)/` },
+      from: { path: `${SRC}integrations/` },
       to: {
         pathNot: [SRC, `(^|/)node_modules/(@types/)?${either(peers)}/`],
         dependencyTypesNot: ['core'],
       },
-    },
-    {
-      name: 'drivers-stand-alone',
-      comment: 'The adapters of two clients share the folder wire, and nothing else.',
-      severity: 'error',
-      from: { path: `${SRC}drivers/([^/]+)/` },
-      to: { path: `${SRC}drivers/`, pathNot: `${SRC}drivers/$1/` },
     },
     {
       name: 'testing-takes-types-only',

@@ -1,7 +1,7 @@
 import type { TestCluster } from '@pgherd/testing';
 import pg from 'pg';
-import { type ClusterEventName, createCluster, type Driver } from 'pgherd';
-import { pgDriver } from 'pgherd/pg';
+import { type ClusterEventName, createCluster } from 'pgherd';
+import { createClusterOver, wireDriver } from 'pgherd/connection';
 import postgres from 'postgres';
 import { type BenchClient, portOf, WRITE } from './client.ts';
 import { openFloor } from './floor.ts';
@@ -49,8 +49,9 @@ const NOTED: readonly ClusterEventName[] = ['node:role-changed', 'node:health-ch
 
 /** As in its README: the URL of all nodes and nothing else. */
 function openPgherd(cluster: TestCluster, { note }: ClientSetting): BenchClient {
-  const driver: Driver<pg.Client> | undefined = note && recordingDriver(pgDriver(), note);
-  const db = createCluster({ url: cluster.url, driver });
+  const { url } = cluster;
+  const db =
+    note === undefined ? createCluster(url) : createClusterOver(recordingDriver(wireDriver(), note), url);
   const names = cluster.nodes.map((node) => `${node.host}:${node.port}`);
   for (const name of NOTED) {
     if (note !== undefined) db.on(name, (event) => note({ name, at: Date.now(), ...about(event) }));

@@ -1,4 +1,5 @@
-import type { Clock, ConnectionListener, ConnectRequest, Driver, DriverConnection } from 'pgherd';
+import type { Clock } from 'pgherd';
+import type { ConnectionListener, ConnectRequest, Driver, DriverConnection } from 'pgherd/connection';
 
 /** What a client can do to a server that costs it something. */
 export type Cost = 'probe' | 'long-poll' | 'monitor-connect' | 'pool-connect' | 'validation';
@@ -12,7 +13,7 @@ export interface Charge {
 
 /** Servers that exist only as far as a monitor asks them, and that count what they are asked. */
 export interface CountedNodes {
-  readonly driver: Driver<object>;
+  readonly driver: Driver;
   readonly charges: readonly Charge[];
   /** The server ends, with all its connections; fresh ones are refused. */
   kill(node: string): void;
@@ -88,8 +89,7 @@ export function countedNodes(names: readonly string[], clock: Clock): CountedNod
   };
 }
 
-class Connection implements DriverConnection<object> {
-  readonly client = {};
+class Connection implements DriverConnection {
   readonly status = 'idle';
   readonly dirty = false;
   readonly parameters: ReadonlyMap<string, string>;

@@ -1,5 +1,6 @@
 import { seededRandom } from '@pgherd/testing';
-import { type Cluster, createCluster } from 'pgherd';
+import type { Cluster } from 'pgherd';
+import { createClusterOver } from 'pgherd/connection';
 import { type Charge, type Cost, countedNodes } from './counted-nodes.ts';
 import { slowMotion } from './slow-motion.ts';
 
@@ -41,7 +42,7 @@ export async function runFleet(plan: FleetPlan): Promise<FleetRecord> {
   // the real clock.
   const url = `postgresql://app:secret@${names.join(',')}/app`;
   const fleet = Array.from({ length: plan.processes }, () =>
-    createCluster({ url, driver: nodes.driver, clock, random: dice, env: {} }),
+    createClusterOver(nodes.driver, { url, clock, random: dice, env: {} }),
   );
   // Processes do not start in one moment.
   for (const db of fleet) clock.schedule(dice.next() * 1_000, () => void begin(db).catch(() => undefined));
@@ -66,12 +67,12 @@ export async function runFleet(plan: FleetPlan): Promise<FleetRecord> {
 }
 
 /** What processes do that have something to lose: they have written already. */
-async function begin(db: Cluster<object>): Promise<void> {
+async function begin(db: Cluster): Promise<void> {
   await db.warmUp();
   await db.query('insert into t values (0)');
 }
 
-async function firstWrite(db: Cluster<object>, calls: number, tookMs: () => number): Promise<number> {
+async function firstWrite(db: Cluster, calls: number, tookMs: () => number): Promise<number> {
   const one = async () => {
     await db.query('insert into t values (1)');
     return tookMs();
@@ -80,7 +81,7 @@ async function firstWrite(db: Cluster<object>, calls: number, tookMs: () => numb
 }
 
 function startTraffic(
-  fleet: readonly Cluster<object>[],
+  fleet: readonly Cluster[],
   everyMs: number,
   clock: ReturnType<typeof slowMotion>,
   dice: { next(): number },

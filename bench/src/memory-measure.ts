@@ -13,7 +13,11 @@ export type MemoryReply = number | { readonly failed: string };
 
 /** An element of what `--json` prints. */
 export interface MemoryFigure {
-  readonly what: 'idle connection beyond the driver' | 'queued caller' | 'queued caller of pg.Pool';
+  readonly what:
+    | 'idle connection'
+    | 'idle connection of pg.Client'
+    | 'queued caller'
+    | 'queued caller of pg.Pool';
   readonly bytes: number;
   /** What it should not exceed; absent where nothing is asked. */
   readonly limit?: number | undefined;
@@ -30,7 +34,7 @@ export interface MemoryPlan {
 }
 
 /** Numbers of the targets. */
-const CONNECTION_LIMIT = 4_096;
+const CONNECTION_LIMIT = 40 * 1_024;
 const CALLER_LIMIT = 1_024;
 
 /**
@@ -51,10 +55,6 @@ export async function measureMemory(
     if (typeof reply === 'number') return reply;
     throw new Error(`${what}: ${reply.failed}`);
   };
-  const beyond = async () => {
-    const driver = await held('pg.Client', connections);
-    return (await held('pgherd idle', connections)) - driver;
-  };
   const middle = async (measure: () => Promise<number>) => {
     const found: number[] = [];
     for (let run = 0; run < runs; run++) found.push(await measure());
@@ -62,9 +62,15 @@ export async function measureMemory(
   };
   return [
     {
-      what: 'idle connection beyond the driver',
-      bytes: await middle(beyond),
+      what: 'idle connection',
+      bytes: await middle(() => held('pgherd idle', connections)),
       limit: CONNECTION_LIMIT,
+      count: connections,
+      runs,
+    },
+    {
+      what: 'idle connection of pg.Client',
+      bytes: await middle(() => held('pg.Client', connections)),
       count: connections,
       runs,
     },

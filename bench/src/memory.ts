@@ -10,8 +10,8 @@ const CONNECTIONS = 200;
 const CALLERS = 100_000;
 const USAGE = `Usage: npm run bench:memory -- [options]
 
-Bytes of an idle connection beyond what the driver needs for it (${CONNECTIONS} connections), and of a caller that waits
-for a connection (${CALLERS} callers), on a real server, each measured in a process of its own.
+Bytes of an idle connection (${CONNECTIONS} connections) and of a caller that waits for a connection (${CALLERS} callers), on a
+real server, each measured in a process of its own.
 
   --runs N   measurements of each, of which the median counts (default ${RUNS})
   --json     print an array for programs instead of a table

@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import type { Driver } from 'pgherd';
+import type { Driver } from 'pgherd/connection';
 import { Engine, Herd, POLICY_NAMES, type PolicyName, resolveSettings } from 'pgherd/internal';
 import { median } from './statistics.ts';
 
@@ -25,16 +25,16 @@ interface Figure {
 }
 
 /** An engine that knows a primary and three standbys, all measured; no connection is ever opened. */
-function engineWith(policy: PolicyName): Engine<unknown> {
+function engineWith(policy: PolicyName): Engine {
   const names = Array.from({ length: NODES + 1 }, (_, at) => `node${at}`);
-  const driver: Driver<unknown> = {
+  const driver: Driver = {
     name: 'never',
     capabilities: { parameterStatus: true, transactionStatus: true },
     connect: () => new Promise<never>(() => undefined),
   };
   const url = `postgres://app@${names.join(',')}/shop`;
-  const settings = resolveSettings({ url, driver, policy, env: {} });
-  const herd = new Herd<unknown>(settings);
+  const settings = resolveSettings({ url, policy, env: {} }, driver);
+  const herd = new Herd(settings);
   herd.start();
   for (const [index, host] of names.entries()) {
     const now = settings.clock.now();
@@ -59,11 +59,11 @@ function engineWith(policy: PolicyName): Engine<unknown> {
       },
     });
   }
-  return new Engine<unknown>(herd);
+  return new Engine(herd);
 }
 
 /** Nanoseconds of processor time of one choice, over many: neighbours on the machine do not count. */
-function nsPerChoice(engine: Engine<unknown>): number {
+function nsPerChoice(engine: Engine): number {
   let microseconds = 0;
   for (let done = 0; done < CHOICES; done += BATCH) {
     for (const node of engine.herd.nodes.values()) node.inFlight.start()(true);
@@ -76,7 +76,7 @@ function nsPerChoice(engine: Engine<unknown>): number {
 }
 
 /** Each choice is for a demand of its own, as `startCall` makes it. */
-function chooseOften(engine: Engine<unknown>, times: number): void {
+function chooseOften(engine: Engine, times: number): void {
   for (let turn = 0; turn < times; turn++) {
     const picked = engine.sessions.pick({
       target: 'standby',

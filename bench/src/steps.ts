@@ -1,12 +1,12 @@
 import type { ServerLog } from '@pgherd/testing';
+import type { Statement } from 'pgherd';
 import type {
   ConnectionListener,
   ConnectRequest,
   Driver,
   DriverConnection,
   PipelinedStatement,
-  Statement,
-} from 'pgherd';
+} from 'pgherd/connection';
 import { median } from './statistics.ts';
 
 /** Something that happened inside a client. */
@@ -19,7 +19,7 @@ export interface Step {
 }
 
 /** The driver, telling whatever passes through it. */
-export function recordingDriver<C>(driver: Driver<C>, note: (step: Step) => void): Driver<C> {
+export function recordingDriver(driver: Driver, note: (step: Step) => void): Driver {
   return Object.freeze({
     ...driver,
     async connect(request: ConnectRequest, listener: ConnectionListener, signal: AbortSignal) {
@@ -35,10 +35,7 @@ export function recordingDriver<C>(driver: Driver<C>, note: (step: Step) => void
   });
 }
 
-function recordingConnection<C>(
-  connection: DriverConnection<C>,
-  report: (name: string) => void,
-): DriverConnection<C> {
+function recordingConnection(connection: DriverConnection, report: (name: string) => void): DriverConnection {
   const reported = async <T>(name: string, work: () => Promise<T>): Promise<T> => {
     report(`${name} sent`);
     const result = await work();

@@ -1,5 +1,6 @@
 import type { TestCluster } from '@pgherd/testing';
-import { type Cluster, type ClusterEvents, type ClusterOptions, createCluster } from 'pgherd';
+import type { Cluster, ClusterEvents, ClusterOptions } from 'pgherd';
+import { createClusterOver } from 'pgherd/connection';
 import { expect } from 'vitest';
 import { booksOf, disagreements, entriesOn, rangeOf } from './invariants.ts';
 import { type Load, LoadSeries } from './load.ts';
@@ -22,9 +23,8 @@ export async function underLoad(
   options: ClusterOptions = {},
 ): Promise<{ readonly load: Load; readonly tap: Wiretap; readonly offline: readonly unknown[] }> {
   const tap = new Wiretap();
-  const db = createCluster({
+  const db = createClusterOver(tap.driver, {
     url: cluster.url,
-    driver: tap.driver,
     env: {},
     waitTimeoutMs: 60_000,
     ...options,

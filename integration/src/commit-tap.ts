@@ -1,5 +1,4 @@
-import type { Driver, DriverConnection, DriverResult } from 'pgherd';
-import { pgDriver } from 'pgherd/pg';
+import { type Driver, type DriverConnection, type DriverResult, wireDriver } from 'pgherd/connection';
 
 /** What a COMMIT goes through. `send` hands it over; `sever` makes the client take the connection for gone, and only the client. */
 export interface TappedCommit {
@@ -11,7 +10,7 @@ export interface TappedCommit {
 /** Decides what becomes of a COMMIT: its answer, or an error. */
 export type CommitFate = (commit: TappedCommit) => Promise<DriverResult>;
 
-/** The `pg` driver whose COMMITs meet the fate that the test has set, where it has set one. */
+/** The wire, on which COMMITs meet the fate that the test has set, where it has set one. */
 export class CommitTap {
   readonly driver: Driver;
   /** What becomes of the next COMMIT, once. */
@@ -19,7 +18,7 @@ export class CommitTap {
   readonly #severed = new Set<DriverConnection>();
 
   constructor() {
-    const inner = pgDriver();
+    const inner = wireDriver();
     this.driver = {
       ...inner,
       connect: async (request, listener, signal) => this.#tap(await inner.connect(request, listener, signal)),

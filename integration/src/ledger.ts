@@ -2,7 +2,7 @@ import type { TestCluster, TestNode } from '@pgherd/testing';
 import pg from 'pg';
 import { type Cluster, outcomeTableText, type TransactionOptions } from 'pgherd';
 import { type CommitFate, CommitTap } from './commit-tap.ts';
-import { createTable, open, quiet } from './support.ts';
+import { createTable, open, openOver, quiet } from './support.ts';
 
 /** A name that has to be quoted. */
 const TABLE = 'Outcome "of" commits';
@@ -45,7 +45,7 @@ export class Ledger {
   async open(fate?: CommitFate): Promise<Cluster> {
     const tap = new CommitTap();
     this.#taps.push(tap);
-    const db = open(this.#cluster, fate === undefined ? {} : { driver: tap.driver });
+    const db = fate === undefined ? open(this.#cluster) : openOver(tap.driver, this.#cluster);
     this.#opened.push(db);
     await db.ready({ primaries: 1 });
     tap.next = fate;

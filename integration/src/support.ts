@@ -5,6 +5,7 @@ import { PATIENCE_MS } from '@pgherd/testing/internal';
 export { rejection } from '@pgherd/testing/internal';
 
 import { type Cluster, type ClusterOptions, createCluster, type NodeDescription } from 'pgherd';
+import { createClusterOver, type Driver } from 'pgherd/connection';
 
 /** A call waits so long for a node that a busy machine alone does not make it fail, and the environment has no say. */
 export const PATIENT = Object.freeze({ waitTimeoutMs: PATIENCE_MS, env: {} }) satisfies ClusterOptions;
@@ -15,6 +16,11 @@ const QUICK: ClusterOptions = { ...PATIENT, probe: { intervalMs: 200 } };
 /** A cluster object over all nodes of a test cluster, as the ordinary role, closed at the end of its scope. */
 export function open(cluster: TestCluster, options: ClusterOptions = {}): Cluster {
   return createCluster({ url: cluster.url, ...QUICK, ...options });
+}
+
+/** The same, with a driver in the place of pgherd's own wire. */
+export function openOver(driver: Driver, cluster: TestCluster, options: ClusterOptions = {}): Cluster {
+  return createClusterOver(driver, { url: cluster.url, ...QUICK, ...options });
 }
 
 /** The name under which pgherd knows a test node. */

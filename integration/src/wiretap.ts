@@ -1,12 +1,12 @@
+import type { Statement } from 'pgherd';
 import type {
   ConnectRequest,
   Driver,
   DriverConnection,
   DriverResult,
   PipelinedStatement,
-  Statement,
-} from 'pgherd';
-import { pgDriver } from 'pgherd/pg';
+} from 'pgherd/connection';
+import { wireDriver } from 'pgherd/connection';
 import { codeOf } from './support.ts';
 
 /** Codes by which a driver says that it did not send a statement. */
@@ -34,7 +34,7 @@ export interface Torn {
 }
 
 /**
- * The `pg` driver with a tap on the wire: it remembers which statement was handed to which connection and when, and which
+ * The wire with a tap on it: it remembers which statement was handed to which connection and when, and which
  * connections were destroyed before they had answered. Only that can tell a write that was under way from one that was
  * sent too late.
  */
@@ -48,7 +48,7 @@ export class Wiretap {
   /** Keeps the statements that `isKept` names. Default: inserts. */
   constructor(isKept: (text: string) => boolean = (text) => text.startsWith('insert')) {
     this.#isKept = isKept;
-    const inner = pgDriver();
+    const inner = wireDriver();
     this.driver = {
       name: inner.name,
       capabilities: inner.capabilities,
@@ -98,9 +98,6 @@ export class Wiretap {
       }
     };
     return {
-      get client() {
-        return inner.client;
-      },
       get parameters() {
         return inner.parameters;
       },

@@ -40,10 +40,10 @@ const ARCHITECTURE = `# Architecture
 | \`model\` | words | deeds |
 | \`time\` | the clock | what it is for |
 | \`dsn\` | the parser | connections |
-| \`drivers\` | adapters | decisions |
+| \`integrations\` | adapters | decisions |
 `;
 
-/** A repository to which no check objects, in the form of ours: two entries, four folders, a driver with a peer. */
+/** A repository to which no check objects, in the form of ours: two entries, four folders, an integration with a peer. */
 export const CLEAN: Files = {
   'package.json': JSON.stringify({
     name: 'workspace',
@@ -68,7 +68,7 @@ export const first = ERROR_CODES[0];
 /** A point in time that was given, and a timer that is only called one. */
 export const later = (clock: { setTimeout(): Date }): Date => new Date(clock.setTimeout().getTime());
 `,
-  'packages/pgherd/src/drivers/pg.ts': `import type { Pool } from 'pg';\nexport type Native = Pool;\n`,
+  'packages/pgherd/src/integrations/pg.ts': `import type { Pool } from 'pg';\nexport type Native = Pool;\n`,
   'packages/pgherd/dist/index.d.ts': `export declare const ERROR_CODES: readonly string[];\n`,
   'packages/pgherd/dist/index.js': 'export const ERROR_CODES = [];\n',
   'packages/pgherd/dist/dsn/dsn.d.ts': `import { ERROR_CODES } from '../index.ts';

@@ -75,10 +75,16 @@ const MISTAKES: readonly { name: string; files: Files; rule: string; file: strin
     file: `${SRC}/model/dep.ts`,
   },
   {
-    name: 'a driver that imports something else than a peer',
-    files: { [`${SRC}/drivers/other.ts`]: `import left from 'left-pad';\nexport const x = left;\n` },
+    name: 'an integration that imports something else than a peer',
+    files: { [`${SRC}/integrations/other.ts`]: `import left from 'left-pad';\nexport const x = left;\n` },
     rule: 'only-optional-peers',
-    file: `${SRC}/drivers/other.ts`,
+    file: `${SRC}/integrations/other.ts`,
+  },
+  {
+    name: 'parsers of another package than the dependency',
+    files: { [`${SRC}/wire/types.ts`]: `import pg from 'pg';\nexport const x = pg;\n` },
+    rule: 'only-the-dependency',
+    file: `${SRC}/wire/types.ts`,
   },
   {
     name: 'a test helper that loads pgherd',

@@ -1,5 +1,6 @@
 import { createTestCluster, type TestCluster, type TestNode, waitUntil } from '@pgherd/testing';
-import { type Cluster, createCluster } from 'pgherd';
+import type { Cluster } from 'pgherd';
+import { createClusterOver } from 'pgherd/connection';
 import {
   disagreements,
   entriesOn,
@@ -69,9 +70,8 @@ export class Soak implements AsyncDisposable {
     try {
       await createTable(cluster, 'journal', JOURNAL);
       const tap = new Wiretap();
-      const db = createCluster({
+      const db = createClusterOver(tap.driver, {
         url: cluster.url,
-        driver: tap.driver,
         applicationName: APPLICATION,
         env: {},
         pool: { max: POOL_MAX },

@@ -1,5 +1,5 @@
 import { createTestCluster, type TestCluster, type TestNode, waitUntil } from '@pgherd/testing';
-import { createCluster } from 'pgherd';
+import { createClusterOver } from 'pgherd/connection';
 import { entriesOn, JOURNAL, misdirected, rangeOf, watchTimelines, writesBelow } from '../invariants.ts';
 import { Load } from '../load.ts';
 import { createTable, nameOf, PATIENT } from '../support.ts';
@@ -50,7 +50,7 @@ export async function splitBrainTrial(
   const [standby] = cluster.standbys;
   if (standby === undefined) throw new Error('A split brain takes a standby.');
   const tap = new Wiretap();
-  const db = createCluster({ url: cluster.url, driver: tap.driver, ...PATIENT });
+  const db = createClusterOver(tap.driver, { url: cluster.url, ...PATIENT });
   const load = new Load(db, 'journal', options.firstId, { reads: options.reads ?? true });
   try {
     await db.ready({ primaries: 1, standbys: 1 });

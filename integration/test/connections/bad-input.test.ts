@@ -1,15 +1,10 @@
-import { execFile } from 'node:child_process';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
-import { inspect, promisify } from 'node:util';
+import { inspect } from 'node:util';
 import { createTestCluster, type TestCluster } from '@pgherd/testing';
-import { type ClusterOptions, createCluster, type Driver, type DriverConnection, PgHerdError } from 'pgherd';
-import { importPg, pgDriver } from 'pgherd/pg';
+import { type ClusterOptions, createCluster, PgHerdError } from 'pgherd';
+import { createClusterOver, type Driver, type DriverConnection, wireDriver } from 'pgherd/connection';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { nameOf, PATIENT, rejection } from '../../src/support.ts';
 
-const run = promisify(execFile);
 const PASSWORD = 'hunter2-Geheim';
 
 let cluster: TestCluster;
@@ -164,15 +159,16 @@ describe('servers that cannot be used', () => {
 
   // PostgreSQL 12 is not among the test servers: a driver that reports it stands for one.
   it('servers that are too old fail at once', async () => {
-    const error = await failureOf({ url: cluster.url, driver: reporting('12.22') });
+    await using db = createClusterOver(reporting('12.22'), { url: cluster.url, ...PATIENT });
+    const error = await rejection(db.query('select 1'));
     expect(error).toMatchObject({ code: 'PGHERD_SERVER_TOO_OLD' });
     expect(String(error)).toContain('12.22');
   });
 });
 
-/** The driver of `pg`, with servers that say to be of another version. */
+/** The wire, with servers that say to be of another version. */
 function reporting(version: string): Driver {
-  const driver = pgDriver();
+  const driver = wireDriver();
   return {
     ...driver,
     connect: async (...args) => {
@@ -188,41 +184,3 @@ function reporting(version: string): Driver {
     },
   };
 }
-
-describe('a driver that is not installed', () => {
-  it('is told with a code, and what to do', async () => {
-    const error = await rejection(importPg(() => import('no-such-package-at-all' as string)));
-    expect(error).toMatchObject({ code: 'PGHERD_DRIVER_MISSING' });
-    expect(String(error)).toContain('npm install pg');
-  });
-
-  it('fails the first call at once, in a process that has no pg', async () => {
-    const folder = await mkdtemp(path.join(tmpdir(), 'without-pg-'));
-    try {
-      // A loader that knows no package "pg" is what a project without it is.
-      const hooks = `export async function resolve(name, context, next) {
-        if (name === 'pg') throw Object.assign(new Error("Cannot find package 'pg'"), { code: 'ERR_MODULE_NOT_FOUND' });
-        return next(name, context);
-      }`;
-      await writeFile(path.join(folder, 'hooks.mjs'), hooks);
-      await writeFile(
-        path.join(folder, 'main.mts'),
-        `import { register } from 'node:module';
-        import { pathToFileURL } from 'node:url';
-        register(pathToFileURL(${JSON.stringify(path.join(folder, 'hooks.mjs'))}).href);
-        const { createCluster } = await import(${JSON.stringify(new URL('../../../packages/pgherd/src/index.ts', import.meta.url).href)});
-        // Who waits for this as for a node waits for longer than the process may live.
-        const db = createCluster({ url: 'postgres://app@127.0.0.1:9/app', env: {}, waitTimeoutMs: 600_000 });
-        await db.query('select 1').catch((error) => console.log(error.code));
-        await db.close();`,
-      );
-      const { stdout } = await run(process.execPath, ['--import', 'tsx', path.join(folder, 'main.mts')], {
-        cwd: process.cwd(),
-        timeout: 100_000,
-      });
-      expect(stdout.trim()).toBe('PGHERD_DRIVER_MISSING');
-    } finally {
-      await rm(folder, { recursive: true, force: true });
-    }
-  });
-});

@@ -1,5 +1,6 @@
 import { createTestCluster, type TestCluster, waitUntil } from '@pgherd/testing';
 import { type Cluster, type ClusterOptions, createCluster, outcomeTableText } from 'pgherd';
+import { createClusterOver, type Driver } from 'pgherd/connection';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { CommitTap } from '../../src/commit-tap.ts';
 import { Load } from '../../src/load.ts';
@@ -19,6 +20,12 @@ const suite = pgbouncerPath === undefined && process.env['CI'] === undefined ? d
 
 function open(options: ClusterOptions = {}): Cluster {
   const db = createCluster({ url, ...PATIENT, probe: { intervalMs: 200 }, ...options });
+  opened.push(db);
+  return db;
+}
+
+function over(driver: Driver, options: ClusterOptions): Cluster {
+  const db = createClusterOver(driver, { url, ...PATIENT, probe: { intervalMs: 200 }, ...options });
   opened.push(db);
   return db;
 }
@@ -117,7 +124,7 @@ suite('behind PgBouncer in transaction mode', () => {
 
   it('settings go with BEGIN, and the outcome of a lost COMMIT is told by a table; by xid it is refused', async () => {
     const tap = new CommitTap();
-    const db = open({ pooler: true, driver: tap.driver });
+    const db = over(tap.driver, { pooler: true });
     await db.query(outcomeTableText('outcome'));
     tap.next = async ({ sever }) => {
       throw sever();

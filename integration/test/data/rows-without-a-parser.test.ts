@@ -1,6 +1,4 @@
-import type { Driver, Statement } from 'pgherd';
-import { pgDriver } from 'pgherd/pg';
-import { postgresJsDriver } from 'pgherd/postgres-js';
+import type { Statement, TypeParsers } from 'pgherd';
 import { describe, expect, it } from 'vitest';
 import { oneClient } from '../../src/one-client.ts';
 import { open, rejection } from '../../src/support.ts';
@@ -21,7 +19,7 @@ const TOLD = {
   cause: broken,
 };
 
-const insert = (note: string, types: unknown): Statement => ({
+const insert = (note: string, types: TypeParsers): Statement => ({
   text: 'insert into written select $1::text from generate_series(1, 3) returning 1 as one',
   values: [note],
   types,
@@ -33,18 +31,13 @@ async function written(note: string): Promise<number> {
     .then(({ n }) => n);
 }
 
-const DRIVERS: readonly (readonly [string, () => Driver<unknown>])[] = [
-  ['pg', pgDriver],
-  ['postgres.js', postgresJsDriver],
-];
-
-describe.each(DRIVERS)('rows that the application cannot read, over %s', (name, driver) => {
-  const client = () => open(setUp.cluster, { driver: driver(), pool: { max: 1 } });
+describe('rows that the application cannot read', () => {
+  const client = () => open(setUp.cluster, { pool: { max: 1 } });
 
   it.each(TYPES)('query: %s', async (what, types) => {
     await using db = client();
     const pid = await db.one('select pg_backend_pid() as pid');
-    const note = `${name} query ${what}`;
+    const note = `query ${what}`;
     // From the second time on it is prepared.
     for (const times of [1, 2, 3]) {
       expect(await rejection(db.query(insert(note, types)))).toMatchObject(TOLD);
@@ -67,7 +60,7 @@ describe.each(DRIVERS)('rows that the application cannot read, over %s', (name, 
 
   it.each(TYPES)('lease: %s', async (what, types) => {
     await using db = client();
-    const note = `${name} lease ${what}`;
+    const note = `lease ${what}`;
     await db.use(async (lease) => {
       const pid = await lease.one('select pg_backend_pid() as pid');
       expect(await rejection(lease.query(insert(note, types)))).toMatchObject(TOLD);
@@ -79,7 +72,7 @@ describe.each(DRIVERS)('rows that the application cannot read, over %s', (name, 
 
   it.each(TYPES)('transaction: it goes on, and is not run again: %s', async (what, types) => {
     await using db = client();
-    const note = `${name} transaction ${what}`;
+    const note = `transaction ${what}`;
     let runs = 0;
     await db.transaction(async (tx) => {
       runs++;

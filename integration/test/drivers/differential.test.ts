@@ -2,7 +2,6 @@ import { createTestCluster, type TestCluster } from '@pgherd/testing';
 import type { Client } from 'pg';
 import pg from 'pg';
 import { type Cluster, createCluster, type Field, type QueryResult, type Row, type Statement } from 'pgherd';
-import { wireDriver } from 'pgherd/internal';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { FAILING, LITERALS, PARAMETERS, STATEMENTS } from '../../src/differential/cases.ts';
 
@@ -93,12 +92,7 @@ describe('what pgherd gives is what pg gives', () => {
 
   beforeAll(async () => {
     cluster = await createTestCluster({ standbys: 0 });
-    db = createCluster({
-      url: cluster.url,
-      driver: wireDriver({ types: pg.types }),
-      env: {},
-      pool: { max: 2 },
-    });
+    db = createCluster({ url: cluster.url, env: {}, pool: { max: 2 } });
     client = new pg.Client(cluster.url);
     await client.connect();
   });

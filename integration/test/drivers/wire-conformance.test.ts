@@ -1,14 +1,13 @@
 import { driverConformance } from '@pgherd/testing/conformance';
-import pg from 'pg';
 import * as pgherd from 'pgherd';
-import { wireDriver } from 'pgherd/internal';
+import { wireDriver } from 'pgherd/connection';
 import * as vitest from 'vitest';
 import { serverVersions } from '../../src/versions.ts';
 
 for (const version of serverVersions()) {
   driverConformance({
     name: 'wire',
-    makeDriver: () => wireDriver({ types: pg.types }),
+    makeDriver: () => wireDriver(),
     pgherd,
     runner: vitest,
     version,

@@ -1,8 +1,6 @@
 import { createTestCluster, type TestCluster, type TestNode, waitUntil } from '@pgherd/testing';
 import pg from 'pg';
 import { type Cluster, type ClusterOptions, createCluster } from 'pgherd';
-import { pgDriver } from 'pgherd/pg';
-import { postgresJsDriver } from 'pgherd/postgres-js';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type Load, LoadSeries } from '../../src/load.ts';
 import { createTable, nameOf, PATIENT, quiet, restore } from '../../src/support.ts';
@@ -87,22 +85,16 @@ function lastIdBeforeStale(load: Load, db: Cluster, node: TestNode): () => numbe
 }
 
 describe('the primary is lost', () => {
-  it.each([
-    pgDriver(),
-    postgresJsDriver(),
-  ])('killed, driver $name: what was in flight is unknown, nothing else fails, and the old one comes back as a standby', async (driver) => {
-    const load = await underLoad(
-      async (load) => {
-        const old = cluster.primary;
-        const killed = await old.kill();
-        const { promoted } = await cluster.failover({ afterMs: 200 });
-        await load.acknowledged();
-        expect(load.writes.findLast((one) => one.outcome === 'acknowledged')?.node).toBe(nameOf(promoted));
-        await killed.undo();
-        await load.served(5, nameOf(old));
-      },
-      { driver },
-    );
+  it('killed: what was in flight is unknown, nothing else fails, and the old one comes back as a standby', async () => {
+    const load = await underLoad(async (load) => {
+      const old = cluster.primary;
+      const killed = await old.kill();
+      const { promoted } = await cluster.failover({ afterMs: 200 });
+      await load.acknowledged();
+      expect(load.writes.findLast((one) => one.outcome === 'acknowledged')?.node).toBe(nameOf(promoted));
+      await killed.undo();
+      await load.served(5, nameOf(old));
+    });
     expect(load.idsOf('unknown').size).toBeLessThanOrEqual(POOL_MAX * WRITES_DEEP);
   });
 
@@ -164,16 +156,13 @@ function successor(): TestNode {
 }
 
 describe('the primary changes its role', () => {
-  it.each([pgDriver(), postgresJsDriver()])('switched over, driver $name: no call fails', async (driver) => {
-    const load = await underLoad(
-      async (load) => {
-        const old = cluster.primary;
-        await cluster.switchover(successor());
-        await load.acknowledged();
-        await load.served(5, nameOf(old));
-      },
-      { driver },
-    );
+  it('switched over: no call fails', async () => {
+    const load = await underLoad(async (load) => {
+      const old = cluster.primary;
+      await cluster.switchover(successor());
+      await load.acknowledged();
+      await load.served(5, nameOf(old));
+    });
     expect(load.writes.findLast((one) => one.outcome === 'acknowledged')?.node).toBe(nameOf(cluster.primary));
   });
 });

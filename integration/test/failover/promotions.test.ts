@@ -1,6 +1,7 @@
 import { createTestCluster, type TestCluster, type TestNode, waitUntil } from '@pgherd/testing';
 import pg from 'pg';
 import { type Cluster, createCluster, type NodeDescription } from 'pgherd';
+import { createClusterOver } from 'pgherd/connection';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { journal, underLoad } from '../../src/alarms.ts';
 import { booksOf, disagreements, entriesOn, JOURNAL, rangeOf } from '../../src/invariants.ts';
@@ -182,7 +183,7 @@ describe('a cluster restored on a lower timeline', () => {
     await restored.start();
     await cluster.waitForStreaming();
     const tap = new Wiretap();
-    await using db = createCluster({ url: cluster.url, driver: tap.driver, env: {}, waitTimeoutMs: 1_500 });
+    await using db = createClusterOver(tap.driver, { url: cluster.url, env: {}, waitTimeoutMs: 1_500 });
     const write = () => db.query('insert into journal values ($1)', [journal.next()]);
     expect((await write()).node).toBe(nameOf(restored));
     await restored.kill();

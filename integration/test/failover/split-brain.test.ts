@@ -1,5 +1,6 @@
 import { createTestCluster, type TestCluster, type TestNode, waitUntil } from '@pgherd/testing';
 import { type Cluster, type ClusterEvents, createCluster } from 'pgherd';
+import { createClusterOver } from 'pgherd/connection';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { splitBrainCluster, splitBrainTrial } from '../../src/chaos/split-brain.ts';
 import { entriesOn, JOURNAL, rangeOf } from '../../src/invariants.ts';
@@ -52,7 +53,7 @@ describe('a promotion while the old primary stays up', () => {
         const tap = new Wiretap();
         const first = firstId();
         const url = `postgresql://app:app@${hosts.map(nameOf).join(',')}/app`;
-        const db = createCluster({ url, driver: tap.driver, ...PATIENT });
+        const db = createClusterOver(tap.driver, { url, ...PATIENT });
         try {
           const writes = Array.from({ length: 20 }, (_, index) =>
             db.query('insert into journal values ($1)', [first + index]),
@@ -97,7 +98,7 @@ describe('two standbys promoted apart, to the same timeline', () => {
   it('the one that was written to keeps the writes, and the event names the other', async () => {
     const [first, second] = twoStandbys();
     const tap = new Wiretap();
-    const db = createCluster({ url: cluster.url, driver: tap.driver, ...PATIENT });
+    const db = createClusterOver(tap.driver, { url: cluster.url, ...PATIENT });
     const load = new Load(db, 'journal', nextId);
     try {
       await db.ready({ primaries: 1, standbys: 2 });
@@ -135,7 +136,7 @@ describe('two standbys promoted apart, to the same timeline', () => {
     await cluster.primary.kill();
     await Promise.all([first.promote(), second.promote()]);
     const tap = new Wiretap();
-    await using db = createCluster({ url: cluster.url, driver: tap.driver, env: {}, waitTimeoutMs: 1_500 });
+    await using db = createClusterOver(tap.driver, { url: cluster.url, env: {}, waitTimeoutMs: 1_500 });
     const events = splitBrains(db);
     const write = () => db.query('insert into journal values ($1)', [nextId++]);
     const error = await rejection(write());

@@ -1,6 +1,6 @@
 import { waitUntil } from '@pgherd/testing';
 import type { Cluster } from 'pgherd';
-import { pgDriver } from 'pgherd/pg';
+import { wireDriver } from 'pgherd/connection';
 import { describe, expect, it } from 'vitest';
 import { fates, ONE_LANE, times } from '../../src/lanes.ts';
 import { oneClient } from '../../src/one-client.ts';
@@ -98,7 +98,7 @@ describe('a connection that is lost', () => {
   it('a statement that leaves a transaction open costs the connection, and is told so', async () => {
     const url = new URL(setUp.cluster.primary.url);
     const ended: unknown[] = [];
-    const connection = await pgDriver().connect(
+    const connection = await wireDriver().connect(
       {
         address: { transport: 'tcp', host: url.hostname, port: Number(url.port) },
         user: 'app',

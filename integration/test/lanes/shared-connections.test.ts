@@ -200,21 +200,6 @@ describe('answers', () => {
     const calls = times(5, (n) => db.query('select $1::json', [n === 2 ? circular : { n }]));
     expect(await fates(calls)).toEqual(['ok', 'ok', 'PGHERD_INVALID_ARGUMENT', 'ok', 'ok']);
   });
-
-  it('the client of a lease is as ever after its connection was a lane', async () => {
-    await using db = open(setUp.cluster, ONE_LANE);
-    await Promise.all(times(50, (n) => db.query('select $1::int', [n])));
-    await db.use(async (lease) => {
-      const client = lease.client as { query(text: string, values: unknown[]): Promise<{ rows: unknown[] }> };
-      expect((await client.query('select $1::int as n', [5])).rows).toEqual([{ n: 5 }]);
-      expect(await lease.one({ name: 'mine', text: 'select 6 as n' })).toEqual({ n: 6 });
-    });
-    expect(await Promise.all(times(3, (n) => db.one('select $1::int as n', [n])))).toEqual([
-      { n: 0 },
-      { n: 1 },
-      { n: 2 },
-    ]);
-  });
 });
 
 describe('what is kept off lanes', () => {

@@ -20,23 +20,7 @@ export {
   type ShutdownSignal,
 } from './cluster/shutdown.ts';
 export type { ClusterQuerier } from './cluster/verbs.ts';
-export type {
-  ConnectionListener,
-  ConnectRequest,
-  Driver,
-  DriverCapabilities,
-  DriverConnection,
-  DriverCopyIn,
-  DriverCopyOut,
-  DriverCursor,
-  DriverResult,
-  Notification,
-  PerTransaction,
-  PipelinedStatement,
-  ServerMessage,
-  TlsRequest,
-  TransactionStatus,
-} from './connection/port.ts';
+export type { Notification, ServerMessage, TransactionStatus } from './connection/port.ts';
 export type { DiscoveredNode, Discovery, DiscoveryContext } from './discovery/port.ts';
 export type { Ready } from './herd/ready.ts';
 export type { ClusterStats, NodeStats } from './herd/stats.ts';
@@ -77,7 +61,15 @@ export {
   type Target,
 } from './model/names.ts';
 export { REDACTED, Secret } from './model/secret.ts';
-export type { Field, QueryResult, Row, RowMode, Statement } from './model/statement.ts';
+export type {
+  Field,
+  ParseText,
+  QueryResult,
+  Row,
+  RowMode,
+  Statement,
+  TypeParsers,
+} from './model/statement.ts';
 export type {
   AcceptedEpoch,
   Epoch,
@@ -171,3 +163,4 @@ export { type SqlFragment, type SqlTag, sql } from './sql/tag.ts';
 export type { Clock, Random, ScheduleOptions, Timer } from './time/port.ts';
 export type { TransactionFunction } from './transaction/attempts.ts';
 export type { Transaction } from './transaction/transaction.ts';
+export { type Types, types } from './wire/types.ts';

@@ -11,4 +11,3 @@ export { resolveSettings } from './options/settings.ts';
 export { Pool } from './pool/pool.ts';
 export { POLICY_NAMES, type PolicyName } from './routing/policies.ts';
 export { systemClock, systemRandom } from './time/system.ts';
-export { wireDriver } from './wire/connection/driver.ts';

@@ -1,6 +1,5 @@
-import type { Driver, DriverConnection } from 'pgherd';
 import * as pgherd from 'pgherd';
-import { pgDriver } from 'pgherd/pg';
+import { type Driver, type DriverConnection, wireDriver } from 'pgherd/connection';
 import { expect, it } from 'vitest';
 import { type ConformanceRunner, driverConformance } from '../src/conformance/conformance.ts';
 
@@ -60,7 +59,7 @@ function suiteFor(driver: Driver): CollectingRunner {
 
 /** The adapter of pg with some properties of its connections replaced. */
 function withMistake(mistake: (connection: DriverConnection) => Partial<DriverConnection>): Driver {
-  const sound = pgDriver();
+  const sound = wireDriver();
   return {
     ...sound,
     connect: async (...request) => {
@@ -103,7 +102,7 @@ it.each<[string, string, Driver]>([
 });
 
 it('the conformance suite tests optional parts of the port only if the capabilities name them', () => {
-  const sound = pgDriver();
+  const sound = wireDriver();
   const { parameterStatus, transactionStatus } = sound.capabilities;
   const plain = suiteFor({ ...sound, capabilities: { parameterStatus, transactionStatus } });
   const optional = /^(cancel|pipeline|batch|cursor|COPY) > /;

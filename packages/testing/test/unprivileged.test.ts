@@ -56,38 +56,33 @@ it.runIf(isRoot)(
     expect(output).toContain('"directories":');
     expect(code).toBe(3);
   },
-  30_000,
 );
 
-it.runIf(isRoot)(
-  'a package where the run user cannot look is used through a copy in the cache',
-  async () => {
-    const hidden = await folder(0o700);
-    process.env['PGHERD_TESTING_CACHE'] = await folder(0o755);
-    const [installed] = await installedPackages();
-    if (!installed) throw new Error('no servers are installed');
-    const copy = path.join(hidden, 'package');
-    await mkdir(copy);
-    await cp(path.join(installed.directory, 'package.json'), path.join(copy, 'package.json'));
-    await cp(path.join(installed.directory, 'native'), path.join(copy, 'native'), {
-      recursive: true,
-      verbatimSymlinks: true,
-    });
-    const links: { target: string }[] = JSON.parse(
-      await readFile(path.join(copy, 'native/pg-symlinks.json'), 'utf8'),
-    );
-    for (const { target } of links) await rm(path.join(copy, target), { force: true });
-    const both = await Promise.all([prepareBinaries(copy), prepareBinaries(copy)]);
-    expect(new Set(both).size).toBe(1);
-    const [binDir = ''] = both;
-    expect(binDir.startsWith(process.env['PGHERD_TESTING_CACHE'])).toBe(true);
-    const { output } = await run(
-      path.join(binDir, 'postgres'),
-      ['--version'],
-      { uid: 65_534, gid: 65_534 },
-      {},
-    );
-    expect(output).toMatch(/^postgres \(PostgreSQL\) \d+/);
-  },
-  30_000,
-);
+it.runIf(isRoot)('a package where the run user cannot look is used through a copy in the cache', async () => {
+  const hidden = await folder(0o700);
+  process.env['PGHERD_TESTING_CACHE'] = await folder(0o755);
+  const [installed] = await installedPackages();
+  if (!installed) throw new Error('no servers are installed');
+  const copy = path.join(hidden, 'package');
+  await mkdir(copy);
+  await cp(path.join(installed.directory, 'package.json'), path.join(copy, 'package.json'));
+  await cp(path.join(installed.directory, 'native'), path.join(copy, 'native'), {
+    recursive: true,
+    verbatimSymlinks: true,
+  });
+  const links: { target: string }[] = JSON.parse(
+    await readFile(path.join(copy, 'native/pg-symlinks.json'), 'utf8'),
+  );
+  for (const { target } of links) await rm(path.join(copy, target), { force: true });
+  const both = await Promise.all([prepareBinaries(copy), prepareBinaries(copy)]);
+  expect(new Set(both).size).toBe(1);
+  const [binDir = ''] = both;
+  expect(binDir.startsWith(process.env['PGHERD_TESTING_CACHE'])).toBe(true);
+  const { output } = await run(
+    path.join(binDir, 'postgres'),
+    ['--version'],
+    { uid: 65_534, gid: 65_534 },
+    {},
+  );
+  expect(output).toMatch(/^postgres \(PostgreSQL\) \d+/);
+});

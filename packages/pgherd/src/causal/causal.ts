@@ -25,13 +25,13 @@ const POSITION = `select pg_catalog.pg_current_wal_insert_lsn()::pg_catalog.text
 const STRICT: ReadonlySet<string> = new Set(['standby', 'read-only']);
 
 /** Reads that see the writes before them. */
-export class Causal<C> {
-  readonly #herd: Herd<C>;
-  readonly #replay: ReplayWatch<C>;
+export class Causal {
+  readonly #herd: Herd;
+  readonly #replay: ReplayWatch;
   readonly #storage = new AsyncLocalStorage<CausalScope>();
   #isUsed = false;
 
-  constructor(herd: Herd<C>) {
+  constructor(herd: Herd) {
     this.#herd = herd;
     this.#replay = new ReplayWatch(herd);
   }
@@ -105,7 +105,7 @@ export class Causal<C> {
    * Records an answer on a session that its caller may go on holding: what is committed there must be seen at
    * once. An open transaction has nothing to see.
    */
-  noteAnswered(session: Session<C>): void {
+  noteAnswered(session: Session): void {
     if (session.scope === undefined || session.connection.status === 'in-transaction') return;
     session.scope.hold(session, this.#tokenOf(session.node, {}));
   }
@@ -115,7 +115,7 @@ export class Causal<C> {
    * `undefined` if there is nothing to ask; otherwise the session must not be released before the promise
    * settles.
    */
-  positionBehind(session: Session<C>): Promise<void> | undefined {
+  positionBehind(session: Session): Promise<void> | undefined {
     const scope = session.takeScope();
     if (scope === undefined) return undefined;
     scope.release(session);

@@ -32,13 +32,13 @@ interface Known extends ReplayFacts {
  * What standbys have replayed, asked over the monitors' connections: those are open already, queue behind no
  * call and take nothing from the pools. One question is in flight for each standby.
  */
-export class ReplayWatch<C> {
-  readonly #herd: Herd<C>;
+export class ReplayWatch {
+  readonly #herd: Herd;
   readonly #known = new Map<string, Known>();
   readonly #asking = new Map<string, Promise<void>>();
   readonly #askedAt = new Map<string, number>();
 
-  constructor(herd: Herd<C>) {
+  constructor(herd: Herd) {
     this.#herd = herd;
   }
 

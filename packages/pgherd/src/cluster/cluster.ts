@@ -1,5 +1,6 @@
 import { type Call, type CallOptions, type RoutingOptions, startCall } from '../call/call.ts';
 import { unknownNodeName } from '../call/failures.ts';
+import type { Driver } from '../connection/port.ts';
 import { Engine } from '../engine/engine.ts';
 import { Herd } from '../herd/herd.ts';
 import { logEvents } from '../herd/log.ts';
@@ -11,7 +12,7 @@ import type { AcceptedEpoch, NodeDescription, TopologyDescription } from '../mod
 import type { ListenOptions, Off } from '../observe/emitter.ts';
 import type { ClusterEventName, ClusterEvents } from '../observe/events.ts';
 import type { ClusterOptions } from '../options/options.ts';
-import { resolveSettings } from '../options/settings.ts';
+import { type ClusterSettings, resolveSettings } from '../options/settings.ts';
 import type { Querier } from '../query/querier.ts';
 import type { Rejection, Selection } from '../routing/select.ts';
 import type { Clock } from '../time/port.ts';
@@ -38,9 +39,9 @@ export interface NodeExplanation {
 }
 
 /** A cluster of servers behind one object. Made by {@link createCluster}. */
-export interface Cluster<C = unknown> extends ClusterQuerier<C>, AsyncDisposable {
+export interface Cluster extends ClusterQuerier, AsyncDisposable {
   /** `with({ target: 'prefer-standby' })`: reads go to standbys, or to the primary if there is none. */
-  readonly read: ClusterQuerier<C>;
+  readonly read: ClusterQuerier;
   /** Whether it accepts calls: `false` after `close()` or `terminate()`. */
   readonly isOpen: boolean;
   /** The current topology; immutable. */
@@ -126,32 +127,44 @@ export interface Cluster<C = unknown> extends ClusterQuerier<C>, AsyncDisposable
  * await db.close();
  * ```
  */
-export function createCluster<C = unknown>(options: string | ClusterOptions<C> = {}): Cluster<C> {
-  return HerdCluster.create<C>(typeof options === 'string' ? { url: options } : options);
+export function createCluster(options: string | ClusterOptions = {}): Cluster {
+  return HerdCluster.create(resolveSettings(typeof options === 'string' ? { url: options } : options));
+}
+
+/**
+ * A cluster whose connections `driver` opens, instead of pgherd itself: an implementation of the port, such as one that records or
+ * simulates. `driverConformance` of `@pgherd/testing/conformance` tells whether it does what pgherd relies on. Options that concern
+ * pgherd's own connections (`types`, `scramMaxIterations`, `maxMessageBytes`) have no effect.
+ * @throws as {@link createCluster}.
+ */
+export function createClusterOver(driver: Driver, options: string | ClusterOptions = {}): Cluster {
+  return HerdCluster.create(
+    resolveSettings(typeof options === 'string' ? { url: options } : options, driver),
+  );
 }
 
 /** The members of a cluster without the verbs of {@link ClusterQuerier}, which are assigned to it. */
-class HerdCluster<C> implements Omit<Cluster<C>, keyof ClusterQuerier<C>> {
-  readonly #herd: Herd<C>;
-  readonly #engine: Engine<C>;
-  readonly #listening: Subscriptions<C>;
+class HerdCluster implements Omit<Cluster, keyof ClusterQuerier> {
+  readonly #herd: Herd;
+  readonly #engine: Engine;
+  readonly #listening: Subscriptions;
   /** This object, with the verbs. */
-  readonly #cluster: Cluster<C>;
-  readonly read: ClusterQuerier<C>;
+  readonly #cluster: Cluster;
+  readonly read: ClusterQuerier;
   #closing: Promise<void> | undefined;
 
-  constructor(options: ClusterOptions<C>) {
-    this.#herd = new Herd<C>(resolveSettings(options));
-    this.#engine = new Engine<C>(this.#herd);
-    this.#listening = new Subscriptions<C>(this.#herd);
+  constructor(settings: ClusterSettings) {
+    this.#herd = new Herd(settings);
+    this.#engine = new Engine(this.#herd);
+    this.#listening = new Subscriptions(this.#herd);
     logEvents(this.#herd.events, this.#herd.settings.logger);
     const verbs = clusterQuerier(this.#engine, (options) => this.#call(options));
     this.read = verbs.with({ target: 'prefer-standby' });
     this.#cluster = Object.assign(this, verbs);
   }
 
-  static create<C>(options: ClusterOptions<C>): Cluster<C> {
-    return new HerdCluster(options).#cluster;
+  static create(settings: ClusterSettings): Cluster {
+    return new HerdCluster(settings).#cluster;
   }
 
   get isOpen(): boolean {

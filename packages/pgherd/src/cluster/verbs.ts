@@ -10,7 +10,7 @@ import { runTransaction, type TransactionFunction } from '../transaction/attempt
 import { SessionTransaction, type Transaction } from '../transaction/transaction.ts';
 
 /** The verbs of a cluster, also with the defaults of `with`. */
-export interface ClusterQuerier<C = unknown> extends Querier {
+export interface ClusterQuerier extends Querier {
   /**
    * Runs `fn` in a transaction; commits when it resolves, rolls back when it throws. `fn` may be run several
    * times.
@@ -22,9 +22,9 @@ export interface ClusterQuerier<C = unknown> extends Querier {
   /** Begins a transaction, which rolls back at the end of its scope unless it was committed. */
   begin(options?: TransactionOptions): Promise<Transaction>;
   /** A connection for exclusive use. Its errors are those of {@link Querier.query} while it waits. */
-  acquire(options?: CallOptions): Promise<Lease<C>>;
+  acquire(options?: CallOptions): Promise<Lease>;
   /** Runs `fn` with a connection for exclusive use, and gives it back however `fn` ends. */
-  use<T>(fn: (lease: Lease<C>) => Promise<T> | T, options?: CallOptions): Promise<T>;
+  use<T>(fn: (lease: Lease) => Promise<T> | T, options?: CallOptions): Promise<T>;
   /**
    * Runs many statements in one text by the simple protocol, on a connection of its own that is closed
    * afterwards. Without BEGIN and COMMIT, the text is one transaction. Returns the result of the last
@@ -35,20 +35,20 @@ export interface ClusterQuerier<C = unknown> extends Querier {
    */
   script(text: string, options?: CallOptions): Promise<QueryResult<Row>>;
   /** The same verbs with other defaults. */
-  with(options: CallOptions): ClusterQuerier<C>;
+  with(options: CallOptions): ClusterQuerier;
 }
 
 /**
  * The verbs of a cluster, with defaults that a call's own options override; `start` starts the clock of a
  * call.
  */
-export function clusterQuerier<C>(
-  engine: Engine<C>,
+export function clusterQuerier(
+  engine: Engine,
   start: (options: CallOptions) => Call,
   defaults: CallOptions = {},
-): ClusterQuerier<C> {
+): ClusterQuerier {
   const call = (options: CallOptions = {}) => start(merged(defaults, options));
-  const use = async <T>(fn: (lease: Lease<C>) => Promise<T> | T, options?: CallOptions): Promise<T> => {
+  const use = async <T>(fn: (lease: Lease) => Promise<T> | T, options?: CallOptions): Promise<T> => {
     const made = call(options);
     const trace = engine.leaks.trace('use');
     const session = await engine.acquire(made);
@@ -102,8 +102,8 @@ export function clusterQuerier<C>(
  * Runs a verb that gives a connection to the code that called it. From here on that code counts as holding it: its statements
  * must not wait behind others that may wait for its locks.
  */
-async function entering<C, T>(
-  engine: Engine<C>,
+async function entering<T>(
+  engine: Engine,
   acquire: () => Promise<{ readonly given: T; isHeld(): boolean }>,
 ): Promise<T> {
   const entered = engine.held.enter();

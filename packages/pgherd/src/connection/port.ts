@@ -180,9 +180,7 @@ export interface PerTransaction {
 }
 
 /** One open connection. */
-export interface DriverConnection<C = unknown> {
-  /** The driver's own object, such as the `Client` of `pg`. */
-  readonly client: C;
+export interface DriverConnection {
   /** Values of the ParameterStatus messages, by name. */
   readonly parameters: ReadonlyMap<string, string>;
   /** Transaction status of the last ReadyForQuery. */
@@ -258,7 +256,7 @@ export interface DriverConnection<C = unknown> {
 }
 
 /** A driver as pgherd sees it: it opens connections, and nothing else. */
-export interface Driver<C = unknown> {
+export interface Driver {
   readonly name: string;
   readonly capabilities: DriverCapabilities;
   /**
@@ -269,5 +267,5 @@ export interface Driver<C = unknown> {
     request: ConnectRequest,
     listener: ConnectionListener,
     signal: AbortSignal,
-  ): Promise<DriverConnection<C>>;
+  ): Promise<DriverConnection>;
 }

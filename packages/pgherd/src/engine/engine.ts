@@ -21,31 +21,31 @@ import { HeldLeases } from './held.ts';
 import { Sessions } from './sessions.ts';
 
 /** Finds sessions for calls, runs statements on them, and runs them again where that is right. */
-export class Engine<C> {
+export class Engine {
   /** What becomes of work that failed. */
-  readonly recovery: Recovery<C>;
+  readonly recovery: Recovery;
   /** What each asynchronous context holds. */
-  readonly held = new HeldLeases<C>();
+  readonly held = new HeldLeases();
   /** Leases that are held for too long. */
-  readonly leaks: LeakWatch<Session<C>>;
+  readonly leaks: LeakWatch<Session>;
   /** Reads that see the writes before them. */
-  readonly causal: Causal<C>;
+  readonly causal: Causal;
   /** Finds the connections. */
-  readonly sessions: Sessions<C>;
-  readonly #herd: Herd<C>;
-  readonly #abandonment: Abandonment<C>;
+  readonly sessions: Sessions;
+  readonly #herd: Herd;
+  readonly #abandonment: Abandonment;
   readonly #facts = new ByText(factsOf);
-  readonly #shared: SharedStatements<Session<C>, LiveNode<C>>;
+  readonly #shared: SharedStatements<Session, LiveNode>;
 
-  constructor(herd: Herd<C>) {
+  constructor(herd: Herd) {
     this.#herd = herd;
-    this.recovery = new Recovery<C>(herd);
+    this.recovery = new Recovery(herd);
     const { clock, leakAfterMs } = herd.settings;
     this.leaks = new LeakWatch(clock, leakAfterMs, (leak) => herd.leaked(leak));
-    this.causal = new Causal<C>(herd);
-    this.#abandonment = new Abandonment<C>(herd, (session, reason) => this.discard(session, reason));
-    this.sessions = new Sessions<C>(herd, this.causal, this.held, this);
-    this.#shared = new SharedStatements<Session<C>, LiveNode<C>>({
+    this.causal = new Causal(herd);
+    this.#abandonment = new Abandonment(herd, (session, reason) => this.discard(session, reason));
+    this.sessions = new Sessions(herd, this.causal, this.held, this);
+    this.#shared = new SharedStatements<Session, LiveNode>({
       herd,
       rttMs: ({ name }) => findNode(herd.topology, name)?.rttMs,
       recover: (failed) => this.recovery.recover(failed),
@@ -59,7 +59,7 @@ export class Engine<C> {
     });
   }
 
-  get herd(): Herd<C> {
+  get herd(): Herd {
     return this.#herd;
   }
 
@@ -86,7 +86,7 @@ export class Engine<C> {
 
   /** As {@link execute}, on a connection that the statement has for itself. */
   executeAlone(statement: Statement, given: Call): Promise<QueryResult<Row>> {
-    const work = async (session: Session<C>, call: Call) => {
+    const work = async (session: Session, call: Call) => {
       session.allowMove();
       const result = await this.send(session, statement, call);
       if (session.committedLocallyOnly && call.access === 'read-write') throw unacknowledged('statement');
@@ -103,7 +103,7 @@ export class Engine<C> {
   async attempts<T>(
     given: Call,
     text: string,
-    work: (session: Session<C>, call: Call) => Promise<T>,
+    work: (session: Session, call: Call) => Promise<T>,
     reworded?: (error: unknown) => unknown,
   ): Promise<T> {
     const call = this.causal.concerns(given) ? await this.causal.route(given) : given;
@@ -123,12 +123,12 @@ export class Engine<C> {
   }
 
   /** A session on a node that suits, as soon as there is one; those of `lostOn` are tried after a pause. */
-  acquire(call: Call, lostOn?: ReadonlySet<string>): Promise<Session<C>> {
+  acquire(call: Call, lostOn?: ReadonlySet<string>): Promise<Session> {
     return this.sessions.acquire(call, undefined, lostOn);
   }
 
   /** Hands a statement to the session's connection and waits for its answer, as of {@link perform}. */
-  send(session: Session<C>, statement: Statement | string, call: Call): Promise<DriverResult> {
+  send(session: Session, statement: Statement | string, call: Call): Promise<DriverResult> {
     if (session.occupied) return Promise.reject(busy(session.node));
     const { connection } = session;
     return typeof statement === 'string'
@@ -141,7 +141,7 @@ export class Engine<C> {
    * If they come before its turn, it is never started. If they come later, it is cancelled on the server where that is right, and the
    * connection destroyed where it does not become ready again. `text` is the SQL.
    */
-  async perform<T>(session: Session<C>, start: () => Promise<T>, call: Call, text?: string): Promise<T> {
+  async perform<T>(session: Session, start: () => Promise<T>, call: Call, text?: string): Promise<T> {
     const { handed } = session;
     const { clock } = this.#herd.settings;
     const turn = handed.enter();
@@ -157,7 +157,7 @@ export class Engine<C> {
     }
   }
 
-  async #answerTo<T>(answer: Promise<T>, session: Session<C>, call: Call, text?: string): Promise<T> {
+  async #answerTo<T>(answer: Promise<T>, session: Session, call: Call, text?: string): Promise<T> {
     const node = this.#herd.liveNodeOf(session);
     const landed = node?.inFlight.start();
     // The end of the statement changes the connection: so this is asked before.
@@ -179,12 +179,12 @@ export class Engine<C> {
   }
 
   /** Abandons what runs on a session, except a COMMIT, for its caller has gone. The session is released as any other. */
-  abandon(session: Session<C>, reason: string): void {
+  abandon(session: Session, reason: string): void {
     if (session.handed.answer !== undefined) this.#abandonment.abandon(session, reason);
   }
 
   /** Gives a session back when nothing runs on it any more, after cleaning it up where that is needed. */
-  release(session: Session<C>): void {
+  release(session: Session): void {
     const before = session.handed.rest() ?? this.causal.positionBehind(session);
     if (before !== undefined) {
       void before.then(() => this.release(session));
@@ -195,11 +195,11 @@ export class Engine<C> {
   }
 
   /** Destroys a session that must not be used again. */
-  discard(session: Session<C>, reason: string): void {
+  discard(session: Session, reason: string): void {
     this.#herd.liveNodeOf(session)?.pool.destroyWhere((one) => one === session, reason);
   }
 
-  #noteAnswer(node: LiveNode<C>, session: Session<C>): void {
+  #noteAnswer(node: LiveNode, session: Session): void {
     node.answered++;
     if (!node.isOk) this.#herd.noteAnswer(session.node, session.generation);
   }

@@ -2,19 +2,19 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Session } from '../node/session.ts';
 
 /** A connection that an asynchronous context holds. */
-export interface Holding<C> {
-  readonly session: Session<C>;
+export interface Holding {
+  readonly session: Session;
   /** Whether it is held still; a function may give it back before it ends. */
   isHeld(): boolean;
   /** The transaction that runs on it, if there is one: its public object, which is not looked into here. */
   readonly transaction?: object | undefined;
 }
 
-interface Link<C> {
-  readonly outer: Link<C> | undefined;
+interface Link {
+  readonly outer: Link | undefined;
   isHeld(): boolean;
   /** Of a function's scope. */
-  readonly session?: Session<C> | undefined;
+  readonly session?: Session | undefined;
   readonly transaction?: object | undefined;
 }
 
@@ -22,11 +22,11 @@ interface Link<C> {
  * What `begin` or `acquire` gave, or is about to give, to the code that called it. That code has no end that could be seen: the
  * connection may be given back by other code, so that it does not count for deadlocks of the pool.
  */
-export class Entered<C> implements Link<C> {
-  readonly outer: Link<C> | undefined;
+export class Entered implements Link {
+  readonly outer: Link | undefined;
   #state: 'pending' | (() => boolean) | 'over' = 'pending';
 
-  constructor(outer: Link<C> | undefined) {
+  constructor(outer: Link | undefined) {
     this.outer = outer;
   }
 
@@ -59,12 +59,12 @@ export class Entered<C> implements Link<C> {
  *
  * Until the first of these it costs nothing; from then on Node carries it along with the promises of the process.
  */
-export class HeldLeases<C> {
-  readonly #storage = new AsyncLocalStorage<Link<C>>();
+export class HeldLeases {
+  readonly #storage = new AsyncLocalStorage<Link>();
   #ended = false;
 
   /** Runs `fn` in a context that holds one more. */
-  run<T>(holding: Holding<C>, fn: () => T): T {
+  run<T>(holding: Holding, fn: () => T): T {
     return this.#storage.run({ ...holding, outer: this.#storage.getStore() }, fn);
   }
 
@@ -72,7 +72,7 @@ export class HeldLeases<C> {
    * From now on the calling code, and what it starts, is about to hold one more. To be called before the first `await` of the verb:
    * only then the code that called the verb is still the current context.
    */
-  enter(): Entered<C> {
+  enter(): Entered {
     let outer = this.#storage.getStore();
     // In a loop of transactions those that are over would pile up.
     while (outer instanceof Entered && outer.isOver) outer = outer.outer;
@@ -91,7 +91,7 @@ export class HeldLeases<C> {
   }
 
   /** How many of the connections that functions hold, in which this context runs, are such as `which` says. */
-  count(which: (session: Session<C>) => boolean): number {
+  count(which: (session: Session) => boolean): number {
     let count = 0;
     for (let link = this.#storage.getStore(); link !== undefined; link = link.outer) {
       if (link.session !== undefined && link.isHeld() && which(link.session)) count++;

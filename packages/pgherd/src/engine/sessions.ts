@@ -20,21 +20,21 @@ import type { HeldLeases } from './held.ts';
 const RECONNECT_PAUSE_MS = 50;
 
 /** How a session is given back. */
-export interface SessionEnds<C> {
-  release(session: Session<C>): void;
-  discard(session: Session<C>, reason: string): void;
+export interface SessionEnds {
+  release(session: Session): void;
+  discard(session: Session, reason: string): void;
 }
 
 /** Finds sessions for calls: the node that the policy picks, and a connection of it. */
-export class Sessions<C> {
-  readonly #herd: Herd<C>;
-  readonly #causal: Causal<C>;
-  readonly #held: HeldLeases<C>;
-  readonly #ends: SessionEnds<C>;
+export class Sessions {
+  readonly #herd: Herd;
+  readonly #causal: Causal;
+  readonly #held: HeldLeases;
+  readonly #ends: SessionEnds;
   readonly #policyContext: PolicyContext;
   #picks = 0;
 
-  constructor(herd: Herd<C>, causal: Causal<C>, held: HeldLeases<C>, ends: SessionEnds<C>) {
+  constructor(herd: Herd, causal: Causal, held: HeldLeases, ends: SessionEnds) {
     this.#herd = herd;
     this.#causal = causal;
     this.#held = held;
@@ -46,17 +46,17 @@ export class Sessions<C> {
   }
 
   /** A session on a node that suits, as soon as there is one; `picked` is tried first, `lostOn` after a pause. */
-  async acquire(given: Call, picked?: LiveNode<C>, lostOn = NONE): Promise<Session<C>> {
+  async acquire(given: Call, picked?: LiveNode, lostOn = NONE): Promise<Session> {
     const call = this.#causal.concerns(given) ? await this.#causal.route(given) : given;
-    const look = (node: LiveNode<C>, search: Search) => this.lease(node, call, search);
+    const look = (node: LiveNode, search: Search) => this.lease(node, call, search);
     return this.search(call, look, picked, this.#newSearch(call, lostOn));
   }
 
   /** What `look` finds on one of the nodes that suit, as soon as there is one; `picked` is tried first. */
   async search<T>(
     call: Call,
-    look: (node: LiveNode<C>, search: Search) => Promise<T | undefined> | T | undefined,
-    picked: LiveNode<C> | undefined,
+    look: (node: LiveNode, search: Search) => Promise<T | undefined> | T | undefined,
+    picked: LiveNode | undefined,
     search: Search,
   ): Promise<T> {
     const { clock } = this.#herd.settings;
@@ -92,7 +92,7 @@ export class Sessions<C> {
   }
 
   /** The path of nearly every call: a suitable node is known and has an idle connection of the right access. */
-  acquireAtOnce(node: LiveNode<C> | undefined, call: Call): Session<C> | undefined {
+  acquireAtOnce(node: LiveNode | undefined, call: Call): Session | undefined {
     const session = node?.pool.tryAcquire((one) => one.suits(call.access));
     if (session === undefined) return undefined;
     if (!session.suits(call.access)) {
@@ -104,17 +104,17 @@ export class Sessions<C> {
   }
 
   /** One choice for each call: a policy that takes turns must not be asked twice. */
-  pickAtOnce(call: Call, lostOn: ReadonlySet<string>): LiveNode<C> | undefined {
+  pickAtOnce(call: Call, lostOn: ReadonlySet<string>): LiveNode | undefined {
     return call.signal?.aborted === true || this.#herd.isClosed ? undefined : this.pick(call.demand, lostOn);
   }
 
-  #hand(session: Session<C>, call: Call): void {
+  #hand(session: Session, call: Call): void {
     session.lease(call.access, this.#herd.settings.clock.now(), call.scope);
     if (call.access === 'read-write') this.#herd.noteWriter(session.node);
   }
 
   /** The node that the policy picks of those that suit `demand` best, without those to avoid. */
-  pick(demand: Demand, avoid: ReadonlySet<string> = NONE): LiveNode<C> | undefined {
+  pick(demand: Demand, avoid: ReadonlySet<string> = NONE): LiveNode | undefined {
     const herd = this.#herd;
     const picked = chooseNode(herd.select(demand).tiers, avoid, herd.settings.policy, this.#policyContext);
     const node = picked === undefined ? undefined : herd.nodes.get(picked.name);
@@ -125,15 +125,10 @@ export class Sessions<C> {
   }
 
   /** A session of this node, ready for the call; `undefined` if another node must be looked for. */
-  async lease(
-    node: LiveNode<C>,
-    call: Call,
-    search: Search,
-    queued?: Queued,
-  ): Promise<Session<C> | undefined> {
+  async lease(node: LiveNode, call: Call, search: Search, queued?: Queued): Promise<Session | undefined> {
     const { deadline } = search;
-    const prefer = (session: Session<C>) => session.suits(call.access);
-    let session: Session<C>;
+    const prefer = (session: Session) => session.suits(call.access);
+    let session: Session;
     try {
       session =
         node.pool.tryAcquire(prefer) ??
@@ -183,11 +178,11 @@ export class Sessions<C> {
   }
 
   /** How many of the node's connections the functions hold in which this call was made. */
-  #heldOf(node: LiveNode<C>): number {
+  #heldOf(node: LiveNode): number {
     return this.#held.count((session) => node.pool.isLeased(session));
   }
 
-  async #prepare(session: Session<C>, call: Call): Promise<Session<C> | undefined> {
+  async #prepare(session: Session, call: Call): Promise<Session | undefined> {
     if (!session.suits(call.access)) {
       session.connection.setRef(true);
       try {

@@ -1,5 +1,5 @@
 import { closedError } from '../call/failures.ts';
-import { messageOf, PgHerdError } from '../model/errors.ts';
+import { messageOf, type PgHerdError } from '../model/errors.ts';
 import type { Observation } from '../model/observation.ts';
 import type { AcceptedEpoch, TopologyDescription } from '../model/topology.ts';
 import type { Leak } from '../node/leaks.ts';
@@ -45,12 +45,12 @@ const DEFAULT_PORT = 5432;
  * replaces the old one in one assignment. Then, and only then, connections are disposed of, events emitted
  * and waiting calls woken.
  */
-export class Herd<C> {
-  readonly settings: ClusterSettings<C>;
+export class Herd {
+  readonly settings: ClusterSettings;
   readonly events: Emitter<ClusterEvents>;
   /** The live nodes of the picture, by name. */
-  readonly nodes: ReadonlyMap<string, LiveNode<C>>;
-  readonly #live: LiveNodes<C>;
+  readonly nodes: ReadonlyMap<string, LiveNode>;
+  readonly #live: LiveNodes;
   #topology: TopologyDescription;
   #state: 'idle' | 'watching' | 'closed' = 'idle';
   readonly #waiting: CallQueue;
@@ -58,9 +58,8 @@ export class Herd<C> {
   readonly #selections = new Selections();
   readonly #selecting: SelectionContext;
   #graceTimer: Timer | undefined;
-  #fatal: PgHerdError | undefined;
 
-  constructor(settings: ClusterSettings<C>) {
+  constructor(settings: ClusterSettings) {
     this.settings = settings;
     const { fencing, zones, lag } = settings;
     this.#selecting = Object.freeze({ fencing, zones, lag });
@@ -122,7 +121,7 @@ export class Herd<C> {
   }
 
   /** The live node that `session` is connected to, also while it is leaving. */
-  liveNodeOf(session: Session<C>): LiveNode<C> | undefined {
+  liveNodeOf(session: Session): LiveNode | undefined {
     return this.#live.of(session);
   }
 
@@ -154,7 +153,7 @@ export class Herd<C> {
   /** Throws if waiting is pointless: the cluster is closed, or every node has a lasting failure. */
   assertReachable(): void {
     if (this.isClosed) throw closedError();
-    const unreachable = this.#fatal ?? unreachableError(this.#topology, this.#live.causes());
+    const unreachable = unreachableError(this.#topology, this.#live.causes());
     if (unreachable !== undefined) throw unreachable;
   }
 
@@ -177,7 +176,7 @@ export class Herd<C> {
   }
 
   /** Reports a connection that is held for too long. */
-  leaked({ session, verb, heldMs, stack }: Leak<Session<C>>): void {
+  leaked({ session, verb, heldMs, stack }: Leak<Session>): void {
     if (session.connection.closed || this.isClosed) return;
     this.events.emit('lease:leaked', { node: session.node, verb, heldMs, stack });
   }
@@ -192,7 +191,7 @@ export class Herd<C> {
   }
 
   /** As {@link LiveNodes.all}. */
-  get liveNodes(): readonly LiveNode<C>[] {
+  get liveNodes(): readonly LiveNode[] {
     return this.#live.all;
   }
 
@@ -223,8 +222,8 @@ export class Herd<C> {
     for (const node of added) node.monitor.start();
   }
 
-  #nodePorts(): NodePorts<C> {
-    const isCurrent = (node: LiveNode<C>) => this.nodes.get(node.name) === node;
+  #nodePorts(): NodePorts {
+    const isCurrent = (node: LiveNode) => this.nodes.get(node.name) === node;
     return {
       settings: this.settings,
       topology: () => this.#topology,
@@ -234,9 +233,6 @@ export class Herd<C> {
       parameter: (node, generation, name, value) => {
         if (isCurrent(node)) this.#parameter(node, generation, name, value);
       },
-      probed: (node, error) => {
-        if (isCurrent(node)) this.#noteFatal(error);
-      },
       opened: (node, durationMs) => this.events.emit('connection:opened', { node, durationMs }),
       failed: (node, error) => this.events.emit('connection:failed', { node, error }),
       closed: (node, reason) => this.events.emit('connection:closed', { node, reason }),
@@ -244,20 +240,13 @@ export class Herd<C> {
     };
   }
 
-  #parameter({ monitor, name: node }: LiveNode<C>, generation: number, name: string, value: string): void {
+  #parameter({ monitor, name: node }: LiveNode, generation: number, name: string, value: string): void {
     if (name !== 'in_hot_standby') return;
     const inHotStandby = value === 'on';
     const known = findNode(this.#topology, node)?.role;
     if (known !== 'unknown' && (known === 'standby') === inHotStandby) return;
     this.observe({ kind: 'parameters', node, at: this.settings.clock.now(), generation, inHotStandby });
     monitor.hint();
-  }
-
-  /** Without a driver no node can ever answer: waiting calls end with this error. */
-  #noteFatal(error: unknown): void {
-    if (!(error instanceof PgHerdError) || error.code !== 'PGHERD_DRIVER_MISSING') return;
-    this.#fatal = error;
-    this.#waiting.wake('all');
   }
 
   /** Assigns the picture, then carries out the effects: dispose, hint, prepare, emit, wake, in this order. */

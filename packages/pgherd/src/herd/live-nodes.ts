@@ -12,24 +12,24 @@ const MAX_CAUSES = 8;
  * The live side of the picture: a live node for each of its nodes, and those that have left until they are
  * drained.
  */
-export class LiveNodes<C> {
+export class LiveNodes {
   /** Those of the picture, by name. */
-  readonly current = new Map<string, LiveNode<C>>();
-  readonly #leaving: LeavingNodes<LiveNode<C>>;
-  readonly #ports: NodePorts<C>;
+  readonly current = new Map<string, LiveNode>();
+  readonly #leaving: LeavingNodes<LiveNode>;
+  readonly #ports: NodePorts;
 
-  constructor(ports: NodePorts<C>) {
+  constructor(ports: NodePorts) {
     this.#ports = ports;
     this.#leaving = new LeavingNodes(ports.settings);
   }
 
   /** Every live node that has connections: those of the picture, and those that are leaving it. */
-  get all(): readonly LiveNode<C>[] {
+  get all(): readonly LiveNode[] {
     return [...this.current.values(), ...this.#leaving.nodes];
   }
 
   /** The live node that `session` is connected to, also while it is leaving. */
-  of(session: Session<C>): LiveNode<C> | undefined {
+  of(session: Session): LiveNode | undefined {
     const node = this.current.get(session.node);
     const leaving = this.#leaving.nodes;
     if (leaving.length === 0) return node;
@@ -39,7 +39,7 @@ export class LiveNodes<C> {
   /**
    * Creates a live node for each description that has none, and returns them; their monitors have not begun.
    */
-  add(nodes: readonly NodeDescription[]): readonly LiveNode<C>[] {
+  add(nodes: readonly NodeDescription[]): readonly LiveNode[] {
     const missing = nodes.filter(({ name }) => !this.current.has(name));
     return missing.map(({ name }) => {
       const node = new LiveNode(name, this.#ports);

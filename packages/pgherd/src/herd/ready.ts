@@ -19,7 +19,7 @@ export interface Ready {
  * @throws PgHerdError `PGHERD_NO_SUITABLE_NODE` after `timeoutMs`, with the state of each node;
  * `PGHERD_CLOSED`, `PGHERD_ABORTED`; at once if every node has a lasting failure.
  */
-export async function waitUntilReady<C>(herd: Herd<C>, wanted: Ready): Promise<void> {
+export async function waitUntilReady(herd: Herd, wanted: Ready): Promise<void> {
   const { clock, waitTimeoutMs } = herd.settings;
   const standbys = wanted.standbys ?? 0;
   const primaries = wanted.primaries ?? (wanted.standbys === undefined ? 1 : 0);

@@ -46,7 +46,7 @@ const COUNTS = [
 ] as const;
 
 /** The statistics of all nodes, and their sums. */
-export function statsOf<C>(herd: Herd<C>): ClusterStats {
+export function statsOf(herd: Herd): ClusterStats {
   const nodes = herd.topology.nodes.flatMap((node) => {
     const live = herd.nodes.get(node.name);
     if (live === undefined) return [];

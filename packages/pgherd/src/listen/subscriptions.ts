@@ -25,8 +25,8 @@ const KEEP_ALIVE_MS = 2_147_483_647;
  * nothing runs; otherwise one loop does: it finds the primary, connects, sends LISTEN for every channel,
  * reports the gaps, and begins again when the connection or the primary is lost.
  */
-export class Subscriptions<C> {
-  readonly #herd: Herd<C>;
+export class Subscriptions {
+  readonly #herd: Herd;
   readonly #channels: Channels;
   readonly #closed = new AbortController();
   /** LISTEN and UNLISTEN are sent by one exchange at a time. */
@@ -36,7 +36,7 @@ export class Subscriptions<C> {
   #lastError: unknown;
   #lastNode: string | undefined;
 
-  constructor(herd: Herd<C>) {
+  constructor(herd: Herd) {
     this.#herd = herd;
     const { clock, logger } = herd.settings;
     this.#channels = new Channels({ clock, logger, gap: (gap) => herd.events.emit('listen:gap', gap) });
@@ -77,10 +77,7 @@ export class Subscriptions<C> {
     if (this.#closed.signal.aborted || this.#herd.isClosed) throw closedError();
     if (options.signal?.aborted) throw abortedError(options.signal);
     if (driver.capabilities.notifications === true) return;
-    throw new PgHerdError(
-      'PGHERD_UNSUPPORTED',
-      `The driver ${driver.name} does not report notifications. Use the driver pg.`,
-    );
+    throw new PgHerdError('PGHERD_UNSUPPORTED', `${driver.name} does not report notifications.`);
   }
 
   #publicView(subscriber: Subscriber, signal: AbortSignal | undefined): Subscription {

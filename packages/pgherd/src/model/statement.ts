@@ -1,6 +1,15 @@
 /** Row form: objects by column name, or arrays by position. */
 export type RowMode = 'object' | 'array';
 
+/** Turns the text of one value into what JavaScript gets. */
+export type ParseText = (text: string) => unknown;
+
+/** Where the parser of a type is found: `types` of `pgherd`, `pg.types`, or an object with this one method. */
+export interface TypeParsers {
+  /** The parser for the type with this OID. */
+  getTypeParser(oid: number, format: 'text'): ParseText;
+}
+
 /** One statement and its parameters. */
 export interface Statement {
   readonly text: string;
@@ -9,8 +18,8 @@ export interface Statement {
   readonly name?: string | undefined;
   /** Default `object`. */
   readonly rowMode?: RowMode | undefined;
-  /** Type parsers of the driver, for this statement only. */
-  readonly types?: unknown;
+  /** How the values of its rows are parsed, if not by the cluster's option `types`. */
+  readonly types?: TypeParsers | undefined;
 }
 
 /** One column of a result. */

@@ -20,7 +20,7 @@ import { MonitorConnections } from './monitor-connections.ts';
 const LATER_ATTEMPTS_MS: readonly number[] = [100, 400];
 
 /** What a connector needs from the node it connects to. */
-export interface ConnectorPorts<C> extends DialerPorts<C> {
+export interface ConnectorPorts extends DialerPorts {
   /** The connections that are open differ from those that are opened from now on, and should be replaced. */
   outdated(reason: string): void;
   /** Reports something that the operator should know. */
@@ -33,8 +33,8 @@ type Purpose = Omit<Dial, 'behindPooler'>;
 const MONITOR: Purpose = Object.freeze({ access: 'read-write', purpose: 'monitor', hostaddr: undefined });
 
 /** A connection whose listener hears nothing yet. */
-interface Unheard<C> {
-  readonly connection: DriverConnection<C>;
+interface Unheard {
+  readonly connection: DriverConnection;
   readonly held: HeldListener;
 }
 
@@ -42,15 +42,15 @@ interface Unheard<C> {
  * Opens the connections to one node. It remembers what was learnt about the route: whether there is a pooler
  * before the server, and to which of the addresses of its name the monitor is connected.
  */
-export class Connector<C> {
-  readonly #ports: ConnectorPorts<C>;
-  readonly #dialer: Dialer<C>;
+export class Connector {
+  readonly #ports: ConnectorPorts;
+  readonly #dialer: Dialer;
   readonly #monitors = new MonitorConnections();
   #route: Route;
 
-  constructor(ports: ConnectorPorts<C>) {
+  constructor(ports: ConnectorPorts) {
     this.#ports = ports;
-    this.#dialer = new Dialer<C>(ports);
+    this.#dialer = new Dialer(ports);
     this.#route = ports.settings.route;
   }
 
@@ -67,7 +67,7 @@ export class Connector<C> {
     access: Access,
     listener: ConnectionListener,
     signal: AbortSignal,
-  ): Promise<DriverConnection<C>> {
+  ): Promise<DriverConnection> {
     const held = new HeldListener(listener);
     const hostaddr = this.#pinnedAddress();
     const connection = await this.#dial({ access, purpose: 'pool', hostaddr }, held, signal);
@@ -79,7 +79,7 @@ export class Connector<C> {
    * Opens a connection for the monitor, which resolves the name anew. Behind a pooler only an answer proves
    * that there is a server: the pooler itself accepts every connection. Errors as of {@link connect}.
    */
-  async connectMonitor(listener: ConnectionListener, signal: AbortSignal): Promise<DriverConnection<C>> {
+  async connectMonitor(listener: ConnectionListener, signal: AbortSignal): Promise<DriverConnection> {
     const { held, connection } = await this.#reachServer(listener, signal);
     held.open(!this.behindPooler);
     this.#noteMonitor(connection);
@@ -97,16 +97,16 @@ export class Connector<C> {
     return isName ? this.#monitors.address : undefined;
   }
 
-  #noteMonitor(connection: DriverConnection<C>): void {
+  #noteMonitor(connection: DriverConnection): void {
     const moved = this.#monitors.add(connection);
     if (moved === undefined) return;
     this.#ports.outdated(`${this.#ports.name} is at ${moved.now} now, was at ${moved.before}`);
   }
 
-  #wrapped(connection: DriverConnection<C>): DriverConnection<C> {
+  #wrapped(connection: DriverConnection): DriverConnection {
     if (!this.behindPooler) return connection;
     const { plan, limits } = this.#ports.settings;
-    return new PoolerConnection<C>(connection, {
+    return new PoolerConnection(connection, {
       settings: localSettingsText(new Map([...localSettings(plan), ...Object.entries(limits)])),
       isStandby: () => this.#ports.describe().role === 'standby',
       onPoolerError: () => this.dropMonitor(),
@@ -127,19 +127,19 @@ export class Connector<C> {
   }
 
   /** A connection for the monitor over which the server itself has answered. */
-  async #reachServer(listener: ConnectionListener, signal: AbortSignal): Promise<Unheard<C>> {
+  async #reachServer(listener: ConnectionListener, signal: AbortSignal): Promise<Unheard> {
     const direct = this.behindPooler ? undefined : await this.#reachDirectly(listener, signal);
     if (direct !== undefined) return direct;
     const attempts = {
       laterMs: LATER_ATTEMPTS_MS,
       attempt: (aborted: AbortSignal) => this.#reachThroughPooler(listener, aborted),
-      discard: ({ connection }: Unheard<C>) => connection.destroy(),
+      discard: ({ connection }: Unheard) => connection.destroy(),
     };
     return firstOf(this.#ports.settings.clock, attempts, signal);
   }
 
   /** `undefined` if there turns out to be a pooler. */
-  async #reachDirectly(listener: ConnectionListener, signal: AbortSignal): Promise<Unheard<C> | undefined> {
+  async #reachDirectly(listener: ConnectionListener, signal: AbortSignal): Promise<Unheard | undefined> {
     const held = new HeldListener(listener);
     const connection = await this.#dial(MONITOR, held, signal);
     if (this.#route === 'unknown') {
@@ -152,7 +152,7 @@ export class Connector<C> {
     return undefined;
   }
 
-  async #reachThroughPooler(listener: ConnectionListener, signal: AbortSignal): Promise<Unheard<C>> {
+  async #reachThroughPooler(listener: ConnectionListener, signal: AbortSignal): Promise<Unheard> {
     const held = new HeldListener(listener);
     const connection = await this.#dial(MONITOR, held, signal);
     await whileOpen(connection, connection.simple('SELECT 1'), signal);
@@ -164,7 +164,7 @@ export class Connector<C> {
     purpose: Purpose,
     listener: ConnectionListener,
     signal: AbortSignal,
-  ): Promise<DriverConnection<C>> {
+  ): Promise<DriverConnection> {
     const { behindPooler } = this;
     try {
       return await this.#dialer.dial({ ...purpose, behindPooler }, listener, signal);

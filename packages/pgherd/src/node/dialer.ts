@@ -28,9 +28,9 @@ export interface Dial {
 }
 
 /** What a dialer needs from the node it connects to. */
-export interface DialerPorts<C> {
+export interface DialerPorts {
   readonly name: string;
-  readonly settings: ClusterSettings<C>;
+  readonly settings: ClusterSettings;
   describe(): NodeDescription;
 }
 
@@ -38,12 +38,12 @@ export interface DialerPorts<C> {
  * Opens connections to one node with the driver: as which user, with which password, and with which startup
  * packet.
  */
-export class Dialer<C> {
-  readonly #ports: DialerPorts<C>;
+export class Dialer {
+  readonly #ports: DialerPorts;
   readonly #login: Login;
   readonly #credentials: Credentials;
 
-  constructor(ports: DialerPorts<C>) {
+  constructor(ports: DialerPorts) {
     this.#ports = ports;
     const { logins, clock } = ports.settings;
     this.#login = logins.byNode.get(ports.name) ?? logins.general;
@@ -61,12 +61,12 @@ export class Dialer<C> {
    * Opens one connection.
    * @throws what the driver rejects with; PgHerdError `PGHERD_SERVER_TOO_OLD`, `PGHERD_CREDENTIALS_FAILED`.
    */
-  async dial(dial: Dial, listener: ConnectionListener, signal: AbortSignal): Promise<DriverConnection<C>> {
+  async dial(dial: Dial, listener: ConnectionListener, signal: AbortSignal): Promise<DriverConnection> {
     return this.#newEnough(await this.#logIn(dial, listener, signal));
   }
 
   /** A password that the program supplies is asked for again, once, if the server refuses it. */
-  async #logIn(dial: Dial, listener: ConnectionListener, signal: AbortSignal): Promise<DriverConnection<C>> {
+  async #logIn(dial: Dial, listener: ConnectionListener, signal: AbortSignal): Promise<DriverConnection> {
     const { driver } = this.#ports.settings;
     const password = await this.#credentials.current(signal);
     try {
@@ -79,7 +79,7 @@ export class Dialer<C> {
     }
   }
 
-  #newEnough(connection: DriverConnection<C>): DriverConnection<C> {
+  #newEnough(connection: DriverConnection): DriverConnection {
     const version = connection.parameters.get('server_version');
     const major = Number.parseInt(version ?? '', 10);
     if (Number.isNaN(major) || major >= MIN_MAJOR_VERSION) return connection;

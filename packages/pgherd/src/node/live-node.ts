@@ -21,15 +21,13 @@ import { SessionFactory } from './session-factory.ts';
  * live node that reports it: once that one has left the list, its evidence says nothing about a node that has
  * its name now.
  */
-export interface NodePorts<C> {
-  readonly settings: ClusterSettings<C>;
+export interface NodePorts {
+  readonly settings: ClusterSettings;
   /** The current picture. */
   topology(): TopologyDescription;
-  observe(node: LiveNode<C>, observation: Observation): void;
+  observe(node: LiveNode, observation: Observation): void;
   /** ParameterStatus on any connection of the node. */
-  parameter(node: LiveNode<C>, generation: number, name: string, value: string): void;
-  /** A round of the monitor's questions has ended, with an error or without. */
-  probed(node: LiveNode<C>, error: unknown): void;
+  parameter(node: LiveNode, generation: number, name: string, value: string): void;
   opened(node: string, durationMs: number): void;
   failed(node: string, error: unknown): void;
   closed(node: string, reason: string): void;
@@ -38,15 +36,15 @@ export interface NodePorts<C> {
 }
 
 /** The live side of one node: its pool, its monitor, and what runs there. */
-export class LiveNode<C> {
+export class LiveNode {
   readonly name: string;
-  readonly pool: Pool<Session<C>>;
+  readonly pool: Pool<Session>;
   readonly monitor: NodeMonitor;
   readonly inFlight: InFlight;
   /** How busy the node is now. It is read for every choice: one object, whose getters compute the values. */
   readonly load: NodeLoad;
-  readonly #ports: NodePorts<C>;
-  readonly #connector: Connector<C>;
+  readonly #ports: NodePorts;
+  readonly #connector: Connector;
   readonly #minConnections: number;
   /** Sequence number of the last choice that fell on this node. */
   lastPick = 0;
@@ -58,11 +56,11 @@ export class LiveNode<C> {
   probeError: unknown;
   #isOk = false;
 
-  constructor(name: string, ports: NodePorts<C>) {
+  constructor(name: string, ports: NodePorts) {
     this.name = name;
     this.#ports = ports;
     const { settings } = ports;
-    this.#connector = new Connector<C>({
+    this.#connector = new Connector({
       name,
       settings,
       describe: () => this.#describe(),
@@ -121,7 +119,7 @@ export class LiveNode<C> {
    */
   async prepareWriter(): Promise<void> {
     const { clock, connectTimeoutMs, probe } = this.#ports.settings;
-    const prefer = (session: Session<C>) => session.access === 'read-write';
+    const prefer = (session: Session) => session.access === 'read-write';
     const deadline = clock.now() + connectTimeoutMs;
     const session = await this.pool.acquire({ deadline, prefer }).catch(() => undefined);
     if (session === undefined) return;
@@ -177,10 +175,10 @@ export class LiveNode<C> {
     this.inFlight.stop();
   }
 
-  #factory(pool: PoolSettings): SessionFactory<C> {
+  #factory(pool: PoolSettings): SessionFactory {
     const ports = this.#ports;
     const { name } = this;
-    return new SessionFactory<C>(
+    return new SessionFactory(
       {
         node: name,
         settings: ports.settings,
@@ -210,7 +208,6 @@ export class LiveNode<C> {
       parameter: (generation, name, value) => this.#ports.parameter(this, generation, name, value),
       probed: (error) => {
         this.probeError = error;
-        this.#ports.probed(this, error);
       },
     };
   }
@@ -227,7 +224,7 @@ export class LiveNode<C> {
  * A long poll would keep one of the pooler's few connections to the server; a pooler may be detected only
  * later.
  */
-function probeSettings<C>(settings: ClusterSettings<C>, connector: Connector<C>): ProbeSettings {
+function probeSettings(settings: ClusterSettings, connector: Connector): ProbeSettings {
   const { probe } = settings;
   return Object.freeze({
     ...probe,
@@ -237,7 +234,7 @@ function probeSettings<C>(settings: ClusterSettings<C>, connector: Connector<C>)
   });
 }
 
-function loadOf<C>(node: LiveNode<C>): NodeLoad {
+function loadOf(node: LiveNode): NodeLoad {
   return Object.freeze({
     get inFlight() {
       return node.inFlight.count;

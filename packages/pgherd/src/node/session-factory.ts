@@ -16,10 +16,10 @@ import { SessionListener, type SessionObserver } from './session-listener.ts';
 const GOODBYE_MS = 1_000;
 
 /** What the sessions of a node need from it. */
-export interface SessionFactoryPorts<C> {
+export interface SessionFactoryPorts {
   readonly node: string;
-  readonly settings: ClusterSettings<C>;
-  readonly connector: Connector<C>;
+  readonly settings: ClusterSettings;
+  readonly connector: Connector;
   /** The node in the current picture. */
   describe(): NodeDescription;
   /** ParameterStatus on any of the connections. */
@@ -30,22 +30,22 @@ export interface SessionFactoryPorts<C> {
   failed(error: unknown): void;
   closed(reason: string): void;
   /** The connection of a session was closed: the pool must not hand it out. */
-  lost(session: Session<C>): void;
+  lost(session: Session): void;
   warned(message: string): void;
 }
 
 /** Opens, validates and closes the sessions of one node's pool, and listens to their connections. */
-export class SessionFactory<C> implements PoolFactory<Session<C>>, SessionObserver<C> {
-  readonly #ports: SessionFactoryPorts<C>;
-  readonly #hooks: SessionHooks<C>;
+export class SessionFactory implements PoolFactory<Session>, SessionObserver {
+  readonly #ports: SessionFactoryPorts;
+  readonly #hooks: SessionHooks;
   readonly #validateAfterMs: number;
   /** Runs the hook afterRelease, if there is one. */
-  readonly returned: PoolFactory<Session<C>>['returned'];
+  readonly returned: PoolFactory<Session>['returned'];
 
-  constructor(ports: SessionFactoryPorts<C>, { validateAfterMs }: PoolSettings) {
+  constructor(ports: SessionFactoryPorts, { validateAfterMs }: PoolSettings) {
     this.#ports = ports;
     this.#validateAfterMs = validateAfterMs;
-    this.#hooks = new SessionHooks<C>({
+    this.#hooks = new SessionHooks({
       node: ports.node,
       settings: ports.settings,
       isBehindPooler: () => ports.connector.behindPooler,
@@ -54,7 +54,7 @@ export class SessionFactory<C> implements PoolFactory<Session<C>>, SessionObserv
     this.returned = this.#hooks.refusalAfterUse;
   }
 
-  async open(signal: AbortSignal): Promise<Session<C>> {
+  async open(signal: AbortSignal): Promise<Session> {
     const { node, settings } = this.#ports;
     const description = this.#ports.describe();
     const startedAt = settings.clock.now();
@@ -71,60 +71,60 @@ export class SessionFactory<C> implements PoolFactory<Session<C>>, SessionObserv
     }
   }
 
-  async #connect({ generation, role }: NodeDescription, signal: AbortSignal): Promise<Session<C>> {
+  async #connect({ generation, role }: NodeDescription, signal: AbortSignal): Promise<Session> {
     const access: Access = role === 'standby' ? 'read-only' : 'read-write';
-    const listener = new SessionListener<C>(this, generation);
+    const listener = new SessionListener(this, generation);
     await this.#hooks.beforeConnect(access, signal);
     const connection = await this.#ports.connector.connect(access, listener, signal);
     connection.setRef(false);
-    const session = new Session<C>(this.#ports.node, generation, connection, access);
+    const session = new Session(this.#ports.node, generation, connection, access);
     await this.#hooks.prepare(session, signal);
     listener.session = session;
     return session;
   }
 
-  async validate(session: Session<C>, idleMs: number): Promise<string | undefined> {
+  async validate(session: Session, idleMs: number): Promise<string | undefined> {
     const isAlive = idleMs < this.#validateAfterMs || (await this.#isAlive(session));
     return isAlive ? this.#hooks.refusalBeforeUse(session) : 'failed its validation';
   }
 
-  async #isAlive(session: Session<C>): Promise<boolean> {
+  async #isAlive(session: Session): Promise<boolean> {
     const { clock, probe } = this.#ports.settings;
     if (isStillReady(session.takePreparedAt(), this.#ports.describe().seenAt, clock.now())) return true;
     await withLimit(clock, probe.timeoutMs, session.connection.simple('SELECT 1'));
     return session.connection.status === 'idle';
   }
 
-  close(session: Session<C>, reason: string): void {
+  close(session: Session, reason: string): void {
     if (this.#leaves(session, reason)) void this.#sayGoodbye(session, reason);
   }
 
-  destroy(session: Session<C>, reason: string): void {
+  destroy(session: Session, reason: string): void {
     if (this.#leaves(session, reason)) session.connection.destroy();
   }
 
   /** Marks that we end the session. Returns `false` if it has ended already. */
-  #leaves(session: Session<C>, reason: string): boolean {
+  #leaves(session: Session, reason: string): boolean {
     if (session.connection.closed) return false;
     session.leave();
     this.#ports.closed(reason);
     return true;
   }
 
-  async #sayGoodbye(session: Session<C>, reason: string): Promise<void> {
+  async #sayGoodbye(session: Session, reason: string): Promise<void> {
     const { connection } = session;
     await this.#hooks.beforeClose(session, reason);
     const timer = this.#ports.settings.clock.schedule(GOODBYE_MS, () => connection.destroy());
     await connection.end().finally(() => timer.cancel());
   }
 
-  parameter(generation: number, session: Session<C> | undefined, name: string, value: string): void {
+  parameter(generation: number, session: Session | undefined, name: string, value: string): void {
     this.#ports.parameter(generation, name, value);
     // A server that is fenced by its configuration shows it first on a busy connection; a probe confirms it.
     if (name === 'default_transaction_read_only' && session?.access === 'read-write') this.#ports.hint();
   }
 
-  message(session: Session<C> | undefined, message: ServerMessage): void {
+  message(session: Session | undefined, message: ServerMessage): void {
     session?.noteMessage(message);
     if (message.severity !== 'NOTICE' && message.sqlState.startsWith('57P')) this.#ports.hint();
   }
@@ -132,7 +132,7 @@ export class SessionFactory<C> implements PoolFactory<Session<C>>, SessionObserv
   /**
    * The connection is closed. If we did not close it, the monitor finds out whether the whole node is gone.
    */
-  closed(session: Session<C>, error: unknown): void {
+  closed(session: Session, error: unknown): void {
     this.#ports.lost(session);
     if (session.leaving) return;
     this.#ports.closed(messageOf(error));

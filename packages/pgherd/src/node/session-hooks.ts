@@ -12,9 +12,9 @@ import { unlessAborted, withLimit } from '../time/wait.ts';
 import type { Session } from './session.ts';
 
 /** What the hooks of a node's connections need from it. */
-export interface SessionHooksPorts<C> {
+export interface SessionHooksPorts {
   readonly node: string;
-  readonly settings: ClusterSettings<C>;
+  readonly settings: ClusterSettings;
   /** Whether connections lead to a pooler. */
   isBehindPooler(): boolean;
   /** Reports something that the operator should know. */
@@ -25,10 +25,10 @@ export interface SessionHooksPorts<C> {
  * Runs the program's hooks in the life of a node's connections. A hook that throws or hangs costs its
  * connection only.
  */
-export class SessionHooks<C> {
-  readonly #ports: SessionHooksPorts<C>;
+export class SessionHooks {
+  readonly #ports: SessionHooksPorts;
 
-  constructor(ports: SessionHooksPorts<C>) {
+  constructor(ports: SessionHooksPorts) {
     this.#ports = ports;
   }
 
@@ -43,7 +43,7 @@ export class SessionHooks<C> {
   }
 
   /** Makes a new session what the options ask for. If that fails, the session is destroyed. */
-  async prepare(session: Session<C>, signal: AbortSignal): Promise<void> {
+  async prepare(session: Session, signal: AbortSignal): Promise<void> {
     const { afterConnect } = this.#hooks;
     const { connection } = session;
     const role = setsRole(this.#ports.settings.plan) && !this.#ports.isBehindPooler();
@@ -67,19 +67,19 @@ export class SessionHooks<C> {
   }
 
   /** Why the hook before a use refuses the session; `undefined` if it does not. */
-  refusalBeforeUse(session: Session<C>): Promise<string | undefined> {
+  refusalBeforeUse(session: Session): Promise<string | undefined> {
     return this.#refusalOf(session, this.#hooks.beforeAcquire, 'failed its validation');
   }
 
   /** As {@link refusalBeforeUse}, for the hook after a use; `undefined` without that hook. */
-  get refusalAfterUse(): ((session: Session<C>) => Promise<string | undefined>) | undefined {
+  get refusalAfterUse(): ((session: Session) => Promise<string | undefined>) | undefined {
     const { afterRelease } = this.#hooks;
     if (afterRelease === undefined) return undefined;
     return (session) => this.#refusalOf(session, afterRelease, 'refused by hooks.afterRelease');
   }
 
   /** Runs before a connection is closed in order. Never rejects. */
-  async beforeClose({ connection }: Session<C>, reason: string): Promise<void> {
+  async beforeClose({ connection }: Session, reason: string): Promise<void> {
     const { beforeClose } = this.#hooks;
     if (beforeClose === undefined) return;
     const hook = async () => beforeClose(hookConnection(this.#ports.node, connection), reason);
@@ -90,7 +90,7 @@ export class SessionHooks<C> {
     return this.#ports.settings.hooks;
   }
 
-  async #afterConnect({ connection }: Session<C>, reason: 'opened' | 'reset'): Promise<void> {
+  async #afterConnect({ connection }: Session, reason: 'opened' | 'reset'): Promise<void> {
     const { afterConnect } = this.#hooks;
     if (afterConnect === undefined) return;
     await afterConnect(hookConnection(this.#ports.node, connection), reason);
@@ -98,11 +98,7 @@ export class SessionHooks<C> {
   }
 
   /** Why a hook refuses the session. A hook may change the session, which is cleaned up afterwards. */
-  async #refusalOf(
-    session: Session<C>,
-    hook: Check<C> | undefined,
-    refusal: string,
-  ): Promise<string | undefined> {
+  async #refusalOf(session: Session, hook: Check | undefined, refusal: string): Promise<string | undefined> {
     if (hook === undefined) return undefined;
     try {
       const { connection } = session;
@@ -127,7 +123,7 @@ export class SessionHooks<C> {
   }
 }
 
-type Check<C> = (connection: HookConnection<C>) => HookVerdict | Promise<HookVerdict>;
+type Check = (connection: HookConnection) => HookVerdict | Promise<HookVerdict>;
 
 function leftUnclean(): PgHerdError {
   return new PgHerdError(

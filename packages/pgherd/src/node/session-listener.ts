@@ -2,24 +2,24 @@ import type { ConnectionListener, ServerMessage } from '../connection/port.ts';
 import type { Session } from './session.ts';
 
 /** What the listeners of a node's sessions report to. While a session is being prepared it is `undefined`. */
-export interface SessionObserver<C> {
-  parameter(generation: number, session: Session<C> | undefined, name: string, value: string): void;
-  message(session: Session<C> | undefined, message: ServerMessage): void;
+export interface SessionObserver {
+  parameter(generation: number, session: Session | undefined, name: string, value: string): void;
+  message(session: Session | undefined, message: ServerMessage): void;
   /** Not called for a session that never became ready. */
-  closed(session: Session<C>, error: unknown): void;
+  closed(session: Session, error: unknown): void;
 }
 
 /**
  * A listener that is made before its session exists. It lives as long as the connection, and holds no
  * reference to what was needed to open it.
  */
-export class SessionListener<C> implements ConnectionListener {
-  readonly #observer: SessionObserver<C>;
+export class SessionListener implements ConnectionListener {
+  readonly #observer: SessionObserver;
   readonly #generation: number;
   /** Set once the session is ready. */
-  session: Session<C> | undefined;
+  session: Session | undefined;
 
-  constructor(observer: SessionObserver<C>, generation: number) {
+  constructor(observer: SessionObserver, generation: number) {
     this.#observer = observer;
     this.#generation = generation;
   }

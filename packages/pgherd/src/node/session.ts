@@ -21,11 +21,11 @@ const CLEAN_UP_MS = 1_000;
  * - what runs on it is `handed` over; a stream or a COPY occupies it (`occupy`, `vacate`);
  * - `retire` decides that it is never used again, and `leave` that we are the side that ends the connection.
  */
-export class Session<C = unknown> {
+export class Session {
   readonly node: string;
   /** Generation of the node when the connection was opened. */
   readonly generation: number;
-  readonly connection: DriverConnection<C>;
+  readonly connection: DriverConnection;
   /** Statements that were handed to its connection. */
   readonly handed = new HandedOver();
   /** Present behind a pooler: then no setting of the session says whether it may write. */
@@ -49,7 +49,7 @@ export class Session<C = unknown> {
   #retired: string | undefined;
   #leaving = false;
 
-  constructor(node: string, generation: number, connection: DriverConnection<C>, access: Access) {
+  constructor(node: string, generation: number, connection: DriverConnection, access: Access) {
     this.node = node;
     this.generation = generation;
     this.connection = connection;
@@ -235,7 +235,7 @@ export class Session<C = unknown> {
   }
 
   /** Ends the lease: the pool gets it back, after cleaning it up if that is needed, or destroys it. */
-  returnTo(pool: SessionPool<C>, clock: Clock): void {
+  returnTo(pool: SessionPool, clock: Clock): void {
     this.#committedLocallyOnly = false;
     this.#movable = false;
     this.#trace = undefined;
@@ -246,12 +246,12 @@ export class Session<C = unknown> {
     else void this.#cleanUpFor(pool, clock);
   }
 
-  #releasedTo(pool: SessionPool<C>): void {
+  #releasedTo(pool: SessionPool): void {
     this.connection.setRef(false);
     pool.release(this);
   }
 
-  async #cleanUpFor(pool: SessionPool<C>, clock: Clock): Promise<void> {
+  async #cleanUpFor(pool: SessionPool, clock: Clock): Promise<void> {
     try {
       await withLimit(clock, CLEAN_UP_MS, this.cleanUp());
     } catch {
@@ -262,10 +262,10 @@ export class Session<C = unknown> {
     else pool.release(this, 'could not be cleaned up');
   }
 
-  #destroyedBy(pool: SessionPool<C>, reason: string): void {
+  #destroyedBy(pool: SessionPool, reason: string): void {
     pool.destroyWhere((one) => one === this, reason);
   }
 }
 
 /** The pool that a session is given back to. */
-export type SessionPool<C> = Pick<Pool<Session<C>>, 'release' | 'forget' | 'destroyWhere'>;
+export type SessionPool = Pick<Pool<Session>, 'release' | 'forget' | 'destroyWhere'>;

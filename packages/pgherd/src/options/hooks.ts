@@ -13,11 +13,9 @@ export interface ConnectionTarget {
 }
 
 /** A connection of the pool during a hook. The hook must not keep it. */
-export interface HookConnection<C = unknown> {
+export interface HookConnection {
   readonly node: string;
-  /** The driver's own object. */
-  readonly client: C;
-  /** Runs a statement on this connection. Errors are those of the server and the driver. */
+  /** Runs a statement on this connection. Errors are those of the server and of the connection. */
   query<R = Row>(text: string, values?: readonly unknown[]): Promise<QueryResult<R>>;
 }
 
@@ -28,7 +26,7 @@ export type HookVerdict = boolean | undefined;
  * Functions that run at steps of a connection's life. If one throws or takes longer than `connectTimeoutMs`,
  * its connection is closed. They do not run for the monitors' connections.
  */
-export interface Hooks<C = unknown> {
+export interface Hooks {
   /** Before a connection is opened. It can delay that, or refuse it by throwing. */
   readonly beforeConnect?: ((target: ConnectionTarget) => void | Promise<void>) | undefined;
   /**
@@ -36,35 +34,31 @@ export interface Hooks<C = unknown> {
    * undoes what the hook did. Changes to the session persist. Not behind a pooler (`PGHERD_UNSUPPORTED`).
    */
   readonly afterConnect?:
-    | ((connection: HookConnection<C>, reason: 'opened' | 'reset') => void | Promise<void>)
+    | ((connection: HookConnection, reason: 'opened' | 'reset') => void | Promise<void>)
     | undefined;
   /** Before an idle connection is handed out, in addition to the validation if that is due. */
-  readonly beforeAcquire?:
-    | ((connection: HookConnection<C>) => HookVerdict | Promise<HookVerdict>)
-    | undefined;
+  readonly beforeAcquire?: ((connection: HookConnection) => HookVerdict | Promise<HookVerdict>) | undefined;
   /** After a connection came back and was cleaned up. */
-  readonly afterRelease?: ((connection: HookConnection<C>) => HookVerdict | Promise<HookVerdict>) | undefined;
+  readonly afterRelease?: ((connection: HookConnection) => HookVerdict | Promise<HookVerdict>) | undefined;
   /** Before a connection is closed in an orderly way; not if it is destroyed or was lost. */
-  readonly beforeClose?:
-    | ((connection: HookConnection<C>, reason: string) => void | Promise<void>)
-    | undefined;
+  readonly beforeClose?: ((connection: HookConnection, reason: string) => void | Promise<void>) | undefined;
 }
 
 /** The view of a connection that hooks get. */
-export function hookConnection<C>(node: string, connection: DriverConnection<C>): HookConnection<C> {
+export function hookConnection(node: string, connection: DriverConnection): HookConnection {
   const query = async (text: string, values?: readonly unknown[]) => {
     const result = await connection.query(values === undefined ? { text } : { text, values });
     return answeredBy(result, node);
   };
   // The caller states the row types: nothing at run time could prove them.
-  return Object.freeze({ node, client: connection.client, query }) as HookConnection<C>;
+  return Object.freeze({ node, query }) as HookConnection;
 }
 
 /**
  * Refuses hooks that cannot work behind a pooler.
  * @throws PgHerdError `PGHERD_UNSUPPORTED`
  */
-export function assertHooksBehindPooler<C>(hooks: Hooks<C>): void {
+export function assertHooksBehindPooler(hooks: Hooks): void {
   if (hooks.afterConnect === undefined) return;
   throw new PgHerdError(
     'PGHERD_UNSUPPORTED',

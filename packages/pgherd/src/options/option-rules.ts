@@ -1,6 +1,7 @@
 import { TLS_MODES, TLS_NEGOTIATIONS, TLS_VERSIONS } from '../dsn/index.ts';
 import { TARGETS } from '../model/names.ts';
 import { POLICY_NAMES } from '../routing/policies.ts';
+import { MAX_MESSAGE_BYTES, MAX_SCRAM_ITERATIONS } from '../wire/limits.ts';
 
 /** Kinds of values. */
 export type OptionKind =
@@ -14,6 +15,7 @@ export type OptionKind =
   | 'texts'
   | 'tags'
   | 'discovery'
+  | 'type-parsers'
   | 'nodes'
   | 'node-pool'
   | 'node-tls'
@@ -40,7 +42,6 @@ export interface OptionRule {
 /** All options of `createCluster`; a test compares `docs/options.md` with this table. */
 export const OPTION_RULES: readonly OptionRule[] = Object.freeze([
   { name: 'url', kind: 'text', secret: true },
-  { name: 'driver', kind: 'object' },
   { name: 'password', kind: 'text', orFunction: true, secret: true },
   { name: 'tls.mode', kind: 'choice', choices: TLS_MODES },
   { name: 'tls.rootCert', kind: 'text' },
@@ -78,6 +79,9 @@ export const OPTION_RULES: readonly OptionRule[] = Object.freeze([
   { name: 'lanes.maxWrites', kind: 'count', min: 1, default: 16 },
   { name: 'lanes.maxQueueMs', kind: 'duration', min: 0, default: 2 },
   { name: 'prepare', kind: 'boolean', default: true },
+  { name: 'types', kind: 'type-parsers' },
+  { name: 'scramMaxIterations', kind: 'count', min: 4_096, default: MAX_SCRAM_ITERATIONS },
+  { name: 'maxMessageBytes', kind: 'count', min: 30_000, default: MAX_MESSAGE_BYTES },
   { name: 'session', kind: 'session' },
   { name: 'hooks.beforeConnect', kind: 'function' },
   { name: 'hooks.afterConnect', kind: 'function' },

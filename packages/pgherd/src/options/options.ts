@@ -1,9 +1,9 @@
-import type { Driver } from '../connection/port.ts';
 import type { Discovery } from '../discovery/port.ts';
 import type { PasswordFunction } from '../login/credentials.ts';
 import type { NodeLoginOptions } from '../login/login.ts';
 import type { TlsOptions } from '../login/tls-options.ts';
 import type { Target } from '../model/names.ts';
+import type { TypeParsers } from '../model/statement.ts';
 import type { Logger } from '../observe/logger.ts';
 import type { RetryVerdict } from '../retry/verdict.ts';
 import type { Policy, PolicyName } from '../routing/policies.ts';
@@ -144,13 +144,11 @@ export interface CausalOptions {
 }
 
 /** Options of `createCluster`. Every duration is in milliseconds. */
-export interface ClusterOptions<C = unknown> extends SessionLimits {
+export interface ClusterOptions extends SessionLimits {
   /**
    * Connection string: URL or libpq keywords, several hosts allowed. Default: what the `PG*` variables say.
    */
   readonly url?: string | undefined;
-  /** Driver that opens connections. Default: `pg`, which must be installed. */
-  readonly driver?: Driver<C> | undefined;
   /** Password, or a function that returns it (such as a token), instead of one in the URL. */
   readonly password?: string | PasswordFunction | undefined;
   /** TLS, which overrides the URL. Default: the URL's. */
@@ -186,6 +184,15 @@ export interface ClusterOptions<C = unknown> extends SessionLimits {
    */
   readonly lanes?: LaneOptions | false | undefined;
   /**
+   * How values of rows are parsed: what has the method `getTypeParser(oid, 'text')`. Default: `types`, which
+   * are those of `pg` as well.
+   */
+  readonly types?: TypeParsers | undefined;
+  /** Most iterations of SCRAM that a server may ask for; fewer than 4,096 are always refused. Default 100,000. */
+  readonly scramMaxIterations?: number | undefined;
+  /** Longest message accepted from a server after the login, bytes. Default 1,073,741,823: the longest there is. */
+  readonly maxMessageBytes?: number | undefined;
+  /**
    * Whether statements that are repeated become named prepared statements. `false` if a pooler forbids it.
    * Default `true`.
    */
@@ -196,7 +203,7 @@ export interface ClusterOptions<C = unknown> extends SessionLimits {
    */
   readonly session?: SessionOptions | undefined;
   /** Functions of yours that run at steps of a connection's life. Default: none. */
-  readonly hooks?: Hooks<C> | undefined;
+  readonly hooks?: Hooks | undefined;
   readonly probe?: ProbeOptions | undefined;
   readonly retry?: RetryOptions | undefined;
   /**

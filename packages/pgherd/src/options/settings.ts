@@ -16,7 +16,7 @@ import { systemClock, systemRandom } from '../time/system.ts';
 import type { LagLimits } from '../topology/lag.ts';
 import { nodeName } from '../topology/node.ts';
 import type { ProbeSettings } from '../topology/probe-plan.ts';
-import { defaultDriver } from './default-driver.ts';
+import { wireDriver } from '../wire/connection/driver.ts';
 import { retryAttemptsFrom } from './env-options.ts';
 import { assertHooksBehindPooler, type Hooks } from './hooks.ts';
 import type { LaneLimits } from './lane-limits.ts';
@@ -26,9 +26,9 @@ import { limitSettings, withSession } from './session-settings.ts';
 import { type OptionValues, validateOptions } from './validate.ts';
 
 /** Options after validation, complete and immutable. */
-export interface ClusterSettings<C> extends Pools {
+export interface ClusterSettings extends Pools {
   readonly plan: ConnectionPlan;
-  readonly driver: Driver<C>;
+  readonly driver: Driver;
   /** Users, passwords and TLS for each node. */
   readonly logins: Logins;
   /** Limits of sessions by the server's names. */
@@ -42,7 +42,7 @@ export interface ClusterSettings<C> extends Pools {
   readonly deadAfterMs: number;
   readonly firstWriteGraceMs: number;
   readonly drainMs: number;
-  readonly hooks: Hooks<C>;
+  readonly hooks: Hooks;
   /** Limits of each lane; `undefined` if statements do not share connections. */
   readonly lanes: LaneLimits | undefined;
   /** Whether repeated statements are prepared. */
@@ -77,11 +77,11 @@ export interface ClusterSettings<C> extends Pools {
 }
 
 /**
- * Resolves, validates and freezes options.
+ * Resolves, validates and freezes options. `driver` opens connections instead of pgherd's own wire.
  * @throws InvalidOptionsError `PGHERD_INVALID_OPTIONS`
  * @throws InvalidDsnError `PGHERD_INVALID_DSN`
  */
-export function resolveSettings<C>(options: ClusterOptions<C>): ClusterSettings<C> {
+export function resolveSettings(options: ClusterOptions, driver?: Driver): ClusterSettings {
   const values = validateOptions(options);
   const random = options.random ?? systemRandom;
   const portRule = values.get('portRule') === 'libpq' ? 'libpq' : 'last-serves-all';
@@ -98,7 +98,13 @@ export function resolveSettings<C>(options: ClusterOptions<C>): ClusterSettings<
   const number = (name: string) => Number(values.get(name));
   return Object.freeze({
     plan,
-    driver: options.driver ?? (defaultDriver() as Driver<C>),
+    driver:
+      driver ??
+      wireDriver({
+        types: options.types,
+        scramMaxIterations: number('scramMaxIterations'),
+        maxMessageBytes: number('maxMessageBytes'),
+      }),
     logins: planned.logins,
     limits: limitSettings(options),
     applicationName: options.applicationName ?? plan.applicationName ?? 'pgherd',
@@ -119,16 +125,7 @@ export function resolveSettings<C>(options: ClusterOptions<C>): ClusterSettings<
       timeoutMs: number('probe.timeoutMs'),
       longPoll: values.get('probe.longPoll') === true,
     }),
-    retry: Object.freeze({
-      attempts: options.retry?.attempts ?? retryAttemptsFrom(options.env) ?? number('retry.attempts'),
-      baseMs: number('retry.baseMs'),
-      factor: number('retry.factor'),
-      maxMs: number('retry.maxMs'),
-      budget: number('retry.budget'),
-      budgetRatio: number('retry.budgetRatio'),
-      budgetPerSecond: number('retry.budgetPerSecond'),
-      isRetryable: options.retry?.isRetryable,
-    }),
+    retry: retrySettings(options, number),
     fencing: options.fencing ?? 'strict',
     systemIdentifier: options.systemIdentifier,
     onClusterReplaced: options.onClusterReplaced ?? 'refuse',
@@ -151,10 +148,7 @@ export function resolveSettings<C>(options: ClusterOptions<C>): ClusterSettings<
 }
 
 /** Without discovery all nodes are known, so that any other name is a mistake. */
-function nodeOptions<C>(
-  options: ClusterOptions<C>,
-  plan: ConnectionPlan,
-): Readonly<Record<string, NodeOptions>> {
+function nodeOptions(options: ClusterOptions, plan: ConnectionPlan): Readonly<Record<string, NodeOptions>> {
   const known = plan.hosts.map(nodeName);
   const unknown = Object.keys(options.nodes ?? {}).filter((name) => !known.includes(name));
   if (unknown.length > 0 && options.discovery === undefined) {
@@ -187,7 +181,23 @@ function laneLimits(number: (name: string) => number): LaneLimits {
 /** A shorter secret could be guessed. */
 const SHORTEST_SECRET = 16;
 
-function causalSettings(values: OptionValues): ClusterSettings<unknown>['causal'] {
+function retrySettings(
+  { retry, env }: ClusterOptions,
+  number: (name: string) => number,
+): ClusterSettings['retry'] {
+  return Object.freeze({
+    attempts: retry?.attempts ?? retryAttemptsFrom(env) ?? number('retry.attempts'),
+    baseMs: number('retry.baseMs'),
+    factor: number('retry.factor'),
+    maxMs: number('retry.maxMs'),
+    budget: number('retry.budget'),
+    budgetRatio: number('retry.budgetRatio'),
+    budgetPerSecond: number('retry.budgetPerSecond'),
+    isRetryable: retry?.isRetryable,
+  });
+}
+
+function causalSettings(values: OptionValues): ClusterSettings['causal'] {
   const secrets = [values.get('causal.tokenSecret') ?? []].flat().map(String);
   if (secrets.some((secret) => secret.length < SHORTEST_SECRET)) {
     throw new InvalidOptionsError([

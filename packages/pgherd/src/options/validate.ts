@@ -182,9 +182,13 @@ function requirement(rule: OptionRule, value: unknown): string | undefined {
     case 'session':
       return isRecord(value) ? undefined : 'an object of settings by name';
     case 'discovery':
-      return isRecord(value) && typeof value['watch'] === 'function' && isText(value['name'])
+      return isRecord(value) && hasMethod(value, 'watch') && isText(value['name'])
         ? undefined
         : 'an object with a name and a function watch, as patroniDiscovery(…) returns';
+    case 'type-parsers':
+      return hasMethod(value, 'getTypeParser')
+        ? undefined
+        : "an object with a function getTypeParser(oid, 'text'), as types of pgherd and pg are";
     case 'choice': {
       const choices = rule.choices ?? [];
       if (typeof value === 'string' && choices.includes(value)) return undefined;
@@ -201,6 +205,11 @@ function requirement(rule: OptionRule, value: unknown): string | undefined {
 
 function isNumber(value: unknown): value is number {
   return typeof value === 'number' && Number.isFinite(value);
+}
+
+function hasMethod(value: unknown, name: string): boolean {
+  const found: unknown = typeof value === 'object' && value !== null ? Reflect.get(value, name) : undefined;
+  return typeof found === 'function';
 }
 
 function show(value: unknown): string {

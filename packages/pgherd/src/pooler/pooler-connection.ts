@@ -38,8 +38,8 @@ export interface PoolerConnectionPorts {
  * written. On a direct connection a setting of the session ensures that; here a standby does, and on other
  * nodes `SET TRANSACTION READ ONLY`.
  */
-export class PoolerConnection<C> implements DriverConnection<C>, PerTransaction {
-  readonly #inner: DriverConnection<C>;
+export class PoolerConnection implements DriverConnection, PerTransaction {
+  readonly #inner: DriverConnection;
   readonly #ports: PoolerConnectionPorts;
   /** Whether what runs on it for now must not write. */
   #readOnly = false;
@@ -53,7 +53,7 @@ export class PoolerConnection<C> implements DriverConnection<C>, PerTransaction 
   readonly copyIn: DriverConnection['copyIn'];
   readonly copyOut: DriverConnection['copyOut'];
 
-  constructor(inner: DriverConnection<C>, ports: PoolerConnectionPorts) {
+  constructor(inner: DriverConnection, ports: PoolerConnectionPorts) {
     this.#inner = inner;
     this.#ports = ports;
     const { batch, cursor, copyIn, copyOut } = inner;
@@ -79,10 +79,6 @@ export class PoolerConnection<C> implements DriverConnection<C>, PerTransaction 
         return poolerCopyOut(await started(around, () => copyOut.call(inner, text)), around);
       };
     }
-  }
-
-  get client(): C {
-    return this.#inner.client;
   }
 
   get parameters(): ReadonlyMap<string, string> {

@@ -21,10 +21,10 @@ type Extra = 'batch' | 'cursor' | 'copyIn' | 'copyOut';
 type With<K extends Extra> = DriverConnection & { readonly [P in K]: NonNullable<DriverConnection[P]> };
 
 const REMEDIES: Readonly<Record<Extra, string>> = Object.freeze({
-  batch: 'Run the statements in a transaction, or use the driver pg.',
-  cursor: 'Read the result with rows, or use the driver pg.',
-  copyIn: 'Use INSERT, or the driver pg.',
-  copyOut: 'Use SELECT, or the driver pg.',
+  batch: 'Run the statements in a transaction.',
+  cursor: 'Read the result with rows.',
+  copyIn: 'Use INSERT.',
+  copyOut: 'Use SELECT.',
 });
 
 /**
@@ -37,5 +37,5 @@ export function supported<K extends Extra>(
   method: K,
 ): With<K> {
   if (connection[method] !== undefined) return connection as With<K>;
-  throw new PgHerdError('PGHERD_UNSUPPORTED', `The driver ${driver} has no ${method}. ${REMEDIES[method]}`);
+  throw new PgHerdError('PGHERD_UNSUPPORTED', `${driver} has no ${method}. ${REMEDIES[method]}`);
 }

@@ -13,9 +13,7 @@ import { type Querier, querierOver } from './querier.ts';
 import { NOT_ATOMIC, runScript } from './script.ts';
 
 /** Exclusive use of one connection until it is released. */
-export interface Lease<C = unknown> extends Querier, AsyncDisposable {
-  /** The driver's own object, for features that only the driver has. */
-  readonly client: C;
+export interface Lease extends Querier, AsyncDisposable {
   readonly node: string;
   /** Whether it still has the connection. */
   readonly isHeld: boolean;
@@ -33,21 +31,21 @@ export interface Lease<C = unknown> extends Querier, AsyncDisposable {
  * Handles a write that was refused as read-only: the node is probed, and the connection is not used again.
  * The caller gets the error as it is, since other statements may have run on the lease.
  */
-function noteRefusal<C>(engine: Engine<C>, session: Session<C>, error: unknown): void {
+function noteRefusal(engine: Engine, session: Session, error: unknown): void {
   if (classifyError(error).kind !== 'read-only') return;
   session.retire('refused a write as read-only');
   engine.herd.nodes.get(session.node)?.monitor.hint();
 }
 
 /** A lease on a session that was acquired for `call`. */
-export function leaseOf<C>(engine: Engine<C>, session: Session<C>, call: Call): Lease<C> {
+export function leaseOf(engine: Engine, session: Session, call: Call): Lease {
   return new SessionLease(engine, session, call).publicView();
 }
 
 /** A session that one caller holds until it is released, once; from then on every verb fails. */
-class SessionLease<C> {
-  readonly #engine: Engine<C>;
-  readonly #session: Session<C>;
+class SessionLease {
+  readonly #engine: Engine;
+  readonly #session: Session;
   readonly #call: Call;
   #released = false;
   /**
@@ -56,15 +54,14 @@ class SessionLease<C> {
    */
   #undone = false;
 
-  constructor(engine: Engine<C>, session: Session<C>, call: Call) {
+  constructor(engine: Engine, session: Session, call: Call) {
     this.#engine = engine;
     this.#session = session;
     this.#call = call;
   }
 
-  publicView(): Lease<C> {
+  publicView(): Lease {
     const isHeld = () => !this.#released;
-    const client = () => this.#client();
     const release = (options?: { readonly destroy?: boolean | undefined }) => this.#release(options?.destroy);
     return Object.freeze({
       ...querierOver({
@@ -73,9 +70,6 @@ class SessionLease<C> {
         start: async (work, options) => startOnSession(this.#use(work.statement.text, options), work),
       }),
       script: async (text: string, options: CallOptions = {}) => this.#script(text, options),
-      get client() {
-        return client();
-      },
       node: this.#session.node,
       get isHeld() {
         return isHeld();
@@ -122,11 +116,6 @@ class SessionLease<C> {
     const errorFor = (error: unknown) => this.#errorFor(error, NOT_ATOMIC);
     const call = this.#narrowed(options);
     return runScript({ engine: this.#engine, session: this.#session, call, errorFor }, text);
-  }
-
-  #client(): C {
-    this.#assertHeld();
-    return this.#session.connection.client;
   }
 
   #release(destroy = false): void {

@@ -218,7 +218,7 @@ function stoppedWaiting(error: unknown): boolean {
 }
 
 /** Starts work outside a transaction, on any node that suits, and again if nothing was executed. */
-export function startOnCluster<C, T>(engine: Engine<C>, call: Call, work: WorkKind<T>): Promise<LongWork<T>> {
+export function startOnCluster<T>(engine: Engine, call: Call, work: WorkKind<T>): Promise<LongWork<T>> {
   const { text } = work.statement;
   return engine.attempts(call, text, (session, routed) => {
     session.allowMove();
@@ -226,7 +226,7 @@ export function startOnCluster<C, T>(engine: Engine<C>, call: Call, work: WorkKi
   });
 }
 
-function useOnCluster<C>(engine: Engine<C>, session: Session<C>, call: Call, text: string): ConnectionUse {
+function useOnCluster(engine: Engine, session: Session, call: Call, text: string): ConnectionUse {
   return {
     session,
     call,

@@ -6,9 +6,9 @@ import { answeredBy, type QueryResult, type Row } from '../model/statement.ts';
 import type { Session } from '../node/session.ts';
 
 /** Where a script runs. */
-interface ScriptUse<C> {
-  readonly engine: Engine<C>;
-  readonly session: Session<C>;
+interface ScriptUse {
+  readonly engine: Engine;
+  readonly session: Session;
   readonly call: Call;
   errorFor(error: unknown): unknown;
 }
@@ -20,8 +20,8 @@ export const NOT_ATOMIC = 'DO';
  * Runs many statements in one text on a connection that is not used again, since the script may have changed
  * its session. Without BEGIN and COMMIT the server treats the whole text as one transaction.
  */
-export async function runScriptOnCluster<C>(
-  engine: Engine<C>,
+export async function runScriptOnCluster(
+  engine: Engine,
   given: Call,
   text: string,
 ): Promise<QueryResult<Row>> {
@@ -36,7 +36,7 @@ export async function runScriptOnCluster<C>(
 }
 
 /** Runs many statements in one text on a connection that the caller holds. */
-export async function runScript<C>(use: ScriptUse<C>, text: string): Promise<QueryResult<Row>> {
+export async function runScript(use: ScriptUse, text: string): Promise<QueryResult<Row>> {
   assertText(text);
   const { engine, session, call } = use;
   const { connection, node } = session;

@@ -24,17 +24,17 @@ export type Running = Pick<HandedOver, 'answer' | 'text'>;
  * waits for it. A statement that may be cancelled on the server is cancelled, and the session is used again
  * once it has answered. For every other statement the connection is destroyed.
  */
-export class Abandonment<C> {
-  readonly #herd: Herd<C>;
-  readonly #discard: (session: Session<C>, reason: string) => void;
+export class Abandonment {
+  readonly #herd: Herd;
+  readonly #discard: (session: Session, reason: string) => void;
 
-  constructor(herd: Herd<C>, discard: (session: Session<C>, reason: string) => void) {
+  constructor(herd: Herd, discard: (session: Session, reason: string) => void) {
     this.#herd = herd;
     this.#discard = discard;
   }
 
   /** Ends `running`, by default the statement that was handed over. */
-  abandon(session: Session<C>, reason: string, running: Running = session.handed): void {
+  abandon(session: Session, reason: string, running: Running = session.handed): void {
     if (session.handed.abandoning !== undefined || session.connection.closed) return;
     const { connection } = session;
     const { answer, text } = running;
@@ -50,7 +50,7 @@ export class Abandonment<C> {
     session.handed.beginAbandoning(this.#end(session, answer, verdict === 'ask', reason));
   }
 
-  async #end(session: Session<C>, answer: Promise<unknown>, ask: boolean, reason: string): Promise<void> {
+  async #end(session: Session, answer: Promise<unknown>, ask: boolean, reason: string): Promise<void> {
     const { clock } = this.#herd.settings;
     const abort = new AbortController();
     const timer = watchdog(clock, ABANDONING_MS, () => abort.abort(new Error('took too long')));
@@ -94,7 +94,7 @@ export class Abandonment<C> {
   }
 
   /** Whether no COMMIT on the session's server waits for a standby. Rejects if no answer comes in time. */
-  async #isAsynchronous(session: Session<C>, signal: AbortSignal): Promise<boolean> {
+  async #isAsynchronous(session: Session, signal: AbortSignal): Promise<boolean> {
     const ask = this.#herd.nodes.get(session.node)?.monitor.ask;
     return ask !== undefined && (await unlessAborted(namesOf(ask), signal)) === '';
   }

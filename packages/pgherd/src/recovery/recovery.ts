@@ -28,16 +28,16 @@ import type { Progress } from './progress.ts';
 const LOOKS_BY_DEFAULT = 5;
 
 /** An attempt of a call that failed. */
-export interface Attempt<C> {
+export interface Attempt {
   readonly error: unknown;
   /** Where it ran. */
-  readonly session: Session<C>;
+  readonly session: Session;
   readonly call: Call;
   readonly progress: Progress;
 }
 
 /** An attempt outside a transaction. */
-export interface StatementAttempt<C> extends Attempt<C> {
+export interface StatementAttempt extends Attempt {
   /** The SQL that was sent. */
   readonly text: string;
   /** May replace the error that the caller gets. Default: the error stays as it is. */
@@ -45,7 +45,7 @@ export interface StatementAttempt<C> extends Attempt<C> {
 }
 
 /** A run of a transaction's function that threw {@link Attempt.error} and left nothing permanent. */
-export interface TransactionAttempt<C> extends Attempt<C> {
+export interface TransactionAttempt extends Attempt {
   /** The first error of a statement inside it; the function may have hidden it. */
   readonly firstError: unknown;
   /** Whether the transaction could not write. */
@@ -55,11 +55,11 @@ export interface TransactionAttempt<C> extends Attempt<C> {
 }
 
 /** Decides whether failed work is run again, and prepares the next run. */
-export class Recovery<C> {
-  readonly #herd: Herd<C>;
+export class Recovery {
+  readonly #herd: Herd;
   #budget: Budget | undefined;
 
-  constructor(herd: Herd<C>) {
+  constructor(herd: Herd) {
     this.#herd = herd;
   }
 
@@ -67,7 +67,7 @@ export class Recovery<C> {
    * Resolves, after the pause, if work outside a transaction must be run again.
    * @throws the error that the caller gets, if not.
    */
-  async recover(attempt: StatementAttempt<C>): Promise<void> {
+  async recover(attempt: StatementAttempt): Promise<void> {
     const { error, session, call } = attempt;
     const work = failedWork(error, session, call, attempt.text);
     const { classification } = work;
@@ -88,7 +88,7 @@ export class Recovery<C> {
    * Resolves, after the pause, if the transaction's function must be run again.
    * @throws the error of the attempt, if not.
    */
-  async recoverTransaction(attempt: TransactionAttempt<C>): Promise<void> {
+  async recoverTransaction(attempt: TransactionAttempt): Promise<void> {
     const { error, session, readOnly } = attempt;
     if (isFinal(error, 'transaction')) throw error;
     const classification = classifyTransaction(error, attempt.firstError);
@@ -107,13 +107,13 @@ export class Recovery<C> {
   }
 
   #limits(
-    { progress }: Attempt<C>,
+    { progress }: Attempt,
     maxAttempts = this.#herd.settings.retry.attempts,
   ): Pick<FailedAttempt, 'attempts' | 'maxAttempts' | 'movedBefore'> {
     return { attempts: progress.attempts, maxAttempts, movedBefore: progress.movedBefore };
   }
 
-  #hint({ nodeVerdict }: Classification, session: Session<C>): void {
+  #hint({ nodeVerdict }: Classification, session: Session): void {
     if (nodeVerdict === 'probe') this.#herd.nodes.get(session.node)?.monitor.hint();
   }
 
@@ -122,7 +122,7 @@ export class Recovery<C> {
    * call's limits decide. Resolves after the pause.
    */
   async #runsAgain(
-    attempt: Attempt<C>,
+    attempt: Attempt,
     work: RetryVerdict['work'],
     failed: FailedAttempt,
     advised: Decision,
@@ -183,7 +183,7 @@ export class Recovery<C> {
    * Asks a node that refused a write as read-only before the refusal counts: the cause may be the caller's
    * own read-only transaction or a setting of its role.
    */
-  async #isRefusalConfirmed({ kind }: Classification, { session, call }: Attempt<C>): Promise<boolean> {
+  async #isRefusalConfirmed({ kind }: Classification, { session, call }: Attempt): Promise<boolean> {
     if (kind !== 'read-only' || call.access !== 'read-write') return false;
     const runtime = this.#herd.liveNodeOf(session);
     if (runtime === undefined) return false;
@@ -197,7 +197,7 @@ export class Recovery<C> {
     return false;
   }
 
-  async #looksUnwritable(runtime: LiveNode<C>, handedAt: number, call: Call): Promise<boolean> {
+  async #looksUnwritable(runtime: LiveNode, handedAt: number, call: Call): Promise<boolean> {
     const { clock, fencing, probe } = this.#herd.settings;
     const limit = Math.max(1, Math.min(2 * probe.timeoutMs, call.deadline - clock.now()));
     await withLimit(clock, limit, runtime.monitor.probeNow()).catch(() => undefined);

@@ -173,7 +173,6 @@ const FINAL: ReadonlyMap<string, readonly Work[]> = new Map([
   ['PGHERD_OUTCOME_UNKNOWN', ['transaction']],
   ['PGHERD_UNSUPPORTED', ['subscription']],
   ['PGHERD_AUTHENTICATION_FAILED', ['subscription']],
-  ['PGHERD_DRIVER_MISSING', ['subscription', 'search']],
   ['PGHERD_POOL_FULL', ['search']],
 ]);
 

@@ -15,8 +15,8 @@ export type TransactionFunction<T> = (tx: Transaction) => Promise<T> | T;
  * Runs `fn` in a transaction: commits when it resolves, rolls back when it throws, and runs it again from the
  * start if the server asked for that or the connection was lost before COMMIT was sent.
  */
-export async function runTransaction<C, T>(
-  engine: Engine<C>,
+export async function runTransaction<T>(
+  engine: Engine,
   call: Call,
   options: TransactionOptions,
   fn: TransactionFunction<T>,
@@ -47,15 +47,15 @@ type Outcome<T> =
   | { readonly kind: 'committed'; readonly value: T }
   | { readonly kind: 'failed'; readonly error: unknown; readonly firstError: unknown };
 
-async function attemptOnce<C, T>(
-  engine: Engine<C>,
+async function attemptOnce<T>(
+  engine: Engine,
   call: Call,
   options: TransactionOptions,
   fn: TransactionFunction<T>,
-  session: Session<C>,
+  session: Session,
   run: number,
 ): Promise<Outcome<T>> {
-  let transaction: SessionTransaction<C> | undefined;
+  let transaction: SessionTransaction | undefined;
   try {
     transaction = await SessionTransaction.begin(engine, session, call, options, run);
     const view = transaction.publicView();
@@ -74,7 +74,7 @@ async function attemptOnce<C, T>(
 }
 
 /** A function that never returns must not hold a connection beyond the call's deadline. */
-function abandonAtLimit<C>(transaction: SessionTransaction<C>): AtLimit {
+function abandonAtLimit(transaction: SessionTransaction): AtLimit {
   return {
     late: () => new PgHerdError('PGHERD_TIMEOUT', 'The transaction did not end within its timeoutMs.'),
     abandon: (error) => transaction.abandon(error.message),

@@ -6,9 +6,9 @@ import { noSurvivorBehindPooler } from './failures.ts';
 import { readWitness, type Witness, witnessText } from './outcome.ts';
 
 /** Begins, and reads the witness in the same round trip if the options ask for one. */
-export async function beginOn<C>(
-  engine: Engine<C>,
-  session: Session<C>,
+export async function beginOn(
+  engine: Engine,
+  session: Session,
   call: Call,
   options: TransactionOptions,
 ): Promise<Witness | undefined> {

@@ -70,13 +70,13 @@ function digits(value: unknown): string | undefined {
  * A session of the same server that was open before COMMIT was sent: the monitor's. As long as it answers,
  * the server has not been restarted, and a transaction number still means the same transaction.
  */
-export function survivorOf<C>(engine: Engine<C>, node: string): Ask | undefined {
+export function survivorOf(engine: Engine, node: string): Ask | undefined {
   return engine.herd.nodes.get(node)?.monitor.ask;
 }
 
 /** Finds out the outcome of a COMMIT that was sent but not answered, until the call's deadline. */
-export async function findOutcome<C>(
-  engine: Engine<C>,
+export async function findOutcome(
+  engine: Engine,
   call: Call,
   witness: Witness,
   survivor: Ask | undefined,
@@ -87,13 +87,13 @@ export async function findOutcome<C>(
   return witness.row === undefined ? inquiry.askSurvivor(survivor) : inquiry.askTable(witness.row);
 }
 
-class Inquiry<C> {
-  readonly #engine: Engine<C>;
+class Inquiry {
+  readonly #engine: Engine;
   readonly #call: Call;
   readonly #witness: Witness;
   #pauseMs = FIRST_PAUSE_MS;
 
-  constructor(engine: Engine<C>, call: Call, witness: Witness) {
+  constructor(engine: Engine, call: Call, witness: Witness) {
     this.#engine = engine;
     this.#call = call;
     this.#witness = witness;
@@ -170,7 +170,7 @@ class Inquiry<C> {
       access: 'read-write',
       demand: { ...demand, node: this.#witness.node },
     };
-    let session: Session<C> | undefined;
+    let session: Session | undefined;
     try {
       session = await this.#engine.acquire(call);
       const text = `select pg_catalog.pg_logical_emit_message(true, 'pgherd', 'outcome'), ${STARTED} as started`;
@@ -195,7 +195,7 @@ class Inquiry<C> {
     const call: Call = { ...this.#call, access: 'read-write', demand: { target: 'read-write' } };
     let why = 'there was no time left to ask';
     while (this.#isTimeLeft()) {
-      let session: Session<C> | undefined;
+      let session: Session | undefined;
       try {
         session = await this.#engine.acquire(call);
         // This may fail: the next statement waits until the transaction has ended.

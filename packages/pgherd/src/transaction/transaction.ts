@@ -60,9 +60,9 @@ type End = 'committed' | 'rolled-back' | 'lost' | 'unknown';
  * COMMIT was not answered and there is a witness, `asking` for the outcome. It ends exactly once, as one of
  * {@link End}. From `asking` on it no longer owns the session, and every verb fails.
  */
-export class SessionTransaction<C> {
-  readonly #engine: Engine<C>;
-  readonly #session: Session<C>;
+export class SessionTransaction {
+  readonly #engine: Engine;
+  readonly #session: Session;
   readonly #call: Call;
   readonly #attempt: number;
   #state: 'open' | 'committing' | 'asking' | End = 'open';
@@ -72,7 +72,7 @@ export class SessionTransaction<C> {
   /** Reveals the outcome if COMMIT is not answered. */
   #witness: Witness | undefined;
 
-  private constructor(engine: Engine<C>, session: Session<C>, call: Call, attempt: number) {
+  private constructor(engine: Engine, session: Session, call: Call, attempt: number) {
     this.#engine = engine;
     this.#session = session;
     this.#call = call;
@@ -80,13 +80,13 @@ export class SessionTransaction<C> {
   }
 
   /** Begins on a session, and releases the session if that fails. */
-  static async begin<C>(
-    engine: Engine<C>,
-    session: Session<C>,
+  static async begin(
+    engine: Engine,
+    session: Session,
     call: Call,
     options: TransactionOptions,
     attempt: number,
-  ): Promise<SessionTransaction<C>> {
+  ): Promise<SessionTransaction> {
     const transaction = new SessionTransaction(engine, session, call, attempt);
     try {
       transaction.#witness = await beginOn(engine, session, call, options);

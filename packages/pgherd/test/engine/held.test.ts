@@ -7,7 +7,7 @@ const session = (node: string) => new Session(node, 1, new ScriptedConnection(),
 
 describe('what an asynchronous context holds', () => {
   it('is known in the function and all that it calls, and nowhere else', async () => {
-    const held = new HeldLeases<null>();
+    const held = new HeldLeases();
     const [a, b] = [session('a'), session('b')];
     const tx = {};
     const counts = () => [held.holdsAny, held.count(() => true), held.count((one) => one.node === 'a')];
@@ -29,7 +29,7 @@ describe('what an asynchronous context holds', () => {
   });
 
   it('ends with the holding, whoever runs on', async () => {
-    const held = new HeldLeases<null>();
+    const held = new HeldLeases();
     let isHeld = true;
     const tx = {};
     const later = held.run({ session: session('a'), isHeld: () => isHeld, transaction: tx }, async () => {
@@ -42,7 +42,7 @@ describe('what an asynchronous context holds', () => {
   });
 
   it('is what a verb gave to the code that called it, and to all that this code starts from then on', async () => {
-    const held = new HeldLeases<null>();
+    const held = new HeldLeases();
     let isHeld = true;
     const acquire = async () => {
       const entered = held.enter();
@@ -71,7 +71,7 @@ describe('what an asynchronous context holds', () => {
   });
 
   it('does not pile up in a loop that holds one after the other', () => {
-    const held = new HeldLeases<null>();
+    const held = new HeldLeases();
     let depth = 0;
     for (let round = 0; round < 1_000; round++) {
       const entered = held.enter();

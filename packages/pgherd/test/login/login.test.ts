@@ -1,21 +1,15 @@
 import { inspect } from 'node:util';
 import { describe, expect, it } from 'vitest';
-import type { Driver } from '../../src/connection/port.ts';
 import { Secret } from '../../src/model/secret.ts';
 import type { ClusterOptions } from '../../src/options/options.ts';
 import { resolveSettings } from '../../src/options/settings.ts';
 
-const driver: Driver = {
-  name: 'none',
-  capabilities: { parameterStatus: true, transactionStatus: true },
-  connect: () => Promise.reject(new Error('nobody is to connect here')),
-};
 // A home without certificates, whoever runs this.
 const env = { HOME: '/nonexistent' };
 const KEY = '-----BEGIN PRIVATE KEY-----\nwonderland\n-----END PRIVATE KEY-----\n';
 
 function logins(url: string, options: Partial<ClusterOptions> = {}) {
-  return resolveSettings({ url, driver, env, ...options }).logins;
+  return resolveSettings({ url, env, ...options }).logins;
 }
 
 describe('a login', () => {
@@ -76,7 +70,6 @@ describe('a login', () => {
   it('keeps a key that is given as text as a secret', () => {
     const settings = resolveSettings({
       url: 'postgres://app@a/shop',
-      driver,
       env,
       tls: { cert: '/app.crt', key: KEY, keyPassword: 'wonderland' },
     });

@@ -58,10 +58,7 @@ function silent(): ScriptedConnection & { reply(error?: Error): void } {
   return Object.assign(connection, { reply: (error?: Error) => settle(error) });
 }
 
-function connector(
-  options: Partial<ClusterOptions> = {},
-  labels: Partial<NodeLabels> = {},
-): Connector<unknown> {
+function connector(options: Partial<ClusterOptions> = {}, labels: Partial<NodeLabels> = {}): Connector {
   const driver: Driver = {
     name: 'scripted',
     capabilities: { parameterStatus: true, transactionStatus: true },
@@ -75,7 +72,7 @@ function connector(
     },
   };
   const url = 'postgresql://app:secret@db.test:5432/shop';
-  const settings = resolveSettings({ url, driver, clock, env: {}, ...options });
+  const settings = resolveSettings({ url, clock, env: {}, ...options }, driver);
   const [host] = settings.plan.hosts;
   if (host === undefined) throw new Error('no host');
   const node = unknownNode(host, { ...NO_LABELS, ...labels });

@@ -7,7 +7,7 @@ function leased() {
   const connection = new ScriptedConnection();
   const session = new Session('n:1', 1, connection, 'read-write');
   const done: string[] = [];
-  const pool: SessionPool<null> = {
+  const pool: SessionPool = {
     release: (_session, reason) => done.push(`released${reason === undefined ? '' : `: ${reason}`}`),
     forget: () => done.push('forgotten'),
     destroyWhere: (which, reason) => done.push(`destroyed: ${which(session) ? reason : 'nothing'}`),

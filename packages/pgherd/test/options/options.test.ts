@@ -1,7 +1,6 @@
 import { inspect } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { createCluster } from '../../src/cluster/cluster.ts';
-import type { Driver } from '../../src/connection/port.ts';
 import { InvalidOptionsError } from '../../src/model/errors.ts';
 import { TARGETS } from '../../src/model/names.ts';
 import { OPTION_RULES } from '../../src/options/option-rules.ts';
@@ -19,7 +18,9 @@ type OptionName = Exclude<keyof ClusterOptions, Group> | { [G in Group]: Inside<
 /** The default of every option. A new option without a line here does not compile. */
 const DEFAULTS: Readonly<Record<OptionName, unknown>> = {
   url: undefined,
-  driver: undefined,
+  types: undefined,
+  scramMaxIterations: 100_000,
+  maxMessageBytes: 1_073_741_823,
   password: undefined,
   'tls.mode': undefined,
   'tls.rootCert': undefined,
@@ -96,12 +97,7 @@ const DEFAULTS: Readonly<Record<OptionName, unknown>> = {
   portRule: 'last-serves-all',
 };
 
-const driver: Driver = {
-  name: 'none',
-  capabilities: { parameterStatus: true, transactionStatus: true },
-  connect: () => Promise.reject(new Error('nobody is to connect here')),
-};
-const HERE: ClusterOptions = { url: 'postgres://app:wonderland@a,b/shop', driver, env: {} };
+const HERE: ClusterOptions = { url: 'postgres://app:wonderland@a,b/shop', env: {} };
 
 function resolved(options: Partial<ClusterOptions> = {}) {
   return resolveSettings({ ...HERE, ...options });
@@ -173,7 +169,13 @@ describe('a value that cannot be', () => {
     ['target', 'master', `target is "master", but must be one of ${TARGETS.join(', ')}`],
     ['policy', 'best', `policy is "best", but must be one of ${POLICY_NAMES.join(', ')}, or a function`],
     ['logger', 'console', 'logger is "console", but must be an object'],
-    ['driver', () => undefined, 'driver is a function, but must be an object'],
+    [
+      'types',
+      { parse: 1 },
+      "types is an object, but must be an object with a function getTypeParser(oid, 'text'), as types of pgherd and pg are",
+    ],
+    ['scramMaxIterations', 4_095, 'scramMaxIterations is 4095, but must be a whole number, at least 4096'],
+    ['maxMessageBytes', 29_999, 'maxMessageBytes is 29999, but must be a whole number, at least 30000'],
     ['pool.validate', [], 'pool.validate is an array, but must be one of always, if-idle, never'],
   ])('%s: %o', (name, value, violation) => {
     expect(violations(withOption(name, value))).toEqual([violation]);
@@ -262,7 +264,6 @@ describe('settings', () => {
   it('have every value', () => {
     const settings = resolved();
     expect(settings).toMatchObject({
-      driver,
       applicationName: 'pgherd',
       target: 'read-write',
       policy: p2c,

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Cluster } from '../../src/cluster/cluster.ts';
-import { createCluster } from '../../src/cluster/cluster.ts';
+import { createClusterOver } from '../../src/cluster/cluster.ts';
 import { type ErrorCode, PgHerdError } from '../../src/model/errors.ts';
 import { classifyError } from '../../src/retry/classify.ts';
 import { isOutcomeUnknown, sqlState } from '../../src/retry/predicates.ts';
@@ -22,10 +22,9 @@ async function failing(error: unknown, text = WRITE, answer?: boolean) {
     if (sent === text) runs++;
     throw error;
   });
-  db = createCluster({
+  db = createClusterOver(driver, {
     url: 'postgres://u@a/d',
     env: {},
-    driver,
     retry: {
       baseMs: 0,
       isRetryable: (_error, verdict) => {
@@ -100,7 +99,7 @@ describe('a driver that is not ours loses the connection', () => {
       if (++runs === 1) throw lost('not-handed');
       return { rowCount: 1 };
     });
-    db = createCluster({ url: 'postgres://u@a/d', env: {}, driver });
+    db = createClusterOver(driver, { url: 'postgres://u@a/d', env: {} });
     expect((await db.query(WRITE)).rowCount).toBe(1);
     expect(runs).toBe(2);
   });

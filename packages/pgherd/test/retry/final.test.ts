@@ -12,7 +12,6 @@ const ENDS: Partial<Record<ErrorCode, readonly Work[]>> = {
   PGHERD_OUTCOME_UNKNOWN: ['transaction'],
   PGHERD_UNSUPPORTED: ['subscription'],
   PGHERD_AUTHENTICATION_FAILED: ['subscription'],
-  PGHERD_DRIVER_MISSING: ['subscription', 'search'],
   PGHERD_POOL_FULL: ['search'],
 };
 

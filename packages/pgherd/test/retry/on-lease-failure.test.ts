@@ -13,7 +13,6 @@ const TABLE: readonly (readonly [
   ['the queue of the pool is full', own('PGHERD_POOL_FULL'), 'raise', 'raise'],
   ['the call was aborted', own('PGHERD_ABORTED'), 'raise', 'raise'],
   ['the cluster was closed', own('PGHERD_CLOSED'), 'raise', 'raise'],
-  ['the driver is not installed', own('PGHERD_DRIVER_MISSING'), 'raise', 'raise'],
   ['the time to wait has passed', own('PGHERD_WAIT_TIMEOUT'), 'time-out', 'avoid'],
   ['the caller holds all connections', own('PGHERD_POOL_SELF_DEADLOCK'), 'deadlock', 'deadlock'],
   ['the connection was refused', own('PGHERD_CONNECT_FAILED'), 'avoid', 'avoid'],

@@ -20,7 +20,7 @@ export class Chronicle {
   readonly #words = new Map<string, Words>();
   #version = -1;
 
-  constructor(cluster: Cluster<never> | Cluster<unknown>, world: World, violate: (text: string) => void) {
+  constructor(cluster: Cluster | Cluster, world: World, violate: (text: string) => void) {
     this.#world = world;
     this.#violate = violate;
     for (const node of cluster.topology.nodes) {

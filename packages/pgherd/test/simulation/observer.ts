@@ -23,7 +23,7 @@ export class Observer implements Watcher {
   readonly violations: string[] = [];
   readonly sockets = new Set<SimConnection>();
   readonly #world: World;
-  #cluster: Cluster<SimConnection> | undefined;
+  #cluster: Cluster | undefined;
   #chronicle: Chronicle | undefined;
   #topology: TopologyDescription | undefined;
   #incumbent: string | undefined;
@@ -48,7 +48,7 @@ export class Observer implements Watcher {
     this.#world = world;
   }
 
-  watch(cluster: Cluster<SimConnection>): void {
+  watch(cluster: Cluster): void {
     this.#cluster = cluster;
     this.#chronicle = new Chronicle(cluster, this.#world, (text) => this.violate(text));
   }
@@ -296,7 +296,7 @@ export class Observer implements Watcher {
     }
   }
 
-  #checkPools(cluster: Cluster<SimConnection>): void {
+  #checkPools(cluster: Cluster): void {
     const open = new Map<string, number>();
     for (const socket of this.sockets) {
       if (socket.isMonitor || socket.leaving) continue;

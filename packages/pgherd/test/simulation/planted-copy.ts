@@ -1,12 +1,13 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { PlantedBug } from './planted-bugs.ts';
 
 const PACKAGE = fileURLToPath(new URL('../..', import.meta.url));
+const NODE_MODULES = fileURLToPath(new URL('../../../../node_modules', import.meta.url));
 const TSX = fileURLToPath(import.meta.resolve('tsx'));
 /** Words of the simulation's report when a seed fails. */
 const FAILURE = /seed (\d+) .*fails: (.*)/;
@@ -34,6 +35,7 @@ export async function simulateCopy(bug: PlantedBug | undefined, seeds: number): 
     for (const folder of ['src', 'test/simulation', 'test/support']) {
       cpSync(join(PACKAGE, folder), join(directory, folder), { recursive: true });
     }
+    symlinkSync(NODE_MODULES, join(directory, 'node_modules'));
     writeFileSync(join(directory, 'package.json'), '{ "type": "module" }\n');
     if (bug !== undefined) writeFileSync(join(directory, 'src', bug.file), withBug(bug));
     return await run(directory, bug?.from ?? 1, seeds);

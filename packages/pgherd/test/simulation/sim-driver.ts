@@ -40,7 +40,7 @@ const SYN_AGAIN_MS = 1_000;
 const STATEMENT_CHANGES_SESSION = /^\s*(SET|RESET|DISCARD|LISTEN|PREPARE|CREATE TEMP)\b/i;
 
 /** A connection of the client, which says and hears over the simulated network what a driver would over a socket. */
-export class SimConnection implements DriverConnection<SimConnection> {
+export class SimConnection implements DriverConnection {
   readonly server: Server;
   readonly wire: Wire;
   readonly parameters = new Map<string, string>();
@@ -82,10 +82,6 @@ export class SimConnection implements DriverConnection<SimConnection> {
     this.#listener = listener;
     this.#watcher = watcher;
     this.#now = now;
-  }
-
-  get client(): this {
-    return this;
   }
 
   open(request: ConnectRequest, signal: AbortSignal): Promise<this> {
@@ -319,11 +315,7 @@ function behindFatal(cause: unknown): PgHerdError {
 }
 
 /** The driver over the simulated network: it opens connections to the servers by host name. */
-export function simDriver(
-  serverOf: (host: string) => Server,
-  watcher: Watcher,
-  now: () => number,
-): Driver<SimConnection> {
+export function simDriver(serverOf: (host: string) => Server, watcher: Watcher, now: () => number): Driver {
   return {
     name: 'simulated',
     capabilities: { parameterStatus: true, transactionStatus: true, pipelining: true },

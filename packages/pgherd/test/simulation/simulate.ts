@@ -1,4 +1,5 @@
-import { type Cluster, createCluster } from '../../src/index.ts';
+import { createClusterOver } from '../../src/cluster/over.ts';
+import type { Cluster } from '../../src/index.ts';
 import { Dice } from './dice.ts';
 import { Faults } from './faults.ts';
 import { Loop } from './loop.ts';
@@ -6,7 +7,7 @@ import { Observer } from './observer.ts';
 import { Referee } from './referee.ts';
 import { type Scenario, scenarioOf } from './scenario.ts';
 import { discoveryOf } from './sim-discovery.ts';
-import { type SimConnection, simDriver } from './sim-driver.ts';
+import { simDriver } from './sim-driver.ts';
 import { Trace } from './trace.ts';
 import { audit, judgeEnd } from './verdict.ts';
 import { type CallRecord, Workload } from './workload.ts';
@@ -55,7 +56,7 @@ class Run {
   readonly #observer: Observer;
   readonly #referee: Referee;
   readonly #faults: Faults;
-  readonly #db: Cluster<SimConnection>;
+  readonly #db: Cluster;
   readonly #workload: Workload;
   #closed = false;
 
@@ -71,28 +72,30 @@ class Run {
     this.#loop.afterClient = () => this.#observer.look();
   }
 
-  #cluster(): Cluster<SimConnection> {
+  #cluster(): Cluster {
     const { options, seed } = this.#scenario;
     const serverOf = (host: string) => {
       return this.#world.at(`${host}:5432`).server;
     };
     const last = this.#world.sites.at(-1);
-    return createCluster<SimConnection>({
-      url: `postgres://app@${this.#world.addresses.join(',')}/shop`,
-      nodes: last?.promotable === false ? { [last.node]: { promotable: false } } : {},
-      discovery: this.#scenario.discovery ? discoveryOf(this.#world, this.#referee) : undefined,
-      env: {},
-      // Else a password file would be looked for at each connection: real I/O, which a virtual clock does not wait for.
-      password: 'simulated',
-      driver: simDriver(serverOf, this.#observer, () => this.#loop.now),
-      clock: this.#loop.clock,
-      random: new Dice(seed, 'client'),
-      waitTimeoutMs: options.waitTimeoutMs,
-      deadAfterMs: options.deadAfterMs,
-      policy: options.policy,
-      pool: { max: options.poolMax, validate: options.validate },
-      probe: { intervalMs: options.intervalMs, timeoutMs: options.timeoutMs, longPoll: options.longPoll },
-    });
+    return createClusterOver(
+      simDriver(serverOf, this.#observer, () => this.#loop.now),
+      {
+        url: `postgres://app@${this.#world.addresses.join(',')}/shop`,
+        nodes: last?.promotable === false ? { [last.node]: { promotable: false } } : {},
+        discovery: this.#scenario.discovery ? discoveryOf(this.#world, this.#referee) : undefined,
+        env: {},
+        // Else a password file would be looked for at each connection: real I/O, which a virtual clock does not wait for.
+        password: 'simulated',
+        clock: this.#loop.clock,
+        random: new Dice(seed, 'client'),
+        waitTimeoutMs: options.waitTimeoutMs,
+        deadAfterMs: options.deadAfterMs,
+        policy: options.policy,
+        pool: { max: options.poolMax, validate: options.validate },
+        probe: { intervalMs: options.intervalMs, timeoutMs: options.timeoutMs, longPoll: options.longPoll },
+      },
+    );
   }
 
   async play(): Promise<void> {

@@ -1,7 +1,6 @@
 import type { Cluster, Transaction } from '../../src/index.ts';
 import { Dice } from './dice.ts';
 import type { LedgerEntry } from './ledger.ts';
-import type { SimConnection } from './sim-driver.ts';
 import type { World } from './world.ts';
 
 /** What calls there are, and how often. */
@@ -51,12 +50,12 @@ class ChangedMind extends Error {}
 export class Workload {
   readonly calls: CallRecord[] = [];
   readonly #world: World;
-  readonly #db: Cluster<SimConnection>;
+  readonly #db: Cluster;
   readonly #dice: Dice;
   readonly #settled: (call: CallRecord) => void;
   #over = false;
 
-  constructor(world: World, db: Cluster<SimConnection>, settled: (call: CallRecord) => void) {
+  constructor(world: World, db: Cluster, settled: (call: CallRecord) => void) {
     this.#world = world;
     this.#db = db;
     this.#dice = new Dice(world.scenario.seed, 'workload');

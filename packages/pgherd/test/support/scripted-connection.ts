@@ -9,8 +9,7 @@ export interface ScriptedFacts {
 }
 
 /** A connection whose answers the test gives; it follows BEGIN, COMMIT and ROLLBACK by itself. */
-export class ScriptedConnection implements DriverConnection<null> {
-  readonly client = null;
+export class ScriptedConnection implements DriverConnection {
   readonly parameters: ReadonlyMap<string, string>;
   readonly backendPid: number | undefined;
   readonly remoteAddress: string | undefined;

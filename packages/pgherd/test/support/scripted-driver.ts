@@ -35,10 +35,10 @@ class ScriptedPrimary extends ScriptedConnection {
 }
 
 /** A driver that is not ours, over one primary: it does what the port says, and nothing else. */
-export function scriptedDriver(script: Script): Driver<null> {
+export function scriptedDriver(script: Script): Driver {
   return {
     name: 'scripted',
     capabilities: { parameterStatus: true, transactionStatus: true },
-    connect: async (): Promise<DriverConnection<null>> => new ScriptedPrimary(script),
+    connect: async (): Promise<DriverConnection> => new ScriptedPrimary(script),
   };
 }

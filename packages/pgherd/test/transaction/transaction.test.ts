@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { type Cluster, createCluster } from '../../src/cluster/cluster.ts';
+import { type Cluster, createClusterOver } from '../../src/cluster/cluster.ts';
 import type { Row } from '../../src/model/statement.ts';
 import { scriptedDriver } from '../support/scripted-driver.ts';
 
@@ -24,7 +24,7 @@ function unanswered(outcome: () => Promise<Row>) {
     connection.closed = true;
     throw new Error('Connection terminated unexpectedly');
   });
-  db = createCluster({ url: 'postgres://u@a/d', env: {}, driver });
+  db = createClusterOver(driver, { url: 'postgres://u@a/d', env: {} });
   return db.begin({ outcome: 'xid' });
 }
 

@@ -1,4 +1,4 @@
-import type { DriverConnection, PipelinedStatement } from 'pgherd';
+import type { DriverConnection, PipelinedStatement } from 'pgherd/connection';
 import { waitUntil } from '../wait.ts';
 import { BEHIND_FATAL, rejection } from './rejection.ts';
 import { NEVER, type Suite } from './suite.ts';

@@ -27,7 +27,7 @@ export type { ConformanceOptions, ConformancePgherd } from './suite.ts';
  *
  * driverConformance({ name: 'mine', makeDriver: () => myDriver(), pgherd, runner: vitest });
  */
-export function driverConformance<C>(options: ConformanceOptions<C>): void {
+export function driverConformance(options: ConformanceOptions): void {
   options.runner.describe(`driver ${options.name} on PostgreSQL ${options.version ?? 'as installed'}`, () => {
     const suite = createSuite(options);
     describeConnect(suite);

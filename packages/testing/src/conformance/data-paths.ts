@@ -1,4 +1,5 @@
-import type { DriverCopyOut, Row } from 'pgherd';
+import type { Row } from 'pgherd';
+import type { DriverCopyOut } from 'pgherd/connection';
 import { rejection } from './rejection.ts';
 import type { Suite } from './suite.ts';
 

@@ -1,4 +1,4 @@
-import type { ConnectRequest, Driver } from 'pgherd';
+import type { ConnectRequest, Driver } from 'pgherd/connection';
 import { FAKE_PHASES, type FakeAction, type FakePhase } from '../fake/actions.ts';
 import { createFakePostmaster, type FakePostmaster } from '../fake/fake-postmaster.ts';
 import { FAULTS, isCoded } from './faults.ts';

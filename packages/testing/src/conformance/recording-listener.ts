@@ -1,4 +1,5 @@
-import type { ConnectionListener, Notification, ServerMessage } from 'pgherd';
+import type { Notification, ServerMessage } from 'pgherd';
+import type { ConnectionListener } from 'pgherd/connection';
 
 /** Keeps what a connection reports. */
 export class RecordingListener implements ConnectionListener {

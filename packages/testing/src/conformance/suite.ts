@@ -1,5 +1,5 @@
 import type * as pgherd from 'pgherd';
-import type { ConnectRequest, Driver, DriverConnection } from 'pgherd';
+import type { ConnectRequest, Driver, DriverConnection } from 'pgherd/connection';
 import type { TestCluster } from '../cluster.ts';
 import { createTestCluster } from '../create.ts';
 import { RecordingListener } from './recording-listener.ts';
@@ -15,11 +15,11 @@ export type ConformancePgherd = Pick<
 >;
 
 /** What the suite is run with. */
-export interface ConformanceOptions<C = unknown> {
+export interface ConformanceOptions {
   /** Name of the driver, for the titles of the tests. */
   readonly name: string;
   /** Makes the driver. Called more than once: each hostile server gets a driver that has met no other. */
-  readonly makeDriver: () => Driver<C>;
+  readonly makeDriver: () => Driver;
   /** `import * as pgherd from 'pgherd'`: the copy that the driver is used with. */
   readonly pgherd: ConformancePgherd;
   /** `import * as vitest from 'vitest'`, or the like. */
@@ -29,27 +29,27 @@ export interface ConformanceOptions<C = unknown> {
 }
 
 /** A connection and what it reported. */
-export interface Connected<C> {
-  readonly connection: DriverConnection<C>;
+export interface Connected {
+  readonly connection: DriverConnection;
   readonly listener: RecordingListener;
 }
 
 /** What each part of the suite works with. */
-export interface Suite<C = unknown> {
+export interface Suite {
   describe(name: string, tests: () => void): void;
   it(name: string, test: () => Promise<void>): void;
   readonly expect: ConformanceRunner['expect'];
   readonly pgherd: ConformancePgherd;
-  readonly makeDriver: () => Driver<C>;
-  readonly driver: Driver<C>;
+  readonly makeDriver: () => Driver;
+  readonly driver: Driver;
   readonly cluster: TestCluster;
   request(changes?: Partial<ConnectRequest>): ConnectRequest;
   /** Opens a connection that ends with the test. */
-  connect(changes?: Partial<ConnectRequest>): Promise<Connected<C>>;
+  connect(changes?: Partial<ConnectRequest>): Promise<Connected>;
   /** Ends a connection with the test. */
-  keep(connection: DriverConnection<C>): DriverConnection<C>;
+  keep(connection: DriverConnection): DriverConnection;
   /** Makes the server end a session. */
-  terminate(connection: DriverConnection<C>): Promise<void>;
+  terminate(connection: DriverConnection): Promise<void>;
   /** How many sessions of the suite the server has. */
   sessions(): Promise<number>;
 }
@@ -67,13 +67,13 @@ export const IN_CLEAR: ConnectRequest['tls'] = Object.freeze({
 });
 
 /** Starts a server for the surrounding `describe`, and cleans up after each test. */
-export function createSuite<C>(options: ConformanceOptions<C>): Suite<C> {
+export function createSuite(options: ConformanceOptions): Suite {
   const { pgherd, runner, makeDriver } = options;
   const driver = makeDriver();
-  const opened: DriverConnection<C>[] = [];
+  const opened: DriverConnection[] = [];
   const cluster = startedCluster(options, opened);
 
-  const suite: Suite<C> = {
+  const suite: Suite = {
     describe: (name, tests) => runner.describe(name, tests),
     it: (name, test) => runner.it(name, test, TEST_TIMEOUT_MS),
     expect: (actual, message) => runner.expect(actual, message),
@@ -115,9 +115,9 @@ export function createSuite<C>(options: ConformanceOptions<C>): Suite<C> {
   return suite;
 }
 
-function startedCluster<C>(
-  { runner, version }: ConformanceOptions<C>,
-  opened: DriverConnection<C>[],
+function startedCluster(
+  { runner, version }: ConformanceOptions,
+  opened: DriverConnection[],
 ): () => TestCluster {
   let cluster: TestCluster | undefined;
   const started = (): TestCluster => {

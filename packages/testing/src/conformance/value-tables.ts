@@ -1,4 +1,4 @@
-/** What each type is read as, by every driver; docs/drivers.md has the same table. */
+/** What each type is read as, by every driver; docs/values.md has the same table. */
 export const RESULTS: readonly (readonly [type: string, literal: string, value: unknown])[] = [
   ['int2', '7', 7],
   ['int4', '-7', -7],

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import type { TransactionStatus } from '../../connection/port.ts';
+import type { TypeParsers } from '../../model/statement.ts';
 import {
   BIND_COMPLETE,
   DATA_ROW,
@@ -16,7 +17,6 @@ import {
 import type { Cutter } from '../content/cutter.ts';
 import type { PreparedNames } from '../content/names.ts';
 import { protocolError } from '../content/reader.ts';
-import type { TypeParsers } from '../content/rows.ts';
 import { readServerError, type ServerError } from '../content/server-error.ts';
 import type { Writer } from '../content/writer.ts';
 import { advance, type State } from '../entry/automaton.ts';

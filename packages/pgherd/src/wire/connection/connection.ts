@@ -10,13 +10,12 @@ import type {
   TransactionStatus,
 } from '../../connection/port.ts';
 import { argumentError } from '../../model/errors.ts';
-import type { Statement } from '../../model/statement.ts';
+import type { Statement, TypeParsers } from '../../model/statement.ts';
 import { readStatement, tagChangesSession } from '../../sql/statement.ts';
 import { type CancelTarget, requestCancel } from '../cancel.ts';
 import { NOTICE_RESPONSE, PARAMETER_STATUS } from '../content/codes.ts';
 import { type Prepared, PreparedNames, type TextHashes } from '../content/names.ts';
 import { BodyReader, protocolError } from '../content/reader.ts';
-import type { TypeParsers } from '../content/rows.ts';
 import { readMessage, type ServerError } from '../content/server-error.ts';
 import { type FreeSlabs, Writer } from '../content/writer.ts';
 import { BatchEntry } from '../entry/batch.ts';

@@ -4,12 +4,14 @@ import type {
   Driver,
   DriverCapabilities,
 } from '../../connection/port.ts';
+import type { TypeParsers } from '../../model/statement.ts';
 import { TextHashes } from '../content/names.ts';
-import type { TypeParsers } from '../content/rows.ts';
 import { readMessage } from '../content/server-error.ts';
 import { FreeSlabs } from '../content/writer.ts';
-import { MAX_ITERATIONS, openSession } from '../login/open.ts';
+import { MAX_MESSAGE_BYTES, MAX_SCRAM_ITERATIONS } from '../limits.ts';
+import { openSession } from '../login/open.ts';
 import { startupPacket } from '../login/startup.ts';
+import { types } from '../types.ts';
 import { type Shared, WireConnection } from './connection.ts';
 
 const CAPABILITIES: DriverCapabilities = Object.freeze({
@@ -23,31 +25,28 @@ const CAPABILITIES: DriverCapabilities = Object.freeze({
   notifications: true,
 });
 
-/** The protocol's own limit of a message, less what a Buffer cannot hold. */
-const MAX_MESSAGE_BYTES = 0x3fff_ffff;
-
 /** Options of {@link wireDriver}. */
 export interface WireOptions {
-  /** Parsers of values: `pg-types`, or what has its shape. */
-  readonly types: TypeParsers;
+  /** Parsers of values. Default: those of `pg-types`. */
+  readonly types?: TypeParsers | undefined;
   /** Most iterations of SCRAM that a server may ask for. Default 100,000. */
   readonly scramMaxIterations?: number | undefined;
-  /** Longest message that is accepted after the login, bytes. Default: the protocol's own limit, 1 GiB. */
+  /** Longest message that is accepted after the login, bytes. Default: the longest that the protocol has, 1 GiB. */
   readonly maxMessageBytes?: number | undefined;
 }
 
 /** pgherd's own way to speak PostgreSQL's protocol. */
-export function wireDriver(options: WireOptions): Driver {
+export function wireDriver(options: WireOptions = {}): Driver {
   const { maxMessageBytes = MAX_MESSAGE_BYTES } = options;
   const dialler: Dialler = {
     shared: {
-      types: options.types,
+      types: options.types ?? types,
       hashes: new TextHashes(),
       slabs: new FreeSlabs(),
     },
     parameters: new Map(),
     limitOf: () => maxMessageBytes,
-    maxIterations: options.scramMaxIterations ?? MAX_ITERATIONS,
+    maxIterations: options.scramMaxIterations ?? MAX_SCRAM_ITERATIONS,
   };
   return Object.freeze({
     name: 'wire',

@@ -1,13 +1,5 @@
-import type { Row } from '../../model/statement.ts';
+import type { ParseText, Row, TypeParsers } from '../../model/statement.ts';
 import { BodyReader, protocolError } from './reader.ts';
-
-/** Turns the text of one value into what JavaScript gets. */
-export type ParseText = (text: string) => unknown;
-
-/** Where the parser of a type is found: `pg-types`, or the `types` of a cluster or a statement. */
-export interface TypeParsers {
-  getTypeParser(oid: number, format: 'text'): ParseText;
-}
 
 /** One column, as node-postgres describes it. */
 export interface Column {

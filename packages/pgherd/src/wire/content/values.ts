@@ -1,5 +1,6 @@
 import { isDate } from 'node:util/types';
 import { argumentError, messageOf, PgHerdError } from '../../model/errors.ts';
+import { Fragment } from '../../sql/tag.ts';
 
 /** A parameter as it goes over the wire: text, bytes, or null. */
 export type WireValue = string | Uint8Array | null;
@@ -94,6 +95,8 @@ function refuseVanishing(value: object): void {
     );
   if (value instanceof WeakMap || value instanceof WeakSet)
     throw argumentError('a weak collection is no value.');
+  if (value instanceof Fragment)
+    throw argumentError('it is a fragment of sql: put it into the text by the sql tag.');
   if ('then' in value && typeof value.then === 'function')
     throw argumentError('it is a promise: await it first.');
 }

@@ -1,9 +1,10 @@
 import type { DriverResult } from '../../connection/port.ts';
-import type { Row, Statement } from '../../model/statement.ts';
-import { type Columns, NO_COLUMNS, type ParseText, parsersOf, readArray, readRow } from '../content/rows.ts';
+import type { PgHerdError } from '../../model/errors.ts';
+import type { ParseText, Row, Statement } from '../../model/statement.ts';
+import { type Columns, NO_COLUMNS, parsersOf, readArray, readRow } from '../content/rows.ts';
 import type { ServerError } from '../content/server-error.ts';
 import { readTag } from '../content/tag.ts';
-import { wireValues } from '../content/values.ts';
+import { type WireValue, wireValues } from '../content/values.ts';
 import { checkText, checkValueCount } from '../content/writer.ts';
 import { unreadable } from '../failures.ts';
 import type { Shape, State } from './automaton.ts';
@@ -53,12 +54,7 @@ export class BatchEntry implements Entry {
 
   /** @throws PgHerdError `PGHERD_INVALID_ARGUMENT` for what cannot be sent; nothing was written then. */
   send(): void {
-    const values = this.#statements.map((statement) => {
-      const wire = wireValues(statement.values);
-      checkValueCount(wire.length);
-      checkText(statement.text);
-      return wire;
-    });
+    const values = this.#statements.map(checkedValues);
     const { writer } = this.#line;
     let parsed: string | undefined;
     for (const [index, { text }] of this.#statements.entries()) {
@@ -127,5 +123,17 @@ export class BatchEntry implements Entry {
   #placed(error: ServerError): ServerError {
     const index = this.#results.length;
     return index < this.#statements.length ? Object.assign(error, { index }) : error;
+  }
+}
+
+/** @throws PgHerdError `PGHERD_INVALID_ARGUMENT` with the property `index`, for the statement that cannot be sent. */
+function checkedValues(statement: Statement, index: number): readonly WireValue[] {
+  try {
+    const wire = wireValues(statement.values);
+    checkValueCount(wire.length);
+    checkText(statement.text);
+    return wire;
+  } catch (error) {
+    throw Object.assign(error as PgHerdError, { index });
   }
 }

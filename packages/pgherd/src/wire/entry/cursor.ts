@@ -1,6 +1,6 @@
 import type { DriverCursor } from '../../connection/port.ts';
-import type { Row, Statement } from '../../model/statement.ts';
-import { type Columns, NO_COLUMNS, type ParseText, parsersOf, readArray, readRow } from '../content/rows.ts';
+import type { ParseText, Row, Statement } from '../../model/statement.ts';
+import { type Columns, NO_COLUMNS, parsersOf, readArray, readRow } from '../content/rows.ts';
 import type { ServerError } from '../content/server-error.ts';
 import { wireValues } from '../content/values.ts';
 import { checkText, checkValueCount } from '../content/writer.ts';

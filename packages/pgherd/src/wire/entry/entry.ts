@@ -1,5 +1,5 @@
+import type { Columns } from '../content/rows.ts';
 import type { ServerError } from '../content/server-error.ts';
-import type { Columns } from '../lane/rows.ts';
 import type { Shape, State } from './automaton.ts';
 
 /** How far work had come when its connection was lost. */

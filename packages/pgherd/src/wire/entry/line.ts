@@ -1,5 +1,5 @@
+import type { TypeParsers } from '../../model/statement.ts';
 import type { PreparedNames } from '../content/names.ts';
-import type { TypeParsers } from '../content/rows.ts';
 import type { Writer } from '../content/writer.ts';
 import type { Entry } from './entry.ts';
 

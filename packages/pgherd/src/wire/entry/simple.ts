@@ -1,6 +1,6 @@
 import type { DriverResult } from '../../connection/port.ts';
-import type { Row } from '../../model/statement.ts';
-import { type Columns, NO_COLUMNS, type ParseText, parsersOf, readRow } from '../content/rows.ts';
+import type { ParseText, Row } from '../../model/statement.ts';
+import { type Columns, NO_COLUMNS, parsersOf, readRow } from '../content/rows.ts';
 import type { ServerError } from '../content/server-error.ts';
 import { readTag } from '../content/tag.ts';
 import { checkText } from '../content/writer.ts';

@@ -1,16 +1,8 @@
 import type { PipelinedStatement } from '../../connection/port.ts';
 import { PgHerdError } from '../../model/errors.ts';
-import type { Row, Statement } from '../../model/statement.ts';
+import type { ParseText, Row, Statement, TypeParsers } from '../../model/statement.ts';
 import type { Prepared } from '../content/names.ts';
-import {
-  type Columns,
-  NO_COLUMNS,
-  type ParseText,
-  parsersOf,
-  readArray,
-  readRow,
-  type TypeParsers,
-} from '../content/rows.ts';
+import { type Columns, NO_COLUMNS, parsersOf, readArray, readRow } from '../content/rows.ts';
 import type { ServerError } from '../content/server-error.ts';
 import { readTag } from '../content/tag.ts';
 import { type WireValue, wireValues } from '../content/values.ts';

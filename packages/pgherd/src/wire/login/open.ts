@@ -9,9 +9,6 @@ import { certificateHash } from './certificate-hash.ts';
 import type { LoginTerms } from './login.ts';
 import { type LoggedIn, type LoginListener, logIn } from './session.ts';
 
-/** Default of `scramMaxIterations`. */
-export const MAX_ITERATIONS = 100_000;
-
 /** How a session is opened. */
 export interface OpenOptions {
   readonly startup: Buffer;

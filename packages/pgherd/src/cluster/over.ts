@@ -1,0 +1,25 @@
+/**
+ * The port between pgherd and what opens its connections, for those who put something else in the place of pgherd's own wire.
+ *
+ * @packageDocumentation
+ */
+export type {
+  ConnectionListener,
+  ConnectRequest,
+  Driver,
+  DriverCapabilities,
+  DriverConnection,
+  DriverCopyIn,
+  DriverCopyOut,
+  DriverCursor,
+  DriverResult,
+  Notification,
+  PerTransaction,
+  PipelinedStatement,
+  ServerMessage,
+  TlsRequest,
+  TransactionStatus,
+} from '../connection/port.ts';
+export type { TypeParsers } from '../model/statement.ts';
+export { type WireOptions, wireDriver } from '../wire/connection/driver.ts';
+export { createClusterOver } from './cluster.ts';
