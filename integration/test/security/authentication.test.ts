@@ -34,7 +34,7 @@ describe('channel_binding', () => {
   ])('require refuses a server that asks for %s with %s', async (method, mode) => {
     await ask(method);
     const seen = await look(to(mode, 'channel_binding=require'));
-    expect(seen).toMatchObject({ refused: expect.stringContaining('as channel_binding=require demands') });
+    expect(seen).toMatchObject({ refused: expect.stringMatching(/channel_binding=require demands/) });
     expect(await look(to(mode))).toHaveProperty('ssl');
   });
 });
@@ -118,7 +118,7 @@ describe('a server that is not ours', () => {
     });
     for (const more of ['', '&require_auth=scram-sha-256']) {
       expect(await lookAt(server.port, `sslmode=disable${more}`)).toMatchObject({
-        refused: expect.stringContaining('without the proof that it knows the password'),
+        refused: expect.stringContaining('did not prove that it knows the password'),
       });
     }
   });
