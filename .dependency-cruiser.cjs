@@ -87,15 +87,15 @@ const configuration = {
     },
     {
       name: 'only-the-dependency',
-      comment: 'wire/types.ts imports what packages/pgherd/package.json names under dependencies, nothing else.',
+      comment:
+        'wire/types.ts imports what packages/pgherd/package.json names under dependencies, nothing else.',
       severity: 'error',
       from: { path: `${SRC}wire/types\\.ts$` },
       to: { pathNot: [SRC, `(^|/)node_modules/(@types/)?${either(dependencies)}/`] },
     },
     {
       name: 'only-optional-peers',
-      comment:
-        'Integrations import the optional peers named in packages/pgherd/package.json, nothing else.',
+      comment: 'Integrations import the optional peers named in packages/pgherd/package.json, nothing else.',
       severity: 'error',
       from: { path: `${SRC}integrations/` },
       to: {
