@@ -10,6 +10,7 @@ const CHECKS: readonly Step[] = [
   { name: 'lint', command: ['npm', 'run', '--silent', 'lint'] },
   { name: 'types', command: ['npm', 'run', '--silent', 'types'] },
   { name: 'layers', command: ['npx', 'tsx', 'tools/layers.ts'] },
+  { name: 'patterns', command: ['npx', 'tsx', 'tools/patterns.ts'] },
   { name: 'docs', command: ['npx', 'tsx', 'tools/docs-check.ts'] },
   { name: 'build', command: ['npm', 'run', '--silent', 'build'] },
   { name: 'api', command: ['npx', 'tsx', 'tools/api.ts'], needs: 'build' },

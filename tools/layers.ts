@@ -72,5 +72,9 @@ function hiddenImports(root: string): Finding[] {
 }
 
 if (isMain(import.meta.url)) {
-  await runAsCommand({ layers: checkLayers, closure: (root) => checkClosures(root), purity: checkPurity });
+  await runAsCommand({
+    layers: checkLayers,
+    closure: (root) => checkClosures(root),
+    purity: checkPurity,
+  });
 }

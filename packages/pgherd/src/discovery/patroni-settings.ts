@@ -138,7 +138,9 @@ function readEndpoint(endpoint: unknown, withSecret: boolean): URL | string {
   if (withSecret && url.protocol === 'http:' && !isThisMachine(url.hostname)) {
     return `is ${JSON.stringify(endpoint)}, where auth would travel in the clear; use https, or leave auth out: Patroni gives its list of members without`;
   }
-  return new URL(`${url.pathname.replace(/\/*$/, '')}/cluster`, url);
+  let end = url.pathname.length;
+  while (url.pathname.endsWith('/', end)) end -= 1;
+  return new URL(`${url.pathname.slice(0, end)}/cluster`, url);
 }
 
 function isThisMachine(hostname: string): boolean {

@@ -1,3 +1,4 @@
+import { isIPv6 } from 'node:net';
 import { processEnvironment } from '../login/surroundings.ts';
 import { InvalidOptionsError } from '../model/errors.ts';
 import type { ClusterOptions } from './options.ts';
@@ -153,7 +154,7 @@ class Reading {
   /** A host with its port. It may contain a port of its own; an IPv6 address may be in brackets. */
   host(name: string, value: string, defaultPort: number): string {
     const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]]+))(?::(\d{1,5}))?$/.exec(value);
-    const bare = /^[0-9a-fA-F:.]*:[0-9a-fA-F:.]*:[0-9a-fA-F:.]*$/.test(value) ? value : match?.[1];
+    const bare = isIPv6(value) ? value : match?.[1];
     const port = Number(bare === value ? defaultPort : (match?.[3] ?? defaultPort));
     const host = bare === undefined ? match?.[2] : `[${bare}]`;
     if (host === undefined || NO_HOST.test(host) || port < 1 || port > 65_535) {

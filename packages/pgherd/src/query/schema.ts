@@ -98,7 +98,7 @@ function withoutValues(message: string, row: unknown): string {
   let clean = message;
   // Longest first: a value may be part of another one.
   for (const leaf of leavesOf(row).sort((a, b) => b.length - a.length)) {
-    clean = clean.replace(new RegExp(`(?<![\\p{L}\\p{N}_])${escaped(leaf)}(?![\\p{L}\\p{N}_])`, 'gu'), '…');
+    clean = withoutValue(clean, leaf);
   }
   return clean;
 }
@@ -122,8 +122,20 @@ function leavesOf(row: unknown): string[] {
   return [...leaves];
 }
 
-function escaped(text: string): string {
-  return text.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&');
+/** Replaces a value wherever it stands by itself; a part of a longer word is left. */
+function withoutValue(text: string, value: string): string {
+  let clean = '';
+  let from = 0;
+  for (let at = text.indexOf(value); at !== -1; at = text.indexOf(value, from)) {
+    const end = at + value.length;
+    const isPart =
+      /[\p{L}\p{N}_]$/u.test(text.slice(Math.max(0, at - 2), at)) ||
+      /^[\p{L}\p{N}_]/u.test(text.slice(end, end + 2));
+    const next = isPart ? at + 1 : end;
+    clean += isPart ? text.slice(from, next) : `${text.slice(from, at)}…`;
+    from = next;
+  }
+  return clean + text.slice(from);
 }
 
 function isObject(value: unknown): value is object {

@@ -75,6 +75,8 @@ describe('options from the environment', () => {
     ['db:6000', 'db:6000'],
     ['::1', '::1:5432'],
     ['[fd00::2]:6000', 'fd00::2:6000'],
+    ['[fd00::2]', 'fd00::2:5432'],
+    ['fd00::10.0.0.1', 'fd00::10.0.0.1:5432'],
   ])('take the host %s', (host, name) => {
     const [only] = createCluster(optionsFromEnv({ DB_WRITER_HOST: host })).nodes();
     expect(`${only?.address.host}:${only?.address.port}`).toBe(name);
