@@ -2,7 +2,13 @@ import { chown, readFile, stat, writeFile } from 'node:fs/promises';
 import net from 'node:net';
 import path from 'node:path';
 import { createTestCluster, type TestCluster, type TestNode, waitUntil } from '@pgherd/testing';
-import { type Cluster, createCluster, type Discovery, type NodeDescription } from 'pgherd';
+import {
+  type Cluster,
+  type ClusterOptions,
+  createCluster,
+  type Discovery,
+  type NodeDescription,
+} from 'pgherd';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { createAuthority } from '../../../packages/pgherd/test/discovery/certificates.ts';
 import { nameOf, PATIENT } from '../../src/support.ts';
@@ -10,6 +16,8 @@ import { nameOf, PATIENT } from '../../src/support.ts';
 let cluster: TestCluster;
 let named: TestNode;
 let found: TestNode;
+/** The authority that signed the certificate of the discovered host, in PEM form. */
+let rootCert: string;
 const opened: Cluster[] = [];
 
 beforeAll(async () => {
@@ -23,7 +31,7 @@ beforeAll(async () => {
   const [standby] = cluster.standbys;
   if (standby === undefined) throw new Error('no standby');
   found = standby;
-  await giveCertificate(found);
+  rootCert = await giveCertificate(found);
 });
 
 afterEach(async () => {
@@ -32,9 +40,10 @@ afterEach(async () => {
 
 afterAll(() => cluster?.close());
 
-/** Lets the server speak TLS. */
-async function giveCertificate(node: TestNode): Promise<void> {
-  const { cert, key } = createAuthority().issue('127.0.0.1');
+/** Lets the server speak TLS. Returns its authority. */
+async function giveCertificate(node: TestNode): Promise<string> {
+  const authority = createAuthority();
+  const { cert, key } = authority.issue('127.0.0.1');
   const { uid, gid } = await stat(node.dataDirectory);
   for (const [name, text] of [
     ['server.crt', cert],
@@ -46,6 +55,7 @@ async function giveCertificate(node: TestNode): Promise<void> {
   }
   await node.sql('alter system set ssl = on');
   await node.sql('select pg_reload_conf()');
+  return authority.cert;
 }
 
 /** By which method each server lets ordinary roles in from now on. */
@@ -68,10 +78,11 @@ const discovered = (host: string, port: number): Discovery => ({
   },
 });
 
-/** A cluster object that was told of one host, and learns of another. */
-function open(user: string, parameters = '', discovery = discovered(found.host, found.port)): Cluster {
+/** A cluster object whose connection string names one host, and whose discovery another one. */
+function open(user: string, parameters: string, options: Partial<ClusterOptions> = {}): Cluster {
   const url = `postgresql://${user}:secret@${nameOf(named)}/app${parameters}`;
-  const db = createCluster({ url, ...PATIENT, probe: { intervalMs: 200 }, discovery });
+  const discovery = discovered(found.host, found.port);
+  const db = createCluster({ url, ...PATIENT, probe: { intervalMs: 200 }, discovery, ...options });
   opened.push(db);
   return db;
 }
@@ -91,11 +102,14 @@ async function settled(db: Cluster, name: string): Promise<NodeDescription> {
 
 describe('a host that only discovery names', () => {
   it.each([
-    ['password', 'young'],
-    ['md5', 'old'],
-  ])('is not told a password by %s in the clear; the host that the user named is', async (method, user) => {
+    ['password', 'young', 'disable'],
+    ['md5', 'old', 'disable'],
+    // Both without and with TLS, by a certificate that is not verified.
+    ['password', 'young', 'prefer'],
+    ['md5', 'old', 'prefer'],
+  ])('gets no password by %s of %s with sslmode=%s; the host that the user named does', async (method, user, mode) => {
     await ask(method);
-    const db = open(user, '?sslmode=disable');
+    const db = open(user, `?sslmode=${mode}`);
     await db.ready();
     expect((await db.query('select 1')).node).toBe(nameOf(named));
     const node = await settled(db, nameOf(found));
@@ -106,15 +120,16 @@ describe('a host that only discovery names', () => {
   });
 
   it.each([
-    ['password', 'young', '?sslmode=require'],
-    ['md5', 'old', '?sslmode=require'],
-    ['password', 'young', '?sslmode=prefer'],
-    ['scram-sha-256', 'young', '?sslmode=disable'],
-    ['trust', 'young', '?sslmode=disable'],
-  ])('is used where it asks for %s of %s with %s', async (method, user, parameters) => {
+    ['password', 'young', 'verify-full'],
+    ['md5', 'old', 'verify-full'],
+    ['scram-sha-256', 'young', 'require'],
+    ['scram-sha-256', 'young', 'disable'],
+    ['trust', 'young', 'disable'],
+  ])('is used where it asks for %s of %s with sslmode=%s', async (method, user, mode) => {
     await ask(method);
     // The host that the user named has no TLS: it is not what this is about.
-    const db = open(user, parameters);
+    const tls = mode === 'verify-full' ? { rootCert } : {};
+    const db = open(user, `?sslmode=${mode}`, { tls });
     const using = db.query('select 1', [], { target: 'any', node: nameOf(found) });
     expect((await using).node).toBe(nameOf(found));
   });
@@ -135,7 +150,7 @@ describe('a host that only discovery names', () => {
       await new Promise<void>((resolve) => rogue.listen(0, '127.0.0.1', resolve));
       const address = rogue.address();
       if (address === null || typeof address === 'string') throw new Error('no port');
-      const db = open('young', '?sslmode=disable', discovered('127.0.0.1', address.port));
+      const db = open('young', '?sslmode=disable', { discovery: discovered('127.0.0.1', address.port) });
       db.ready().catch(() => undefined);
       const node = await settled(db, `127.0.0.1:${address.port}`);
       expect(node.healthReason).toContain(`asks for ${method}`);
@@ -148,5 +163,71 @@ describe('a host that only discovery names', () => {
       expect(packet.readInt32BE(0)).toBe(packet.length);
       expect(packet.includes('secret')).toBe(false);
     }
+  });
+});
+
+describe('allowDiscovered', () => {
+  it('keeps every other host from being dialled, and reports it once', async () => {
+    await ask('trust');
+    let dialled = 0;
+    const stranger = net.createServer((socket) => {
+      dialled += 1;
+      socket.destroy();
+    });
+    await new Promise<void>((resolve) => stranger.listen(0, '127.0.0.2', resolve));
+    const address = stranger.address();
+    if (address === null || typeof address === 'string') throw new Error('no port');
+    const hosts = [
+      { host: named.host, port: named.port },
+      { host: found.host, port: found.port },
+      { host: 'db.example', hostaddr: '127.0.0.2', port: address.port },
+    ];
+    let lists = 0;
+    const discovery: Discovery = {
+      name: 'registry',
+      async *watch(context) {
+        do {
+          lists += 1;
+          yield hosts;
+        } while (await context.pause(50));
+      },
+    };
+    const refused: unknown[] = [];
+    const db = open('young', '?sslmode=disable', { discovery, allowDiscovered: [`${found.host}/32`] });
+    db.on('discovery:refused', (event) => refused.push(event));
+    await db.ready({ primaries: 1, standbys: 1 });
+    await waitUntil(() => lists > 3, { what: 'some lists' });
+    expect(db.nodes().map(({ name }) => name)).toEqual([nameOf(named), nameOf(found)]);
+    expect(refused).toEqual([
+      {
+        discovery: 'registry',
+        node: `db.example:${address.port}`,
+        reason: expect.stringContaining('"127.0.0.2" is not covered by allowDiscovered'),
+      },
+    ]);
+    expect(dialled).toBe(0);
+    stranger.close();
+  });
+
+  it('leaves the last list in force if nothing of the next one is allowed', async () => {
+    await ask('trust');
+    const discovery: Discovery = {
+      name: 'registry',
+      async *watch() {
+        yield [{ host: 'db.example' }];
+      },
+    };
+    const failures: unknown[] = [];
+    const db = open('young', '?sslmode=disable', { discovery, allowDiscovered: '*.shop.example' });
+    db.on('discovery:failed', ({ error }) => failures.push(error));
+    await db.ready();
+    expect((await db.query('select 1')).node).toBe(nameOf(named));
+    await waitUntil(() => failures.length > 0, { what: 'the list to be refused' });
+    expect(failures).toEqual([
+      expect.objectContaining({
+        code: 'PGHERD_DISCOVERY_FAILED',
+        message: expect.stringContaining('no node is allowed (1 refused)'),
+      }),
+    ]);
   });
 });

@@ -57,8 +57,8 @@ export interface ConnectRequest {
   readonly tls: TlsRequest;
   /** Authentication methods that the server may ask for; `undefined` for any. `none`: it need not ask. */
   readonly requireAuth?: readonly string[] | undefined;
-  /** The same for a connection without TLS; `undefined` if there is no difference. */
-  readonly requireAuthInClear?: readonly string[] | undefined;
+  /** Why these methods, for the error; the list follows. Default: `require_auth` allows them. */
+  readonly requireAuthRule?: string | undefined;
   /** Whether the authentication must be bound to the TLS channel. */
   readonly channelBinding?: 'disable' | 'prefer' | 'require' | undefined;
   readonly applicationName?: string | undefined;

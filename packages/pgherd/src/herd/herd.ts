@@ -14,7 +14,6 @@ import { Selections } from '../routing/selections.ts';
 import type { Deadline } from '../time/deadline.ts';
 import type { Timer } from '../time/port.ts';
 import { type Effects, effects } from '../topology/effects.ts';
-import { nodeName } from '../topology/node.ts';
 import { startDelayMs } from '../topology/probe-plan.ts';
 import {
   findNode,
@@ -33,7 +32,7 @@ import { CallQueue } from './call-queue.ts';
 import { DiscoveryLoop } from './discovery-loop.ts';
 import { LiveNodes } from './live-nodes.ts';
 import { noNodeError, unreachableError } from './no-node-error.ts';
-import { configuredNodes, readNodeList } from './node-list.ts';
+import { configuredNodes, nothingAllowed, readNodeList } from './node-list.ts';
 
 /** PostgreSQL's port. */
 const DEFAULT_PORT = 5432;
@@ -198,15 +197,22 @@ export class Herd {
   #discoveryLoop(): DiscoveryLoop | undefined {
     const { clock, discovery, nodes: options, plan, random } = this.settings;
     if (discovery === undefined) return undefined;
-    const configured = new Set(configuredNodes(plan.hosts, {}).map(({ address }) => nodeName(address)));
+    const allowed = this.settings.namedHosts.allowed;
+    let refusedBefore: ReadonlyMap<string, string> = new Map();
     const defaultPort = plan.hosts[0]?.port ?? DEFAULT_PORT;
     return new DiscoveryLoop(discovery, {
       clock,
       random,
       defaultPort,
       accept: (list) => {
-        const context = { discovery: discovery.name, defaultPort, options, configured };
-        const { nodes, leader } = readNodeList(list, context);
+        const context = { discovery: discovery.name, defaultPort, options, configured: plan.hosts, allowed };
+        const { nodes, leader, refused } = readNodeList(list, context);
+        for (const [node, reason] of refused) {
+          if (refusedBefore.has(node)) continue;
+          this.events.emit('discovery:refused', { discovery: discovery.name, node, reason });
+        }
+        refusedBefore = refused;
+        if (nodes.length === 0) throw nothingAllowed(discovery.name, refused);
         this.#setNodes(withNodes(this.#topology, nodes, leader, this.settings, clock.now()));
       },
       failed: (error) => this.events.emit('discovery:failed', { discovery: discovery.name, error }),

@@ -42,6 +42,9 @@ export function logEvents(events: Emitter<ClusterEvents>, logger: Logger): void 
   events.on('discovery:failed', ({ error }) => {
     logger.warn(`pgherd: ${messageOf(error)}`);
   });
+  events.on('discovery:refused', ({ discovery, node, reason }) => {
+    logger.warn(`pgherd: ${discovery} named ${node}, which gets no connection: ${reason}`);
+  });
   events.on('connection:opened', ({ node, durationMs }) => {
     logger.debug(`pgherd: connected to ${node} in ${Math.round(durationMs)} ms`);
   });

@@ -1,4 +1,5 @@
-import { listViolations } from '../discovery/node-list.ts';
+import type { HostList } from '../discovery/allowed.ts';
+import { listViolations, shown } from '../discovery/node-list.ts';
 import type { DiscoveredNode } from '../discovery/port.ts';
 import { PgHerdError } from '../model/errors.ts';
 import type { NodeAddress, NodeLabels } from '../model/topology.ts';
@@ -19,6 +20,8 @@ export interface NodeList {
   readonly nodes: readonly ListedNode[];
   /** Name of the primary according to discovery. */
   readonly leader: string | undefined;
+  /** Nodes that `allowDiscovered` does not cover, by name, with the reason. They are not among `nodes`. */
+  readonly refused: ReadonlyMap<string, string>;
 }
 
 /** What is needed to read a list of discovery. */
@@ -26,8 +29,10 @@ export interface ListContext {
   readonly discovery: string;
   readonly defaultPort: number;
   readonly options: NodeOptionsByName;
-  /** Names of the nodes of the connection string: they keep the passwords that were meant for them. */
-  readonly configured: ReadonlySet<string>;
+  /** The nodes of the connection string: named exactly so, they get the passwords that were meant for them. */
+  readonly configured: readonly NodeAddress[];
+  /** What discovery may name besides; `undefined` for everything. */
+  readonly allowed: HostList | undefined;
 }
 
 /**
@@ -37,13 +42,44 @@ export interface ListContext {
 export function readNodeList(list: readonly DiscoveredNode[], context: ListContext): NodeList {
   const violations = listViolations(list, context.defaultPort);
   if (violations.length > 0) throw unusable(context, violations);
-  const addresses = list.map((node) => addressOf(node, context.defaultPort));
-  const nodes = list.flatMap((node, index) => {
-    const address = addresses[index];
-    return address === undefined ? [] : [{ address, labels: discoveredLabels(node, address, context) }];
-  });
-  const leader = addresses[list.findIndex((node) => node.leader === true)];
-  return { nodes, leader: leader === undefined ? undefined : nodeName(leader) };
+  const nodes: ListedNode[] = [];
+  const refused = new Map<string, string>();
+  let leader: string | undefined;
+  for (const node of list) {
+    const address = addressOf(node, context.defaultPort);
+    const origin = context.configured.some((one) => isSamePlace(one, address)) ? 'configured' : 'discovered';
+    const reason = origin === 'configured' ? undefined : refusalOf(address, context.allowed);
+    if (reason !== undefined) {
+      refused.set(nodeName(address), reason);
+      continue;
+    }
+    nodes.push({ address, labels: discoveredLabels(node, address, origin, context) });
+    if (node.leader === true) leader = nodeName(address);
+  }
+  return { nodes, leader, refused };
+}
+
+/** Whether they are one address in every respect: the same name at another `hostaddr` is another server. */
+function isSamePlace(one: NodeAddress, other: NodeAddress): boolean {
+  const { host, port, transport, hostaddr, serverName = host } = one;
+  return (
+    other.host === host &&
+    other.port === port &&
+    other.transport === transport &&
+    other.hostaddr === hostaddr &&
+    (other.serverName ?? other.host) === serverName
+  );
+}
+
+/** What is dialled must be allowed: the address if there is one, else the host. */
+function refusalOf({ host, hostaddr }: NodeAddress, allowed: HostList | undefined): string | undefined {
+  const place = hostaddr ?? host;
+  if (allowed === undefined || allowed.covers(place)) return undefined;
+  const items = allowed.items.length === 0 ? 'which is empty' : `which has ${allowed.items.join(', ')}`;
+  return (
+    `${shown(place)} is not covered by allowDiscovered, ${items}. ` +
+    'If it is a server of yours, add its domain or network, or name it in the connection string.'
+  );
 }
 
 function addressOf(node: DiscoveredNode, defaultPort: number): NodeAddress {
@@ -52,13 +88,18 @@ function addressOf(node: DiscoveredNode, defaultPort: number): NodeAddress {
   return { host, port, transport, hostaddr, serverName };
 }
 
-function discoveredLabels(node: DiscoveredNode, address: NodeAddress, context: ListContext): NodeLabels {
+function discoveredLabels(
+  node: DiscoveredNode,
+  address: NodeAddress,
+  origin: NodeLabels['origin'],
+  context: ListContext,
+): NodeLabels {
   const labels: NodeLabels = {
     zone: node.zone,
     tags: Object.freeze({ ...node.tags }),
     promotable: node.promotable ?? true,
     readable: node.readable ?? true,
-    origin: context.configured.has(nodeName(address)) ? 'configured' : 'discovered',
+    origin,
   };
   return labelsOf(address, labels, context.options);
 }
@@ -74,6 +115,18 @@ function labelsOf(address: NodeAddress, labels: NodeLabels, options: NodeOptions
     readable: said.readable ?? labels.readable,
     origin: labels.origin,
   };
+}
+
+/**
+ * The error for a list of which nothing is left.
+ */
+export function nothingAllowed(discovery: string, refused: ReadonlyMap<string, string>): PgHerdError {
+  return new PgHerdError(
+    'PGHERD_DISCOVERY_FAILED',
+    `The list of nodes from ${discovery} cannot be used: no node is allowed (${refused.size} refused). ${[...refused.values()][0]} ` +
+      'The last valid list stays in force.',
+    { details: { discovery, refused: [...refused.keys()] } },
+  );
 }
 
 function unusable({ discovery }: ListContext, violations: readonly string[]): PgHerdError {

@@ -1,6 +1,7 @@
 import type { ConnectionListener, ConnectRequest, DriverConnection } from '../connection/port.ts';
 import { Credentials, refusesPassword } from '../login/credentials.ts';
 import type { Login } from '../login/login.ts';
+import { allowedMethods } from '../login/trust.ts';
 import { PgHerdError } from '../model/errors.ts';
 import type { Access } from '../model/names.ts';
 import type { Secret } from '../model/secret.ts';
@@ -9,13 +10,6 @@ import type { ClusterSettings } from '../options/settings.ts';
 
 /** Oldest major version that is supported. */
 const MIN_MAJOR_VERSION = 13;
-/** Every method by which a driver can prove the user's identity, and none at all. */
-const AUTH_METHODS: readonly string[] = ['none', 'password', 'md5', 'scram-sha-256'];
-/**
- * Methods that show the password, or enough to guess it, to a listener on the way or to a server that is not
- * ours.
- */
-const REVEALING: ReadonlySet<string> = new Set(['password', 'md5']);
 
 /** What one connection is for. */
 export interface Dial {
@@ -92,7 +86,7 @@ export class Dialer {
   }
 
   #request(dial: Dial, password: Secret | undefined): ConnectRequest {
-    const { plan, applicationName } = this.#ports.settings;
+    const { plan, applicationName, namedHosts } = this.#ports.settings;
     const { address, origin } = this.#ports.describe();
     const { hostaddr, purpose, behindPooler } = dial;
     return {
@@ -101,9 +95,7 @@ export class Dialer {
       database: plan.database,
       password,
       tls: this.#login.tls,
-      requireAuth: plan.requireAuth,
-      requireAuthInClear:
-        origin === 'discovered' ? withoutRevealing(plan.requireAuth ?? AUTH_METHODS) : undefined,
+      ...allowedMethods({ address, origin }, this.#login.tls, plan.requireAuth, namedHosts),
       channelBinding: plan.channelBinding,
       applicationName: purpose === 'monitor' ? `${applicationName} monitor` : applicationName,
       startup: behindPooler ? {} : this.#startup(dial),
@@ -121,11 +113,4 @@ export class Dialer {
     if (access === 'read-only') startup['default_transaction_read_only'] = 'on';
     return startup;
   }
-}
-
-/**
- * Discovery may name any host: a host that it named must not get the password over a connection without TLS.
- */
-function withoutRevealing(methods: readonly string[]): readonly string[] {
-  return methods.filter((method) => !REVEALING.has(method));
 }

@@ -43,6 +43,11 @@ export interface ClusterEvents {
   'cluster:replaced': { readonly before: string; readonly after: string; readonly adopted: boolean };
   /** Discovery returned no list of nodes, or an invalid one; the last valid list stays in force. */
   'discovery:failed': { readonly discovery: string; readonly error: unknown };
+  /**
+   * Discovery named a node that `allowDiscovered` does not cover: it is never dialled. Once for each node, as
+   * long as it stays on the list.
+   */
+  'discovery:refused': { readonly discovery: string; readonly node: string; readonly reason: string };
   'connection:opened': { readonly node: string; readonly durationMs: number };
   'connection:failed': { readonly node: string; readonly error: unknown };
   'connection:closed': { readonly node: string; readonly reason: string };

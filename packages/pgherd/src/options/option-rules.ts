@@ -16,6 +16,7 @@ export type OptionKind =
   | 'tags'
   | 'discovery'
   | 'type-parsers'
+  | 'hosts'
   | 'nodes'
   | 'node-pool'
   | 'node-tls'
@@ -113,6 +114,7 @@ export const OPTION_RULES: readonly OptionRule[] = Object.freeze([
   { name: 'zone', kind: 'texts' },
   { name: 'nodes', kind: 'nodes' },
   { name: 'discovery', kind: 'discovery' },
+  { name: 'allowDiscovered', kind: 'hosts' },
   { name: 'pooler', kind: 'boolean' },
   { name: 'logger', kind: 'object' },
   { name: 'clock', kind: 'object' },

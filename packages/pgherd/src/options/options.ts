@@ -238,6 +238,12 @@ export interface ClusterOptions extends SessionLimits {
    */
   readonly discovery?: Discovery | undefined;
   /**
+   * What discovery may name besides the hosts of the connection string: domains (`db.example.com`, or
+   * `*.example.com` for all names below it), addresses, networks (`10.0.0.0/8`), directories of Unix sockets.
+   * Every other node is refused, reported by `discovery:refused`, and never dialled. Default: everything.
+   */
+  readonly allowDiscovered?: string | readonly string[] | undefined;
+  /**
    * Whether a pooler such as PgBouncer is in front of the servers. Default: the URL's `pgbouncer`, else
    * detected.
    */

@@ -1,7 +1,9 @@
 import type { Driver } from '../connection/port.ts';
+import { hostList } from '../discovery/allowed.ts';
 import type { Discovery } from '../discovery/port.ts';
 import type { ConnectionPlan } from '../dsn/index.ts';
 import { type Logins, planLogins } from '../login/login.ts';
+import type { NamedHosts } from '../login/trust.ts';
 import { InvalidOptionsError } from '../model/errors.ts';
 import { type Fencing, TARGETS, type Target } from '../model/names.ts';
 import { REDACTED, Secret } from '../model/secret.ts';
@@ -69,6 +71,8 @@ export interface ClusterSettings extends Pools {
   /** Facts about single nodes from the options, by name. */
   readonly nodes: Readonly<Record<string, NodeOptions>>;
   readonly discovery: Discovery | undefined;
+  /** Hosts that the operator wrote down. */
+  readonly namedHosts: NamedHosts;
   /** What the options say of the route to the servers; `unknown` is detected for each node. */
   readonly route: Route;
   readonly logger: Logger;
@@ -140,6 +144,7 @@ export function resolveSettings(options: ClusterOptions, driver?: Driver): Clust
     zones: Object.freeze(options.zone === undefined ? [] : [options.zone].flat()),
     nodes,
     discovery: options.discovery,
+    namedHosts: namedHosts(options, plan),
     route,
     logger: options.logger ?? silentLogger,
     clock: options.clock ?? systemClock,
@@ -157,6 +162,14 @@ function nodeOptions(options: ClusterOptions, plan: ConnectionPlan): Readonly<Re
     );
   }
   return Object.freeze({ ...options.nodes });
+}
+
+function namedHosts({ allowDiscovered }: ClusterOptions, plan: ConnectionPlan): NamedHosts {
+  const allowed = allowDiscovered === undefined ? undefined : hostList([allowDiscovered].flat());
+  const hosts = plan.hosts
+    .filter(({ transport }) => transport === 'tcp')
+    .map(({ host }) => host.toLowerCase());
+  return Object.freeze({ hosts: new Set(hosts), allowed });
 }
 
 function targetOf(given: Target | undefined, plan: ConnectionPlan): Target {

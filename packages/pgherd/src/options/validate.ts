@@ -1,3 +1,4 @@
+import { HOST_LIST_ITEM, invalidItems } from '../discovery/allowed.ts';
 import { InvalidOptionsError } from '../model/errors.ts';
 import { nearest } from '../model/nearest.ts';
 import { REDACTED } from '../model/secret.ts';
@@ -181,6 +182,12 @@ function requirement(rule: OptionRule, value: unknown): string | undefined {
       return isRecord(value) ? undefined : 'an object of options, as tls is';
     case 'session':
       return isRecord(value) ? undefined : 'an object of settings by name';
+    case 'hosts': {
+      const invalid = invalidItems([value].flat());
+      return invalid.length === 0
+        ? undefined
+        : `a list of which each item is ${HOST_LIST_ITEM}; ${invalid.join(', ')} is not`;
+    }
     case 'discovery':
       return isRecord(value) && hasMethod(value, 'watch') && isText(value['name'])
         ? undefined

@@ -295,10 +295,10 @@ describe('passwords', () => {
     ['discovered', url, ['none', 'scram-sha-256']],
     ['discovered', `${url}?require_auth=password,scram-sha-256`, ['scram-sha-256']],
     ['discovered', `${url}?require_auth=md5`, []],
-  ] as const)('of a %s host of %s go out in the clear by %j', async (origin, from, expected) => {
+  ] as const)('may be asked for by a %s host of %s by %j', async (origin, from, expected) => {
     const one = connector({ url: from }, { origin });
     await one.connect('read-write', deaf, never);
-    expect(dialled[0]?.request.requireAuthInClear).toEqual(expected);
+    expect(dialled[0]?.request.requireAuth).toEqual(expected);
     expect(dialled[0]?.request.password?.reveal()).toBe('secret');
   });
 });

@@ -89,6 +89,7 @@ const DEFAULTS: Readonly<Record<OptionName, unknown>> = {
   zone: undefined,
   nodes: undefined,
   discovery: undefined,
+  allowDiscovered: undefined,
   pooler: undefined,
   logger: undefined,
   clock: undefined,

@@ -91,21 +91,14 @@ async function openOnce(
   }
 }
 
-/** Why a method is refused although `require_auth` allows it, or says nothing. */
-const ONLY_IN_CLEAR =
-  'this host, which discovery named, may without TLS (sslmode=require or stricter) ask only for';
-
 function termsFor(request: ConnectRequest, socket: Socket, maxIterations: number): LoginTerms {
   const certificate = socket instanceof TLSSocket ? socket.getPeerX509Certificate()?.raw : undefined;
   const encrypted = socket instanceof TLSSocket;
-  // A Unix socket cannot be listened to.
-  const safe = encrypted || request.address.transport === 'unix';
-  const methods = safe ? request.requireAuth : (request.requireAuthInClear ?? request.requireAuth);
   return {
     user: request.user,
     password: request.password,
-    methods,
-    rule: methods === request.requireAuth ? 'require_auth allows' : ONLY_IN_CLEAR,
+    methods: request.requireAuth,
+    rule: request.requireAuthRule ?? 'require_auth allows',
     channelBinding: request.channelBinding ?? 'prefer',
     certificateHash: certificate === undefined ? undefined : certificateHash(certificate),
     encrypted,
