@@ -92,6 +92,7 @@ export type {
   LagOptions,
   NodeOptions,
   PoolOptions,
+  PrepareOptions,
   ProbeOptions,
   RetryOptions,
 } from './options/options.ts';

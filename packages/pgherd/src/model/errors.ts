@@ -154,3 +154,15 @@ export function invalidArgument(argument: string, value: unknown, must: string):
 export function argumentError(sentence: string, details?: Readonly<Record<string, unknown>>): PgHerdError {
   return new PgHerdError('PGHERD_INVALID_ARGUMENT', sentence, { details });
 }
+
+const STALE_NAME = Symbol('stale name');
+
+/** Notes that the prepared statement which raised this error may be the reason: it was given up, and a new one may succeed. */
+export function markStaleName(error: object): void {
+  Object.defineProperty(error, STALE_NAME, { value: true });
+}
+
+/** Whether {@link markStaleName} was called for it. */
+export function isOfStaleName(error: object): boolean {
+  return STALE_NAME in error;
+}

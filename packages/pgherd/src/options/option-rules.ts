@@ -1,7 +1,7 @@
 import { TLS_MODES, TLS_NEGOTIATIONS, TLS_VERSIONS } from '../dsn/index.ts';
 import { TARGETS } from '../model/names.ts';
 import { POLICY_NAMES } from '../routing/policies.ts';
-import { MAX_MESSAGE_BYTES, MAX_SCRAM_ITERATIONS } from '../wire/limits.ts';
+import { MAX_MESSAGE_BYTES, MAX_SCRAM_ITERATIONS, PREPARE_MAX_AGE_MS } from '../wire/limits.ts';
 
 /** Kinds of values. */
 export type OptionKind =
@@ -80,6 +80,7 @@ export const OPTION_RULES: readonly OptionRule[] = Object.freeze([
   { name: 'lanes.maxWrites', kind: 'count', min: 1, default: 16 },
   { name: 'lanes.maxQueueMs', kind: 'duration', min: 0, default: 2 },
   { name: 'prepare', kind: 'boolean', default: true },
+  { name: 'prepare.maxAgeMs', kind: 'duration', min: 0, default: PREPARE_MAX_AGE_MS },
   { name: 'types', kind: 'type-parsers' },
   { name: 'scramMaxIterations', kind: 'count', min: 4_096, default: MAX_SCRAM_ITERATIONS },
   { name: 'maxMessageBytes', kind: 'count', min: 30_000, default: MAX_MESSAGE_BYTES },

@@ -143,6 +143,15 @@ export interface CausalOptions {
   readonly tokenSecret?: string | readonly string[] | undefined;
 }
 
+/** Prepared statements. */
+export interface PrepareOptions {
+  /**
+   * Age at which the name of a prepared statement is given up, so that it is parsed anew, ms; 0 for never. It bounds how long a change
+   * of the schema that was made elsewhere can go unseen. Default 30,000.
+   */
+  readonly maxAgeMs?: number | undefined;
+}
+
 /** Options of `createCluster`. Every duration is in milliseconds. */
 export interface ClusterOptions extends SessionLimits {
   /**
@@ -196,7 +205,7 @@ export interface ClusterOptions extends SessionLimits {
    * Whether statements that are repeated become named prepared statements. `false` if a pooler forbids it.
    * Default `true`.
    */
-  readonly prepare?: boolean | undefined;
+  readonly prepare?: boolean | PrepareOptions | undefined;
   /**
    * Settings that every session has, by name: `{ search_path: ['app', 'public'], role: 'app_rw' }`. Default:
    * the URL's.

@@ -106,6 +106,8 @@ export function resolveSettings(options: ClusterOptions, driver?: Driver): Clust
       driver ??
       wireDriver({
         types: options.types,
+        clock: options.clock,
+        prepareMaxAgeMs: number('prepare.maxAgeMs'),
         scramMaxIterations: number('scramMaxIterations'),
         maxMessageBytes: number('maxMessageBytes'),
       }),

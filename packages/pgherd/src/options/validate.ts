@@ -44,6 +44,10 @@ function flatten(options: object, violations: string[]): Map<string, unknown> {
       continue;
     }
     if (value === undefined || (name === 'lanes' && value === false)) continue;
+    if (name === 'prepare' && typeof value === 'boolean') {
+      flat.set(name, value);
+      continue;
+    }
     if (!isRecord(value)) {
       violations.push(`${name} is ${show(value)}, but must be an object of options`);
       continue;

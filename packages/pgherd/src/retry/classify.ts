@@ -1,4 +1,4 @@
-import { PgHerdError } from '../model/errors.ts';
+import { isOfStaleName, PgHerdError } from '../model/errors.ts';
 import type { ConnectFailure } from '../model/names.ts';
 import { causeChain, codeOf } from './chain.ts';
 import {
@@ -41,6 +41,7 @@ function classifyLink(link: unknown): Classification | undefined {
   if (typeof link !== 'object' || link === null) return undefined;
   const code = codeOf(link);
   const severity = severityOf(link, code);
+  if (isOfStaleName(link)) return classification('stale-name', code, severity, undefined);
   const rule = code === undefined ? undefined : ruleFor(code);
   if (rule !== undefined && !(rule.notAsError === true && severity === 'ERROR')) {
     return classification(rule.kind, code, severity, rule, isConfirmed(link));

@@ -87,6 +87,7 @@ function afterStatement(attempt: FailedAttempt, harmless: boolean): Next {
     case 'database-missing':
       // One node refuses new connections: another node may accept them.
       return attempt.phase === 'not-handed' ? move(attempt) : 'end';
+    case 'stale-name':
     case 'constraint':
     case 'unavailable':
     case 'lock-not-available':
@@ -124,6 +125,7 @@ function afterTransaction(attempt: FailedAttempt): Next {
       return move(attempt);
     case 'too-many-connections':
     case 'serialization':
+    case 'stale-name':
     case 'deadlock':
       return again(attempt);
     case 'read-only':
@@ -166,11 +168,11 @@ export function overruled(decision: Decision, answer: boolean | undefined, attem
 
 /**
  * Whether running it again takes a token of the budget. Leaving a lost node for the first time does not; nor
- * does a serialization failure or a deadlock, which also occur on a healthy server.
+ * does a serialization failure, a deadlock or an error of an old prepared statement, which also occur on a healthy server.
  */
 export function takesToken(next: Next, { kind }: Classification): boolean {
   if (next === 'move') return true;
-  return next === 'back-off' && kind !== 'serialization' && kind !== 'deadlock';
+  return next === 'back-off' && kind !== 'serialization' && kind !== 'deadlock' && kind !== 'stale-name';
 }
 
 /** Settings of the pause between attempts. */

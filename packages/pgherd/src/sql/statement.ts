@@ -292,3 +292,12 @@ export function tagChangesSession(tag: string): boolean {
   const end = tag.indexOf(' ');
   return BY_KEYWORD.get(end < 0 ? tag : tag.slice(0, end))?.changesSession === true;
 }
+
+/** Commands that may change the types of what other statements use; functions may do so unseen. */
+const CHANGING_SCHEMA: ReadonlySet<string> = new Set(['ALTER', 'CREATE', 'DROP', 'IMPORT', 'DO', 'CALL']);
+
+/** Whether a command may have changed the schema, by its command tag. */
+export function tagChangesSchema(tag: string): boolean {
+  const end = tag.indexOf(' ');
+  return CHANGING_SCHEMA.has(end < 0 ? tag : tag.slice(0, end));
+}

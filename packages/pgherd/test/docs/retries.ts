@@ -1,4 +1,4 @@
-import { type ErrorCode, PgHerdError } from '../../src/model/errors.ts';
+import { type ErrorCode, markStaleName, PgHerdError } from '../../src/model/errors.ts';
 import { type Classification, classifyError } from '../../src/retry/classify.ts';
 import {
   type Decision,
@@ -34,9 +34,20 @@ function ours(codes: readonly ErrorCode[], what: string): Case {
   return named(codes, what, (code) => new PgHerdError(code as ErrorCode, what));
 }
 
+function staleName(): Case {
+  const made = server(
+    '0A000',
+    'ERROR',
+    'by a statement with a `name` of yours that the schema has outlived; likewise `26000` and errors of its old types',
+  );
+  for (const error of made.errors) markStaleName(error as object);
+  return made;
+}
+
 /** The errors, in the order of the page; a test ensures that every kind is among them. */
 export const CASES: readonly Case[] = [
   server('40001', 'ERROR', 'serialization failure; on a standby a conflict with replay'),
+  staleName(),
   server('40P01', 'ERROR', 'deadlock'),
   server('57P01', 'FATAL', 'the server was shut down, or the session was terminated'),
   server('57P01', 'WARNING', 'terminated while waiting for a synchronous standby'),

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { PgHerdError } from '../../src/model/errors.ts';
+import { markStaleName, PgHerdError } from '../../src/model/errors.ts';
 import { classifyError } from '../../src/retry/classify.ts';
 import {
   type BackoffSettings,
@@ -20,6 +20,7 @@ const ERRORS = {
   tooMany: server('53300', 'FATAL'),
   readOnly: server('25006'),
   serialization: server('40001'),
+  staleName: staleName(),
   deadlock: server('40P01'),
   authentication: server('28P01', 'FATAL'),
   databaseMissing: server('3D000', 'FATAL'),
@@ -35,6 +36,12 @@ const ERRORS = {
 
 function server(code: string, severity = 'ERROR'): Error {
   return Object.assign(new Error(code), { code, severity });
+}
+
+function staleName(): Error {
+  const error = server('0A000');
+  markStaleName(error);
+  return error;
 }
 
 const FIRST: Omit<FailedAttempt, 'classification'> = {
@@ -89,6 +96,7 @@ describe('a statement that failed', () => {
     ['readOnly', { refusalConfirmed: true, atomic: false }, 'error'],
     ['serialization', {}, 'back-off'],
     ['serialization', { attempts: 2 }, 'back-off'],
+    ['staleName', {}, 'error'],
     ['serialization', { attempts: 3 }, 'error'],
     ['serialization', { atomic: false }, 'error'],
     // A conflict with replay on a standby: another node is not in the same position.
@@ -135,6 +143,8 @@ describe('a transaction that failed', () => {
     ['startingUp', { phase: 'not-handed' }, 'move-free'],
     ['tooMany', { phase: 'not-handed' }, 'back-off'],
     ['serialization', inside, 'back-off'],
+    ['staleName', inside, 'back-off'],
+    ['staleName', { ...inside, attempts: 3 }, 'error'],
     ['serialization', committing, 'back-off'],
     ['serialization', { ...inside, attempts: 3 }, 'error'],
     ['deadlock', inside, 'back-off'],

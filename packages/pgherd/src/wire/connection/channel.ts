@@ -5,9 +5,6 @@ import {
   BIND_COMPLETE,
   DATA_ROW,
   ERROR_RESPONSE,
-  FAILED_TRANSACTION,
-  IDLE,
-  IN_TRANSACTION,
   NOTICE_RESPONSE,
   NOTIFICATION_RESPONSE,
   nameOfMessage,
@@ -18,10 +15,11 @@ import type { Cutter } from '../content/cutter.ts';
 import type { PreparedNames } from '../content/names.ts';
 import { protocolError } from '../content/reader.ts';
 import { readServerError, type ServerError } from '../content/server-error.ts';
+import { type ReadyStatus, readStatus } from '../content/status.ts';
 import type { Writer } from '../content/writer.ts';
 import { advance, type State } from '../entry/automaton.ts';
 import { handOver, handOverRow } from '../entry/contents.ts';
-import type { Entry, ReadyStatus } from '../entry/entry.ts';
+import type { Entry } from '../entry/entry.ts';
 import type { Line } from '../entry/line.ts';
 import { SETTLED } from '../entry/settled.ts';
 import { lostBefore } from '../failures.ts';
@@ -39,6 +37,8 @@ export interface ChannelListener {
   noteText(text: string): void;
   /** A command of a caller's has ended with this tag. */
   noteTag(tag: string): void;
+  /** Another command has ended with this tag, which concerns the schema only. */
+  noteSchema(tag: string): void;
   /** The connection is gone. Called once, after all its work was settled. */
   gone(reason: unknown): void;
 }
@@ -198,6 +198,10 @@ export class Channel implements Line {
     this.#listener.noteTag(tag);
   }
 
+  endedAside(tag: string): void {
+    this.#listener.noteSchema(tag);
+  }
+
   get #isIdle(): boolean {
     return this.#head === this.#entries.length;
   }
@@ -282,8 +286,7 @@ export class Channel implements Line {
   }
 
   #ready(entry: Entry, bytes: Buffer, start: number, end: number): void {
-    const status = end - start === 1 ? statusOf(bytes[start] ?? 0) : undefined;
-    if (status === undefined) throw protocolError('ReadyForQuery has an impossible transaction status');
+    const status = readStatus(bytes, start, end);
     this.#status = status;
     this.#entries[this.#head] = SETTLED;
     this.#head++;
@@ -325,19 +328,6 @@ export class Channel implements Line {
     }
     for (const { lost } of this.#waiting.splice(0)) lost(lostBefore(reason));
     this.#listener.gone(reason);
-  }
-}
-
-function statusOf(byte: number): ReadyStatus | undefined {
-  switch (byte) {
-    case IDLE:
-      return 'idle';
-    case IN_TRANSACTION:
-      return 'in-transaction';
-    case FAILED_TRANSACTION:
-      return 'failed';
-    default:
-      return undefined;
   }
 }
 

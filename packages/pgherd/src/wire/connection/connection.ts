@@ -11,12 +11,13 @@ import type {
 } from '../../connection/port.ts';
 import { argumentError } from '../../model/errors.ts';
 import type { Statement, TypeParsers } from '../../model/statement.ts';
-import { readStatement, tagChangesSession } from '../../sql/statement.ts';
+import { readStatement, tagChangesSchema, tagChangesSession } from '../../sql/statement.ts';
 import { type CancelTarget, requestCancel } from '../cancel.ts';
 import { NOTICE_RESPONSE, PARAMETER_STATUS } from '../content/codes.ts';
-import { type Prepared, PreparedNames, type TextHashes } from '../content/names.ts';
+import { type Prepared, PreparedNames, type Schema, type TextHashes } from '../content/names.ts';
 import { BodyReader, protocolError } from '../content/reader.ts';
 import { readMessage, type ServerError } from '../content/server-error.ts';
+import { areSteady } from '../content/steady.ts';
 import { type FreeSlabs, Writer } from '../content/writer.ts';
 import { BatchEntry } from '../entry/batch.ts';
 import { startCopyIn, startCopyOut } from '../entry/copy.ts';
@@ -35,6 +36,7 @@ export interface Shared {
   readonly types: TypeParsers;
   readonly hashes: TextHashes;
   readonly slabs: FreeSlabs;
+  readonly schema: Schema;
 }
 
 /** How a connection came about. */
@@ -48,11 +50,13 @@ export interface Origin {
 
 /** A connection by pgherd's own wire: the verbs of the port, over a channel of which it is the only owner. */
 export class WireConnection implements DriverConnection, ChannelListener {
-  readonly client = undefined;
   readonly remoteAddress: string | undefined;
   readonly backendPid: number | undefined;
   readonly #channel: Channel;
   readonly #names: PreparedNames;
+  readonly #schema: Schema;
+  /** Whether the open transaction may have changed the schema, which others see when it is committed. */
+  #altersSchema = false;
   readonly #origin: Origin;
   readonly #listener: ConnectionListener;
   /** Replaced and never changed once it is shared. */
@@ -71,7 +75,8 @@ export class WireConnection implements DriverConnection, ChannelListener {
     // A socket forgets its peer when it is destroyed.
     this.remoteAddress = socket.remoteAddress;
     this.backendPid = login.processId;
-    this.#names = new PreparedNames(shared.hashes);
+    this.#schema = shared.schema;
+    this.#names = new PreparedNames(shared.hashes, shared.schema);
     const writer = new Writer(shared.slabs);
     const parts = { socket, cutter: login.cutter, writer, names: this.#names, types: shared.types };
     this.#channel = new Channel(parts, this);
@@ -92,10 +97,6 @@ export class WireConnection implements DriverConnection, ChannelListener {
 
   get dirty(): boolean {
     return this.#dirty;
-  }
-
-  get bytesReceived(): number {
-    return this.#origin.socket.bytesRead;
   }
 
   get closed(): boolean {
@@ -119,7 +120,7 @@ export class WireConnection implements DriverConnection, ChannelListener {
 
   readonly pipeline = (one: PipelinedStatement): void => {
     const loss = this.#channel.loss();
-    if (loss === undefined) this.#sendShared(one, false);
+    if (loss === undefined) this.#sendShared(one);
     else one.failed(loss);
   };
 
@@ -181,9 +182,17 @@ export class WireConnection implements DriverConnection, ChannelListener {
     if (!this.#dirty && readStatement(text).changesSession) this.#dirty = true;
   }
 
-  /** Takes note of a command tag, which may say that the session was changed. */
+  /** Takes note of a command tag, which may say that the session was changed, or the schema. */
   noteTag(tag: string): void {
     if (tagChangesSession(tag)) this.#dirty = true;
+    this.noteSchema(tag);
+  }
+
+  noteSchema(tag: string): void {
+    if (tagChangesSchema(tag)) this.#altersSchema = true;
+    else if (!this.#altersSchema || tag !== 'COMMIT') return;
+    else this.#altersSchema = false;
+    this.#schema.changed();
   }
 
   aside(type: number, bytes: Buffer, start: number, end: number): void {
@@ -250,22 +259,30 @@ export class WireConnection implements DriverConnection, ChannelListener {
       dropName: () => {
         if (name !== undefined) this.#dropNamed(name);
       },
-      again: again ? undefined : () => this.#sendAlone(statement, settle, true),
+      again: again
+        ? undefined
+        : () => {
+            if (name !== undefined) this.#dropNamed(name);
+            this.#sendAlone(statement, settle, true);
+          },
     });
     entry.send();
   }
 
-  #sendShared(one: PipelinedStatement, again: boolean): void {
-    const { text } = one.statement;
+  #sendShared(one: PipelinedStatement): void {
+    const { text, values } = one.statement;
     const known = one.prepare ? this.#names.find(text) : undefined;
     // While the name is being parsed no other statement may rely on it: if that fails, theirs would fail for a wrong reason.
-    const isBeingParsed = known !== undefined && known.columns === undefined;
-    const prepared = !one.prepare || isBeingParsed ? undefined : (known ?? this.#names.add(text));
+    const isUsable =
+      known === undefined ? one.prepare : known.columns !== undefined && areSteady(values, known.parameters);
+    const prepared = isUsable ? (known ?? this.#names.add(text)) : undefined;
     const entry = new SingleEntry(this.#channel, one.statement, one, {
       alone: false,
       prepared,
       dropName: (dropped) => this.#names.drop(text, dropped),
-      again: again ? undefined : () => this.#sendShared(one, true),
+      again: (isGone) => {
+        if (known !== undefined) this.#sendAgain(one, known, isGone);
+      },
     });
     try {
       entry.send();
@@ -275,10 +292,32 @@ export class WireConnection implements DriverConnection, ChannelListener {
     }
   }
 
+  /** Without a name: whether that of before was the reason shows if it succeeds now. */
+  #sendAgain(one: PipelinedStatement, before: Prepared, isGone: boolean): void {
+    const { text } = one.statement;
+    const drop = () => this.#names.drop(text, before);
+    if (isGone) drop();
+    new SingleEntry(this.#channel, one.statement, one, {
+      alone: false,
+      prepared: undefined,
+      dropName: drop,
+      again: undefined,
+      cured: drop,
+    }).send();
+  }
+
   /** @throws PgHerdError `PGHERD_INVALID_ARGUMENT` if the name stands for another text. */
   #preparedAs(name: string, text: string): Prepared {
     this.#named ??= new Map();
-    const known = this.#named.get(name);
+    let known = this.#named.get(name);
+    if (
+      known !== undefined &&
+      known.prepared.columns !== undefined &&
+      !this.#schema.isCurrent(known.prepared)
+    ) {
+      this.#dropNamed(name);
+      known = undefined;
+    }
     if (known !== undefined) {
       if (known.text === text) return known.prepared;
       throw argumentError(
@@ -286,7 +325,7 @@ export class WireConnection implements DriverConnection, ChannelListener {
       );
     }
     if (name.includes('\0')) throw argumentError('The name of the statement contains a NUL character.');
-    const prepared: Prepared = { name, columns: undefined, parsed: false, used: true };
+    const prepared = this.#schema.prepared(name);
     this.#named.set(name, { text, prepared });
     return prepared;
   }

@@ -5,10 +5,12 @@ import type {
   DriverCapabilities,
 } from '../../connection/port.ts';
 import type { TypeParsers } from '../../model/statement.ts';
-import { TextHashes } from '../content/names.ts';
+import type { Clock } from '../../time/port.ts';
+import { systemClock } from '../../time/system.ts';
+import { Schema, TextHashes } from '../content/names.ts';
 import { readMessage } from '../content/server-error.ts';
 import { FreeSlabs } from '../content/writer.ts';
-import { MAX_MESSAGE_BYTES, MAX_SCRAM_ITERATIONS } from '../limits.ts';
+import { MAX_MESSAGE_BYTES, MAX_SCRAM_ITERATIONS, PREPARE_MAX_AGE_MS } from '../limits.ts';
 import { openSession } from '../login/open.ts';
 import { startupPacket } from '../login/startup.ts';
 import { types } from '../types.ts';
@@ -31,18 +33,23 @@ export interface WireOptions {
   readonly types?: TypeParsers | undefined;
   /** Most iterations of SCRAM that a server may ask for. Default 100,000. */
   readonly scramMaxIterations?: number | undefined;
+  /** Age at which a prepared statement is given up, milliseconds; 0 for never. Default 30,000. */
+  readonly prepareMaxAgeMs?: number | undefined;
+  /** The clock for that. Default: the system's. */
+  readonly clock?: Clock | undefined;
   /** Longest message that is accepted after the login, bytes. Default: the longest that the protocol has, 1 GiB. */
   readonly maxMessageBytes?: number | undefined;
 }
 
 /** pgherd's own way to speak PostgreSQL's protocol. */
 export function wireDriver(options: WireOptions = {}): Driver {
-  const { maxMessageBytes = MAX_MESSAGE_BYTES } = options;
+  const { maxMessageBytes = MAX_MESSAGE_BYTES, clock = systemClock } = options;
   const dialler: Dialler = {
     shared: {
       types: options.types ?? types,
       hashes: new TextHashes(),
       slabs: new FreeSlabs(),
+      schema: new Schema(options.prepareMaxAgeMs ?? PREPARE_MAX_AGE_MS, () => clock.now()),
     },
     parameters: new Map(),
     limitOf: () => maxMessageBytes,

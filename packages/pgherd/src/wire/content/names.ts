@@ -11,7 +11,12 @@ export interface Prepared {
   readonly name: string;
   /** Of its rows; `undefined` until the server has described it. */
   columns: Columns | undefined;
+  /** OIDs of the types of its parameters, as of the time when it was parsed. */
+  parameters: readonly number[];
   parsed: boolean;
+  /** When it was sent to be parsed, and how the schema stood then. */
+  readonly since: number;
+  readonly schema: number;
   /** Whether it was used since the search for room last passed by. */
   used: boolean;
 }
@@ -33,24 +38,68 @@ export class TextHashes {
   }
 }
 
+/** What a prepared statement depends on, for all connections of a driver. */
+export class Schema {
+  /** Age at which a prepared statement is given up, milliseconds; 0 for never. */
+  readonly maxAgeMs: number;
+  readonly now: () => number;
+  /** Counts the commands seen that may have changed the schema. */
+  #version = 0;
+
+  constructor(maxAgeMs: number, now: () => number) {
+    this.maxAgeMs = maxAgeMs;
+    this.now = now;
+  }
+
+  changed(): void {
+    this.#version++;
+  }
+
+  /** A prepared statement that is about to be parsed. */
+  prepared(name: string): Prepared {
+    const { now } = this;
+    return {
+      name,
+      columns: undefined,
+      parameters: NO_PARAMETERS,
+      parsed: false,
+      used: true,
+      since: now(),
+      schema: this.#version,
+    };
+  }
+
+  /** Whether it may be used still: later changes of the schema by others are found at its age at the latest. */
+  isCurrent({ schema, since }: Prepared): boolean {
+    return schema === this.#version && (this.maxAgeMs === 0 || this.now() - since < this.maxAgeMs);
+  }
+}
+
+const NO_PARAMETERS: readonly number[] = Object.freeze([]);
+
 /**
  * The prepared statements of one connection, by text. A name is never used twice: after the server forgot one, or refuses
  * it because a table has changed, the next is another.
  */
 export class PreparedNames {
   readonly #hashes: TextHashes;
+  readonly #schema: Schema;
   /** Made with the first: most connections of a program that uses leases never have one. */
   #byText: Map<string, Prepared> | undefined;
   #obsolete: string[] | undefined;
   #count = 0;
 
-  constructor(hashes: TextHashes) {
+  constructor(hashes: TextHashes, schema: Schema) {
     this.#hashes = hashes;
+    this.#schema = schema;
   }
 
-  /** What the text is prepared as; `undefined` where it is not. */
+  /** What the text is prepared as; `undefined` if it is not, or was for too long. */
   find(text: string): Prepared | undefined {
-    return this.#byText?.get(text);
+    const known = this.#byText?.get(text);
+    if (known === undefined || known.columns === undefined || this.#schema.isCurrent(known)) return known;
+    this.drop(text, known);
+    return undefined;
   }
 
   /** Takes a name for a text that is about to be parsed. */
@@ -58,7 +107,7 @@ export class PreparedNames {
     this.#byText ??= new Map();
     if (this.#byText.size >= MAX_PREPARED) this.#makeRoom(this.#byText);
     const name = `pgherd_${this.#hashes.of(text)}_${(this.#count++).toString(36)}`;
-    const prepared: Prepared = { name, columns: undefined, parsed: false, used: true };
+    const prepared = this.#schema.prepared(name);
     this.#byText.set(text, prepared);
     return prepared;
   }

@@ -3,12 +3,13 @@ import type { PgHerdError } from '../../model/errors.ts';
 import type { ParseText, Row, Statement } from '../../model/statement.ts';
 import { type Columns, NO_COLUMNS, parsersOf, readArray, readRow } from '../content/rows.ts';
 import type { ServerError } from '../content/server-error.ts';
+import type { ReadyStatus } from '../content/status.ts';
 import { readTag } from '../content/tag.ts';
 import { type WireValue, wireValues } from '../content/values.ts';
 import { checkText, checkValueCount } from '../content/writer.ts';
 import { unreadable } from '../failures.ts';
 import type { Shape, State } from './automaton.ts';
-import type { Entry, LostPhase, ReadyStatus } from './entry.ts';
+import type { Entry, LostPhase } from './entry.ts';
 import type { Line } from './line.ts';
 import { lossOf } from './losses.ts';
 import { typesOf } from './single.ts';
@@ -93,6 +94,7 @@ export class BatchEntry implements Entry {
   }
 
   completed(tag: string): void {
+    this.#line.ended(tag);
     const { command, rowCount } = readTag(tag);
     this.#results.push({ rows: this.#rows, rowCount, fields: (this.#columns ?? NO_COLUMNS).fields, command });
     this.#rows = [];

@@ -6,6 +6,7 @@ import {
   COPY_OUT_RESPONSE,
   EMPTY_QUERY_RESPONSE,
   NO_DATA,
+  PARAMETER_DESCRIPTION,
   PARSE_COMPLETE,
   PORTAL_SUSPENDED,
   ROW_DESCRIPTION,
@@ -48,6 +49,9 @@ export function handOver(entry: Entry, type: number, bytes: Buffer, start: numbe
     case NO_DATA:
       entry.described(NO_COLUMNS);
       return;
+    case PARAMETER_DESCRIPTION:
+      entry.takes?.(readParameters(bytes, start, end));
+      return;
     case CLOSE_COMPLETE:
       entry.closesLeft--;
       return;
@@ -72,4 +76,12 @@ function tagOf(bytes: Buffer, start: number, end: number): string {
   const tag = reader.cstring();
   reader.finish('CommandComplete');
   return tag;
+}
+
+function readParameters(bytes: Buffer, start: number, end: number): readonly number[] {
+  const reader = new BodyReader(bytes, start, end);
+  const types: number[] = [];
+  for (let left = reader.int16() & 0xffff; left > 0; left--) types.push(reader.uint32());
+  reader.finish('ParameterDescription');
+  return types;
 }

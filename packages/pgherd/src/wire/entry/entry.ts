@@ -1,12 +1,10 @@
 import type { Columns } from '../content/rows.ts';
 import type { ServerError } from '../content/server-error.ts';
+import type { ReadyStatus } from '../content/status.ts';
 import type { Shape, State } from './automaton.ts';
 
 /** How far work had come when its connection was lost. */
 export type LostPhase = 'not-handed' | 'behind-fatal' | 'sent';
-
-/** Transaction status of a ReadyForQuery. */
-export type ReadyStatus = 'idle' | 'in-transaction' | 'failed';
 
 /**
  * One piece of work in a connection's queue, from its first byte to its ReadyForQuery. The connection moves `state` by the automaton
@@ -21,6 +19,8 @@ export interface Entry {
   readonly columns: Columns | undefined;
   /** Parse has succeeded. */
   parsed(): void;
+  /** The types of its parameters, by OID. */
+  takes?(parameters: readonly number[]): void;
   described(columns: Columns): void;
   /** A row, whose body lies between `start` and `end`; checked to be whole. */
   row(bytes: Buffer, start: number, end: number): void;

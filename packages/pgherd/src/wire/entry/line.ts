@@ -25,8 +25,10 @@ export interface Line {
   hold(isHeld: boolean): void;
   /** Takes note of a text, which may change the session. */
   begins(text: string): void;
-  /** Takes note of a command tag, which may say that the session was changed. */
+  /** Takes note of the tag of a caller's command, which may say that the session was changed, or the schema. */
   ended(tag: string): void;
+  /** The same for a command of pgherd's own, or one of a script: only the schema counts. */
+  endedAside(tag: string): void;
   /**
    * Ends the connection at once: it is in no state that another caller could use. Nothing that comes on it afterwards is read, not
    * even what has come already: whatever stands behind is of unknown outcome.

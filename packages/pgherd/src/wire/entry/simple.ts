@@ -2,11 +2,12 @@ import type { DriverResult } from '../../connection/port.ts';
 import type { ParseText, Row } from '../../model/statement.ts';
 import { type Columns, NO_COLUMNS, parsersOf, readRow } from '../content/rows.ts';
 import type { ServerError } from '../content/server-error.ts';
+import type { ReadyStatus } from '../content/status.ts';
 import { readTag } from '../content/tag.ts';
 import { checkText } from '../content/writer.ts';
 import { unreadable } from '../failures.ts';
 import type { Shape, State } from './automaton.ts';
-import type { Entry, LostPhase, ReadyStatus } from './entry.ts';
+import type { Entry, LostPhase } from './entry.ts';
 import type { Line } from './line.ts';
 import { lossOf } from './losses.ts';
 
@@ -68,6 +69,7 @@ export class SimpleEntry implements Entry {
   }
 
   completed(tag: string): void {
+    this.#line.endedAside(tag);
     const { command, rowCount } = readTag(tag);
     this.#result = { rows: this.#rows, rowCount, fields: (this.#columns ?? NO_COLUMNS).fields, command };
     this.#columns = undefined;

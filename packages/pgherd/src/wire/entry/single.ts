@@ -1,15 +1,17 @@
 import type { PipelinedStatement } from '../../connection/port.ts';
-import { PgHerdError } from '../../model/errors.ts';
+import { markStaleName, PgHerdError } from '../../model/errors.ts';
 import type { ParseText, Row, Statement, TypeParsers } from '../../model/statement.ts';
 import type { Prepared } from '../content/names.ts';
 import { type Columns, NO_COLUMNS, parsersOf, readArray, readRow } from '../content/rows.ts';
 import type { ServerError } from '../content/server-error.ts';
+import { stalenessOf } from '../content/stale-name.ts';
+import type { ReadyStatus } from '../content/status.ts';
 import { readTag } from '../content/tag.ts';
 import { type WireValue, wireValues } from '../content/values.ts';
 import { checkText, checkValueCount } from '../content/writer.ts';
 import { unreadable } from '../failures.ts';
 import type { Shape, State } from './automaton.ts';
-import type { Entry, LostPhase, ReadyStatus } from './entry.ts';
+import type { Entry, LostPhase } from './entry.ts';
 import type { Line } from './line.ts';
 import { lossOf } from './losses.ts';
 
@@ -23,11 +25,6 @@ const UNNAMED: Shape = Object.freeze({ describes: 'portal' });
 const UNNAMED_ALONE: Shape = Object.freeze({ describes: 'portal', copy: 'either' });
 const PARSED: Shape = Object.freeze({ describes: 'statement' });
 const KNOWN: Shape = Object.freeze({ describes: 'none' });
-/** SQLSTATE of a prepared statement that does not exist, and of one whose result would look different now. */
-const NAME_UNKNOWN = '26000';
-const FEATURE_NOT_SUPPORTED = '0A000';
-const STALE_PLAN_ROUTINE = 'RevalidateCachedQuery';
-
 /** How a single statement is run. */
 export interface SingleOptions {
   /** Whether its connection serves nothing else meanwhile: then it may leave a transaction open, or try a COPY. */
@@ -36,8 +33,10 @@ export interface SingleOptions {
   readonly prepared: Prepared | undefined;
   /** Called if its name is of no more use: the name is not to be relied on again. */
   dropName(prepared: Prepared): void;
-  /** Sends it once more, under a new name. Absent the second time. */
-  readonly again: (() => void) | undefined;
+  /** Sends it once more, without the known name, which is `gone` or may be the reason for an error. Absent the second time. */
+  readonly again: ((isGone: boolean) => void) | undefined;
+  /** Called when it has succeeded: the name under which it failed before was the reason. */
+  readonly cured?: (() => void) | undefined;
 }
 
 /** One statement by the extended protocol, with a Sync of its own. */
@@ -115,6 +114,10 @@ export class SingleEntry implements Entry {
     if (this.#options.prepared !== undefined) this.#options.prepared.parsed = true;
   }
 
+  takes(parameters: readonly number[]): void {
+    if (this.#options.prepared !== undefined) this.#options.prepared.parameters = parameters;
+  }
+
   described(columns: Columns): void {
     this.#columns = columns;
     if (this.#options.prepared !== undefined) this.#options.prepared.columns = columns;
@@ -163,6 +166,7 @@ export class SingleEntry implements Entry {
     if (status !== 'idle' && !this.#options.alone) this.#leftOpen();
     else if (error !== undefined) this.#fail(error, status);
     else {
+      this.#options.cured?.();
       const { command, rowCount } = readTag(this.#tag ?? '');
       this.#settle.answered(this.#rows, rowCount, (this.columns ?? NO_COLUMNS).fields, command);
     }
@@ -174,13 +178,16 @@ export class SingleEntry implements Entry {
 
   #fail(error: unknown, status: ReadyStatus): void {
     const { prepared, dropName, again } = this.#options;
-    if (prepared !== undefined && (!this.#wasKnown || isStale(error))) {
-      if (prepared.columns === undefined || this.#wasKnown) dropName(prepared);
+    if (prepared !== undefined && !this.#wasKnown && prepared.columns === undefined) dropName(prepared);
+    const staleness = this.#wasKnown && this.#error !== undefined ? stalenessOf(this.#error) : 'none';
+    if (prepared !== undefined && staleness !== 'none') {
       // Nothing was executed under the old name.
-      if (this.#wasKnown && status === 'idle' && again !== undefined) {
-        again();
+      if (status === 'idle' && again !== undefined) {
+        again(staleness === 'gone');
         return;
       }
+      dropName(prepared);
+      if (status !== 'idle') markStaleName(this.#error as ServerError);
     }
     this.#settle.failed(error);
   }
@@ -201,11 +208,6 @@ export function typesOf(types: unknown): TypeParsers | undefined {
   return typeof types === 'object' && types !== null && 'getTypeParser' in types
     ? (types as TypeParsers)
     : undefined;
-}
-
-function isStale(error: unknown): boolean {
-  const { code, routine } = error as Partial<ServerError>;
-  return code === NAME_UNKNOWN || (code === FEATURE_NOT_SUPPORTED && routine === STALE_PLAN_ROUTINE);
 }
 
 /** What the statements behind get: their outcome is not known, since the connection was lost to them. */

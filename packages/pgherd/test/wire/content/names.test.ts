@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { PreparedNames, TextHashes } from '../../../src/wire/content/names.ts';
+import { PreparedNames, Schema, TextHashes } from '../../../src/wire/content/names.ts';
 import { NO_COLUMNS } from '../../../src/wire/content/rows.ts';
 
 /** Statements that stay prepared on one connection. */
@@ -13,7 +13,7 @@ const parse = (prepared: ReturnType<PreparedNames['add']>) => {
 
 describe('the prepared names of one connection', () => {
   it('are found by text until there are too many; the one that was not used for longest goes', () => {
-    const names = new PreparedNames(new TextHashes());
+    const names = new PreparedNames(new TextHashes(), new Schema(0, () => 0));
     const all = Array.from({ length: MOST }, (_, n) => names.add(`select ${n}`));
     all.forEach(parse);
     parse(names.add('select one more'));
@@ -24,7 +24,7 @@ describe('the prepared names of one connection', () => {
   });
 
   it('are more for a while if all are being parsed, and none of these is given up', () => {
-    const names = new PreparedNames(new TextHashes());
+    const names = new PreparedNames(new TextHashes(), new Schema(0, () => 0));
     const all = Array.from({ length: 3 * MOST }, (_, n) => names.add(`select ${n}`));
     expect(all.map((_, n) => names.find(`select ${n}`))).toEqual(all);
     all.forEach(parse);
@@ -32,5 +32,35 @@ describe('the prepared names of one connection', () => {
     for (let n = 0; n < 4; n++) parse(names.add(`values (${n})`));
     const left = all.filter((_, n) => names.find(`select ${n}`) !== undefined);
     expect(left.length).toBeLessThan(MOST);
+  });
+
+  it('are given up at their age, and when the schema may have changed', () => {
+    let now = 0;
+    const schema = new Schema(1_000, () => now);
+    const names = new PreparedNames(new TextHashes(), schema);
+    const first = names.add('select 1');
+    // It is being parsed: its age counts when it can be used.
+    now = 5_000;
+    expect(names.find('select 1')).toBe(first);
+    parse(first);
+    expect(names.find('select 1')).toBeUndefined();
+    expect(names.takeObsolete()).toEqual([first.name]);
+
+    const second = names.add('select 1');
+    parse(second);
+    now = 5_999;
+    expect(names.find('select 1')).toBe(second);
+    schema.changed();
+    expect(names.find('select 1')).toBeUndefined();
+    expect(second.name).not.toBe(first.name);
+  });
+
+  it('are kept for ever if that is asked for', () => {
+    let now = 0;
+    const names = new PreparedNames(new TextHashes(), new Schema(0, () => now));
+    const one = names.add('select 1');
+    parse(one);
+    now = Number.MAX_SAFE_INTEGER;
+    expect(names.find('select 1')).toBe(one);
   });
 });
