@@ -4,7 +4,7 @@ import { createCluster } from '../../src/cluster/cluster.ts';
 import { InvalidOptionsError } from '../../src/model/errors.ts';
 import { TARGETS } from '../../src/model/names.ts';
 import { OPTION_RULES } from '../../src/options/option-rules.ts';
-import type { ClusterOptions } from '../../src/options/options.ts';
+import type { ClusterOptions, PrepareOptions } from '../../src/options/options.ts';
 import { resolveSettings } from '../../src/options/settings.ts';
 import { validateOptions } from '../../src/options/validate.ts';
 import { POLICY_NAMES, p2c, policyNamed } from '../../src/routing/policies.ts';
@@ -13,7 +13,9 @@ import { systemClock, systemRandom } from '../../src/time/system.ts';
 /** Groups of options; a new one that is not named here leaves its own name in {@link OptionName}. */
 type Group = 'hooks' | 'tls' | 'lanes' | 'pool' | 'probe' | 'retry' | 'lag' | 'causal';
 type Inside<G extends Group> = `${G}.${keyof Exclude<ClusterOptions[G], false | undefined> & string}`;
-type OptionName = Exclude<keyof ClusterOptions, Group> | { [G in Group]: Inside<G> }[Group];
+/** `prepare` is an option and a group. */
+type InsidePrepare = `prepare.${keyof PrepareOptions & string}`;
+type OptionName = Exclude<keyof ClusterOptions, Group> | { [G in Group]: Inside<G> }[Group] | InsidePrepare;
 
 /** The default of every option. A new option without a line here does not compile. */
 const DEFAULTS: Readonly<Record<OptionName, unknown>> = {
@@ -58,6 +60,7 @@ const DEFAULTS: Readonly<Record<OptionName, unknown>> = {
   'lanes.maxWrites': 16,
   'lanes.maxQueueMs': 2,
   prepare: true,
+  'prepare.maxAgeMs': 30_000,
   session: undefined,
   'hooks.beforeConnect': undefined,
   'hooks.afterConnect': undefined,
