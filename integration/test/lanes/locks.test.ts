@@ -86,3 +86,41 @@ describe('code that holds a lock', () => {
     expect(await db.one('select n from counter where id = 1')).toEqual({ n: 2 });
   });
 });
+
+describe('a write that may wait for a lock', () => {
+  it('has no other behind it as long as nothing is known of its text', async () => {
+    await using db = open(setUp.cluster, DEEP);
+    await db.query('insert into counter values (1) on conflict (id) do update set n = 0');
+    let blocked: Promise<unknown> = Promise.resolve();
+    await setUp.db.transaction(async (tx) => {
+      await tx.query(ADD, [1]);
+      blocked = db.query('update counter set n = n + 10 where id = 1');
+      // They are called in the same turn of the event loop: no time has passed that would say anything.
+      const reads = times(20, () => db.query('select 1', [], PATIENT));
+      await Promise.all(reads);
+    });
+    await blocked;
+  });
+
+  it('has none behind it for a while once its text was seen waiting', async () => {
+    await using db = await openKnowing();
+    await setUp.db.query('update counter set n = 0');
+    const blocked: Promise<unknown>[] = [];
+    await setUp.db.transaction(async (tx) => {
+      await tx.query(ADD, [1]);
+      // Each stands behind the first one until that is seen waiting; the next has a connection of its own.
+      const question = "select 1 from pg_stat_activity where usename = 'app' and wait_event_type = 'Lock'";
+      await waitUntil(
+        async () => {
+          if ((await setUp.cluster.primary.sql(question)).length === 2) return true;
+          blocked.push(db.query(ADD, [1]));
+          return false;
+        },
+        { what: 'a second one to wait on a connection of its own' },
+      );
+      // Behind either of them they would wait, too.
+      await Promise.all(times(20, () => db.query('select 1', [], PATIENT)));
+    });
+    await Promise.all(blocked);
+  });
+});

@@ -18,6 +18,7 @@ import { ByText } from '../sql/memo.ts';
 import { namingScript, notForQuery } from '../sql/other-verb.ts';
 import { findNode } from '../topology/topology.ts';
 import { HeldLeases } from './held.ts';
+import { waitsForLock } from './lock-wait.ts';
 import { Sessions } from './sessions.ts';
 
 /** Finds sessions for calls, runs statements on them, and runs them again where that is right. */
@@ -53,6 +54,7 @@ export class Engine {
       acquireAtOnce: (node, call) => this.sessions.acquireAtOnce(node, call),
       search: (call, look, picked, begun) => this.sessions.search(call, look, picked, begun),
       lease: (node, call, search, queued) => this.sessions.lease(node, call, search, queued),
+      waitsForLock: (session) => waitsForLock(herd, session),
       release: (session) => this.release(session),
       discard: (session, reason) => this.discard(session, reason),
       abandon: (session, reason, running) => this.#abandonment.abandon(session, reason, running),

@@ -1,9 +1,22 @@
 import { Fifo } from '../model/fifo.ts';
 import type { LaneGauge } from '../node/in-flight.ts';
 import type { LaneView } from './plan.ts';
-import { learn, learnAlone, predictedMs, type ServiceTime } from './service-time.ts';
+import {
+  learn,
+  learnAlone,
+  noteMore,
+  noteRun,
+  predictedMs,
+  type ServiceTime,
+  type Surprises,
+  surpriseMs,
+} from './service-time.ts';
 import type { LaneSession } from './session.ts';
 import type { SharedStatement, StatementLane } from './shared-statement.ts';
+
+/** A first statement of this age may wait for a lock, milliseconds; it is looked at, and again each time it is so many times older. */
+const STALL_MS = 100;
+const STALL_FACTOR = 4;
 
 /** What a lane reports to. */
 export interface LanePorts<S extends LaneSession> {
@@ -20,6 +33,10 @@ export interface LanePorts<S extends LaneSession> {
   floorMs(aloneMs: number): number;
   /** See {@link LaneState.slackMs}. */
   slackMs(): number;
+  /** Surprises of texts that ran for the first time. */
+  readonly newTexts: Surprises;
+  /** The first statement has not moved for long: it may wait for a lock. */
+  stalled(lane: Lane<S>): void;
 }
 
 /** One session shared by statements in flight. It exists from its first statement to its last. */
@@ -35,6 +52,8 @@ export class Lane<S extends LaneSession> implements LaneView, LaneGauge, Stateme
   depth = 0;
   writes = 0;
   queueMs = 0;
+  riskMs = 0;
+  barring = 0;
   headSince = 0;
   headMs = 0;
   leaving = false;
@@ -44,6 +63,10 @@ export class Lane<S extends LaneSession> implements LaneView, LaneGauge, Stateme
   awaited = 0;
   /** See {@link LaneGauge}. */
   lookAt = 0;
+  /** The part of the first one's surprise that was taken in before it was answered, milliseconds. */
+  #surprisedMs = 0;
+  /** Age of the first one at which it is looked at for locks, milliseconds. */
+  #stallAfterMs = STALL_MS;
 
   constructor(session: S, ports: LanePorts<S>) {
     this.session = session;
@@ -78,12 +101,14 @@ export class Lane<S extends LaneSession> implements LaneView, LaneGauge, Stateme
    */
   send(shared: SharedStatement<S>): void {
     const now = this.#ports.now();
-    shared.join(this, now);
+    shared.join(this, now, this.#ports.newTexts.riskMs);
     this.#statements.push(shared);
     this.depth++;
     this.awaited++;
     if (shared.facts.writes) this.writes++;
     this.queueMs += shared.costMs;
+    this.riskMs += shared.riskMs;
+    if (shared.bars) this.barring++;
     if (this.depth === 1) this.#newHead(now);
     try {
       this.#hand(shared);
@@ -107,6 +132,7 @@ export class Lane<S extends LaneSession> implements LaneView, LaneGauge, Stateme
   left(shared: SharedStatement<S>, answered: boolean): void {
     const now = this.#ports.now();
     this.untriedSince = undefined;
+    if (answered) this.#noteRun(shared, now);
     // Nearly always the first; not after a statement was sent again under another name.
     this.#statements.remove(shared);
     if (answered) this.#note(shared, now);
@@ -142,11 +168,55 @@ export class Lane<S extends LaneSession> implements LaneView, LaneGauge, Stateme
     this.depth--;
     if (!shared.abandoned) this.awaited--;
     if (shared.facts.writes) this.writes--;
+    if (shared.bars) this.barring--;
+    // Sums of fractions drift.
     this.queueMs = this.depth === 0 ? 0 : Math.max(0, this.queueMs - shared.costMs);
+    this.riskMs = this.depth === 0 ? 0 : Math.max(0, this.riskMs - shared.riskMs);
+  }
+
+  /** The first one has not been answered by now: a surprise is taken in before others of its text join other lanes. */
+  noteOverdue(now: number): void {
+    const { head } = this;
+    if (head === undefined || this.#surprisedMs > 0) return;
+    this.#surprisedMs = surpriseMs(head.costMs, now - this.headSince, this.slackMs);
+    if (this.#surprisedMs > 0) this.#takeIn(head, this.#surprisedMs);
+  }
+
+  looked(now: number): void {
+    const ageMs = now - this.headSince;
+    if (ageMs < this.#stallAfterMs) return;
+    this.#stallAfterMs = ageMs * STALL_FACTOR;
+    this.#ports.stalled(this);
+  }
+
+  /** The statement, first at that time, was seen waiting for a lock: until then no other is to stand behind one of its text. */
+  waitsForLock(shared: SharedStatement<S>, until: number): void {
+    shared.facts.aloneUntil = until;
+    if (this.head !== shared || shared.bars) return;
+    shared.bars = true;
+    this.barring++;
+  }
+
+  #noteRun(shared: SharedStatement<S>, now: number): void {
+    const { time } = shared.facts;
+    if (this.head !== shared) {
+      noteRun(time, 0);
+      return;
+    }
+    const surprise = surpriseMs(shared.costMs, now - this.headSince, this.slackMs);
+    if (this.#surprisedMs === 0) this.#takeIn(shared, surprise);
+    else noteMore(time, Math.max(0, surprise - this.#surprisedMs));
+  }
+
+  #takeIn({ facts }: SharedStatement<S>, surprise: number): void {
+    if (facts.time.runs === 0) noteRun(this.#ports.newTexts, surprise);
+    noteRun(facts.time, surprise);
   }
 
   #newHead(now: number): void {
     this.headSince = now;
+    this.#surprisedMs = 0;
+    this.#stallAfterMs = STALL_MS;
     const { head } = this;
     if (head !== undefined) this.headMs = predictedMs(head.facts.time);
   }

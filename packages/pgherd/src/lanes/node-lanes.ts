@@ -15,7 +15,7 @@ import {
 } from './plan.ts';
 import type { NodeLanesPorts, Queued } from './ports.ts';
 import { enqueue, type QueuedStatement, type StatementQueue, statementQueue } from './queue.ts';
-import { isLong, LONG_MS } from './service-time.ts';
+import { isLong, LONG_MS, type Surprises } from './service-time.ts';
 import type { LaneSession } from './session.ts';
 import type { SharedStatement } from './shared-statement.ts';
 import { StandIns } from './stand-ins.ts';
@@ -25,6 +25,8 @@ import { isTried } from './statement-facts.ts';
 const CHECK_MS = 100;
 /** The quickest answer grows by this factor with each slower one, so that it follows a lasting change. */
 const FLOOR_GROWTH = 1.005;
+/** A text that was seen waiting for a lock does not share for so long, milliseconds. */
+const ALONE_MS = 10_000;
 /** Number of waiting statements that are examined for one that fits. */
 const LOOKED_AT = 8;
 
@@ -101,7 +103,8 @@ export class NodeLanes<S extends LaneSession> implements LanePorts<S>, WaitingEl
     for (let index = 0; index < usable; index++) {
       const lane = lanes[index];
       if (lane === undefined) break;
-      const found = admission(lane, shared.facts.writes, now, this.#limits);
+      const found = admission(lane, shared.facts, now, this.#limits);
+      if (found === 'waits') lane.noteOverdue(now);
       if (found === 'waits' || (found === 'on-trial' && !isTried(shared.facts))) continue;
       lane.send(shared);
       return true;
@@ -144,6 +147,19 @@ export class NodeLanes<S extends LaneSession> implements LanePorts<S>, WaitingEl
   measured(lane: Lane<S>, perStatementMs: number): void {
     this.#ports.inFlight.measured(perStatementMs);
     this.#check(lane);
+  }
+
+  get newTexts(): Surprises {
+    return this.#ports.newTexts;
+  }
+
+  /** What waits for a lock is likely to do so again: others must not stand behind it, nor behind the next one of its text. */
+  stalled(lane: Lane<S>): void {
+    const { head } = lane;
+    if (head === undefined) return;
+    void this.#ports.waitsForLock(lane.session).then((waits) => {
+      if (waits) lane.waitsForLock(head, this.#ports.clock.now() + ALONE_MS);
+    });
   }
 
   floorMs(aloneMs: number): number {
@@ -205,7 +221,7 @@ export class NodeLanes<S extends LaneSession> implements LanePorts<S>, WaitingEl
       if (looked++ === LOOKED_AT || !lane.isOpen) break;
       const { shared } = waiting;
       if (this.#putBack(waiting)) continue;
-      if (!joinsFromQueue(lane, shared.facts.writes, now, this.#limits)) continue;
+      if (!joinsFromQueue(lane, shared.facts, now, this.#limits)) continue;
       looked = 0;
       if (this.#takeForUse(waiting, now)) sendOn(lane, shared);
     }

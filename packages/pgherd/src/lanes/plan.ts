@@ -1,5 +1,5 @@
 import type { LaneLimits } from '../options/lane-limits.ts';
-import { hasRoom, type LaneState, roomForLong } from './admission.ts';
+import { hasRoom, type Joining, type LaneState, type RoomLimits, roomForLong } from './admission.ts';
 import { LONG_MS } from './service-time.ts';
 
 /**
@@ -12,6 +12,12 @@ export const TRIAL_MS = 10;
  */
 const WAITING_FACTOR = 5;
 
+/**
+ * What surprises may cost, as a share of `maxQueueMs`. With 2 ms, a statement stands behind others that take 200 ms longer than
+ * expected at most one time in two hundred.
+ */
+const RISK_SHARE = 0.5;
+
 /** A lane as decisions see it. */
 export interface LaneView extends LaneState {
   /** Whether statements share it; otherwise it has room for one. */
@@ -23,22 +29,23 @@ export interface LaneView extends LaneState {
 }
 
 /** What a decision needs to know about a waiting statement. */
-export interface StatementView {
-  readonly writes: boolean;
+export interface StatementView extends Joining {
   readonly since: number;
 }
 
 /** The limits of a lane by purpose. */
 export interface PlanLimits {
-  readonly usual: LaneLimits;
+  readonly usual: RoomLimits;
   /** For a statement that is sent behind others to measure how long it takes. */
-  readonly onTrial: LaneLimits;
+  readonly onTrial: RoomLimits;
   /** For statements that already wait. */
-  readonly waiting: LaneLimits;
+  readonly waiting: RoomLimits;
 }
 
 /** The limits for each purpose, from those of the options. */
-export function planLimits(usual: LaneLimits): PlanLimits {
+export function planLimits(given: LaneLimits): PlanLimits {
+  // However long it would have to wait otherwise: what may happen to it on a lane is no better for that.
+  const usual = Object.freeze({ ...given, maxRiskMs: RISK_SHARE * given.maxQueueMs });
   return Object.freeze({
     usual,
     onTrial: Object.freeze({ ...usual, maxQueueMs: LONG_MS }),
@@ -58,18 +65,18 @@ export function usableLanes(lanes: number, starving: number, standIns: number): 
 /** Whether a new statement joins a lane; `on-trial`: only to measure how long it takes. */
 export function admission(
   lane: LaneView,
-  writes: boolean,
+  joining: Joining,
   now: number,
   limits: PlanLimits,
 ): 'joins' | 'on-trial' | 'waits' {
   if (!lane.isOpen) return 'waits';
-  if (hasRoom(lane, writes, now, limits.usual)) return 'joins';
-  return hasRoom(lane, writes, now, limits.onTrial) ? 'on-trial' : 'waits';
+  if (hasRoom(lane, joining, now, limits.usual)) return 'joins';
+  return hasRoom(lane, joining, now, limits.onTrial) ? 'on-trial' : 'waits';
 }
 
 /** Whether a waiting statement joins a lane. */
-export function joinsFromQueue(lane: LaneView, writes: boolean, now: number, limits: PlanLimits): boolean {
-  return lane.isOpen && hasRoom(lane, writes, now, limits.waiting);
+export function joinsFromQueue(lane: LaneView, joining: Joining, now: number, limits: PlanLimits): boolean {
+  return lane.isOpen && hasRoom(lane, joining, now, limits.waiting);
 }
 
 /**
@@ -83,7 +90,7 @@ export function longJoins(
   limits: PlanLimits,
 ): boolean {
   const isOvertaking = firstSince !== undefined && firstSince < long.since;
-  return !isOvertaking && joinsFromQueue(lane, long.writes, now, limits);
+  return !isOvertaking && joinsFromQueue(lane, long, now, limits);
 }
 
 /**

@@ -9,6 +9,7 @@ import type { Progress } from '../recovery/progress.ts';
 import type { Demand } from '../routing/select.ts';
 import type { Clock } from '../time/port.ts';
 import type { QueuedStatement } from './queue.ts';
+import type { Surprises } from './service-time.ts';
 import type { LaneSession } from './session.ts';
 import type { SharedStatement } from './shared-statement.ts';
 
@@ -84,6 +85,8 @@ export interface SharedStatementsPorts<S, N> {
   discard(session: S, reason: string): void;
   /** The callers of what runs on the session stopped waiting. */
   abandon(session: S, reason: string, running: Pick<HandedOver, 'answer' | 'text'>): void;
+  /** Whether the server says that the session waits for a lock; `false` if it cannot be asked. */
+  waitsForLock(session: S): Promise<boolean>;
   /** Round-trip time of a probe of the node, milliseconds; `undefined` if unknown. */
   rttMs(node: N): number | undefined;
   /**
@@ -107,6 +110,10 @@ export interface NodeLanesPorts<S extends LaneSession> {
   turnMs(): number;
   readonly inFlight: InFlight;
   readonly pool: LanePool<S>;
+  /** See {@link SharedStatementsPorts.waitsForLock}. */
+  waitsForLock(session: S): Promise<boolean>;
+  /** Surprises of texts that ran for the first time. */
+  readonly newTexts: Surprises;
   /** Releases a session that no statement uses any more. */
   release(session: S): void;
   /** Whether the node still suits what the statement asks for. */

@@ -30,6 +30,11 @@ export class QueuedStatement<S extends LaneSession> implements Queueable<QueuedS
     return this.shared.facts.writes;
   }
 
+  /** See {@link StatementFacts.aloneUntil}. */
+  get aloneUntil(): number {
+    return this.shared.facts.aloneUntil;
+  }
+
   get signal(): AbortSignal | undefined {
     return this.shared.call.signal;
   }

@@ -1,5 +1,13 @@
+/** How far runs have been from what was expected of them. */
+export interface Surprises {
+  /** Number of runs, counted up to {@link REMEMBERED_RUNS}. */
+  runs: number;
+  /** What surprises have cost per run, milliseconds: one run in a hundred that takes 200 ms longer than expected is 2. */
+  riskMs: number;
+}
+
 /** How long the server executes a statement, as measured so far. */
-export interface ServiceTime {
+export interface ServiceTime extends Surprises {
   /** Smoothed over answers that came one after the other; `undefined` before the first. */
   meanMs: number | undefined;
   /**
@@ -29,6 +37,34 @@ const OUTLIER_FACTOR = 10;
 const RESOLUTION_MS = 0.002;
 /** An answer this many times slower than the quickest round trip is slow because of its statement. */
 const CLEARLY_LONGER_FACTOR = 5;
+
+/** Runs over which surprises are averaged. */
+const REMEMBERED_RUNS = 1_024;
+/** A run that takes this many times as long as expected, and {@link LONG_MS} more, is a surprise. */
+const SURPRISE_FACTOR = 10;
+
+/** Of a text that never ran. */
+export function unmeasured(): ServiceTime {
+  return { meanMs: undefined, longMs: undefined, runs: 0, riskMs: 0 };
+}
+
+/** By how much a run that has taken `tookMs` so far is a surprise, milliseconds; 0 if it is none. `slackMs` is not the server's. */
+export function surpriseMs(expectedMs: number, tookMs: number, slackMs: number): number {
+  const limitMs = Math.max(expectedMs + LONG_MS, SURPRISE_FACTOR * expectedMs) + slackMs;
+  return tookMs <= limitMs ? 0 : tookMs - expectedMs;
+}
+
+/** Takes in one more run, which was a surprise of so many milliseconds. */
+export function noteRun(surprises: Surprises, surpriseMs: number): void {
+  if (surprises.runs < REMEMBERED_RUNS) surprises.runs++;
+  if (surpriseMs === 0 && surprises.riskMs === 0) return;
+  surprises.riskMs += (surpriseMs - surprises.riskMs) / surprises.runs;
+}
+
+/** The last run that was taken in has turned out to be a surprise of so many milliseconds more. */
+export function noteMore(surprises: Surprises, moreMs: number): void {
+  surprises.riskMs += moreMs / Math.max(1, surprises.runs);
+}
 
 /** Expected service time of the next run, milliseconds. */
 export function predictedMs({ meanMs, longMs }: ServiceTime): number {
@@ -64,8 +100,13 @@ export function learn(times: readonly ServiceTime[], elapsedMs: number, atMost: 
 export function learnAlone(time: ServiceTime, tookMs: number, floorMs: number): void {
   const { meanMs } = time;
   const long = tookMs > Math.max(LONG_MS, CLEARLY_LONGER_FACTOR * floorMs);
-  if (meanMs === undefined) time.longMs = long ? smoothed(time.longMs, tookMs) : undefined;
+  if (meanMs === undefined) time.longMs = long && isUsual(time) ? smoothed(time.longMs, tookMs) : undefined;
   else if (tookMs < meanMs) time.meanMs = smoothed(meanMs, tookMs);
+}
+
+/** Whether it is no exception that a run takes long: it was so before, or this is the first run, or most runs take so long. */
+function isUsual({ longMs, runs, riskMs }: ServiceTime): boolean {
+  return longMs !== undefined || runs <= 1 || riskMs >= LONG_MS;
 }
 
 function smoothed(before: number | undefined, measuredMs: number): number {

@@ -60,6 +60,10 @@ export class SharedStatement<S extends LaneSession> implements PipelinedStatemen
   search: Search | undefined;
   /** Expected duration when it joined the lane, milliseconds. */
   costMs = 0;
+  /** What surprises of it cost on average, when it joined, milliseconds. */
+  riskMs = 0;
+  /** Whether no other may join behind it. */
+  bars = false;
   sentAt = 0;
   /** Present only if the call has a deadline or a signal. */
   settlement: Settlement | undefined;
@@ -84,11 +88,14 @@ export class SharedStatement<S extends LaneSession> implements PipelinedStatemen
     this.reject = reject;
   }
 
-  /** It joins a lane, which counts its cost until it leaves. */
-  join(lane: StatementLane<S>, now: number): void {
+  /** It joins a lane, which counts its cost until it leaves. `newTextsMs` is the risk of a text that never ran. */
+  join(lane: StatementLane<S>, now: number, newTextsMs: number): void {
+    const { time, writes, aloneUntil } = this.facts;
     this.lane = lane;
     this.sentAt = now;
-    this.costMs = predictedMs(this.facts.time);
+    this.costMs = predictedMs(time);
+    this.riskMs = time.runs === 0 ? newTextsMs : time.riskMs;
+    this.bars = (writes && time.runs === 0) || now < aloneUntil;
   }
 
   /** It was given to the connection. */

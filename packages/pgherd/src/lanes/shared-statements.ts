@@ -12,6 +12,7 @@ import { LoopClock } from './loop-clock.ts';
 import { NodeLanes } from './node-lanes.ts';
 import type { LaneNode, SharedStatementsPorts } from './ports.ts';
 import type { QueuedStatement } from './queue.ts';
+import type { Surprises } from './service-time.ts';
 import type { LaneSession } from './session.ts';
 import { type Settlement, SharedStatement, type StatementOwner } from './shared-statement.ts';
 import type { StatementFacts } from './statement-facts.ts';
@@ -25,6 +26,7 @@ const PREPARED_FROM = 2;
 export class SharedStatements<S extends LaneSession, N extends LaneNode<S>> implements StatementOwner<S> {
   readonly #ports: SharedStatementsPorts<S, N>;
   readonly #clock: LoopClock;
+  readonly #newTexts: Surprises = { runs: 0, riskMs: 0 };
   readonly #lanes = new WeakMap<N, Readonly<Record<Access, NodeLanes<S>>>>();
 
   constructor(ports: SharedStatementsPorts<S, N>) {
@@ -212,6 +214,8 @@ export class SharedStatements<S extends LaneSession, N extends LaneNode<S>> impl
       inFlight: node.inFlight,
       pool: node.pool,
       release: ports.release,
+      waitsForLock: ports.waitsForLock,
+      newTexts: this.#newTexts,
       suits: ({ call }) => !herd.isClosed && herd.stillSuits(node.name, call.demand),
       answered: ({ generation }) => {
         node.answered++;

@@ -1,5 +1,5 @@
 import { readStatement, type StatementText } from '../sql/statement.ts';
-import { isLong, type ServiceTime } from './service-time.ts';
+import { isLong, type ServiceTime, unmeasured } from './service-time.ts';
 
 /** What is known about a statement: from its SQL, and from its runs so far. */
 export interface StatementFacts extends StatementText {
@@ -9,16 +9,19 @@ export interface StatementFacts extends StatementText {
   /** From this run on it may be tried behind another statement again. */
   tryAt: number;
   tries: number;
+  /** Seen waiting for a lock: it does not share before then, milliseconds of the cluster's clock. */
+  aloneUntil: number;
 }
 
 /** The facts about a statement that has not run yet. */
 export function factsOf(text: string): StatementFacts {
   return {
     ...readStatement(text),
-    time: { meanMs: undefined, longMs: undefined },
+    time: unmeasured(),
     seen: 0,
     tryAt: 0,
     tries: 0,
+    aloneUntil: Number.NEGATIVE_INFINITY,
   };
 }
 

@@ -35,6 +35,8 @@ export interface LaneGauge {
   readonly headSince: number;
   /** When the first causes the next probe; kept here by {@link InFlight}. */
   lookAt: number;
+  /** Called regularly while statements are on it. */
+  looked(now: number): void;
 }
 
 /** Ends the tracking of one statement. `answered`: its duration measures the speed of the node. */
@@ -136,7 +138,10 @@ export class InFlight {
       slow = true;
       statement.lookAt = now + (now - statement.startedAt) * (NEXT_LOOK_FACTOR - 1);
     }
-    for (const gauge of this.#gauges) if (this.#isSlow(gauge, now)) slow = true;
+    for (const gauge of this.#gauges) {
+      if (this.#isSlow(gauge, now)) slow = true;
+      if (gauge.depth > 0) gauge.looked(now);
+    }
     this.#timer = this.#running.size + this.#gauges.size > 0 ? this.#schedule() : undefined;
     if (slow) this.#onSlow();
   }

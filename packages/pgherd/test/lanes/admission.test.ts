@@ -1,9 +1,17 @@
 import { describe, expect, it } from 'vitest';
-import { hasRoom, type LaneState, roomForLong } from '../../src/lanes/admission.ts';
-import { learn, learnAlone, predictedMs, type ServiceTime } from '../../src/lanes/service-time.ts';
-import type { LaneLimits } from '../../src/options/lane-limits.ts';
+import { hasRoom, type LaneState, type RoomLimits, roomForLong } from '../../src/lanes/admission.ts';
+import {
+  learn,
+  learnAlone,
+  noteMore,
+  noteRun,
+  predictedMs,
+  type ServiceTime,
+  surpriseMs,
+  unmeasured,
+} from '../../src/lanes/service-time.ts';
 
-const LIMITS: LaneLimits = { maxDepth: 200, maxWrites: 16, maxQueueMs: 2 };
+const LIMITS: RoomLimits = { maxDepth: 200, maxWrites: 16, maxQueueMs: 2, maxRiskMs: 1 };
 const NOW = 1_000;
 
 function lane(state: Partial<LaneState>): LaneState {
@@ -11,6 +19,8 @@ function lane(state: Partial<LaneState>): LaneState {
     depth: 1,
     writes: 0,
     queueMs: 0.1,
+    riskMs: 0,
+    barring: 0,
     headSince: NOW,
     headMs: 0.1,
     slackMs: 0,
@@ -54,12 +64,23 @@ describe('hasRoom', () => {
     ['or the way there and back does', { headSince: NOW - 6, slackMs: 4 }, false, true],
     ['and four times that is enough', { headSince: NOW - 4.1, headMs: 1 }, false, false],
   ])('%s', (_name, state, writes, expected) => {
-    expect(hasRoom(lane(state), writes, NOW, LIMITS)).toBe(expected);
+    expect(hasRoom(lane(state), { writes, aloneUntil: NOW }, NOW, LIMITS)).toBe(expected);
+  });
+
+  it.each<[string, Partial<LaneState>, number, boolean]>([
+    ['nothing joins behind a write of which nothing is known', { barring: 1 }, NOW, false],
+    ['nor behind what may take much longer than expected', { riskMs: 1.1 }, NOW, false],
+    ['which is taken when it costs little on average', { riskMs: 1 }, NOW, true],
+    ['what waited for a lock joins no other', {}, NOW + 1, false],
+    ['but is sent where nothing is', { depth: 0, queueMs: 0 }, NOW + 1, true],
+    ['and joins others again later', {}, NOW, true],
+  ])('%s', (_name, state, aloneUntil, expected) => {
+    expect(hasRoom(lane(state), { writes: false, aloneUntil }, NOW, LIMITS)).toBe(expected);
   });
 });
 
-const unknown = (): ServiceTime => ({ meanMs: undefined, longMs: undefined });
-const known = (meanMs: number): ServiceTime => ({ meanMs, longMs: undefined });
+const unknown = unmeasured;
+const known = (meanMs: number): ServiceTime => ({ ...unmeasured(), meanMs, runs: 1 });
 
 /** After `count` times the same measurement. */
 function after(count: number, time: ServiceTime, measure: (time: ServiceTime) => void): number {
@@ -122,5 +143,54 @@ describe('service times', () => {
   it('of what is known, an answer to it alone only shows that it takes less', () => {
     expect(after(50, known(0.1), (time) => learnAlone(time, 30, 0.5))).toBe(0.1);
     expect(after(20, known(10), (time) => learnAlone(time, 0.5, 0.5))).toBeLessThan(0.6);
+  });
+});
+
+describe('surprises', () => {
+  it.each<[string, number, number, number, number]>([
+    ['as long as expected', 0.1, 0.1, 0, 0],
+    ['20 ms longer, which a busy machine explains', 0.1, 20.1, 0, 0],
+    ['longer than that', 0.1, 200.1, 0, 200],
+    ['what our own delay explains', 0.1, 24, 5, 0],
+    ['what is long anyway may vary', 50, 400, 0, 0],
+    ['but not tenfold', 50, 501, 0, 451],
+  ])('%s', (_what, expectedMs, tookMs, slackMs, surprise) => {
+    expect(surpriseMs(expectedMs, tookMs, slackMs)).toBe(surprise);
+  });
+
+  it('cost what they cost on average: one run in a hundred that takes 200 ms more is 2 ms for each', () => {
+    const time = unmeasured();
+    for (let run = 0; run < 1_000; run++) noteRun(time, run % 100 === 7 ? 200 : 0);
+    expect(time.riskMs).toBeCloseTo(2, 5);
+  });
+
+  it('are forgotten within some thousand runs', () => {
+    const time = unmeasured();
+    for (let run = 0; run < 10_000; run++) noteRun(time, 0);
+    noteRun(time, 200);
+    expect(time.riskMs).toBeCloseTo(0.195, 2);
+    for (let run = 0; run < 5_000; run++) noteRun(time, 0);
+    expect(time.riskMs).toBeLessThan(0.002);
+  });
+
+  it('count as soon as they are seen, and for the rest once they are over', () => {
+    const [early, late] = [unmeasured(), unmeasured()];
+    noteRun(early, 30);
+    noteMore(early, 170);
+    noteRun(late, 200);
+    expect(early).toEqual(late);
+  });
+
+  it('one of them makes no text long that was short before; most of its runs do', () => {
+    const time = unmeasured();
+    const run = (tookMs: number) => {
+      noteRun(time, surpriseMs(predictedMs(time), tookMs, 0));
+      learnAlone(time, tookMs, 0.2);
+    };
+    for (let done = 0; done < 10; done++) run(0.5);
+    run(200);
+    expect(predictedMs(time)).toBe(0.5);
+    for (let done = 0; done < 10; done++) run(200);
+    expect(predictedMs(time)).toBe(200);
   });
 });

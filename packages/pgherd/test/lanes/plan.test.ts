@@ -21,6 +21,8 @@ function lane(state: Partial<LaneView> = {}): LaneView {
     depth: 1,
     writes: 0,
     queueMs: 0.1,
+    riskMs: 0,
+    barring: 0,
     headSince: NOW,
     headMs: 0.1,
     slackMs: 0,
@@ -44,8 +46,10 @@ describe('whether a statement that has just come joins a lane', () => {
     ['a write behind as many writes as may be unknown, not', { depth: 16, writes: 16 }, true, 'waits'],
     ['a read there', { depth: 16, writes: 16 }, false, 'joins'],
     ['a full lane takes nothing', { depth: 200 }, false, 'waits'],
+    ['behind a write of which nothing is known, not even to learn', { barring: 1 }, false, 'waits'],
+    ['nor behind what is full of surprises', { riskMs: 1.1 }, false, 'waits'],
   ])('%s', (_what, state, writes, expected) => {
-    expect(admission(lane(state), writes, NOW, LIMITS)).toBe(expected);
+    expect(admission(lane(state), { writes, aloneUntil: 0 }, NOW, LIMITS)).toBe(expected);
   });
 });
 
@@ -53,10 +57,12 @@ describe('whether a statement that waits joins a lane', () => {
   it.each<[string, Partial<LaneView>, boolean, boolean]>([
     ['behind five times as much as one that has just come', { queueMs: 10 }, false, true],
     ['behind more not', { queueMs: 10.1 }, false, false],
+    ['behind surprises it joins no more of them than any other', { riskMs: 1.1 }, false, false],
+    ['nor behind a write of which nothing is known', { barring: 1 }, false, false],
     ['a closed lane takes nothing', { isOpen: false }, false, false],
     ['a write behind sixteen others neither', { depth: 16, writes: 16 }, true, false],
   ])('%s', (_what, state, writes, expected) => {
-    expect(joinsFromQueue(lane(state), writes, NOW, LIMITS)).toBe(expected);
+    expect(joinsFromQueue(lane(state), { writes, aloneUntil: 0 }, NOW, LIMITS)).toBe(expected);
   });
 
   it.each<[string, number | undefined, Partial<LaneView>, boolean]>([
@@ -65,7 +71,7 @@ describe('whether a statement that waits joins a lane', () => {
     ['and not before one that came earlier', NOW - 6, {}, false],
     ['nor where there is no room', undefined, { queueMs: 20 }, false],
   ])('%s', (_what, firstSince, state, expected) => {
-    const long = { since: NOW - 5, writes: false };
+    const long = { since: NOW - 5, writes: false, aloneUntil: 0 };
     expect(longJoins(lane(state), long, firstSince, NOW, LIMITS)).toBe(expected);
   });
 });

@@ -11,10 +11,11 @@ describe('what is learnt of a statement', () => {
       commits: 'outside-transaction',
       changesSession: false,
       otherVerb: undefined,
-      time: { meanMs: undefined, longMs: undefined },
+      time: { meanMs: undefined, longMs: undefined, runs: 0, riskMs: 0 },
       seen: 0,
       tryAt: 0,
       tries: 0,
+      aloneUntil: Number.NEGATIVE_INFINITY,
     });
   });
 
