@@ -1,3 +1,5 @@
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import pg from 'pg';
 import { createCluster } from 'pgherd';
 import postgres from 'postgres';
@@ -28,6 +30,9 @@ export const PEERS = Object.freeze([
 ] as const);
 export type PeerName = (typeof PEERS)[number];
 
+/** pgherd of another checkout. */
+export const OTHER_BUILD = 'other build';
+
 export type ContenderName = SubjectName | PeerName;
 
 /**
@@ -35,6 +40,7 @@ export type ContenderName = SubjectName | PeerName;
  * the pool.
  */
 export function isPair(subject: SubjectName, peer: PeerName, work: Work): boolean {
+  if (work.startsWith('skew') && peer !== 'pg.Pool' && peer !== 'postgres.js') return false;
   if (work === 'read' || peer === 'pgherd one node')
     return subject === 'pgherd' && work === 'read' && peer === 'pgherd one node';
   return subject === 'pgherd' || (peer === 'pg.Pool' && work !== 'mix');
@@ -68,9 +74,27 @@ export async function openContender(
   }
 }
 
+/**
+ * The pgherd of another checkout of this repository, which has been built there.
+ * @throws Error when it has not.
+ */
+export async function openBuild(directory: string, servers: Servers): Promise<Contender> {
+  const { createCluster: create } = (await import(buildOf(directory))) as typeof import('pgherd');
+  return openPgherd(servers.cluster, {}, create);
+}
+
+/** URL of the library in a checkout. */
+export function buildOf(directory: string): string {
+  return pathToFileURL(join(directory, 'packages/pgherd/dist/index.js')).href;
+}
+
 /** As in its README: no names, no tuning. */
-function openPgherd(url: string, options: { readonly lanes?: false } = {}): Contender {
-  const db = createCluster({ url, ...options });
+function openPgherd(
+  url: string,
+  options: { readonly lanes?: false } = {},
+  create: typeof createCluster = createCluster,
+): Contender {
+  const db = create({ url, ...options });
   const standby = db.read;
   return {
     check: async (id) => Number((await db.query(SELECT, [id])).rows[0]?.['id']),
@@ -78,6 +102,7 @@ function openPgherd(url: string, options: { readonly lanes?: false } = {}): Cont
     update: (id) => db.query(UPDATE, [id]),
     read: (id) => standby.query(SELECT, [id]),
     nap: () => db.query(NAP),
+    run: (text, values) => db.query(text, values),
     close: () => db.close(),
   };
 }
@@ -90,6 +115,7 @@ function openPool(url: string): Contender {
     update: (id) => pool.query(UPDATE, [id]),
     read: (id) => pool.query(SELECT, [id]),
     nap: () => pool.query(NAP),
+    run: (text, values) => pool.query(text, [...values]),
     close: () => pool.end(),
   };
 }
@@ -104,6 +130,7 @@ function openPoolNamed(url: string): Contender {
     update: (id) => pool.query({ name: 'bench-update', text: UPDATE, values: [id] }),
     read: select,
     nap: () => pool.query({ name: 'bench-nap', text: NAP }),
+    run: (text, values) => pool.query(text, [...values]),
     close: () => pool.end(),
   };
 }
@@ -119,6 +146,7 @@ function openPostgresJs(url: string): Contender {
     update: (id) => sql`update bench set n = n + 1 where id = ${id}`,
     read: select,
     nap: () => sql`select pg_sleep(0.05)`,
+    run: (text, values) => sql.unsafe(text, values as never[], { prepare: true }),
     close: () => sql.end(),
   };
 }
@@ -151,6 +179,7 @@ async function openLimit(url: string, arrangement: () => Arrangement): Promise<C
     update: (id) => send('bench-update', UPDATE, [id]),
     read: (id) => send('bench-select', SELECT, [id]),
     nap: () => send('bench-nap', NAP, []),
+    run: () => Promise.reject(new Error('its statements are known in advance')),
     close: () => Promise.all(lanes.map((lane) => lane.client.end())),
   };
 }

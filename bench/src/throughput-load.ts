@@ -1,4 +1,4 @@
-import { NAP_EVERY, ROWS, type Sample, type SliceRequest, type Work } from './throughput-works.ts';
+import { NAP_EVERY, ROWS, type Sample, type SliceRequest, skewed, type Work } from './throughput-works.ts';
 
 /** A contender that is connected. */
 export interface Contender {
@@ -10,6 +10,8 @@ export interface Contender {
   readonly read: (id: number) => Promise<unknown>;
   /** A statement of 50 ms. */
   readonly nap: () => Promise<unknown>;
+  /** Any statement. */
+  readonly run: (text: string, values: readonly unknown[]) => Promise<unknown>;
   readonly close: () => Promise<unknown>;
 }
 
@@ -59,6 +61,7 @@ export class Driver {
   /** Of those, the ones that ended between ramp and end. */
   #counted = 0;
   #updates = 0;
+  #skewed = 0;
 
   constructor(contender: Contender) {
     this.#contender = contender;
@@ -81,6 +84,7 @@ export class Driver {
     const { user, system } = process.cpuUsage(before);
     return {
       perSecond: this.#counted / seconds,
+      p95Ms: this.#stopwatch.percentile(0.95),
       p99Ms: this.#stopwatch.percentile(0.99),
       clientUs: (user + system) / Math.max(1, this.#done),
     };
@@ -88,14 +92,17 @@ export class Driver {
 
   async #caller(work: Work, index: number): Promise<void> {
     const contender = this.#contender;
+    const isSkewed = work.startsWith('skew');
+    const isUneven = isSkewed || work === 'mix';
     // In the mix callers take their naps one after the other.
     let turn = index * 37;
     for (;;) {
       const begun = performance.now();
       if (begun >= this.#until) return;
-      const slow = work === 'mix' && turn++ % NAP_EVERY === 0;
+      const slow = isUneven && turn++ % NAP_EVERY === 0;
       const id = 1 + Math.floor(Math.random() * ROWS);
-      if (slow) await contender.nap();
+      if (isSkewed) await contender.run(...skewed(work, slow, id, ++this.#skewed));
+      else if (slow) await contender.nap();
       else if (work === 'update') await contender.update(id);
       else if (work === 'read') await contender.read(id);
       else await contender.select(id);

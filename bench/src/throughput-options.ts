@@ -13,6 +13,8 @@ export interface ThroughputOptions {
   readonly standbys: number;
   readonly json: boolean;
   readonly markdown: boolean;
+  /** Folder of another checkout, which has been built: only this build and that one are compared. */
+  readonly against: string | undefined;
   /** Folder for processor profiles. */
   readonly profile: string | undefined;
 }
@@ -34,6 +36,8 @@ Statements per second of pgherd and its peers, in turn on the same server.
   --runs N          measurements of each pair, of which the median counts (default 5)
   --seconds N       of each measurement of each contender (default 1)
   --standbys N      beside the primary, 0 to ${MOST_STANDBYS} (default 0)
+  --against DIR     compare this build with that of another checkout, such as a git worktree of an earlier
+                    commit in which \`npm ci && npm run build\` was run: in turn, each round in fresh processes
   --profile DIR     write a processor profile of each contender there
   --json            print an array for programs instead of a table
   --markdown        print the tables of docs/performance.md
@@ -58,6 +62,7 @@ export function parseThroughputOptions(args: readonly string[]): ThroughputOptio
       seconds: { type: 'string', default: '1' },
       standbys: { type: 'string', default: '0' },
       profile: { type: 'string' },
+      against: { type: 'string' },
       markdown: { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
@@ -83,6 +88,7 @@ export function parseThroughputOptions(args: readonly string[]): ThroughputOptio
     json: values.json,
     markdown: values.markdown,
     profile: values.profile,
+    against: values.against,
   };
 }
 

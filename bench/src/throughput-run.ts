@@ -133,7 +133,7 @@ async function runCell(bench: Bench, workers: Workers, cell: Cell): Promise<Pair
 /**
  * Each cell begins with a slice that does not count; a contender's first cell with as many as make it warm.
  */
-async function warmUp(worker: Worker, cell: Cell, seconds: number): Promise<void> {
+export async function warmUp(worker: Worker, cell: Cell, seconds: number): Promise<void> {
   for (let slices = 0; slices < WARM_UP_SLICES; slices++) {
     await worker.slice({ ...cell, seconds });
     if (worker.statements >= WARM_STATEMENTS) return;
@@ -171,8 +171,11 @@ function worded({ lanes, cork }: Arrangement): string {
   return `${lanes} ${lanes === 1 ? 'lane' : 'lanes'}${cork ? ', corked' : ''}`;
 }
 
-/** A number of statements per second means something only if the statements were executed. */
-async function assertUpdates(cluster: TestCluster, acknowledged: number): Promise<void> {
+/**
+ * A number of statements per second means something only if the statements were executed.
+ * @throws Error when the table does not hold every update that was acknowledged.
+ */
+export async function assertUpdates(cluster: TestCluster, acknowledged: number): Promise<void> {
   const [row] = await inApp(cluster.primary, 'select sum(n)::int as n from bench');
   if (row?.['n'] === acknowledged) return;
   throw new Error(`${acknowledged} updates were acknowledged, and the table holds ${String(row?.['n'])}`);

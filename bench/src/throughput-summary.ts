@@ -1,7 +1,7 @@
 import { left, renderGrid, right } from './grid.ts';
 import { median } from './statistics.ts';
-import type { PeerName, SubjectName } from './throughput-contenders.ts';
-import { leastRatio, mostP99Ratio } from './throughput-targets.ts';
+import type { OTHER_BUILD, PeerName, SubjectName } from './throughput-contenders.ts';
+import { leastRatio, mostP95Ratio, mostP99Ratio } from './throughput-targets.ts';
 import type { Cell, Sample } from './throughput-works.ts';
 
 /** A subject and a peer, one after the other. */
@@ -13,11 +13,15 @@ export interface Round {
 /** One pair in one cell: an element of what `--json` prints. */
 export interface PairSummary extends Cell {
   readonly subject: SubjectName;
-  readonly peer: PeerName;
+  readonly peer: PeerName | typeof OTHER_BUILD;
   /** The subject's statements per second over the peer's: the median of the rounds' ratios. */
   readonly ratio: number;
   /** The same of the 99th percentiles: below 1 is better. */
   readonly p99Ratio: number;
+  /** The same of the 95th percentiles. */
+  readonly p95Ratio: number;
+  /** The same of the client's processor time for each statement. */
+  readonly clientRatio: number;
   readonly runs: number;
   /** Medians of statements per second. */
   readonly subjectPerSecond: number;
@@ -54,6 +58,14 @@ export function summarizePair(labels: PairLabels, rounds: readonly Round[]): Pai
     ),
     p99Ratio: rounded(
       middle((round) => round.subject.p99Ms / round.peer.p99Ms),
+      3,
+    ),
+    p95Ratio: rounded(
+      middle((round) => round.subject.p95Ms / round.peer.p95Ms),
+      3,
+    ),
+    clientRatio: rounded(
+      middle((round) => round.subject.clientUs / round.peer.clientUs),
       3,
     ),
     runs: rounds.length,
@@ -98,12 +110,14 @@ export function renderPairs(rows: readonly PairSummary[]): string {
       right(['', 'ratio'], (row) => judged(row.ratio, leastRatio(row), 1)),
       right(['', 'target'], (row) => leastRatio(row)?.toFixed(2) ?? ''),
       right(['p99', 'ratio'], (row) => judged(row.p99Ratio, mostP99Ratio(row), -1)),
+      right(['p95', 'ratio'], (row) => judged(row.p95Ratio, mostP95Ratio(row), -1)),
       right(['statements/s', 'subject'], (row) => String(row.subjectPerSecond)),
       right(['', 'peer'], (row) => String(row.peerPerSecond)),
       right(['p99 ms', 'subject'], (row) => row.subjectP99Ms.toFixed(2)),
       right(['', 'peer'], (row) => row.peerP99Ms.toFixed(2)),
       right(['client µs', 'subject'], (row) => row.subjectClientUs.toFixed(1)),
       right(['', 'peer'], (row) => row.peerClientUs.toFixed(1)),
+      right(['', 'ratio'], (row) => row.clientRatio.toFixed(2)),
       right(['', 'runs'], (row) => String(row.runs)),
       right(['load', 'average'], (row) => row.loadAverage.toFixed(1)),
     ],

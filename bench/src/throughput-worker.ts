@@ -8,6 +8,8 @@ import type { Sample, SliceReply, SliceRequest } from './throughput-works.ts';
 export interface ContenderArguments {
   readonly name: ContenderName;
   readonly servers: Servers;
+  /** Folder of the checkout whose pgherd it is, built; `undefined` for this one. */
+  readonly build?: string | undefined;
 }
 
 /** How contenders' processes are run. */
@@ -62,10 +64,11 @@ export async function startWorker(
   name: ContenderName,
   servers: Servers,
   settings: WorkerSettings = {},
+  build?: string,
 ): Promise<Worker> {
   const { profile } = settings;
   const flags = profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profile}`];
-  const args: ContenderArguments = { name, servers };
+  const args: ContenderArguments = { name, servers, build };
   const child = startProcess('./throughput-process.ts', args, settings, flags);
   await messageFrom(child, name);
   return new Worker(name, child);

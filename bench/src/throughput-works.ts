@@ -1,9 +1,18 @@
 /** What the callers of a cell do, again and again. */
-export const WORKS = Object.freeze(['select', 'update', 'mix', 'read'] as const);
+export const WORKS = Object.freeze([
+  'select',
+  'update',
+  'mix',
+  'read',
+  'skew-value',
+  'skew-new',
+  'skew-known',
+] as const);
 
 /**
  * `select` one row by key, `update` one row by key, `mix` is `select` with every hundredth statement taking
- * 50 ms, `read` is `select` sent to the standbys.
+ * 50 ms, `read` is `select` sent to the standbys. In a `skew` every hundredth statement takes 200 ms: with the
+ * text of the others and another value, with a text that never ran before, or with a text of its own.
  */
 export type Work = (typeof WORKS)[number];
 
@@ -15,6 +24,23 @@ export const UPDATE = 'update bench set n = n + 1 where id = $1';
 export const NAP = 'select pg_sleep(0.05)';
 /** Of so many statements of the mix one is slow. */
 export const NAP_EVERY = 100;
+
+/** The statements of a skew; the second value is in seconds. */
+export const SKEWED = 'select id, n, label, pg_sleep($2) from bench where id = $1';
+const SKEW_S = 0.2;
+const SKEW_NAP = `select pg_sleep(${SKEW_S})`;
+
+/** The next statement of a skew: `number` counts all, so that a text that is to be new is new. */
+export function skewed(
+  work: Work,
+  slow: boolean,
+  id: number,
+  number: number,
+): readonly [text: string, values: readonly unknown[]] {
+  if (!slow) return [SKEWED, [id, 0]];
+  if (work === 'skew-value') return [SKEWED, [id, SKEW_S]];
+  return [work === 'skew-new' ? `${SKEW_NAP} as nap_${number}` : SKEW_NAP, []];
+}
 
 /** Half-empty pages leave room for the new version of each row beside the old one. */
 export const TABLE = [
@@ -38,6 +64,8 @@ export interface Sample {
   readonly perSecond: number;
   /** 99th percentile of the time that a statement took its caller, ms; of the mix: of its fast statements. */
   readonly p99Ms: number;
+  /** The same, 95th percentile. */
+  readonly p95Ms: number;
   /** Processor time of the client's process for each statement, µs. */
   readonly clientUs: number;
 }

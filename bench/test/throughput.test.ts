@@ -7,9 +7,14 @@ import { parseThroughputOptions } from '../src/throughput-options.ts';
 import { runThroughput } from '../src/throughput-run.ts';
 import { renderPairs, summarizePair } from '../src/throughput-summary.ts';
 import { leastRatio, mostP99Ratio } from '../src/throughput-targets.ts';
-import { NAP_EVERY, type Sample, SERVER_SETTINGS } from '../src/throughput-works.ts';
+import { NAP_EVERY, type Sample, SERVER_SETTINGS, SKEWED, skewed, WORKS } from '../src/throughput-works.ts';
 
-const sample = (perSecond: number, p99Ms = 1): Sample => ({ perSecond, p99Ms, clientUs: 10 });
+const sample = (perSecond: number, p99Ms = 1): Sample => ({
+  perSecond,
+  p95Ms: p99Ms / 2,
+  p99Ms,
+  clientUs: 10,
+});
 const LABELS = {
   work: 'select',
   callers: 10,
@@ -103,6 +108,7 @@ describe('the load', () => {
       update: answer('update'),
       read: answer('select'),
       nap: answer('nap'),
+      run: (text) => answer(text.includes('from bench') ? 'select' : 'nap')(),
       close: async () => undefined,
     };
     return { counts, contender };
@@ -117,6 +123,18 @@ describe('the load', () => {
     expect(counts.select + counts.nap).toBe(0);
     expect(found.perSecond * 0.05).toBeLessThanOrEqual(counts.update);
     expect(found.clientUs).toBeGreaterThan(0);
+  });
+
+  test('one of a hundred statements of a skew is slow, by its value or its text', async () => {
+    for (const work of ['skew-new', 'skew-known'] as const) {
+      const { counts, contender } = counting();
+      await new Driver(contender).slice({ work, callers: 1, seconds: 0.05 });
+      expect(counts.nap).toBe(Math.ceil((counts.nap + counts.select) / NAP_EVERY));
+    }
+    const texts = [1, 2].map((number) => skewed('skew-new', true, 1, number)[0]);
+    expect(new Set(texts).size).toBe(2);
+    expect(skewed('skew-value', true, 7, 1)).toEqual([SKEWED, [7, 0.2]]);
+    expect(skewed('skew-value', false, 7, 2)).toEqual([SKEWED, [7, 0]]);
   });
 
   test('one of a hundred statements of the mix is slow', async () => {
@@ -163,7 +181,7 @@ describe('the arguments', () => {
   });
 
   test('all is what can be measured on these servers', () => {
-    expect(parseThroughputOptions(['--work', 'all'])?.works).toEqual(['select', 'update', 'mix']);
+    expect(parseThroughputOptions(['--work', 'all'])?.works).toEqual(WORKS.filter((work) => work !== 'read'));
     expect(parseThroughputOptions(['--work', 'all', '--standbys', '1'])?.works).toContain('read');
   });
 
