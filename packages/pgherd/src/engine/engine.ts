@@ -53,9 +53,11 @@ export class Engine {
       pickAtOnce: (call, lostOn) => this.sessions.pickAtOnce(call, lostOn),
       acquireAtOnce: (node, call) => this.sessions.acquireAtOnce(node, call),
       search: (call, look, picked, begun) => this.sessions.search(call, look, picked, begun),
-      lease: (node, call, search, queued) => this.sessions.lease(node, call, search, queued),
+      hand: (session, call) => this.sessions.hand(session, call),
+      prepare: (session, call) => this.sessions.prepare(session, call),
+      noteRefusal: (error, node, call, search) => this.sessions.noteRefusal(error, node, call, search),
       waitsForLock: (session) => waitsForLock(herd, session),
-      release: (session) => this.release(session),
+      release: (session, now) => this.release(session, now),
       discard: (session, reason) => this.discard(session, reason),
       abandon: (session, reason, running) => this.#abandonment.abandon(session, reason, running),
     });
@@ -175,7 +177,7 @@ export class Engine {
       return result;
     } catch (error) {
       landed?.(classifyError(error).severity !== undefined);
-      if (node !== undefined) node.failures++;
+      node?.noteFailure();
       throw error;
     }
   }
@@ -185,15 +187,15 @@ export class Engine {
     if (session.handed.answer !== undefined) this.#abandonment.abandon(session, reason);
   }
 
-  /** Gives a session back when nothing runs on it any more, after cleaning it up where that is needed. */
-  release(session: Session): void {
+  /** Gives a session back when nothing runs on it any more, after cleaning it up where that is needed; `now` is the time just read. */
+  release(session: Session, now?: number): void {
     const before = session.handed.rest() ?? this.causal.positionBehind(session);
     if (before !== undefined) {
       void before.then(() => this.release(session));
       return;
     }
     const pool = this.#herd.liveNodeOf(session)?.pool;
-    if (pool !== undefined) session.returnTo(pool, this.#herd.settings.clock);
+    if (pool !== undefined) session.returnTo(pool, this.#herd.settings.clock, now);
   }
 
   /** Destroys a session that must not be used again. */
@@ -202,7 +204,7 @@ export class Engine {
   }
 
   #noteAnswer(node: LiveNode, session: Session): void {
-    node.answered++;
+    node.noteAnswered();
     if (!node.isOk) this.#herd.noteAnswer(session.node, session.generation);
   }
 }

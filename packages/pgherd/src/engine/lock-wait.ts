@@ -5,7 +5,7 @@ import type { Session } from '../node/session.ts';
  * Whether the server says that a session waits for a lock. It is asked on the monitor's connection, never behind other work; `false`
  * if it cannot be asked. An ordinary role sees the waits of its own sessions.
  */
-export async function waitsForLock<C>(herd: Herd<C>, { node, connection }: Session<C>): Promise<boolean> {
+export async function waitsForLock(herd: Herd, { node, connection }: Session): Promise<boolean> {
   const ask = herd.nodes.get(node)?.monitor.ask;
   const { backendPid } = connection;
   if (ask === undefined || backendPid === undefined) return false;

@@ -2,8 +2,6 @@ import type { Call, Search } from '../call/call.ts';
 import { abortedError, timedOut, waitTimedOut } from '../call/failures.ts';
 import type { Causal } from '../causal/causal.ts';
 import type { Herd } from '../herd/herd.ts';
-import type { Queued } from '../lanes/ports.ts';
-import { Dismissed } from '../lanes/stand-ins.ts';
 import { messageOf, PgHerdError } from '../model/errors.ts';
 import type { LiveNode } from '../node/live-node.ts';
 import type { Session } from '../node/session.ts';
@@ -93,13 +91,13 @@ export class Sessions {
 
   /** The path of nearly every call: a suitable node is known and has an idle connection of the right access. */
   acquireAtOnce(node: LiveNode | undefined, call: Call): Session | undefined {
-    const session = node?.pool.tryAcquire((one) => one.suits(call.access));
+    const session = node?.pool.tryAcquire(SUITS[call.access]);
     if (session === undefined) return undefined;
     if (!session.suits(call.access)) {
       this.#ends.release(session);
       return undefined;
     }
-    this.#hand(session, call);
+    this.hand(session, call);
     return session;
   }
 
@@ -108,7 +106,8 @@ export class Sessions {
     return call.signal?.aborted === true || this.#herd.isClosed ? undefined : this.pick(call.demand, lostOn);
   }
 
-  #hand(session: Session, call: Call): void {
+  /** A call gets a session that suits its access. */
+  hand(session: Session, call: Call): void {
     session.lease(call.access, this.#herd.settings.clock.now(), call.scope);
     if (call.access === 'read-write') this.#herd.noteWriter(session.node);
   }
@@ -120,14 +119,14 @@ export class Sessions {
     const node = picked === undefined ? undefined : herd.nodes.get(picked.name);
     if (node === undefined) return undefined;
     this.#picks++;
-    node.lastPick = this.#picks;
+    node.notePick(this.#picks);
     return node;
   }
 
   /** A session of this node, ready for the call; `undefined` if another node must be looked for. */
-  async lease(node: LiveNode, call: Call, search: Search, queued?: Queued): Promise<Session | undefined> {
+  async lease(node: LiveNode, call: Call, search: Search): Promise<Session | undefined> {
     const { deadline } = search;
-    const prefer = (session: Session) => session.suits(call.access);
+    const prefer = SUITS[call.access];
     let session: Session;
     try {
       session =
@@ -136,14 +135,11 @@ export class Sessions {
           deadline,
           signal: call.signal,
           prefer,
-          queued,
-          // A stand-in of waiting statements holds nothing, and the statements are counted in their own queue.
-          counted: queued !== undefined,
-          held: queued === undefined ? this.#heldOf(node) : 0,
+          held: this.#heldOf(node),
         }));
     } catch (error) {
-      if (error instanceof Redirected || error instanceof Dismissed) return undefined;
-      this.#noteFailure(error, node.name, call, search);
+      if (error instanceof Redirected) return undefined;
+      this.noteRefusal(error, node.name, call, search);
       return undefined;
     }
     // The picture may have changed while we waited: what was suitable may have been fenced meanwhile.
@@ -151,11 +147,11 @@ export class Sessions {
       this.#ends.release(session);
       return undefined;
     }
-    return this.#prepare(session, call);
+    return this.prepare(session, call);
   }
 
   /** Remembers why the node is avoided, or throws what is the caller's business. */
-  #noteFailure(error: unknown, name: string, call: Call, search: Search): void {
+  noteRefusal(error: unknown, name: string, call: Call, search: Search): void {
     const outcome = onLeaseFailure(error, search.refusals.has(name));
     switch (outcome) {
       case 'raise':
@@ -182,7 +178,8 @@ export class Sessions {
     return this.#held.count((session) => node.pool.isLeased(session));
   }
 
-  async #prepare(session: Session, call: Call): Promise<Session | undefined> {
+  /** Hands a session to a call, after changing its access if need be; `undefined` if that failed. */
+  async prepare(session: Session, call: Call): Promise<Session | undefined> {
     if (!session.suits(call.access)) {
       session.connection.setRef(true);
       try {
@@ -199,11 +196,16 @@ export class Sessions {
         return undefined;
       }
     }
-    this.#hand(session, call);
+    this.hand(session, call);
     return session;
   }
 }
 
+/** Sessions that need no round trip first. */
+const SUITS = Object.freeze({
+  'read-write': (session: Session) => session.suits('read-write'),
+  'read-only': (session: Session) => session.suits('read-only'),
+});
 const NONE: ReadonlySet<string> = new Set();
 /** Of a node that is gone. */
 const NO_LOAD: NodeLoad = Object.freeze({ inFlight: 0, idle: 0, ewmaMs: undefined, lastPick: 0 });

@@ -1,14 +1,15 @@
 import { Fifo } from '../model/fifo.ts';
 import type { LaneGauge } from '../node/in-flight.ts';
+import type { NodeTimes } from './node-times.ts';
 import type { LaneView } from './plan.ts';
 import {
   learn,
   learnAlone,
+  noteFirstRun,
   noteMore,
   noteRun,
   predictedMs,
   type ServiceTime,
-  type Surprises,
   surpriseMs,
 } from './service-time.ts';
 import type { LaneSession } from './session.ts';
@@ -22,30 +23,25 @@ const STALL_FACTOR = 4;
 export interface LanePorts<S extends LaneSession> {
   /** Whether statements may share the connection. */
   readonly sharing: boolean;
-  now(): number;
   /** A statement was answered (`true`) or failed; afterwards there may be room. */
-  left(lane: Lane<S>, answered: boolean): void;
+  left(lane: Lane<S>, answered: boolean, now: number): void;
   /** The last statement has left. */
-  emptied(lane: Lane<S>): void;
+  emptied(lane: Lane<S>, now: number): void;
   /** How long the server worked at each of the statements that were answered just now, milliseconds. */
-  measured(lane: Lane<S>, perStatementMs: number): void;
-  /** The quickest recent answer to a statement that was alone, milliseconds; `aloneMs` is the newest. */
-  floorMs(aloneMs: number): number;
-  /** See {@link LaneState.slackMs}. */
-  slackMs(): number;
-  /** Surprises of texts that ran for the first time. */
-  readonly newTexts: Surprises;
+  measured(lane: Lane<S>, perStatementMs: number, now: number): void;
   /** The first statement has not moved for long: it may wait for a lock. */
   stalled(lane: Lane<S>): void;
 }
 
-/** One session shared by statements in flight. It exists from its first statement to its last. */
+/** One session shared by statements in flight. Between its last statement and the next first one it is empty, and not looked at. */
 export class Lane<S extends LaneSession> implements LaneView, LaneGauge, StatementLane<S> {
   readonly session: S;
   readonly #ports: LanePorts<S>;
+  readonly #times: NodeTimes;
   readonly #statements = new Fifo<SharedStatement<S>>();
   /** Service times of the statements that were answered in this turn of the event loop. */
-  #answered: ServiceTime[] = [];
+  readonly #answered: ServiceTime[] = [];
+  readonly #learnLater = () => this.#learn();
   #learnFrom = 0;
   #wasAlone = false;
   #onEmpty: (() => void) | undefined;
@@ -57,8 +53,11 @@ export class Lane<S extends LaneSession> implements LaneView, LaneGauge, Stateme
   headSince = 0;
   headMs = 0;
   leaving = false;
-  /** When it was made, as long as it has not answered; `undefined` once it has. */
+  #hasAnswered = false;
+  /** When it began, as long as its session has never answered; `undefined` once it has. */
   untriedSince: number | undefined;
+  /** See {@link LaneGauge}. */
+  isCounted = false;
   /** Statements whose callers still wait. */
   awaited = 0;
   /** See {@link LaneGauge}. */
@@ -68,10 +67,16 @@ export class Lane<S extends LaneSession> implements LaneView, LaneGauge, Stateme
   /** Age of the first one at which it is looked at for locks, milliseconds. */
   #stallAfterMs = STALL_MS;
 
-  constructor(session: S, ports: LanePorts<S>) {
+  constructor(session: S, ports: LanePorts<S>, times: NodeTimes) {
     this.session = session;
     this.#ports = ports;
-    this.untriedSince = ports.now();
+    this.#times = times;
+  }
+
+  /** Its session was leased for statements at `now`. */
+  begin(now: number): void {
+    this.leaving = false;
+    if (!this.#hasAnswered) this.untriedSince = now;
   }
 
   /** Whether statements share the connection, if its driver allows it; otherwise there is room for one. */
@@ -87,7 +92,7 @@ export class Lane<S extends LaneSession> implements LaneView, LaneGauge, Stateme
   }
 
   get slackMs(): number {
-    return this.#ports.slackMs();
+    return this.#times.slackMs;
   }
 
   /** The statement that the server executes. */
@@ -99,9 +104,8 @@ export class Lane<S extends LaneSession> implements LaneView, LaneGauge, Stateme
    * Sends a statement behind those in flight.
    * @throws PgHerdError `PGHERD_INVALID_ARGUMENT` if it cannot be sent; it was never on this lane then.
    */
-  send(shared: SharedStatement<S>): void {
-    const now = this.#ports.now();
-    shared.join(this, now, this.#ports.newTexts.riskMs);
+  send(shared: SharedStatement<S>, now: number): void {
+    shared.join(this, now, this.#times.newTexts.riskMs);
     this.#statements.push(shared);
     this.depth++;
     this.awaited++;
@@ -130,7 +134,8 @@ export class Lane<S extends LaneSession> implements LaneView, LaneGauge, Stateme
 
   /** A statement was answered or failed, nearly always the first one. */
   left(shared: SharedStatement<S>, answered: boolean): void {
-    const now = this.#ports.now();
+    const now = this.#times.now();
+    this.#hasAnswered = true;
     this.untriedSince = undefined;
     if (answered) this.#noteRun(shared, now);
     // Nearly always the first; not after a statement was sent again under another name.
@@ -139,10 +144,12 @@ export class Lane<S extends LaneSession> implements LaneView, LaneGauge, Stateme
     this.#leave(shared);
     shared.lane = undefined;
     this.#newHead(now);
-    this.#ports.left(this, answered);
+    this.#ports.left(this, answered, now);
     if (this.depth > 0) return;
-    this.#onEmpty?.();
-    this.#ports.emptied(this);
+    const onEmpty = this.#onEmpty;
+    this.#onEmpty = undefined;
+    onEmpty?.();
+    this.#ports.emptied(this, now);
   }
 
   /** Its caller stopped waiting; its answer is still to come. */
@@ -200,7 +207,7 @@ export class Lane<S extends LaneSession> implements LaneView, LaneGauge, Stateme
   #noteRun(shared: SharedStatement<S>, now: number): void {
     const { time } = shared.facts;
     if (this.head !== shared) {
-      noteRun(time, 0);
+      this.#takeIn(shared, 0);
       return;
     }
     const surprise = surpriseMs(shared.costMs, now - this.headSince, this.slackMs);
@@ -209,8 +216,8 @@ export class Lane<S extends LaneSession> implements LaneView, LaneGauge, Stateme
   }
 
   #takeIn({ facts }: SharedStatement<S>, surprise: number): void {
-    if (facts.time.runs === 0) noteRun(this.#ports.newTexts, surprise);
-    noteRun(facts.time, surprise);
+    if (facts.time.runs === 0) noteFirstRun(facts.time, this.#times.newTexts, surprise);
+    else noteRun(facts.time, surprise);
   }
 
   #newHead(now: number): void {
@@ -228,19 +235,20 @@ export class Lane<S extends LaneSession> implements LaneView, LaneGauge, Stateme
       this.#answered.push(time);
       return;
     }
-    queueMicrotask(() => this.#learn());
+    queueMicrotask(this.#learnLater);
     this.#answered.push(time);
     // It was sent to an empty lane: the measured time includes the round trip.
     this.#wasAlone = sentAt >= this.headSince;
     this.#learnFrom = this.#wasAlone ? sentAt : this.headSince;
-    if (this.#wasAlone) learnAlone(time, now - sentAt, this.#ports.floorMs(now - sentAt));
+    if (this.#wasAlone) learnAlone(time, now - sentAt, this.#times.floorMs(now - sentAt));
   }
 
   #learn(): void {
     const times = this.#answered;
-    this.#answered = [];
-    const elapsedMs = this.#ports.now() - this.#learnFrom;
+    const now = this.#times.now();
+    const elapsedMs = now - this.#learnFrom;
     if (!this.#wasAlone || times.length > 1) learn(times, elapsedMs, this.#wasAlone);
-    this.#ports.measured(this, elapsedMs / times.length);
+    this.#ports.measured(this, elapsedMs / times.length, now);
+    times.length = 0;
   }
 }

@@ -18,6 +18,9 @@ const WAITING_FACTOR = 5;
  */
 const RISK_SHARE = 0.5;
 
+/** What surprises may cost a waiting statement besides, as a share of the time that it has waited. */
+const RISK_OF_WAITED = 0.05;
+
 /** A lane as decisions see it. */
 export interface LaneView extends LaneState {
   /** Whether statements share it; otherwise it has room for one. */
@@ -44,22 +47,17 @@ export interface PlanLimits {
 
 /** The limits for each purpose, from those of the options. */
 export function planLimits(given: LaneLimits): PlanLimits {
-  // However long it would have to wait otherwise: what may happen to it on a lane is no better for that.
   const usual = Object.freeze({ ...given, maxRiskMs: RISK_SHARE * given.maxQueueMs });
   return Object.freeze({
     usual,
     onTrial: Object.freeze({ ...usual, maxQueueMs: LONG_MS }),
-    waiting: Object.freeze({ ...usual, maxQueueMs: WAITING_FACTOR * usual.maxQueueMs }),
+    waiting: Object.freeze({
+      ...usual,
+      maxQueueMs: WAITING_FACTOR * usual.maxQueueMs,
+      // See joinsFromQueue.
+      maxRiskMs: Number.POSITIVE_INFINITY,
+    }),
   });
-}
-
-/**
- * How many lanes, the oldest ones, accept statements. Calls that wait for an exclusive connection, when none
- * can be opened, come first: one lane runs empty for each of them. `standIns` of the `starving` ones stand
- * for statements themselves.
- */
-export function usableLanes(lanes: number, starving: number, standIns: number): number {
-  return lanes - Math.max(0, starving - standIns);
 }
 
 /** Whether a new statement joins a lane; `on-trial`: only to measure how long it takes. */
@@ -74,9 +72,16 @@ export function admission(
   return hasRoom(lane, joining, now, limits.onTrial) ? 'on-trial' : 'waits';
 }
 
-/** Whether a waiting statement joins a lane. */
-export function joinsFromQueue(lane: LaneView, joining: Joining, now: number, limits: PlanLimits): boolean {
-  return lane.isOpen && hasRoom(lane, joining, now, limits.waiting);
+/** Whether a waiting statement joins a lane. One that has waited for long has less to lose by what may happen to it there. */
+export function joinsFromQueue(
+  lane: LaneView,
+  waiting: StatementView,
+  now: number,
+  limits: PlanLimits,
+): boolean {
+  const { usual } = limits;
+  const isSafe = lane.riskMs <= usual.maxRiskMs + RISK_OF_WAITED * (now - waiting.since);
+  return isSafe && lane.isOpen && hasRoom(lane, waiting, now, limits.waiting);
 }
 
 /**

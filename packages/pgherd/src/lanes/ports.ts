@@ -1,15 +1,16 @@
 import type { Call, Search } from '../call/call.ts';
 import type { PgHerdError } from '../model/errors.ts';
+import type { Access } from '../model/names.ts';
 import type { HandedOver } from '../node/handed-over.ts';
 import type { InFlight } from '../node/in-flight.ts';
 import type { LaneLimits } from '../options/lane-limits.ts';
-import type { WaitingElsewhere } from '../pool/callers.ts';
+import type { Line } from '../pool/lines.ts';
 import type { PoolStats } from '../pool/settings.ts';
 import type { Progress } from '../recovery/progress.ts';
 import type { Demand } from '../routing/select.ts';
 import type { Clock } from '../time/port.ts';
+import type { NodeTimesPorts } from './node-times.ts';
 import type { QueuedStatement } from './queue.ts';
-import type { Surprises } from './service-time.ts';
 import type { LaneSession } from './session.ts';
 import type { SharedStatement } from './shared-statement.ts';
 
@@ -20,24 +21,29 @@ export interface LaneNode<S> {
   readonly isOk: boolean;
   readonly inFlight: InFlight;
   readonly pool: LanePool<S>;
-  /** Statements that the node answered, and that failed. */
-  answered: number;
-  failures: number;
+  /** A statement was answered. */
+  noteAnswered(): void;
+  /** A statement failed. */
+  noteFailure(): void;
 }
 
 /** A node's pool as lanes see it. */
 export interface LanePool<S> {
   /** Most connections that it may open. */
   readonly max: number;
-  /** Number of callers that wait for a connection while none can be opened. */
-  readonly starving: number;
+  /** Connections that others than this line want and that cannot be opened. */
+  starvingBeside(line: Line<S>): number;
   /** Why the session would be closed if it came back now; `undefined` if it would be kept. */
   outworn(session: S): string | undefined;
   /** @throws PgHerdError `PGHERD_POOL_FULL` if no more callers may wait. */
   assertRoom(): void;
   stats(): PoolStats;
-  /** Counts callers that wait elsewhere; returns a function to call when one of them no longer waits. */
-  represents(waiting: WaitingElsewhere): (waitedMs: number) => void;
+  /** Adds a line to its queue. */
+  addLine(line: Line<S>): void;
+  /** Finds connections for a line that wants more than before. */
+  review(): void;
+  /** A statement that waited is sent. */
+  noteServed(waitedMs: number): void;
 }
 
 /** The cluster as lanes see it. */
@@ -60,9 +66,6 @@ export interface LaneHerd {
   noNodeError(demand: Demand, waitedMs: number, refusals: ReadonlyMap<string, string>): PgHerdError;
 }
 
-/** Takes a caller out of a pool's queue. */
-export type Queued = (leave: (why: unknown) => void) => void;
-
 /** A statement that failed on a lane. */
 export interface FailedStatement<S> {
   readonly error: unknown;
@@ -80,8 +83,17 @@ export interface SharedStatementsPorts<S, N> {
   acquireAtOnce(node: N, call: Call): S | undefined;
   /** Calls `look` with nodes that suit until it returns `true`. */
   search(call: Call, look: (node: N) => true, picked: undefined, begun: Search): Promise<true>;
-  lease(node: N, call: Call, search: Search, queued: Queued): Promise<S | undefined>;
-  release(session: S): void;
+  /** A call gets a session that suits its access. */
+  hand(session: S, call: Call): void;
+  /** As {@link hand}, after changing the session's access; `undefined` if it could not be changed. */
+  prepare(session: S, call: Call): Promise<S | undefined>;
+  /**
+   * Remembers why a node of this name gave no connection.
+   * @throws what the caller gets, if that is no reason to look for another node.
+   */
+  noteRefusal(error: unknown, node: string, call: Call, search: Search): void;
+  /** `now` is the current time, if it is known. */
+  release(session: S, now?: number): void;
   discard(session: S, reason: string): void;
   /** The callers of what runs on the session stopped waiting. */
   abandon(session: S, reason: string, running: Pick<HandedOver, 'answer' | 'text'>): void;
@@ -97,33 +109,28 @@ export interface SharedStatementsPorts<S, N> {
 }
 
 /** What the lanes of a node need. */
-export interface NodeLanesPorts<S extends LaneSession> {
+export interface NodeLanesPorts<S extends LaneSession> extends NodeTimesPorts {
+  /** What their statements may do. */
+  readonly access: Access;
   readonly limits: LaneLimits;
   /** Whether statements share connections; otherwise each has one to itself while it runs. */
   readonly sharing: boolean;
   readonly clock: Clock;
-  /** Current time, read once per turn of the event loop. */
-  now(): number;
-  /** Round-trip time of a probe, milliseconds; `undefined` if unknown. */
-  rttMs(): number | undefined;
-  /** Approximate duration of a turn of our event loop, milliseconds. */
-  turnMs(): number;
   readonly inFlight: InFlight;
   readonly pool: LanePool<S>;
   /** See {@link SharedStatementsPorts.waitsForLock}. */
   waitsForLock(session: S): Promise<boolean>;
-  /** Surprises of texts that ran for the first time. */
-  readonly newTexts: Surprises;
   /** Releases a session that no statement uses any more. */
-  release(session: S): void;
+  release(session: S, now: number): void;
+  /** See {@link SharedStatementsPorts.hand}. */
+  hand(session: S, call: Call): void;
+  prepare(session: S, call: Call): Promise<S | undefined>;
   /** Whether the node still suits what the statement asks for. */
   suits(shared: SharedStatement<S>): boolean;
-  /**
-   * A connection of the node for `call`; `undefined` if another node must be found, and `search` says why.
-   */
-  lease(call: Call, search: Search, queued: Queued): Promise<S | undefined>;
   /** A statement that waited here searches for a node again. */
-  elsewhere(waiting: QueuedStatement<S>, search: Search | undefined): void;
+  elsewhere(waiting: QueuedStatement<S>): void;
+  /** The pool has no connection for a statement that waited here. */
+  refused(waiting: QueuedStatement<S>, error: unknown): void;
   /** A statement has waited until its deadline. */
   late(waiting: QueuedStatement<S>, now: number): void;
   answered(session: S): void;

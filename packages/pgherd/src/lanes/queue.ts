@@ -49,24 +49,15 @@ export class QueuedStatement<S extends LaneSession> implements Queueable<QueuedS
   }
 }
 
-/**
- * `late` is called for a statement whose deadline has passed; `left` after one has left by deadline or abort.
- */
+/** `late` is called for a statement whose deadline has passed. */
 export function statementQueue<S extends LaneSession>(
   clock: Clock,
   late: (waiting: QueuedStatement<S>, now: number) => void,
-  left: () => void,
 ): StatementQueue<S> {
   return new WaitQueue<QueuedStatement<S>>({
     clock,
-    late: (waiting, now) => {
-      late(waiting, now);
-      left();
-    },
-    aborted: ({ shared }, signal) => {
-      shared.reject(abortedError(signal));
-      left();
-    },
+    late,
+    aborted: ({ shared }, signal) => shared.reject(abortedError(signal)),
   });
 }
 

@@ -40,30 +40,48 @@ const CLEARLY_LONGER_FACTOR = 5;
 
 /** Runs over which surprises are averaged. */
 const REMEMBERED_RUNS = 1_024;
-/** A run that takes this many times as long as expected, and {@link LONG_MS} more, is a surprise. */
+/** A run that takes this many times as long as expected, and so much longer in ms, is a surprise; a busy machine does less. */
 const SURPRISE_FACTOR = 10;
+const SURPRISE_MS = 50;
+
+/**
+ * Before the first run the worst is expected, as if there had been one run that was such a surprise, milliseconds: trust grows with
+ * the number of runs.
+ */
+const FIRST_RISK_MS = 200;
 
 /** Of a text that never ran. */
 export function unmeasured(): ServiceTime {
-  return { meanMs: undefined, longMs: undefined, runs: 0, riskMs: 0 };
+  return { meanMs: undefined, longMs: undefined, ...unknownRisk() };
+}
+
+/** Nothing has run. */
+export function unknownRisk(): Surprises {
+  return { runs: 0, riskMs: FIRST_RISK_MS };
+}
+
+/** Takes in the first run of a text: it begins with the risk that new texts have. */
+export function noteFirstRun(text: Surprises, newTexts: Surprises, surpriseMs: number): void {
+  text.riskMs = newTexts.riskMs;
+  noteRun(newTexts, surpriseMs);
+  noteRun(text, surpriseMs);
 }
 
 /** By how much a run that has taken `tookMs` so far is a surprise, milliseconds; 0 if it is none. `slackMs` is not the server's. */
 export function surpriseMs(expectedMs: number, tookMs: number, slackMs: number): number {
-  const limitMs = Math.max(expectedMs + LONG_MS, SURPRISE_FACTOR * expectedMs) + slackMs;
+  const limitMs = Math.max(expectedMs + SURPRISE_MS, SURPRISE_FACTOR * expectedMs) + slackMs;
   return tookMs <= limitMs ? 0 : tookMs - expectedMs;
 }
 
 /** Takes in one more run, which was a surprise of so many milliseconds. */
 export function noteRun(surprises: Surprises, surpriseMs: number): void {
   if (surprises.runs < REMEMBERED_RUNS) surprises.runs++;
-  if (surpriseMs === 0 && surprises.riskMs === 0) return;
-  surprises.riskMs += (surpriseMs - surprises.riskMs) / surprises.runs;
+  surprises.riskMs += (surpriseMs - surprises.riskMs) / (surprises.runs + 1);
 }
 
 /** The last run that was taken in has turned out to be a surprise of so many milliseconds more. */
 export function noteMore(surprises: Surprises, moreMs: number): void {
-  surprises.riskMs += moreMs / Math.max(1, surprises.runs);
+  surprises.riskMs += moreMs / (surprises.runs + 1);
 }
 
 /** Expected service time of the next run, milliseconds. */

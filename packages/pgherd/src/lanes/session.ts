@@ -1,4 +1,5 @@
 import type { DriverConnection } from '../connection/port.ts';
+import type { Access } from '../model/names.ts';
 
 /** A session as lanes see it. */
 export interface LaneSession {
@@ -14,6 +15,8 @@ export interface LaneSession {
   takeLocalCommit(): boolean;
   /** Notes when the statement whose failure is looked into was sent, milliseconds of the cluster's clock. */
   noteHandedAt(now: number): void;
+  /** Whether it can be used for `access` without a round trip. */
+  suits(access: Access): boolean;
   /** What runs on it during this lease can be run again elsewhere. */
   allowMove(): void;
 }

@@ -4,6 +4,7 @@ import type { Access } from '../model/names.ts';
 import type { QueryResult, Row, Statement } from '../model/statement.ts';
 import { lateError } from '../node/pool-errors.ts';
 import type { LaneLimits } from '../options/lane-limits.ts';
+import { Redirected } from '../pool/failures.ts';
 import { newProgress } from '../recovery/progress.ts';
 import { withOutcome } from '../recovery/within.ts';
 import { namingScript } from '../sql/other-verb.ts';
@@ -12,7 +13,7 @@ import { LoopClock } from './loop-clock.ts';
 import { NodeLanes } from './node-lanes.ts';
 import type { LaneNode, SharedStatementsPorts } from './ports.ts';
 import type { QueuedStatement } from './queue.ts';
-import type { Surprises } from './service-time.ts';
+import { unknownRisk } from './service-time.ts';
 import type { LaneSession } from './session.ts';
 import { type Settlement, SharedStatement, type StatementOwner } from './shared-statement.ts';
 import type { StatementFacts } from './statement-facts.ts';
@@ -26,7 +27,7 @@ const PREPARED_FROM = 2;
 export class SharedStatements<S extends LaneSession, N extends LaneNode<S>> implements StatementOwner<S> {
   readonly #ports: SharedStatementsPorts<S, N>;
   readonly #clock: LoopClock;
-  readonly #newTexts: Surprises = { runs: 0, riskMs: 0 };
+  readonly #newTexts = unknownRisk();
   readonly #lanes = new WeakMap<N, Readonly<Record<Access, NodeLanes<S>>>>();
 
   constructor(ports: SharedStatementsPorts<S, N>) {
@@ -104,24 +105,18 @@ export class SharedStatements<S extends LaneSession, N extends LaneNode<S>> impl
     this.#lanesOf(node, shared.call.access).queue(shared, deadline, since);
   }
 
-  #sentElsewhere(
-    node: N,
-    { shared, since, deadline }: QueuedStatement<S>,
-    reported: Search | undefined,
-  ): void {
-    const lostOn = shared.progress?.lostOn ?? NONE;
-    const search = shared.search ?? {
-      startedAt: since,
-      deadline,
-      avoid: new Set(lostOn),
-      refusals: new Map(),
-    };
-    // Nodes that refuse at once are avoided together until a pause is over; otherwise two of them would be
-    // asked in turn endlessly.
-    const refusal = reported?.refusals.get(node.name);
-    if (reported?.avoid.has(node.name)) search.avoid.add(node.name);
-    if (refusal !== undefined) search.refusals.set(node.name, refusal);
-    this.#search(shared, search);
+  /** The pool had no connection for a statement that waited. What follows is no part of what the pool does now. */
+  #refused(node: N, waiting: QueuedStatement<S>, error: unknown): void {
+    const { shared } = waiting;
+    const search = searchOf(waiting);
+    queueMicrotask(() => {
+      try {
+        if (!(error instanceof Redirected)) this.#ports.noteRefusal(error, node.name, shared.call, search);
+        this.#search(shared, search);
+      } catch (end) {
+        shared.reject(end);
+      }
+    });
   }
 
   /** If the node refuses connections, the error says why. */
@@ -136,20 +131,16 @@ export class SharedStatements<S extends LaneSession, N extends LaneNode<S>> impl
 
   #joinAtOnce(node: N, shared: SharedStatement<S>): boolean {
     const lanes = this.#lanesOf(node, shared.call.access);
-    if (lanes.holdsBack(shared)) return false;
-    if (lanes.admit(shared)) {
+    const now = this.#clock.now();
+    if (lanes.holdsBack(shared, now)) return false;
+    if (lanes.admit(shared, now)) {
       if (shared.call.access === 'read-write') this.#ports.herd.noteWriter(node.name);
       return true;
     }
     const session = this.#ports.acquireAtOnce(node, shared.call);
     if (session === undefined) return false;
-    this.#open(lanes, session, shared);
+    lanes.open(session, shared, now);
     return true;
-  }
-
-  #open(lanes: NodeLanes<S>, session: S, shared: SharedStatement<S>): void {
-    session.allowMove();
-    lanes.open(session, shared);
   }
 
   async #recover(shared: SharedStatement<S>, session: S, error: unknown): Promise<void> {
@@ -187,26 +178,28 @@ export class SharedStatements<S extends LaneSession, N extends LaneNode<S>> impl
   #lanesOf(node: N, access: Access): NodeLanes<S> {
     let lanes = this.#lanes.get(node);
     if (lanes === undefined) {
-      lanes = { 'read-write': this.#lanesFor(node), 'read-only': this.#lanesFor(node) };
+      lanes = {
+        'read-write': this.#lanesFor(node, 'read-write'),
+        'read-only': this.#lanesFor(node, 'read-only'),
+      };
       this.#lanes.set(node, lanes);
     }
     return lanes[access];
   }
 
-  #lanesFor(node: N): NodeLanes<S> {
+  #lanesFor(node: N, access: Access): NodeLanes<S> {
     const ports = this.#ports;
     const { herd } = ports;
     const { clock, lanes } = herd.settings;
     return new NodeLanes<S>({
+      access,
       limits: lanes ?? ALONE,
       sharing: lanes !== undefined,
       clock,
-      lease: async (call, search, queued) => {
-        const session = await ports.lease(node, call, search, queued);
-        if (session !== undefined) session.allowMove();
-        return session;
-      },
-      elsewhere: (waiting, search) => this.#sentElsewhere(node, waiting, search),
+      hand: ports.hand,
+      prepare: ports.prepare,
+      elsewhere: (waiting) => this.#search(waiting.shared, searchOf(waiting)),
+      refused: (waiting, error) => this.#refused(node, waiting, error),
       late: (waiting, now) => this.#late(node, waiting, now),
       now: () => this.#clock.now(),
       turnMs: () => this.#clock.turnMs,
@@ -218,14 +211,24 @@ export class SharedStatements<S extends LaneSession, N extends LaneNode<S>> impl
       newTexts: this.#newTexts,
       suits: ({ call }) => !herd.isClosed && herd.stillSuits(node.name, call.demand),
       answered: ({ generation }) => {
-        node.answered++;
+        node.noteAnswered();
         if (!node.isOk) herd.noteAnswer(node.name, generation);
       },
-      failed: () => {
-        node.failures++;
-      },
+      failed: () => node.noteFailure(),
     });
   }
+}
+
+/** How far the search for a node has come of a statement that waited. */
+function searchOf<S extends LaneSession>({ shared, since, deadline }: QueuedStatement<S>): Search {
+  return (
+    shared.search ?? {
+      startedAt: since,
+      deadline,
+      avoid: new Set(shared.progress?.lostOn),
+      refusals: new Map(),
+    }
+  );
 }
 
 const NONE: ReadonlySet<string> = new Set();

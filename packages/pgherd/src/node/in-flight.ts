@@ -35,6 +35,8 @@ export interface LaneGauge {
   readonly headSince: number;
   /** When the first causes the next probe; kept here by {@link InFlight}. */
   lookAt: number;
+  /** Whether its statements are counted; kept by {@link InFlight}. */
+  isCounted: boolean;
   /** Called regularly while statements are on it. */
   looked(now: number): void;
 }
@@ -74,9 +76,12 @@ export class InFlight {
 
   /** Smoothed duration of a statement, milliseconds; it fades while nothing is measured. */
   get ewmaMs(): number | undefined {
+    return this.#ewmaMs === undefined ? undefined : this.#fadedMs(this.#clock.now());
+  }
+
+  #fadedMs(now: number): number | undefined {
     if (this.#ewmaMs === undefined) return undefined;
-    const ageMs = this.#clock.now() - (this.#measuredAt ?? 0);
-    return this.#ewmaMs * remaining(ageMs / HALF_LIFE_MS);
+    return this.#ewmaMs * remaining((now - (this.#measuredAt ?? 0)) / HALF_LIFE_MS);
   }
 
   start(): EndTracking {
@@ -87,26 +92,26 @@ export class InFlight {
     this.#timer ??= this.#schedule();
     return (answered) => {
       if (!this.#running.delete(statement) || !answered) return;
-      this.measured(this.#clock.now() - now);
+      const answeredAt = this.#clock.now();
+      this.measured(answeredAt - now, answeredAt);
     };
   }
 
-  /** Takes in the duration of a statement that was answered just now, milliseconds. */
-  measured(tookMs: number): void {
+  /** Takes in the duration of a statement that was answered at `now`, milliseconds. */
+  measured(tookMs: number, now: number): void {
     // What has faded stays faded; otherwise one measurement would restore nearly all of an old, bad one.
-    const remembered = this.ewmaMs;
-    this.#measuredAt = this.#clock.now();
+    const remembered = this.#fadedMs(now);
+    this.#measuredAt = now;
     this.#ewmaMs = remembered === undefined ? tookMs : remembered + (tookMs - remembered) * EWMA_WEIGHT;
   }
 
-  /** Counts the statements of a lane as well, until {@link detach}. */
+  /** Counts the statements of a lane as well, which has some from now on, until it has none for a while. */
   attach(gauge: LaneGauge): void {
-    this.#gauges.add(gauge);
+    if (!gauge.isCounted) {
+      gauge.isCounted = true;
+      this.#gauges.add(gauge);
+    }
     this.#timer ??= this.#schedule();
-  }
-
-  detach(gauge: LaneGauge): void {
-    this.#gauges.delete(gauge);
   }
 
   stop(): void {
@@ -116,12 +121,16 @@ export class InFlight {
     this.#gauges.clear();
   }
 
+  #detach(gauge: LaneGauge): void {
+    gauge.isCounted = false;
+    this.#gauges.delete(gauge);
+  }
+
   #schedule(): Timer {
     return this.#clock.schedule(FIRST_LOOK_MS, () => this.#look(), { ref: false });
   }
 
   #isSlow(gauge: LaneGauge, now: number): boolean {
-    if (gauge.depth === 0) return false;
     const patienceMs = Math.max(FIRST_LOOK_MS, UNUSUAL_FACTOR * (this.#ewmaMs ?? 0));
     // The first one may have become the first since the last look.
     if (gauge.lookAt < gauge.headSince + patienceMs) gauge.lookAt = gauge.headSince + patienceMs;
@@ -139,8 +148,11 @@ export class InFlight {
       statement.lookAt = now + (now - statement.startedAt) * (NEXT_LOOK_FACTOR - 1);
     }
     for (const gauge of this.#gauges) {
-      if (this.#isSlow(gauge, now)) slow = true;
-      if (gauge.depth > 0) gauge.looked(now);
+      if (gauge.depth === 0) this.#detach(gauge);
+      else {
+        if (this.#isSlow(gauge, now)) slow = true;
+        gauge.looked(now);
+      }
     }
     this.#timer = this.#running.size + this.#gauges.size > 0 ? this.#schedule() : undefined;
     if (slow) this.#onSlow();

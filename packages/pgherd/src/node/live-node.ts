@@ -46,15 +46,14 @@ export class LiveNode {
   readonly #ports: NodePorts;
   readonly #connector: Connector;
   readonly #minConnections: number;
-  /** Sequence number of the last choice that fell on this node. */
-  lastPick = 0;
-  answered = 0;
-  failures = 0;
   /** When connections were last disposed of because of what became of the node. */
   disposedAt = Number.NEGATIVE_INFINITY;
   /** What ended the last round of the monitor's questions; `undefined` if they were answered. */
   probeError: unknown;
   #isOk = false;
+  #lastPick = 0;
+  #answered = 0;
+  #failures = 0;
 
   constructor(name: string, ports: NodePorts) {
     this.name = name;
@@ -78,6 +77,34 @@ export class LiveNode {
       random,
       errors: poolErrors,
     });
+  }
+
+  /** Sequence number of the last choice that fell on this node. */
+  get lastPick(): number {
+    return this.#lastPick;
+  }
+
+  /** The choice of this number fell on this node. */
+  notePick(pick: number): void {
+    this.#lastPick = pick;
+  }
+
+  /** Statements that were answered. */
+  get answered(): number {
+    return this.#answered;
+  }
+
+  noteAnswered(): void {
+    this.#answered++;
+  }
+
+  /** Statements that failed. */
+  get failures(): number {
+    return this.#failures;
+  }
+
+  noteFailure(): void {
+    this.#failures++;
   }
 
   /** Whether the node is ok in the current picture. */

@@ -235,20 +235,20 @@ export class Session {
   }
 
   /** Ends the lease: the pool gets it back, after cleaning it up if that is needed, or destroys it. */
-  returnTo(pool: SessionPool, clock: Clock): void {
+  returnTo(pool: SessionPool, clock: Clock, now?: number): void {
     this.#committedLocallyOnly = false;
     this.#movable = false;
     this.#trace = undefined;
     if (this.connection.closed) pool.forget(this);
     else if (this.#occupied) this.#destroyedBy(pool, 'was left in the middle of a stream or a COPY');
     else if (this.#retired !== undefined) pool.release(this, this.#retired);
-    else if (this.isClean) this.#releasedTo(pool);
+    else if (this.isClean) this.#releasedTo(pool, now);
     else void this.#cleanUpFor(pool, clock);
   }
 
-  #releasedTo(pool: SessionPool): void {
+  #releasedTo(pool: SessionPool, now?: number): void {
     this.connection.setRef(false);
-    pool.release(this);
+    pool.release(this, undefined, now);
   }
 
   async #cleanUpFor(pool: SessionPool, clock: Clock): Promise<void> {

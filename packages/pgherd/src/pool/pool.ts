@@ -1,8 +1,9 @@
 import type { Clock, Random } from '../time/port.ts';
-import { type AcquireRequest, CallerQueue, type WaitingElsewhere } from './callers.ts';
+import { type AcquireRequest, CallerLine } from './callers.ts';
 import { Entries } from './entries.ts';
 import { type PoolErrors, Redirected } from './failures.ts';
 import type { Entry } from './idle.ts';
+import { type Line, Lines } from './lines.ts';
 import { Openings } from './openings.ts';
 import type { PoolFactory, PoolSettings, PoolStats } from './settings.ts';
 
@@ -29,7 +30,9 @@ export class Pool<R extends object> {
   readonly #clock: Clock;
   readonly #errors: PoolErrors;
   readonly #entries: Entries<R>;
-  readonly #callers: CallerQueue<R>;
+  /** All that wait: the callers below, and other lines that were added. */
+  readonly #waiting = new Lines<R>();
+  readonly #callers: CallerLine<R>;
   readonly #openings: Openings<R>;
   #failed = 0;
   #acquired = 0;
@@ -41,11 +44,13 @@ export class Pool<R extends object> {
     this.#clock = clock;
     this.#errors = errors;
     this.#entries = new Entries(settings, factory, { clock, random, reaped: () => this.#fill() });
-    this.#callers = new CallerQueue<R>({
+    this.#callers = new CallerLine<R>({
       clock,
+      served: (waitedMs) => this.#waiting.noteServed(waitedMs),
       lateError: (waitedMs) => errors.late(this.stats(), waitedMs),
       abortedError: (signal) => errors.aborted(signal),
     });
+    this.#waiting.add(this.#callers);
     this.#openings = new Openings<R>({
       clock,
       maxConnecting: settings.maxConnecting,
@@ -64,14 +69,14 @@ export class Pool<R extends object> {
     const { size, opened, closed } = this.#entries;
     const idle = this.#entries.idle.length;
     const checking = this.#entries.checked.size;
-    const { oldestSince, served, servedMs } = this.#callers;
+    const { oldestSince, served, servedMs } = this.#waiting;
     return Object.freeze({
       size,
       idle,
       leased: size - idle - checking,
       checking,
       opening: this.#openings.count,
-      waiting: this.#callers.total,
+      waiting: this.#waiting.size,
       max: this.#settings.max,
       opened,
       closed,
@@ -93,17 +98,25 @@ export class Pool<R extends object> {
     return this.#settings.max;
   }
 
-  /**
-   * Counts callers that wait elsewhere, for which some requests stand in this queue. Returns a function to be
-   * called when one of them was served.
-   */
-  represents(queue: WaitingElsewhere): (waitedMs: number) => void {
-    return this.#callers.represents(queue);
+  /** Adds a line of those that use resources in another way than callers do; {@link review} when it wants more. */
+  addLine(line: Line<R>): void {
+    this.#waiting.add(line);
   }
 
-  /** Callers that wait and for which no resource can be opened. */
-  get starving(): number {
-    return Math.max(0, this.#callers.length - (this.#settings.max - this.#entries.size));
+  /** One in a line that was added waited and was served. */
+  noteServed(waitedMs: number): void {
+    this.#waiting.noteServed(waitedMs);
+  }
+
+  /** Resources that others than this line want and that cannot be opened. */
+  starvingBeside(line: Line<R>): number {
+    const { max } = this.#settings;
+    return Math.max(0, this.#waiting.wantedByOthers(line, max) - (max - this.#entries.size));
+  }
+
+  /** Finds resources for a line that wants more than before. */
+  review(): void {
+    this.#fill();
   }
 
   /**
@@ -111,7 +124,7 @@ export class Pool<R extends object> {
    * `now` is the time of the pool's clock, if the caller has just read it.
    */
   tryAcquire(prefer?: (resource: R) => boolean, now?: number): R | undefined {
-    if (this.#closing || this.#callers.length > 0) return undefined;
+    if (this.#closing || this.#waiting.wanted > 0) return undefined;
     const { idle } = this.#entries;
     const index = idle.find(prefer);
     const entry = idle.at(index);
@@ -130,10 +143,10 @@ export class Pool<R extends object> {
     if (this.#closing) throw this.#errors.closed();
     if (request.signal?.aborted) throw this.#errors.aborted(request.signal);
     const { idle } = this.#entries;
-    const index = this.#callers.length > 0 ? -1 : idle.find(request.prefer);
+    const index = this.#waiting.wanted > 0 ? -1 : idle.find(request.prefer);
     const entry = idle.at(index);
     if (entry === undefined) {
-      if (request.counted !== true) this.assertRoom(request.held);
+      this.assertRoom(request.held);
       const waiting = this.#callers.wait(request);
       this.#fill();
       return waiting;
@@ -193,7 +206,7 @@ export class Pool<R extends object> {
 
   /** Rejects all callers that wait, so that they look elsewhere. */
   redirectWaiters(reason: string): void {
-    this.#callers.rejectAll(() => new Redirected(reason));
+    this.#waiting.rejectAll(() => new Redirected(reason));
   }
 
   /** Destroys every resource for which `which` returns `true`, leased or not. */
@@ -225,7 +238,7 @@ export class Pool<R extends object> {
   /** Refuses new callers and resolves when the last leased resource came back. */
   async close(): Promise<void> {
     this.#closing = true;
-    this.#callers.rejectAll(() => this.#errors.closed());
+    this.#waiting.rejectAll(() => this.#errors.closed());
     this.#openings.end(() => this.#errors.closed());
     await this.#entries.close();
   }
@@ -244,7 +257,7 @@ export class Pool<R extends object> {
   assertRoom(held = 0): void {
     const { max, maxWaiting } = this.#settings;
     if (held >= max) throw this.#errors.selfDeadlock(held, max);
-    if (this.#callers.total < maxWaiting + max - this.#entries.size) return;
+    if (this.#waiting.size < maxWaiting + max - this.#entries.size) return;
     throw this.#errors.full(maxWaiting, max);
   }
 
@@ -256,11 +269,12 @@ export class Pool<R extends object> {
   }
 
   /**
-   * The first motor: gives a free entry to the caller that has waited longest, else puts it into the stack.
+   * The first motor: gives a free entry to the line whose first has waited longest, else puts it into the stack.
    */
   #settle(entry: Entry<R>, now: number): void {
-    if (this.#callers.length > 0) this.#callers.serve(this.#lease(entry), now);
-    else this.#entries.rest(entry, now);
+    const line = this.#waiting.next;
+    if (line === undefined) this.#entries.rest(entry, now);
+    else line.serve(this.#lease(entry), now);
   }
 
   /** Asks an entry that was taken from the stack. */
@@ -293,20 +307,20 @@ export class Pool<R extends object> {
   #fill(): void {
     const { max, min } = this.#settings;
     const { size } = this.#entries;
-    if (this.#closing || (this.#callers.length === 0 && size >= min)) return;
+    if (this.#closing || (size >= min && this.#waiting.wanted === 0)) return;
     this.#spendIdle();
-    const unserved = this.#callers.length - this.#entries.checked.size;
+    const unserved = this.#waiting.wantsOpened - this.#entries.checked.size;
     const wanted = Math.max(unserved, min - size);
     this.#openings.atLeast(Math.min(max - size, wanted), unserved > 0);
     // No caller waits for a dead host: if nothing is to come, the last failure is the answer.
-    if (size > 0 || this.#openings.count > 0) return;
+    if (unserved <= 0 || size > 0 || this.#openings.count > 0) return;
     const { lastError } = this.#openings;
-    this.#callers.rejectAll(() => lastError);
+    this.#waiting.rejectAll(() => lastError);
   }
 
   #spendIdle(): void {
     const { idle, checked } = this.#entries;
-    while (this.#callers.length > checked.size) {
+    while (this.#waiting.wanted > checked.size) {
       const entry = idle.pop();
       if (entry === undefined) return;
       if (this.#entries.needsValidation(entry)) this.#validate(entry);

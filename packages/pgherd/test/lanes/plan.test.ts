@@ -9,7 +9,6 @@ import {
   planLimits,
   TRIAL_MS,
   triesLane,
-  usableLanes,
 } from '../../src/lanes/plan.ts';
 
 const NOW = 1_000;
@@ -57,12 +56,19 @@ describe('whether a statement that waits joins a lane', () => {
   it.each<[string, Partial<LaneView>, boolean, boolean]>([
     ['behind five times as much as one that has just come', { queueMs: 10 }, false, true],
     ['behind more not', { queueMs: 10.1 }, false, false],
-    ['behind surprises it joins no more of them than any other', { riskMs: 1.1 }, false, false],
+    [
+      'behind surprises that cost a twentieth of its wait more than others accept',
+      { riskMs: 1.5 },
+      false,
+      true,
+    ],
+    ['but no more', { riskMs: 1.6 }, false, false],
     ['nor behind a write of which nothing is known', { barring: 1 }, false, false],
     ['a closed lane takes nothing', { isOpen: false }, false, false],
     ['a write behind sixteen others neither', { depth: 16, writes: 16 }, true, false],
   ])('%s', (_what, state, writes, expected) => {
-    expect(joinsFromQueue(lane(state), { writes, aloneUntil: 0 }, NOW, LIMITS)).toBe(expected);
+    const waiting = { writes, aloneUntil: 0, since: NOW - 10 };
+    expect(joinsFromQueue(lane(state), waiting, NOW, LIMITS)).toBe(expected);
   });
 
   it.each<[string, number | undefined, Partial<LaneView>, boolean]>([
@@ -73,18 +79,6 @@ describe('whether a statement that waits joins a lane', () => {
   ])('%s', (_what, firstSince, state, expected) => {
     const long = { since: NOW - 5, writes: false, aloneUntil: 0 };
     expect(longJoins(lane(state), long, firstSince, NOW, LIMITS)).toBe(expected);
-  });
-});
-
-describe('how many lanes take statements', () => {
-  it.each<[string, number, number, number, number]>([
-    ['all, if no caller starves', 3, 0, 0, 3],
-    ['all, if those that starve are stand-ins of statements', 3, 2, 2, 3],
-    ['one less for each other caller', 3, 3, 1, 1],
-    ['none, if there are more callers than lanes', 2, 5, 0, -3],
-    ['all, if more stand-ins wait than starve', 3, 1, 2, 3],
-  ])('%s', (_what, lanes, starving, standIns, usable) => {
-    expect(usableLanes(lanes, starving, standIns)).toBe(usable);
   });
 });
 
