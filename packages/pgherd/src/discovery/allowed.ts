@@ -1,5 +1,5 @@
 import { BlockList, isIP } from 'node:net';
-import { shown } from './node-list.ts';
+import { quoted } from '../model/foreign.ts';
 
 /** Domains, networks and sockets: the items of `allowDiscovered`, read once. */
 export interface HostList {
@@ -21,7 +21,7 @@ export const HOST_LIST_ITEM =
 
 /** The items that are invalid, as an error may show them. */
 export function invalidItems(items: readonly unknown[]): string[] {
-  return items.filter((item) => typeof item !== 'string' || readItem(item) === undefined).map(shown);
+  return items.filter((item) => typeof item !== 'string' || readItem(item) === undefined).map(quoted);
 }
 
 /** Reads a list whose items are valid. */

@@ -1,5 +1,6 @@
 import { promises as dns } from 'node:dns';
 import { isIP } from 'node:net';
+import { quoted } from '../model/foreign.ts';
 import { onAbort } from '../time/wait.ts';
 import { isHost, isPort } from './node-list.ts';
 import type { DiscoveredNode, Discovery, DiscoveryContext } from './port.ts';
@@ -150,7 +151,7 @@ async function services(resolver: DnsResolver, { name }: DnsDiscoveryOptions): P
   if (offered.length === 0) throw new Error(`The SRV records of ${name} offer no target.`);
   const bad = offered.filter((record) => !isHost(record.name) || !isPort(record.port));
   if (bad.length > 0) {
-    const list = bad.map((record) => `${JSON.stringify(record.name)} port ${record.port}`).join(', ');
+    const list = bad.map((record) => `${quoted(record.name)} port ${record.port}`).join(', ');
     throw new Error(`The SRV records of ${name} have targets that cannot be: ${list}.`);
   }
   const nodes = new Map<string, DiscoveredNode>();

@@ -1,4 +1,5 @@
 import { isIP } from 'node:net';
+import { quoted } from '../model/foreign.ts';
 import type { DiscoveredNode } from './port.ts';
 
 /** More nodes than any cluster has: a longer list is a mistake. */
@@ -13,7 +14,7 @@ const MAX_PORT = 65_535;
  * anywhere, so that nothing is assumed about it. `defaultPort` is the port of nodes without one, if known.
  */
 export function listViolations(list: unknown, defaultPort?: number): string[] {
-  if (!Array.isArray(list)) return [`the list is ${shown(list)}, but must be an array of nodes`];
+  if (!Array.isArray(list)) return [`the list is ${quoted(list)}, but must be an array of nodes`];
   const nodes: readonly unknown[] = list;
   if (nodes.length === 0) return ['the list is empty, but must have at least one node'];
   if (nodes.length > MAX_NODES)
@@ -25,7 +26,7 @@ export function listViolations(list: unknown, defaultPort?: number): string[] {
 /** Rules for a single node. */
 function nodeViolations(node: unknown, place: string): string[] {
   if (typeof node !== 'object' || node === null)
-    return [`${place} is ${shown(node)}, but must be an object with a host`];
+    return [`${place} is ${quoted(node)}, but must be an object with a host`];
   const given = new Map<string, unknown>(Object.entries(node));
   const rules: readonly (readonly [string, (value: unknown) => boolean, string])[] = [
     ['port', isPort, `an integer from 1 to ${MAX_PORT}`],
@@ -42,12 +43,12 @@ function nodeViolations(node: unknown, place: string): string[] {
   const violations = isHost(host)
     ? []
     : [
-        `${place}: host is ${shown(host)}, but must be a host name, an IP address or the directory of a socket`,
+        `${place}: host is ${quoted(host)}, but must be a host name, an IP address or the directory of a socket`,
       ];
   for (const [name, holds, must] of rules) {
     const value = given.get(name);
     if (value !== undefined && !holds(value))
-      violations.push(`${named}: ${name} is ${shown(value)}, but must be ${must}`);
+      violations.push(`${named}: ${name} is ${quoted(value)}, but must be ${must}`);
   }
   return violations;
 }
@@ -76,7 +77,7 @@ export function isPort(value: unknown): value is number {
 /** Whether it is a valid host name, an address, or the directory of a Unix socket. */
 export function isHost(value: unknown): value is string {
   if (typeof value !== 'string' || value.length > MAX_HOST_LENGTH) return false;
-  if (value.startsWith('/') || value.startsWith('@')) return !/\p{Cc}/u.test(value);
+  if (value.startsWith('/') || value.startsWith('@')) return !/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/u.test(value);
   return isIP(value) !== 0 || /^[\p{L}\p{N}_.-]+$/u.test(value);
 }
 
@@ -87,15 +88,4 @@ function isBoolean(value: unknown): value is boolean {
 function isTags(value: unknown): boolean {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
   return Object.values(value).every((one) => typeof one === 'string');
-}
-
-/** A value as an error may show it: short, and on one line. */
-export function shown(value: unknown): string {
-  const text = typeof value === 'string' ? JSON.stringify(value) : describe(value);
-  return text.length <= 80 ? text : `${text.slice(0, 77)}…`;
-}
-
-function describe(value: unknown): string {
-  if (typeof value === 'object' && value !== null) return Array.isArray(value) ? 'an array' : 'an object';
-  return typeof value === 'function' ? 'a function' : String(value);
 }

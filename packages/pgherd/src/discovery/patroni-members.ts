@@ -1,4 +1,5 @@
-import { isHost, isPort, shown } from './node-list.ts';
+import { quoted } from '../model/foreign.ts';
+import { isHost, isPort } from './node-list.ts';
 import type { DiscoveredNode } from './port.ts';
 import { isRecord, isText } from './settings.ts';
 
@@ -54,7 +55,7 @@ function memberList(text: string): readonly unknown[] {
   try {
     answer = JSON.parse(text);
   } catch {
-    throw new Error(`answered ${shown(text)}, which is no JSON`);
+    throw new Error(`answered ${quoted(text)}, which is no JSON`);
   }
   const members = isRecord(answer) ? answer['members'] : undefined;
   if (!Array.isArray(members))
@@ -65,18 +66,18 @@ function memberList(text: string): readonly unknown[] {
 
 function nameOf(member: unknown, index: number): string {
   const name = isRecord(member) ? member['name'] : undefined;
-  return isText(name) ? shown(name) : `member ${index + 1}`;
+  return isText(name) ? quoted(name) : `member ${index + 1}`;
 }
 
 /** The node, or the violation in the member. */
 function readMember(member: unknown, zoneTag: string): DiscoveredNode | string {
-  if (!isRecord(member)) return `is ${shown(member)}, but must be an object`;
+  if (!isRecord(member)) return `is ${quoted(member)}, but must be an object`;
   const { host, port, role, tags = {} } = member;
-  if (!isHost(host)) return `host is ${shown(host)}, but must be a host name or an IP address`;
+  if (!isHost(host)) return `host is ${quoted(host)}, but must be a host name or an IP address`;
   if (port !== undefined && !isPort(port))
-    return `port is ${shown(port)}, but must be an integer from 1 to 65535`;
-  if (!isText(role)) return `role is ${shown(role)}, but must be a string`;
-  if (!isRecord(tags)) return `tags are ${shown(tags)}, but must be an object`;
+    return `port is ${quoted(port)}, but must be an integer from 1 to 65535`;
+  if (!isText(role)) return `role is ${quoted(role)}, but must be a string`;
+  if (!isRecord(tags)) return `tags are ${quoted(tags)}, but must be an object`;
   const leader = LEADING_ROLES.has(role);
   const own = ownTags(tags);
   return {

@@ -1,6 +1,6 @@
 import { InvalidOptionsError } from '../model/errors.ts';
+import { quoted } from '../model/foreign.ts';
 import { nearest } from '../model/nearest.ts';
-import { shown } from './node-list.ts';
 
 /** Shortest time between two questions that an adapter accepts, milliseconds. */
 const SHORTEST_REFRESH_MS = 100;
@@ -41,7 +41,7 @@ export function settingViolations(
 ): string[] {
   if (!isRecord(given)) {
     return [
-      `${adapter}: ${prefix === '' ? 'its options are' : `${prefix} is`} ${shown(given)}, but must be an object`,
+      `${adapter}: ${prefix === '' ? 'its options are' : `${prefix} is`} ${quoted(given)}, but must be an object`,
     ];
   }
   const names = Object.keys(rules);
@@ -58,7 +58,7 @@ export function settingViolations(
     if (value === undefined && rule.required !== true) return [];
     if (rule.holds(value)) return [];
     return [
-      `${adapter}: ${path(name)} is ${rule.secret === true && value !== undefined ? '***' : shown(value)}, but must be ${rule.must}`,
+      `${adapter}: ${path(name)} is ${rule.secret === true && value !== undefined ? '***' : quoted(value)}, but must be ${rule.must}`,
     ];
   });
   return [...unknown, ...broken];

@@ -1,7 +1,8 @@
 import type { HostList } from '../discovery/allowed.ts';
-import { listViolations, shown } from '../discovery/node-list.ts';
+import { listViolations } from '../discovery/node-list.ts';
 import type { DiscoveredNode } from '../discovery/port.ts';
 import { PgHerdError } from '../model/errors.ts';
+import { quoted } from '../model/foreign.ts';
 import type { NodeAddress, NodeLabels } from '../model/topology.ts';
 import type { NodeOptions } from '../options/options.ts';
 import { NO_LABELS, nodeName } from '../topology/node.ts';
@@ -77,7 +78,7 @@ function refusalOf({ host, hostaddr }: NodeAddress, allowed: HostList | undefine
   if (allowed === undefined || allowed.covers(place)) return undefined;
   const items = allowed.items.length === 0 ? 'which is empty' : `which has ${allowed.items.join(', ')}`;
   return (
-    `${shown(place)} is not covered by allowDiscovered, ${items}. ` +
+    `${quoted(place)} is not covered by allowDiscovered, ${items}. ` +
     'If it is a server of yours, add its domain or network, or name it in the connection string.'
   );
 }

@@ -1,3 +1,5 @@
+import { foreign, printable } from './foreign.ts';
+
 /**
  * Every code an error of ours can carry, in the order of `docs/errors.md`, which a test keeps complete.
  * A code never changes its meaning; a new meaning is a new code.
@@ -57,7 +59,7 @@ export class PgHerdError extends Error {
   readonly details: Readonly<Record<string, unknown>>;
 
   constructor(code: ErrorCode, message: string, options: PgHerdErrorOptions = {}) {
-    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    super(printable(message), options.cause === undefined ? undefined : { cause: options.cause });
     // The name by which other libraries know an abort.
     this.name = code === 'PGHERD_ABORTED' ? 'AbortError' : new.target.name;
     this.code = code;
@@ -133,12 +135,19 @@ export class OutcomeUnknownError extends PgHerdError {
 }
 
 /**
- * The message of any value that was thrown. A name with several addresses fails with an `AggregateError`
+ * The message of any value that was thrown, for use inside a sentence of ours: a stranger's words are escaped
+ * and cut. A name with several addresses fails with an `AggregateError`
  * whose message is empty: then the messages of its causes count.
  */
 export function messageOf(error: unknown): string {
-  if (error instanceof AggregateError && error.message === '') return error.errors.map(messageOf).join('; ');
-  return error instanceof Error ? error.message : String(error);
+  try {
+    if (error instanceof PgHerdError) return error.message;
+    if (error instanceof AggregateError && error.message === '')
+      return error.errors.map(messageOf).join('; ');
+    return foreign(error instanceof Error ? error.message : String(error));
+  } catch {
+    return 'a value that cannot be shown';
+  }
 }
 
 /**
@@ -147,7 +156,7 @@ export function messageOf(error: unknown): string {
  * the message.
  */
 export function invalidArgument(argument: string, value: unknown, must: string): PgHerdError {
-  return argumentError(`${argument} is ${String(value)}, but must be ${must}.`, { argument });
+  return argumentError(`${argument} is ${messageOf(value)}, but must be ${must}.`, { argument });
 }
 
 /** The error for an argument of a call, in a sentence of its own. Code `PGHERD_INVALID_ARGUMENT`. */

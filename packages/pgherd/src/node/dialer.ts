@@ -3,6 +3,7 @@ import { Credentials, refusesPassword } from '../login/credentials.ts';
 import type { Login } from '../login/login.ts';
 import { allowedMethods } from '../login/trust.ts';
 import { PgHerdError } from '../model/errors.ts';
+import { foreign } from '../model/foreign.ts';
 import type { Access } from '../model/names.ts';
 import type { Secret } from '../model/secret.ts';
 import type { NodeDescription } from '../model/topology.ts';
@@ -80,7 +81,7 @@ export class Dialer {
     connection.destroy();
     throw new PgHerdError(
       'PGHERD_SERVER_TOO_OLD',
-      `${this.#ports.name} runs PostgreSQL ${version}; pgherd needs ${MIN_MAJOR_VERSION} or newer.`,
+      `${this.#ports.name} runs PostgreSQL ${foreign(version ?? '')}; pgherd needs ${MIN_MAJOR_VERSION} or newer.`,
       { details: { node: this.#ports.name, serverVersion: major * 10_000 } },
     );
   }

@@ -1,6 +1,7 @@
 import { isIPv6 } from 'node:net';
 import { processEnvironment } from '../login/surroundings.ts';
 import { InvalidOptionsError } from '../model/errors.ts';
+import { quoted } from '../model/foreign.ts';
 import type { ClusterOptions } from './options.ts';
 
 /** Variables by name. */
@@ -146,7 +147,7 @@ class Reading {
     const kind = whole ? 'a whole number' : 'a number';
     const range = max === undefined ? `at least ${min}` : `from ${min} to ${max}`;
     this.violations.push(
-      `${name}${this.#origin} is ${JSON.stringify(text)}, but must be ${kind}${unit === undefined ? '' : ` of ${unit}`}, ${range}`,
+      `${name}${this.#origin} is ${quoted(text)}, but must be ${kind}${unit === undefined ? '' : ` of ${unit}`}, ${range}`,
     );
     return undefined;
   }
@@ -159,7 +160,7 @@ class Reading {
     const host = bare === undefined ? match?.[2] : `[${bare}]`;
     if (host === undefined || NO_HOST.test(host) || port < 1 || port > 65_535) {
       // It may be a URL with a password.
-      const shown = value.includes('@') ? 'something with an @' : JSON.stringify(value);
+      const shown = value.includes('@') ? 'something with an @' : quoted(value);
       this.violations.push(`${name} has ${shown}, but must be a host, or host:port`);
       return '';
     }

@@ -1,5 +1,6 @@
 import { HOST_LIST_ITEM, invalidItems } from '../discovery/allowed.ts';
 import { InvalidOptionsError } from '../model/errors.ts';
+import { quoted } from '../model/foreign.ts';
 import { nearest } from '../model/nearest.ts';
 import { REDACTED } from '../model/secret.ts';
 import { OPTION_RULES, type OptionRule } from './option-rules.ts';
@@ -49,7 +50,7 @@ function flatten(options: object, violations: string[]): Map<string, unknown> {
       continue;
     }
     if (!isRecord(value)) {
-      violations.push(`${name} is ${show(value)}, but must be an object of options`);
+      violations.push(`${name} is ${quoted(value)}, but must be an object of options`);
       continue;
     }
     for (const [inner, innerValue] of Object.entries(value)) {
@@ -81,7 +82,7 @@ function unknownOption(shown: string, name: string, known: readonly string[]): s
 function violationsOf(rule: OptionRule, value: unknown): string[] {
   const must = requirement(rule, value);
   if (must !== undefined) {
-    return [`${rule.name} is ${rule.secret === true ? REDACTED : show(value)}, but must be ${must}`];
+    return [`${rule.name} is ${rule.secret === true ? REDACTED : quoted(value)}, but must be ${must}`];
   }
   switch (rule.kind) {
     case 'nodes':
@@ -114,7 +115,7 @@ function nodeViolations(name: string, nodes: object): string[] {
   for (const [node, options] of Object.entries(nodes)) {
     const where = `${name}[${JSON.stringify(node)}]`;
     if (!isRecord(options)) {
-      violations.push(`${where} is ${show(options)}, but must be an object of options`);
+      violations.push(`${where} is ${quoted(options)}, but must be an object of options`);
       continue;
     }
     violations.push(...violationsByRule(where, options, NODE_RULES));
@@ -221,10 +222,4 @@ function isNumber(value: unknown): value is number {
 function hasMethod(value: unknown, name: string): boolean {
   const found: unknown = typeof value === 'object' && value !== null ? Reflect.get(value, name) : undefined;
   return typeof found === 'function';
-}
-
-function show(value: unknown): string {
-  if (typeof value === 'string') return JSON.stringify(value);
-  if (typeof value === 'object' && value !== null) return Array.isArray(value) ? 'an array' : 'an object';
-  return typeof value === 'function' ? 'a function' : String(value);
 }

@@ -1,4 +1,5 @@
 import { PgHerdError } from '../model/errors.ts';
+import { foreign } from '../model/foreign.ts';
 
 /**
  * A schema that can be asked to check a value: version 1 of [Standard Schema](https://standardschema.dev),
@@ -82,7 +83,7 @@ export async function checkedRows<S extends StandardSchema>(
 function mismatch(row: unknown, index: number, issues: readonly SchemaIssue[]): PgHerdError {
   const shown: RowIssue[] = issues.slice(0, MAX_ISSUES).map((issue) => {
     const keys = (issue.path ?? []).map((step) => (isObject(step) ? step.key : step));
-    return { path: keys.map(String).join('.'), message: withoutValues(String(issue.message), row) };
+    return { path: keys.map(String).join('.'), message: foreign(withoutValues(String(issue.message), row)) };
   });
   const more = issues.length > shown.length ? `; and ${issues.length - shown.length} more` : '';
   const sentences = shown.map(({ path, message }) => (path === '' ? message : `${path}: ${message}`));

@@ -11,7 +11,7 @@ export function neverExecuted(fatal: unknown): PgHerdError {
 }
 
 function lost(sentence: string, cause: unknown, phase: 'not-handed' | 'behind-fatal'): PgHerdError {
-  const why = cause instanceof Error ? `: ${cause.message}` : '.';
+  const why = cause instanceof Error ? `: ${messageOf(cause)}` : '.';
   return new PgHerdError('PGHERD_CONNECTION_LOST', `${sentence}${why}`, { cause, details: { phase } });
 }
 

@@ -117,7 +117,8 @@ function judge(
   const letter = answer.toString('latin1', 0, 1);
   if (letter === 'S' && answer.length === 1) resolve('tls');
   else if (letter === 'N' && answer.length === 1) resolve('none');
-  else if (letter === 'S' || letter === 'N') reject(new PgHerdError('PGHERD_TLS_FAILED', STUFFED));
+  else if (letter === 'S' || letter === 'N')
+    reject(new PgHerdError('PGHERD_TLS_FAILED', STUFFED, { details: { injected: true } }));
   // Not to be shown, since it came in the clear: from a server without free processes, or not from PostgreSQL
   // at all.
   else reject(new Error('There was an error establishing an SSL connection'));

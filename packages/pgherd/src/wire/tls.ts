@@ -4,8 +4,10 @@ import { isIP } from 'node:net';
 import * as tls from 'node:tls';
 import type { TlsRequest } from '../connection/port.ts';
 import { messageOf, PgHerdError } from '../model/errors.ts';
+import { quoted } from '../model/foreign.ts';
 import { Secret } from '../model/secret.ts';
 import type { NodeAddress } from '../model/topology.ts';
+import { checkIdentity, missingIn, type PemParameter } from './certificates.ts';
 
 /** One way to connect: libpq's `allow` starts with `plain`, `prefer` with `tls`. */
 export type TlsAttempt = 'tls' | 'plain';
@@ -46,7 +48,7 @@ export async function tlsOptions(request: TlsRequest, address: NodeAddress): Pro
   const options: tls.ConnectionOptions = {
     rejectUnauthorized: request.verify !== 'none',
     checkServerIdentity: (_host: string, certificate: tls.PeerCertificate) =>
-      request.verify === 'full' ? tls.checkServerIdentity(name, certificate) : undefined,
+      request.verify === 'full' ? checkIdentity(name, certificate) : undefined,
   };
   if (ca !== undefined) options.ca = ca;
   if (crl !== undefined) options.crl = crl;
@@ -72,7 +74,7 @@ async function authorities(rootCert: string | undefined): Promise<string | strin
 }
 
 async function keyOf({ cert, key }: TlsRequest): Promise<string> {
-  if (key instanceof Secret) return key.reveal();
+  if (key instanceof Secret) return complete('sslkey', key.reveal(), 'The text given as sslkey');
   if (key !== undefined) return (await pemOf('sslkey', key, checkPrivate)) ?? '';
   throw failure(
     `A client certificate is given (sslcert ${shown(cert)}), but no private key. Set sslkey to the file of its key.`,
@@ -94,11 +96,26 @@ type FileCheck = (handle: FileHandle, path: string) => Promise<void>;
 
 /** The content of a file in PEM form, or the option itself if it holds the content. */
 async function pemOf(
-  parameter: string,
+  parameter: PemParameter,
   place: string | undefined,
   check?: FileCheck,
 ): Promise<string | undefined> {
-  if (place === undefined || place.includes('-----BEGIN')) return place;
+  if (place === undefined) return place;
+  if (place.includes('-----BEGIN')) return complete(parameter, place, `The text given as ${parameter}`);
+  return complete(
+    parameter,
+    await fileOf(parameter, place, check),
+    `The file ${shown(place)} (${parameter})`,
+  );
+}
+
+function complete(parameter: PemParameter, text: string, where: string): string {
+  const missing = missingIn(parameter, text);
+  if (missing === undefined) return text;
+  throw failure(`${where} has no ${missing} in PEM form. Give one, or leave ${parameter} out.`);
+}
+
+async function fileOf(parameter: PemParameter, place: string, check: FileCheck | undefined): Promise<string> {
   let handle: FileHandle | undefined;
   try {
     handle = await open(place, 'r');
@@ -106,8 +123,9 @@ async function pemOf(
     return await handle.readFile('utf8');
   } catch (cause) {
     if (cause instanceof PgHerdError) throw cause;
-    const why = messageOf(cause);
-    throw failure(`The file ${shown(place)} (${parameter}) cannot be read: ${why}`, cause);
+    // The system's message repeats the name.
+    if (!isFileName(place)) throw failure(`The file ${shown(place)} (${parameter}) cannot be read.`);
+    throw failure(`The file ${shown(place)} (${parameter}) cannot be read: ${messageOf(cause)}`, cause);
   } finally {
     await handle?.close();
   }
@@ -127,9 +145,18 @@ async function checkPrivate(handle: FileHandle, path: string): Promise<void> {
   );
 }
 
+/** Whether it may be the name of a file; else it may be the text of a key that lost its first line. */
+function isFileName(path: string): boolean {
+  return path.length <= LONGEST_PATH && !path.includes('\n');
+}
+
+/** Longest name of a file that is shown, characters. */
+const LONGEST_PATH = 255;
+
 function shown(path: string | undefined): string {
   if (path === undefined) return '';
-  return path.includes('-----BEGIN') ? '(in an option)' : JSON.stringify(path);
+  if (path.includes('-----BEGIN')) return '(in an option)';
+  return isFileName(path) ? quoted(path) : '(not shown: it is no file name)';
 }
 
 function failure(message: string, cause?: unknown): PgHerdError {
@@ -139,11 +166,13 @@ function failure(message: string, cause?: unknown): PgHerdError {
   });
 }
 
-/** Whether TLS failed because of our own files: one is missing, or other users may read a key. */
-export function isLocalTlsFailure(error: unknown): boolean {
-  return (
-    error instanceof PgHerdError && error.code === 'PGHERD_TLS_FAILED' && error.details['local'] === true
-  );
+/**
+ * Whether TLS failed for good: because of our own files (one is missing, or other users may read a key), or because bytes were injected
+ * into the handshake. The connection is then not tried without TLS.
+ */
+export function isFinalTlsFailure(error: unknown): boolean {
+  if (!(error instanceof PgHerdError) || error.code !== 'PGHERD_TLS_FAILED') return false;
+  return error.details['local'] === true || error.details['injected'] === true;
 }
 
 /** Codes of errors that concern the connection and not TLS. */
@@ -162,7 +191,7 @@ export function handshakeFailure(error: unknown, request: TlsRequest): unknown {
   if (typeof code !== 'string') return error;
   if (NETWORK_CODES.has(code)) return request.negotiation === 'direct' ? endedDirect(error, code) : error;
   const how = `sslmode=${request.mode}`;
-  return new PgHerdError('PGHERD_TLS_FAILED', `TLS failed (${how}): ${error.message}${remedyFor(code)}`, {
+  return new PgHerdError('PGHERD_TLS_FAILED', `TLS failed (${how}): ${messageOf(error)}${remedyFor(code)}`, {
     cause: error,
     details: { tlsCode: code },
   });
@@ -173,7 +202,7 @@ export function handshakeFailure(error: unknown, request: TlsRequest): unknown {
  * down.
  */
 function endedDirect(cause: Error, code: string): Error {
-  const sentence = `${cause.message} (sslnegotiation=direct needs PostgreSQL 17 or later, and the same of a proxy in between)`;
+  const sentence = `${messageOf(cause)} (sslnegotiation=direct needs PostgreSQL 17 or later, and the same of a proxy in between)`;
   return Object.assign(new Error(sentence, { cause }), { code });
 }
 

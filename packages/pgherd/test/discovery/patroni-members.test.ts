@@ -121,7 +121,11 @@ describe('members of Patroni', () => {
     ['a list', '[]', /without a list of members/],
     ['null', 'null', /without a list of members/],
     ['no member', '{"members":[]}', /named no member/],
-    ['a very long text', `"${'x'.repeat(5_000)}`, /^answered .{70,90}, which is no JSON$/],
+    [
+      'a very long text',
+      `"${'x'.repeat(5_000)}`,
+      /^answered .{70,110}… \(5001 characters\)", which is no JSON$/,
+    ],
     ['deep nesting', '['.repeat(500_000), /which is no JSON/],
   ])('refuses %s', (_what, text, message) => {
     expect(() => readMembers(text, 'zone')).toThrow(message);

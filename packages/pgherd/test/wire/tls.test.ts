@@ -2,9 +2,10 @@ import { createPrivateKey, generateKeyPairSync } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { Secret } from '../../src/model/secret.ts';
 import { tlsOptions } from '../../src/wire/tls.ts';
+import { createAuthority } from '../discovery/certificates.ts';
 
 const ADDRESS = { host: 'db', port: 5432, transport: 'tcp' } as const;
-const CERTIFICATE = '-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n';
+const CERTIFICATE = createAuthority().cert;
 
 const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
 

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import type { TransactionStatus } from '../../connection/port.ts';
+import { messageOf } from '../../model/errors.ts';
 import type { TypeParsers } from '../../model/statement.ts';
 import {
   BIND_COMPLETE,
@@ -336,5 +337,5 @@ function impossible(type: number, state: string): Error {
 }
 
 function unanswered(fatal: Error): Error {
-  return new Error(`Connection terminated before the end of the answer: ${fatal.message}`);
+  return new Error(`Connection terminated before the end of the answer: ${messageOf(fatal)}`);
 }

@@ -1,4 +1,4 @@
-import { PgHerdError } from '../../model/errors.ts';
+import { messageOf, PgHerdError } from '../../model/errors.ts';
 import { lostBefore } from '../failures.ts';
 import type { LostPhase } from './entry.ts';
 
@@ -17,7 +17,7 @@ export function lossOf(phase: LostPhase, reason: unknown): unknown {
 }
 
 function neverExecuted(cause: unknown): PgHerdError {
-  const why = cause instanceof Error ? `: ${cause.message}` : '.';
+  const why = cause instanceof Error ? `: ${messageOf(cause)}` : '.';
   return new PgHerdError(
     'PGHERD_CONNECTION_LOST',
     `The server ended the connection before it came to the statement${why}`,

@@ -4,7 +4,7 @@ import { TLSSocket } from 'node:tls';
 import type { ConnectRequest } from '../../connection/port.ts';
 import { PgHerdError } from '../../model/errors.ts';
 import { openSocket, refusesTls } from '../socket.ts';
-import { handshakeFailure, isLocalTlsFailure, isTlsAlert, type TlsAttempt, tlsAttempts } from '../tls.ts';
+import { handshakeFailure, isFinalTlsFailure, isTlsAlert, type TlsAttempt, tlsAttempts } from '../tls.ts';
 import { certificateHash } from './certificate-hash.ts';
 import type { LoginTerms } from './login.ts';
 import { type LoggedIn, type LoginListener, logIn } from './session.ts';
@@ -56,9 +56,9 @@ interface Way {
   taken: TlsAttempt;
 }
 
-/** Whether it may go better with TLS, or without: libpq's rule, less what is a mistake of our own. */
+/** Whether it may go better with TLS, or without: libpq's rule, less what the other way cannot mend, or must not. */
 function mayOtherwise(error: unknown): boolean {
-  if (error instanceof PgHerdError) return error.code === 'PGHERD_TLS_FAILED' && !isLocalTlsFailure(error);
+  if (error instanceof PgHerdError) return error.code === 'PGHERD_TLS_FAILED' && !isFinalTlsFailure(error);
   return isHostRefusal(error);
 }
 
