@@ -8,6 +8,7 @@ import type { ConnectionPlan, KeepalivePlan, PlannedHost } from './plan-types.ts
 import { ignoredWarning, refuseUnsupported } from './refusals.ts';
 import { CHANNEL_BINDINGS, LOAD_BALANCE_HOSTS, TARGET_SESSION_ATTRS } from './sets.ts';
 import { type Environment, resolveSettings, type Settings } from './settings.ts';
+import { assertText } from './text.ts';
 import { planTls } from './tls.ts';
 import type { PortRule } from './uri.ts';
 import { badValue, choose, chooseBoolean, chooseInteger, chooseText } from './values.ts';
@@ -117,13 +118,21 @@ function planEncoding(settings: Settings, warnings: string[]): string | undefine
   return 'UTF8';
 }
 
+const ENVIRONMENT_SETTINGS = [
+  ['PGDATESTYLE', 'datestyle'],
+  ['PGTZ', 'timezone'],
+  ['PGGEQO', 'geqo'],
+] as const;
+
 /** libpq sends these settings in the startup packet if their variables are set. */
 function environmentSettings(env: Environment): Record<string, string> {
   const settings: Record<string, string> = {};
-  const { PGDATESTYLE: datestyle, PGTZ: timezone, PGGEQO: geqo } = env;
-  for (const [name, value] of Object.entries({ datestyle, timezone, geqo })) {
+  for (const [variable, name] of ENVIRONMENT_SETTINGS) {
+    const value = env[variable];
     // "default" leaves the value to the server, as in libpq.
-    if (value !== undefined && value.toLowerCase() !== 'default') settings[name] = value;
+    if (value === undefined || value.toLowerCase() === 'default') continue;
+    assertText(value, `The environment variable ${variable}`);
+    settings[name] = value;
   }
   return settings;
 }

@@ -1,4 +1,5 @@
 import { messageOf } from '../model/errors.ts';
+import { printable } from '../model/foreign.ts';
 import type { Emitter } from '../observe/emitter.ts';
 import type { ClusterEvents } from '../observe/events.ts';
 import type { Logger } from '../observe/logger.ts';
@@ -7,7 +8,8 @@ import type { Logger } from '../observe/logger.ts';
  * Writes events to the user's log. `error` needs an operator, `warn` may affect calls, `info` is a change,
  * `debug` routine.
  */
-export function logEvents(events: Emitter<ClusterEvents>, logger: Logger): void {
+export function logEvents(events: Emitter<ClusterEvents>, sink: Logger): void {
+  const logger = printing(sink);
   events.on('node:role-changed', ({ node, before, after }) => {
     logger.info(`pgherd: ${node} is now ${after}, was ${before}`);
   });
@@ -78,6 +80,16 @@ export function logEvents(events: Emitter<ClusterEvents>, logger: Logger): void 
     logger.warn(`pgherd: notifications on "${channel}" from ${gap} may be lost; listening on ${node} now`);
   });
   events.on('cluster:warned', ({ message }) => logger.warn(`pgherd: ${message}`));
+}
+
+/** Nothing that comes to the log commands a terminal, whatever an event holds. */
+function printing(sink: Logger): Logger {
+  return {
+    debug: (text) => sink.debug(printable(text)),
+    info: (text) => sink.info(printable(text)),
+    warn: (text) => sink.warn(printable(text)),
+    error: (text) => sink.error(printable(text)),
+  };
 }
 
 function on(node: string | undefined): string {

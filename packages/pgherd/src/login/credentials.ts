@@ -116,7 +116,10 @@ export class Credentials {
     }
     const answer = answerOf(given);
     if (answer === undefined) {
-      throw failed(request, 'returned neither a non-empty string nor { password, expiresAtMs } with one');
+      throw failed(
+        request,
+        'returned neither a non-empty string without NUL nor { password, expiresAtMs } with one',
+      );
     }
     this.#answer = answer;
     return answer;
@@ -127,7 +130,7 @@ function answerOf(given: unknown): Answer | undefined {
   const { password, expiresAtMs } = (
     typeof given === 'object' && given !== null ? given : { password: given }
   ) as { password?: unknown; expiresAtMs?: unknown };
-  if (typeof password !== 'string' || password === '') return undefined;
+  if (typeof password !== 'string' || password === '' || password.includes('\0')) return undefined;
   if (expiresAtMs !== undefined && !Number.isFinite(expiresAtMs)) return undefined;
   const until = expiresAtMs === undefined ? Number.POSITIVE_INFINITY : Number(expiresAtMs);
   return { password: new Secret(password), expiresAtMs: until };

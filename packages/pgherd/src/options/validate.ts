@@ -152,7 +152,7 @@ function isRecord(value: unknown): value is Record<string, unknown> {
 }
 
 function isText(value: unknown): value is string {
-  return typeof value === 'string' && value !== '';
+  return typeof value === 'string' && value !== '' && !value.includes('\0');
 }
 
 /** The requirement that `value` does not meet; `undefined` if it does. */
@@ -170,11 +170,11 @@ function requirement(rule: OptionRule, value: unknown): string | undefined {
       return typeof value === 'boolean' ? undefined : 'true or false';
     case 'text':
       if (isText(value)) return undefined;
-      return `a non-empty string${rule.orFunction === true ? ', or a function' : ''}`;
+      return `a non-empty string${withoutNul(value)}${rule.orFunction === true ? ', or a function' : ''}`;
     case 'texts':
       return isText(value) || (Array.isArray(value) && value.every(isText))
         ? undefined
-        : 'a non-empty string, or a list of them';
+        : `a non-empty string${withoutNul(value)}, or a list of them`;
     case 'tags':
       return isRecord(value) && Object.values(value).every((tag) => typeof tag === 'string')
         ? undefined
@@ -213,6 +213,11 @@ function requirement(rule: OptionRule, value: unknown): string | undefined {
     default:
       return rule.kind satisfies never;
   }
+}
+
+/** NUL ends a string in PostgreSQL's protocol. The rule is named where it is broken. */
+function withoutNul(value: unknown): string {
+  return [value].flat().some((one) => typeof one === 'string' && one.includes('\0')) ? ' without NUL' : '';
 }
 
 function isNumber(value: unknown): value is number {

@@ -243,8 +243,11 @@ async function checked(
 
 /** The server truncates longer names: two statements would have the same name. */
 function assertName(name: unknown): void {
-  if (typeof name === 'string' && Buffer.byteLength(name) <= MAX_NAME_BYTES) return;
-  throw argumentError(`The name of a statement must be a string of at most ${MAX_NAME_BYTES} bytes.`);
+  const fits = typeof name === 'string' && Buffer.byteLength(name) <= MAX_NAME_BYTES;
+  if (fits && !name.includes('\0')) return;
+  throw argumentError(
+    `The name of a statement must be a string of at most ${MAX_NAME_BYTES} bytes without NUL.`,
+  );
 }
 
 function normalize(
