@@ -1,5 +1,6 @@
 import pgTypes from 'pg-types';
-import type { TypeParsers } from '../model/statement.ts';
+import textParsers from 'pg-types/lib/textParsers.js';
+import type { ParseText, TypeParsers } from '../model/statement.ts';
 
 /** Parsers of values by type, for the whole process. */
 export interface Types extends TypeParsers {
@@ -13,3 +14,14 @@ export interface Types extends TypeParsers {
  * @see https://node-postgres.com/features/types
  */
 export const types: Types = pgTypes;
+
+/** What the process begins with, by OID: an application may set others in {@link types}. */
+export const ORIGINAL_PARSERS: ReadonlyMap<number, ParseText> = originals();
+/** The parser of every type that has none of its own: the text itself. */
+export const ORIGINAL_TEXT_PARSER: ParseText = types.getTypeParser(0, 'text');
+
+function originals(): Map<number, ParseText> {
+  const parsers = new Map<number, ParseText>();
+  textParsers.init((oid, parse) => parsers.set(oid, parse));
+  return parsers;
+}

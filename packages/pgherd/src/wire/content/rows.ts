@@ -1,5 +1,6 @@
-import type { ParseText, Row, TypeParsers } from '../../model/statement.ts';
+import type { Row } from '../../model/statement.ts';
 import { BodyReader, protocolError } from './reader.ts';
+import type { ReadValue } from './text.ts';
 
 /** One column, as node-postgres describes it. */
 export interface Column {
@@ -52,13 +53,6 @@ export function readColumns(bytes: Buffer, start: number, end: number): Columns 
   return Object.freeze({ fields: Object.freeze(fields), empty: { ...empty }, repeats });
 }
 
-/** The parsers for the columns, as they are set now. */
-export function parsersOf(columns: Columns, types: TypeParsers): readonly ParseText[] {
-  const parsers: ParseText[] = [];
-  for (const { dataTypeID } of columns.fields) parsers.push(types.getTypeParser(dataTypeID, 'text'));
-  return parsers;
-}
-
 /**
  * Whether the body of a DataRow is whole: as many values as there are columns, each within the message, none behind the last. It is
  * asked before a parser sees any of it.
@@ -78,7 +72,7 @@ export function isWholeRow(bytes: Buffer, start: number, end: number, count: num
 }
 
 /** The body of a whole DataRow as an object. */
-export function readRow(bytes: Buffer, start: number, columns: Columns, parsers: readonly ParseText[]): Row {
+export function readRow(bytes: Buffer, start: number, columns: Columns, readers: readonly ReadValue[]): Row {
   const row = { ...columns.empty };
   const { fields, repeats } = columns;
   let at = start + 2;
@@ -90,33 +84,24 @@ export function readRow(bytes: Buffer, start: number, columns: Columns, parsers:
       continue;
     }
     const name = fields[index]?.name ?? '';
-    row[name] = parsers[index]?.(readText(bytes, at, length));
+    row[name] = readers[index]?.(bytes, at, length);
     at += length;
   }
   return row;
 }
 
 /** The body of a whole DataRow as an array. */
-export function readArray(bytes: Buffer, start: number, parsers: readonly ParseText[]): unknown[] {
+export function readArray(bytes: Buffer, start: number, readers: readonly ReadValue[]): unknown[] {
   const row: unknown[] = [];
   let at = start + 2;
-  for (const parse of parsers) {
+  for (const read of readers) {
     const length = readLength(bytes, at);
     at += 4;
-    row.push(length < 0 ? null : parse(readText(bytes, at, length)));
+    row.push(length < 0 ? null : read(bytes, at, length));
     if (length > 0) at += length;
   }
   return row;
 }
-
-/** The most frequent texts, `t`, `f` and the digits, need no call into native code. */
-function readText(bytes: Buffer, at: number, length: number): string {
-  if (length !== 1) return bytes.toString('utf8', at, at + length);
-  const byte = bytes[at] ?? 0;
-  return ASCII[byte] ?? '\uFFFD';
-}
-
-const ASCII: readonly string[] = Array.from({ length: 128 }, (_, code) => String.fromCharCode(code));
 
 function readLength(bytes: Buffer, at: number): number {
   return (

@@ -1,10 +1,12 @@
 import type { DriverResult } from '../../connection/port.ts';
 import type { PgHerdError } from '../../model/errors.ts';
-import type { ParseText, Row, Statement } from '../../model/statement.ts';
-import { type Columns, NO_COLUMNS, parsersOf, readArray, readRow } from '../content/rows.ts';
+import type { Row, Statement } from '../../model/statement.ts';
+import { readersOf } from '../content/readers.ts';
+import { type Columns, NO_COLUMNS, readArray, readRow } from '../content/rows.ts';
 import type { ServerError } from '../content/server-error.ts';
 import type { ReadyStatus } from '../content/status.ts';
 import { readTag } from '../content/tag.ts';
+import type { ReadValue } from '../content/text.ts';
 import { type WireValue, wireValues } from '../content/values.ts';
 import { checkText, checkValueCount } from '../content/writer.ts';
 import { unreadable } from '../failures.ts';
@@ -31,7 +33,7 @@ export class BatchEntry implements Entry {
   readonly #reject: (error: unknown) => void;
   readonly #results: DriverResult[] = [];
   #columns: Columns | undefined;
-  #parsers: readonly ParseText[] | undefined;
+  #readers: readonly ReadValue[] | undefined;
   #rows: Row[] = [];
   #error: ServerError | undefined;
   #unread: unknown;
@@ -74,7 +76,7 @@ export class BatchEntry implements Entry {
 
   described(columns: Columns): void {
     this.#columns = columns;
-    this.#parsers = undefined;
+    this.#readers = undefined;
   }
 
   row(bytes: Buffer, start: number): void {
@@ -82,11 +84,11 @@ export class BatchEntry implements Entry {
     const statement = this.#statements[this.#results.length];
     try {
       const columns = this.#columns ?? NO_COLUMNS;
-      this.#parsers ??= parsersOf(columns, typesOf(statement?.types) ?? this.#line.types);
+      this.#readers ??= readersOf(columns, typesOf(statement?.types) ?? this.#line.types);
       const row =
         statement?.rowMode === 'array'
-          ? (readArray(bytes, start, this.#parsers) as unknown as Row)
-          : readRow(bytes, start, columns, this.#parsers);
+          ? (readArray(bytes, start, this.#readers) as unknown as Row)
+          : readRow(bytes, start, columns, this.#readers);
       this.#rows.push(row);
     } catch (error) {
       this.#unread = unreadable(error);

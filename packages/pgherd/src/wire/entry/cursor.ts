@@ -1,7 +1,9 @@
 import type { DriverCursor } from '../../connection/port.ts';
-import type { ParseText, Row, Statement } from '../../model/statement.ts';
-import { type Columns, NO_COLUMNS, parsersOf, readArray, readRow } from '../content/rows.ts';
+import type { Row, Statement } from '../../model/statement.ts';
+import { readersOf } from '../content/readers.ts';
+import { type Columns, NO_COLUMNS, readArray, readRow } from '../content/rows.ts';
 import type { ServerError } from '../content/server-error.ts';
+import type { ReadValue } from '../content/text.ts';
 import { wireValues } from '../content/values.ts';
 import { checkText, checkValueCount } from '../content/writer.ts';
 import { unreadable } from '../failures.ts';
@@ -34,7 +36,7 @@ export class Cursor implements DriverCursor {
   #state: 'new' | 'reading' | 'suspended' | 'done' = 'new';
   #exclusive = true;
   #columns: Columns | undefined;
-  #parsers: readonly ParseText[] | undefined;
+  #readers: readonly ReadValue[] | undefined;
   #reading: Reading | undefined;
   /** What came while no read was waiting, or a row that could not be read. */
   #failure: { readonly error: unknown } | undefined;
@@ -170,11 +172,11 @@ export class Cursor implements DriverCursor {
     if (this.#failure !== undefined) return;
     try {
       const columns = this.#columns ?? NO_COLUMNS;
-      this.#parsers ??= parsersOf(columns, typesOf(this.#statement.types) ?? this.#line.types);
+      this.#readers ??= readersOf(columns, typesOf(this.#statement.types) ?? this.#line.types);
       const row =
         this.#statement.rowMode === 'array'
-          ? (readArray(bytes, start, this.#parsers) as unknown as Row)
-          : readRow(bytes, start, columns, this.#parsers);
+          ? (readArray(bytes, start, this.#readers) as unknown as Row)
+          : readRow(bytes, start, columns, this.#readers);
       this.#rows.push(row);
     } catch (error) {
       this.#failure = { error: unreadable(error) };

@@ -1,9 +1,11 @@
 import type { DriverResult } from '../../connection/port.ts';
-import type { ParseText, Row } from '../../model/statement.ts';
-import { type Columns, NO_COLUMNS, parsersOf, readRow } from '../content/rows.ts';
+import type { Row } from '../../model/statement.ts';
+import { readersOf } from '../content/readers.ts';
+import { type Columns, NO_COLUMNS, readRow } from '../content/rows.ts';
 import type { ServerError } from '../content/server-error.ts';
 import type { ReadyStatus } from '../content/status.ts';
 import { readTag } from '../content/tag.ts';
+import type { ReadValue } from '../content/text.ts';
 import { checkText } from '../content/writer.ts';
 import { unreadable } from '../failures.ts';
 import type { Shape, State } from './automaton.ts';
@@ -24,7 +26,7 @@ export class SimpleEntry implements Entry {
   readonly #resolve: (result: DriverResult) => void;
   readonly #reject: (error: unknown) => void;
   #columns: Columns | undefined;
-  #parsers: readonly ParseText[] = [];
+  #readers: readonly ReadValue[] = [];
   #rows: Row[] = [];
   #result: DriverResult = EMPTY;
   #error: ServerError | undefined;
@@ -53,7 +55,7 @@ export class SimpleEntry implements Entry {
     this.#columns = columns;
     this.#rows = [];
     try {
-      this.#parsers = parsersOf(columns, this.#line.types);
+      this.#readers = readersOf(columns, this.#line.types);
     } catch (error) {
       this.#unread ??= unreadable(error);
     }
@@ -62,7 +64,7 @@ export class SimpleEntry implements Entry {
   row(bytes: Buffer, start: number): void {
     if (this.#unread !== undefined) return;
     try {
-      this.#rows.push(readRow(bytes, start, this.#columns ?? NO_COLUMNS, this.#parsers));
+      this.#rows.push(readRow(bytes, start, this.#columns ?? NO_COLUMNS, this.#readers));
     } catch (error) {
       this.#unread = unreadable(error);
     }

@@ -1,12 +1,14 @@
 import type { PipelinedStatement } from '../../connection/port.ts';
 import { markStaleName, PgHerdError } from '../../model/errors.ts';
-import type { ParseText, Row, Statement, TypeParsers } from '../../model/statement.ts';
+import type { Row, Statement, TypeParsers } from '../../model/statement.ts';
 import type { Prepared } from '../content/names.ts';
-import { type Columns, NO_COLUMNS, parsersOf, readArray, readRow } from '../content/rows.ts';
+import { readersOf } from '../content/readers.ts';
+import { type Columns, NO_COLUMNS, readArray, readRow } from '../content/rows.ts';
 import type { ServerError } from '../content/server-error.ts';
 import { stalenessOf } from '../content/stale-name.ts';
 import type { ReadyStatus } from '../content/status.ts';
 import { readTag } from '../content/tag.ts';
+import type { ReadValue } from '../content/text.ts';
 import { type WireValue, wireValues } from '../content/values.ts';
 import { checkText, checkValueCount } from '../content/writer.ts';
 import { unreadable } from '../failures.ts';
@@ -51,7 +53,7 @@ export class SingleEntry implements Entry {
   readonly #options: SingleOptions;
   #rows: Row[] = [];
   #columns: Columns | undefined;
-  #parsers: readonly ParseText[] | undefined;
+  #readers: readonly ReadValue[] | undefined;
   #tag: string | undefined;
   #error: ServerError | undefined;
   /** A row could not be read; what the server says afterwards counts more. */
@@ -127,12 +129,12 @@ export class SingleEntry implements Entry {
     if (this.#unread !== undefined) return;
     try {
       const columns = this.columns ?? NO_COLUMNS;
-      this.#parsers ??= parsersOf(columns, typesOf(this.#statement.types) ?? this.#line.types);
+      this.#readers ??= readersOf(columns, typesOf(this.#statement.types) ?? this.#line.types);
       const row =
         this.#statement.rowMode === 'array'
           ? // In this form a row is no record; the port's type describes the common one only.
-            (readArray(bytes, start, this.#parsers) as unknown as Row)
-          : readRow(bytes, start, columns, this.#parsers);
+            (readArray(bytes, start, this.#readers) as unknown as Row)
+          : readRow(bytes, start, columns, this.#readers);
       this.#rows.push(row);
     } catch (error) {
       // The rest of the answer must be read all the same.

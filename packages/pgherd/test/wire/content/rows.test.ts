@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { isWholeRow, parsersOf, readArray, readColumns, readRow } from '../../../src/wire/content/rows.ts';
+import { readersOf } from '../../../src/wire/content/readers.ts';
+import { isWholeRow, readArray, readColumns, readRow } from '../../../src/wire/content/rows.ts';
 import { readTag } from '../../../src/wire/content/tag.ts';
 
 const TEXT = { getTypeParser: () => (text: string) => text };
@@ -43,7 +44,7 @@ describe('rows', () => {
   it('are read by name and by place, null as null', () => {
     const columns = columnsOf('a', 'b', '__proto__');
     const { bytes, start } = within(row(['x', null, 'é "1"']));
-    const parsers = parsersOf(columns, TEXT);
+    const parsers = readersOf(columns, TEXT);
     const read = readRow(bytes, start, columns, parsers);
     expect(Object.entries(read)).toEqual([
       ['a', 'x'],
@@ -68,7 +69,7 @@ describe('rows', () => {
       [['1', '2'], '2'],
     ] as const) {
       const { bytes, start } = within(row(values));
-      expect(readRow(bytes, start, columns, parsersOf(columns, TEXT))).toEqual({ n });
+      expect(readRow(bytes, start, columns, readersOf(columns, TEXT))).toEqual({ n });
     }
   });
 
@@ -91,7 +92,7 @@ describe('rows', () => {
         const { bytes, start, end } = within(Buffer.from(body));
         if (!isWholeRow(bytes, start, end, count)) return;
         const columns = columnsOf(...Array.from({ length: count }, (_, index) => `c${index}`));
-        const text = readArray(bytes, start, parsersOf(columns, TEXT)).join('');
+        const text = readArray(bytes, start, readersOf(columns, TEXT)).join('');
         expect(text.includes('BBB')).toBe(Buffer.from(body).includes('BBB'));
       }),
       { numRuns: 5_000 },
