@@ -79,7 +79,7 @@ async function connect(
 ): Promise<WireConnection> {
   const startup = startupPacket(request);
   const { maxIterations } = dialler;
-  const options = { startup, maxIterations, listener: reporting(listener) };
+  const options = { startup, maxIterations, listener: reporting(listener), reusesBuffer: true };
   const session = await openSession(request, options, signal);
   const { socket, attempt, cutter } = session;
   try {

@@ -11,7 +11,7 @@ const HEAD_BYTES = 5;
 export type TakeMessage = (type: number, bytes: Buffer, start: number, end: number) => boolean;
 
 /**
- * Cuts a stream of bytes into messages. What is incomplete at the end of a chunk is kept until the rest has come; a long message is
+ * Cuts a stream of bytes into messages. A chunk is looked at during the call only. What is incomplete at the end of a chunk is kept until the rest has come; a long message is
  * put together once, not anew with each chunk.
  */
 export class Cutter {
@@ -77,7 +77,7 @@ export class Cutter {
 
   #joined(chunk: Buffer): Buffer | undefined {
     if (this.#kept === 0) return chunk;
-    this.#parts.push(chunk);
+    this.#parts.push(Buffer.from(chunk));
     this.#kept += chunk.length;
     if (this.#kept < this.#wanted) return undefined;
     const joined = Buffer.concat(this.#parts, this.#kept);
@@ -87,7 +87,8 @@ export class Cutter {
   }
 
   #keep(bytes: Buffer, at: number, wanted: number): void {
-    this.#parts = [bytes.subarray(at)];
+    // The bytes may be overwritten by the next read.
+    this.#parts = [Buffer.from(bytes.subarray(at))];
     this.#kept = bytes.length - at;
     this.#wanted = wanted;
   }

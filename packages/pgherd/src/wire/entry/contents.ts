@@ -65,7 +65,8 @@ export function handOver(entry: Entry, type: number, bytes: Buffer, start: numbe
       entry.copying('out');
       return;
     case COPY_DATA:
-      entry.copied(bytes.subarray(start, end));
+      // It outlives the read.
+      entry.copied(Buffer.from(bytes.subarray(start, end)));
       return;
     default:
   }

@@ -15,6 +15,8 @@ export interface OpenOptions {
   /** Most iterations of SCRAM that a server may ask for. */
   readonly maxIterations: number;
   readonly listener: LoginListener;
+  /** As of `openSocket`. Default `false`. */
+  readonly reusesBuffer?: boolean | undefined;
 }
 
 /** A session of a server, and the socket that leads to it, which is paused. */
@@ -76,11 +78,14 @@ function moreInformative(tls: unknown, plain: unknown): unknown {
 
 async function openOnce(
   request: ConnectRequest,
-  { startup, maxIterations, listener }: OpenOptions,
+  { startup, maxIterations, listener, reusesBuffer }: OpenOptions,
   signal: AbortSignal,
   way: Way,
 ): Promise<OpenSession> {
-  const socket = await openSocket(request, way.attempt, signal, request.tls.mode === 'prefer');
+  const socket = await openSocket(request, way.attempt, signal, {
+    elseInClear: request.tls.mode === 'prefer',
+    reusesBuffer,
+  });
   way.taken = socket instanceof TLSSocket ? 'tls' : 'plain';
   try {
     const login = await logIn(socket, startup, termsFor(request, socket, maxIterations), listener, signal);
