@@ -23,6 +23,7 @@ const RANKS = [
   ['query'],
   ['listen', 'transaction'],
   ['cluster'],
+  ['guests'],
   ['integrations'],
 ];
 

@@ -10,6 +10,8 @@ export const PRIVILEGES: Readonly<Record<string, readonly Privilege[]>> = {
   'time/system.ts': ['clock', 'timer', 'dice'],
   // Nonces of SCRAM must be numbers that cannot be guessed, which a Random does not promise.
   'wire/login/open.ts': ['dice'],
+  // Clients take their defaults from the environment at any time; so does what is compared with them.
+  'guests/usual-names.ts': ['environment'],
   // Reads the PG* variables once and hands them on as a value.
   'login/surroundings.ts': ['environment'],
 };

@@ -2,6 +2,7 @@ import { type Call, type CallOptions, type RoutingOptions, startCall } from '../
 import { unknownNodeName } from '../call/failures.ts';
 import type { Driver } from '../connection/port.ts';
 import { Engine } from '../engine/engine.ts';
+import { GuestSessions } from '../engine/guests.ts';
 import { Herd } from '../herd/herd.ts';
 import { logEvents } from '../herd/log.ts';
 import { type Ready, waitUntilReady } from '../herd/ready.ts';
@@ -18,6 +19,7 @@ import type { Rejection, Selection } from '../routing/select.ts';
 import type { Clock } from '../time/port.ts';
 import { sleep } from '../time/wait.ts';
 import type { Transaction } from '../transaction/transaction.ts';
+import { enterGuestPort } from './guest-port.ts';
 import { type ClusterQuerier, clusterQuerier } from './verbs.ts';
 
 /** Which nodes would serve a target, and why. */
@@ -148,6 +150,7 @@ class HerdCluster implements Omit<Cluster, keyof ClusterQuerier> {
   readonly #herd: Herd;
   readonly #engine: Engine;
   readonly #listening: Subscriptions;
+  readonly #guests: GuestSessions;
   /** This object, with the verbs. */
   readonly #cluster: Cluster;
   readonly read: ClusterQuerier;
@@ -157,10 +160,12 @@ class HerdCluster implements Omit<Cluster, keyof ClusterQuerier> {
     this.#herd = new Herd(settings);
     this.#engine = new Engine(this.#herd);
     this.#listening = new Subscriptions(this.#herd);
+    this.#guests = new GuestSessions(this.#herd, this.#engine.sessions);
     logEvents(this.#herd.events, this.#herd.settings.logger);
     const verbs = clusterQuerier(this.#engine, (options) => this.#call(options));
     this.read = verbs.with({ target: 'prefer-standby' });
     this.#cluster = Object.assign(this, verbs);
+    enterGuestPort(this.#cluster, this.#guests);
   }
 
   static create(settings: ClusterSettings): Cluster {
@@ -213,7 +218,8 @@ class HerdCluster implements Omit<Cluster, keyof ClusterQuerier> {
     const named = node === undefined ? undefined : nodes.get(node);
     if (node !== undefined && named === undefined) throw unknownNodeName(node, [...nodes.keys()]);
     const drained = named === undefined ? liveNodes : [named];
-    await Promise.all(drained.map(({ pool }) => pool.drain('db.drain() was called')));
+    const reason = 'db.drain() was called';
+    await Promise.all(drained.flatMap(({ pool, guests }) => [pool.drain(reason), guests.leave(reason)]));
   }
 
   explainTarget(target: RoutingOptions['target'], options: RoutingOptions = {}): TargetExplanation {
@@ -264,9 +270,10 @@ class HerdCluster implements Omit<Cluster, keyof ClusterQuerier> {
     const wasClosed = this.#herd.isClosed;
     this.#listening.close();
     this.#herd.stop();
+    this.#guests.stop();
     for (const node of this.#herd.liveNodes) {
       node.stop();
-      node.pool.terminate();
+      node.terminate(CLOSED);
     }
     this.#engine.held.disable();
     this.#engine.leaks.stop();
@@ -282,12 +289,13 @@ class HerdCluster implements Omit<Cluster, keyof ClusterQuerier> {
   async #close(timeoutMs: number): Promise<void> {
     this.#listening.close();
     this.#herd.stop();
+    this.#guests.stop();
     const { liveNodes } = this.#herd;
-    const pools = liveNodes.map((node) => node.pool.close());
-    const drained = await endsWithin(this.#herd.settings.clock, timeoutMs, Promise.all(pools));
+    const closed = liveNodes.map((node) => node.close(CLOSED));
+    const drained = await endsWithin(this.#herd.settings.clock, timeoutMs, Promise.all(closed));
     for (const node of liveNodes) {
       node.stop();
-      if (!drained) node.pool.terminate();
+      if (!drained) node.terminate(CLOSED);
     }
     // Otherwise Node keeps it with every promise of the process.
     this.#engine.held.disable();
@@ -327,5 +335,7 @@ async function endsWithin(clock: Clock, ms: number, work: Promise<unknown>): Pro
   return inTime;
 }
 
+/** Why the connections of a node end with the cluster. */
+const CLOSED = 'the cluster is closed';
 /** Longer than any process waits, milliseconds. */
 const KEEP_ALIVE_MS = 2_147_483_647;

@@ -12,9 +12,15 @@ export interface LeavingSettings {
 
 /** The part of a live node that is needed to end it. */
 export interface Leaver {
-  readonly pool: Pick<Pool<object>, 'close' | 'redirectWaiters' | 'terminate'>;
+  readonly pool: Pick<Pool<object>, 'redirectWaiters'>;
+  /** Ends all connections in order; resolves when the last one is closed. */
+  close(reason: string): Promise<void>;
+  /** Destroys all connections. */
+  terminate(reason: string): void;
   stop(): void;
 }
+
+const REMOVED = 'the node was removed';
 
 /**
  * Nodes that were removed from the picture, until their last connection is closed.
@@ -41,10 +47,10 @@ export class LeavingNodes<R extends Leaver> {
   async drain(node: R, last: NodeDescription): Promise<void> {
     this.#last.set(node, last);
     node.stop();
-    node.pool.redirectWaiters('the node was removed');
+    node.pool.redirectWaiters(REMOVED);
     const { clock, drainMs } = this.#settings;
-    const timer = clock.schedule(drainMs, () => node.pool.terminate(), { ref: false });
-    await node.pool.close();
+    const timer = clock.schedule(drainMs, () => node.terminate(REMOVED), { ref: false });
+    await node.close(REMOVED);
     timer.cancel();
     this.#last.delete(node);
   }
@@ -52,7 +58,7 @@ export class LeavingNodes<R extends Leaver> {
   /** Terminates the nodes that `writable` has superseded. */
   succeededBy(writable: NodeDescription): void {
     for (const [node, last] of this.#last) {
-      if (isSuperseded(last, writable)) node.pool.terminate();
+      if (isSuperseded(last, writable)) node.terminate(`${writable.name} took its place`);
     }
   }
 }

@@ -9,6 +9,8 @@ export interface NodeStats {
   readonly health: Health;
   readonly standing: Standing;
   readonly pool: PoolStats;
+  /** Connections that foreign clients speak on; not counted in `pool`. */
+  readonly guests: number;
   /** Statements in flight now. */
   readonly inFlight: number;
   /** Smoothed duration of a statement, milliseconds; `undefined` before the first. */
@@ -23,6 +25,7 @@ export interface NodeStats {
 export interface ClusterStats {
   readonly nodes: readonly NodeStats[];
   readonly total: PoolStats & {
+    readonly guests: number;
     readonly inFlight: number;
     readonly answered: number;
     readonly failures: number;
@@ -58,6 +61,7 @@ export function statsOf(herd: Herd): ClusterStats {
         health: node.health,
         standing: node.standing,
         pool: live.pool.stats(),
+        guests: live.guests.count,
         inFlight: inFlight.count,
         ewmaMs: inFlight.ewmaMs,
         answered,
@@ -70,6 +74,7 @@ export function statsOf(herd: Herd): ClusterStats {
   const total = {
     ...(pools as unknown as PoolStats),
     oldestWaitMs: Math.max(0, ...nodes.map((node) => node.pool.oldestWaitMs)),
+    guests: sum((node) => node.guests),
     inFlight: sum((node) => node.inFlight),
     answered: sum((node) => node.answered),
     failures: sum((node) => node.failures),

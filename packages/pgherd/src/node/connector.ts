@@ -1,5 +1,5 @@
 import { isIP } from 'node:net';
-import type { ConnectionListener, DriverConnection } from '../connection/port.ts';
+import type { ConnectionListener, ConnectRequest, DriverConnection } from '../connection/port.ts';
 import { messageOf } from '../model/errors.ts';
 import type { Access } from '../model/names.ts';
 import { examine, type Route, type RouteEvidence, routeAfter } from '../pooler/detect.ts';
@@ -7,6 +7,7 @@ import { fromPooler, refusesStartupParameters } from '../pooler/errors.ts';
 import { localSettings, localSettingsText } from '../pooler/local-settings.ts';
 import { PoolerConnection } from '../pooler/pooler-connection.ts';
 import { onAbort } from '../time/wait.ts';
+import type { OpenSession } from '../wire/login/open.ts';
 import { type Dial, Dialer, type DialerPorts } from './dialer.ts';
 import { firstOf } from './first-of.ts';
 import { HeldListener } from './held-listener.ts';
@@ -36,6 +37,12 @@ const MONITOR: Purpose = Object.freeze({ access: 'read-write', purpose: 'monitor
 interface Unheard {
   readonly connection: DriverConnection;
   readonly held: HeldListener;
+}
+
+/** A session that was opened for a guest, and how. */
+export interface GuestConnection {
+  readonly session: OpenSession;
+  readonly request: ConnectRequest;
 }
 
 /**
@@ -84,6 +91,18 @@ export class Connector {
     held.open(!this.behindPooler);
     this.#noteMonitor(connection);
     return this.#wrapped(connection);
+  }
+
+  /** Opens a session for a guest, to the same address. Errors as of {@link connect}. */
+  connectGuest(
+    access: Access,
+    own: ReadonlyMap<string, string>,
+    signal: AbortSignal,
+  ): Promise<GuestConnection> {
+    const hostaddr = this.#pinnedAddress();
+    return this.#opened((behindPooler) =>
+      this.#dialer.dialGuest({ access, purpose: 'pool', hostaddr, behindPooler }, own, signal),
+    );
   }
 
   /** Closes the monitor's connections, which may lead to a lost server: the monitor opens another one. */
@@ -159,21 +178,21 @@ export class Connector {
     return { held, connection };
   }
 
-  /** Opens a connection; without startup parameters if the other side refuses them and may be a pooler. */
-  async #dial(
-    purpose: Purpose,
-    listener: ConnectionListener,
-    signal: AbortSignal,
-  ): Promise<DriverConnection> {
+  #dial(purpose: Purpose, listener: ConnectionListener, signal: AbortSignal): Promise<DriverConnection> {
+    return this.#opened((behindPooler) => this.#dialer.dial({ ...purpose, behindPooler }, listener, signal));
+  }
+
+  /** What `open` opens; without startup parameters if the other side refuses them and may be a pooler. */
+  async #opened<T>(open: (behindPooler: boolean) => Promise<T>): Promise<T> {
     const { behindPooler } = this;
     try {
-      return await this.#dialer.dial({ ...purpose, behindPooler }, listener, signal);
+      return await open(behindPooler);
     } catch (error) {
       if (behindPooler || !refusesStartupParameters(error)) throw fromPooler(error);
       this.#learn('startup-refused', messageOf(error));
       if (!this.behindPooler) throw fromPooler(error);
     }
-    return this.#dial(purpose, listener, signal);
+    return this.#opened(open);
   }
 }
 

@@ -8,6 +8,8 @@ import type { Access } from '../model/names.ts';
 import type { Secret } from '../model/secret.ts';
 import type { NodeDescription } from '../model/topology.ts';
 import type { ClusterSettings } from '../options/settings.ts';
+import { type OpenSession, openSession } from '../wire/login/open.ts';
+import { startupPacket } from '../wire/login/startup.ts';
 
 /** Oldest major version that is supported. */
 const MIN_MAJOR_VERSION = 13;
@@ -57,28 +59,48 @@ export class Dialer {
    * @throws what the driver rejects with; PgHerdError `PGHERD_SERVER_TOO_OLD`, `PGHERD_CREDENTIALS_FAILED`.
    */
   async dial(dial: Dial, listener: ConnectionListener, signal: AbortSignal): Promise<DriverConnection> {
-    return this.#newEnough(await this.#logIn(dial, listener, signal));
+    const { driver } = this.#ports.settings;
+    const connection = await this.#logIn(signal, (password) =>
+      driver.connect(this.#request(dial, password), listener, signal),
+    );
+    this.#assertNewEnough(connection.parameters, () => connection.destroy());
+    return connection;
+  }
+
+  /** Opens a session for a guest, whose startup parameters go before ours. Errors as of {@link dial}. */
+  async dialGuest(
+    dial: Dial,
+    own: ReadonlyMap<string, string>,
+    signal: AbortSignal,
+  ): Promise<{ readonly session: OpenSession; readonly request: ConnectRequest }> {
+    const { scramMaxIterations: maxIterations } = this.#ports.settings;
+    return this.#logIn(signal, async (password) => {
+      const request = this.#request(dial, password);
+      const options = { startup: startupPacket(request, own), maxIterations, listener: SILENT };
+      const session = await openSession(request, options, signal);
+      this.#assertNewEnough(session.parameters, () => session.socket.destroy());
+      return { session, request };
+    });
   }
 
   /** A password that the program supplies is asked for again, once, if the server refuses it. */
-  async #logIn(dial: Dial, listener: ConnectionListener, signal: AbortSignal): Promise<DriverConnection> {
-    const { driver } = this.#ports.settings;
+  async #logIn<T>(signal: AbortSignal, connect: (password: Secret | undefined) => Promise<T>): Promise<T> {
     const password = await this.#credentials.current(signal);
     try {
-      return await driver.connect(this.#request(dial, password), listener, signal);
+      return await connect(password);
     } catch (error) {
       if (signal.aborted || !refusesPassword(error)) throw error;
       const other = await this.#credentials.instead(password, signal);
       if (other === undefined) throw error;
-      return driver.connect(this.#request(dial, other), listener, signal);
+      return connect(other);
     }
   }
 
-  #newEnough(connection: DriverConnection): DriverConnection {
-    const version = connection.parameters.get('server_version');
+  #assertNewEnough(parameters: ReadonlyMap<string, string>, destroy: () => void): void {
+    const version = parameters.get('server_version');
     const major = Number.parseInt(version ?? '', 10);
-    if (Number.isNaN(major) || major >= MIN_MAJOR_VERSION) return connection;
-    connection.destroy();
+    if (Number.isNaN(major) || major >= MIN_MAJOR_VERSION) return;
+    destroy();
     throw new PgHerdError(
       'PGHERD_SERVER_TOO_OLD',
       `${this.#ports.name} runs PostgreSQL ${foreign(version ?? '')}; pgherd needs ${MIN_MAJOR_VERSION} or newer.`,
@@ -115,3 +137,6 @@ export class Dialer {
     return startup;
   }
 }
+
+/** What a guest's login reports is read from its result. */
+const SILENT = Object.freeze({ parameter: () => undefined, notice: () => undefined });

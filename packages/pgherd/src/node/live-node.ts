@@ -1,4 +1,5 @@
 import type { ConnectionListener, DriverConnection } from '../connection/port.ts';
+import type { Access } from '../model/names.ts';
 import type { Observation } from '../model/observation.ts';
 import type { NodeDescription, TopologyDescription } from '../model/topology.ts';
 import { type MonitorPorts, NodeMonitor } from '../monitor/monitor.ts';
@@ -11,10 +12,13 @@ import type { Disposal } from '../topology/disposition.ts';
 import type { ProbeSettings } from '../topology/probe-plan.ts';
 import { findNode } from '../topology/topology.ts';
 import { Connector } from './connector.ts';
+import { GuestList } from './guest-list.ts';
+import type { GuestSession } from './guest-session.ts';
 import { InFlight } from './in-flight.ts';
+import { openGuest } from './open-guest.ts';
 import { poolErrors } from './pool-errors.ts';
 import type { Session } from './session.ts';
-import { SessionFactory } from './session-factory.ts';
+import { SessionFactory, type SessionFactoryPorts } from './session-factory.ts';
 
 /**
  * What live nodes report to the herd and read from it; one object for all of them. Evidence comes with the
@@ -41,6 +45,8 @@ export class LiveNode {
   readonly pool: Pool<Session>;
   readonly monitor: NodeMonitor;
   readonly inFlight: InFlight;
+  /** Foreign clients that speak on connections to the node. */
+  readonly guests = new GuestList();
   /** How busy the node is now. It is read for every choice: one object, whose getters compute the values. */
   readonly load: NodeLoad;
   readonly #ports: NodePorts;
@@ -162,6 +168,7 @@ export class LiveNode {
   /** Carries out what was decided about the connections. */
   dispose({ disposition, reason }: Disposal): void {
     if (disposition === 'keep') return;
+    this.guests.dispose(disposition, reason);
     this.disposedAt = this.#ports.settings.clock.now();
     // First the waiting callers: otherwise a connection would be opened for each of them, only to be evicted.
     this.pool.redirectWaiters(reason);
@@ -197,30 +204,47 @@ export class LiveNode {
     return this.#connector.connect('read-write', listener, signal);
   }
 
+  /** Opens a session for a guest, outside the pool. Errors as of `./open-guest.ts`. */
+  openGuest(access: Access, own: ReadonlyMap<string, string>, signal: AbortSignal): Promise<GuestSession> {
+    return openGuest(this.#sessionPorts(), access, own, signal);
+  }
+
+  /** Ends all connections in order; resolves when the last one has come back and is closed. */
+  async close(reason: string): Promise<void> {
+    await Promise.all([this.pool.close(), this.guests.leave(reason)]);
+  }
+
+  /** Destroys all connections. */
+  terminate(reason: string): void {
+    this.guests.bury(reason);
+    this.pool.terminate();
+  }
+
   stop(): void {
     this.monitor.stop();
     this.inFlight.stop();
   }
 
   #factory(pool: PoolSettings): SessionFactory {
+    return new SessionFactory(this.#sessionPorts(), pool);
+  }
+
+  #sessionPorts(): SessionFactoryPorts {
     const ports = this.#ports;
     const { name } = this;
-    return new SessionFactory(
-      {
-        node: name,
-        settings: ports.settings,
-        connector: this.#connector,
-        describe: () => this.#describe(),
-        parameter: (generation, parameter, value) => ports.parameter(this, generation, parameter, value),
-        hint: () => this.monitor.hint(),
-        opened: (durationMs) => ports.opened(name, durationMs),
-        failed: (error) => ports.failed(name, error),
-        closed: (reason) => ports.closed(name, reason),
-        lost: (session) => this.pool.forget(session),
-        warned: (message) => ports.warned(message),
-      },
-      pool,
-    );
+    return {
+      node: name,
+      settings: ports.settings,
+      connector: this.#connector,
+      describe: () => this.#describe(),
+      parameter: (generation, parameter, value) => ports.parameter(this, generation, parameter, value),
+      hint: () => this.monitor.hint(),
+      opened: (durationMs) => ports.opened(name, durationMs),
+      failed: (error) => ports.failed(name, error),
+      closed: (reason) => ports.closed(name, reason),
+      lost: (session) => this.pool.forget(session),
+      warned: (message) => ports.warned(message),
+    };
   }
 
   #monitorPorts(): MonitorPorts {

@@ -31,6 +31,8 @@ import { type OptionValues, validateOptions } from './validate.ts';
 export interface ClusterSettings extends Pools {
   readonly plan: ConnectionPlan;
   readonly driver: Driver;
+  /** Most iterations of SCRAM that a server may ask for. */
+  readonly scramMaxIterations: number;
   /** Users, passwords and TLS for each node. */
   readonly logins: Logins;
   /** Limits of sessions by the server's names. */
@@ -102,6 +104,7 @@ export function resolveSettings(options: ClusterOptions, driver?: Driver): Clust
   const number = (name: string) => Number(values.get(name));
   return Object.freeze({
     plan,
+    scramMaxIterations: number('scramMaxIterations'),
     driver:
       driver ??
       wireDriver({

@@ -66,7 +66,12 @@ describe('what runs on a node that has left', () => {
     const held = await acquire();
     let stopped = 0;
     const leaving = new LeavingNodes({ clock, drainMs: DRAIN_MS });
-    const node = { pool, stop: () => stopped++ };
+    const node = {
+      pool,
+      close: () => pool.close(),
+      terminate: () => pool.terminate(),
+      stop: () => stopped++,
+    };
     const drained = leaving.drain(node, last);
     return { leaving, node, held, pool, clock, drained, settle, stops: () => stopped };
   }

@@ -12,6 +12,7 @@ export const COPY_OUT_RESPONSE = 0x48;
 export const DATA_ROW = 0x44;
 export const EMPTY_QUERY_RESPONSE = 0x49;
 export const ERROR_RESPONSE = 0x45;
+export const FUNCTION_CALL_RESPONSE = 0x56;
 export const NEGOTIATE_PROTOCOL_VERSION = 0x76;
 export const NO_DATA = 0x6e;
 export const NOTICE_RESPONSE = 0x4e;

@@ -19,6 +19,8 @@ const NAMES: Readonly<Record<string, keyof ServerMessageFields>> = Object.freeze
   L: 'line',
   R: 'routine',
 });
+/** The same as pairs: what a field's letter stands for. */
+export const LETTERS = Object.freeze(Object.entries(NAMES));
 /** More fields than any server sends. */
 const MAX_FIELDS = 64;
 

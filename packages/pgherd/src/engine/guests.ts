@@ -1,0 +1,194 @@
+import { type Call, type CallOptions, type Search, startCall } from '../call/call.ts';
+import { closedError } from '../call/failures.ts';
+import type { Herd } from '../herd/herd.ts';
+import { messageOf, PgHerdError } from '../model/errors.ts';
+import type { Guest } from '../node/guest-list.ts';
+import type { GuestSession } from '../node/guest-session.ts';
+import type { LiveNode } from '../node/live-node.ts';
+import { causeChain } from '../retry/chain.ts';
+import { classifyError } from '../retry/classify.ts';
+import type { ErrorKind } from '../retry/rules.ts';
+import type { Demand } from '../routing/select.ts';
+import { earliest } from '../time/deadline.ts';
+import type { Clock } from '../time/port.ts';
+import { onAbort } from '../time/wait.ts';
+import { type CancelTarget, requestCancel } from '../wire/cancel.ts';
+import { ServerError } from '../wire/content/server-error.ts';
+import type { Sessions } from './sessions.ts';
+
+/** What a guest asks for. */
+export interface GuestRequest {
+  /** The node that it wants. */
+  readonly routing: CallOptions;
+  /** Startup parameters of its own, without user and database. */
+  readonly parameters: ReadonlyMap<string, string>;
+  readonly guest: Guest;
+}
+
+/** What a cluster offers to guests: clients that speak themselves, on sessions that the cluster opens, watches and ends. */
+export interface GuestPort {
+  readonly clock: Clock;
+  readonly user: string;
+  readonly database: string;
+  /**
+   * A session on a node that suits, as soon as there is one. It is entered into the node's list of guests: from now on the guest may
+   * be drained or buried.
+   * @throws the server's refusal as it came; NoSuitableNodeError `PGHERD_NO_SUITABLE_NODE` after `waitTimeoutMs`; PgHerdError
+   * `PGHERD_CLOSED`, `PGHERD_INVALID_ARGUMENT`; the signal's reason.
+   */
+  open(request: GuestRequest, signal: AbortSignal): Promise<GuestSession>;
+  /** Passes a request to cancel on to the server that gave this key; a key that is not known is ignored, as servers do. */
+  cancel(processId: number, secretKey: Buffer, signal: AbortSignal): Promise<void>;
+  /** Throws for routing that cannot be used. */
+  check(routing: CallOptions): void;
+}
+
+/** Refusals that say something about the node at this moment: another node may do, or the same one later. */
+const PASSING: ReadonlySet<ErrorKind> = new Set([
+  'shutdown',
+  'starting-up',
+  'too-many-connections',
+  'connection-lost',
+]);
+
+/** Finds nodes for guests and opens their sessions. */
+export class GuestSessions implements GuestPort {
+  readonly #herd: Herd;
+  readonly #sessions: Sessions;
+  readonly #keys = new Map<string, CancelTarget>();
+  readonly #opening = new Set<AbortController>();
+
+  constructor(herd: Herd, sessions: Sessions) {
+    this.#herd = herd;
+    this.#sessions = sessions;
+    herd.events.on('node:role-changed', ({ node }) => this.#review(node));
+  }
+
+  get clock(): Clock {
+    return this.#herd.settings.clock;
+  }
+
+  get user(): string {
+    return this.#herd.settings.plan.user;
+  }
+
+  get database(): string {
+    return this.#herd.settings.plan.database;
+  }
+
+  check(routing: CallOptions): void {
+    const { settings } = this.#herd;
+    startCall(routing, settings, this.clock.now(), settings.random);
+  }
+
+  async open(request: GuestRequest, signal: AbortSignal): Promise<GuestSession> {
+    const controller = new AbortController();
+    const forget = onAbort(signal, () => controller.abort(signal.reason));
+    this.#opening.add(controller);
+    try {
+      return await this.#search(request, controller);
+    } finally {
+      this.#opening.delete(controller);
+      forget();
+    }
+  }
+
+  /** Ends what is being opened: the cluster is closed. */
+  stop(): void {
+    for (const controller of this.#opening) controller.abort(closedError());
+  }
+
+  async cancel(processId: number, secretKey: Buffer, signal: AbortSignal): Promise<void> {
+    const target = this.#keys.get(keyOf(processId, secretKey));
+    if (target !== undefined) await requestCancel(target, signal);
+  }
+
+  async #search(request: GuestRequest, controller: AbortController): Promise<GuestSession> {
+    const { settings } = this.#herd;
+    const { signal } = controller;
+    const startedAt = this.clock.now();
+    const call = startCall({ ...request.routing, signal }, settings, startedAt, settings.random);
+    const deadline = earliest(call.deadline, startedAt + settings.waitTimeoutMs);
+    const search: Search = { startedAt, deadline, avoid: new Set(), refusals: new Map() };
+    const late = () =>
+      controller.abort(this.#herd.noNodeError(call.demand, this.clock.now() - startedAt, search.refusals));
+    const timer = this.clock.schedule(deadline - startedAt, late);
+    let refused: unknown;
+    const look = async (node: LiveNode) => {
+      try {
+        return await this.#openAt(node, call, request, signal);
+      } catch (error) {
+        if (signal.aborted) throw signal.reason;
+        if (error instanceof ServerError && !PASSING.has(classifyError(error).kind)) throw error;
+        refused = error;
+        search.avoid.add(node.name);
+        search.refusals.set(node.name, messageOf(error));
+        return undefined;
+      }
+    };
+    try {
+      return await this.#sessions.search(call, look, undefined, search);
+    } catch (error) {
+      throw asTheServerSaid(signal.aborted ? signal.reason : error, refused);
+    } finally {
+      timer.cancel();
+    }
+  }
+
+  /** `undefined` if the node turned out not to suit. */
+  async #openAt(
+    node: LiveNode,
+    call: Call,
+    { parameters, guest }: GuestRequest,
+    signal: AbortSignal,
+  ): Promise<GuestSession | undefined> {
+    const session = await node.openGuest(call.access, parameters, signal);
+    const { socket, processId, secretKey } = session.session;
+    if (signal.aborted || socket.destroyed || !this.#herd.stillSuits(node.name, call.demand)) {
+      socket.destroy();
+      session.ended('did not suit', false);
+      signal.throwIfAborted();
+      return undefined;
+    }
+    node.guests.add(guest, call.demand);
+    if (call.access === 'read-write') this.#herd.noteWriter(node.name);
+    const key = processId === undefined || secretKey === undefined ? undefined : keyOf(processId, secretKey);
+    if (key !== undefined && session.cancel !== undefined) this.#keys.set(key, session.cancel);
+    const ended = (reason: string, byItself: boolean) => {
+      node.guests.remove(guest);
+      if (key !== undefined) this.#keys.delete(key);
+      session.ended(reason, byItself);
+    };
+    return { ...session, ended };
+  }
+
+  /** A guest stays where it is while its node keeps its role; then it moves to where a new one would go. */
+  #review(name: string): void {
+    const node = this.#herd.nodes.get(name);
+    if (node === undefined || node.guests.count === 0) return;
+    const suits = (demand: Demand) =>
+      this.#herd.select(demand).tiers[0]?.some((one) => one.name === name) === true;
+    node.guests.drain(`${name} has another role now`, (demand) => !suits(demand));
+  }
+}
+
+function keyOf(processId: number, secretKey: Buffer): string {
+  return `${processId} ${secretKey.toString('hex')}`;
+}
+
+/**
+ * The error for the guest. Where a server refused the session, its own words count: clients look at the SQLSTATE. Where no node was
+ * found for other reasons, ours count, which say what is wrong with each.
+ */
+function asTheServerSaid(error: unknown, refused: unknown): unknown {
+  const code = error instanceof PgHerdError ? error.code : undefined;
+  if (code === 'PGHERD_NO_SUITABLE_NODE') return serverErrorIn(refused) ?? error;
+  return code !== undefined && LASTING.has(code) ? (serverErrorIn(error) ?? error) : error;
+}
+
+/** No node can be used, for reasons that time does not change. */
+const LASTING: ReadonlySet<string> = new Set(['PGHERD_AUTHENTICATION_FAILED', 'PGHERD_CONNECT_FAILED']);
+
+function serverErrorIn(error: unknown): ServerError | undefined {
+  return causeChain(error).find((link) => link instanceof ServerError);
+}

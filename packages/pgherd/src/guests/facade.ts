@@ -1,0 +1,271 @@
+import { Duplex } from 'node:stream';
+import type { CallOptions } from '../call/call.ts';
+import type { GuestPort } from '../engine/guests.ts';
+import type { Guest } from '../node/guest-list.ts';
+import type { GuestSession } from '../node/guest-session.ts';
+import { ServerError } from '../wire/content/server-error.ts';
+import { asError, Line, lost, type Waiting } from './line.ts';
+import {
+  type FirstPacket,
+  NO_ENCRYPTION,
+  ownParameters,
+  readFirstPacket,
+  refusal,
+  welcome,
+} from './startup.ts';
+
+/** What a façade is made of. */
+export interface FacadeParts {
+  readonly port: GuestPort;
+  readonly routing: CallOptions;
+  /** Names that clients send as user or database although the program named none. */
+  readonly usual: readonly (string | undefined)[];
+  /** Reports an error that ends the connection, and closes it. Default: as a socket does. */
+  readonly farewell?: ((facade: Facade, error: Error) => void) | undefined;
+}
+
+/**
+ * What a guest takes for the socket to its server. Behind it pgherd finds a node, opens a connection, and logs in; then the bytes pass
+ * as they are (`./line.ts`).
+ *
+ * `first`: the guest has not said yet what it wants. `opening`: a session is being opened, or a cancel passed on. `open`: there is a
+ * line. `over`: nothing passes any more, and what the guest writes is dropped. Each is entered once, in this order, some never.
+ */
+export class Facade extends Duplex implements Guest {
+  readonly #parts: FacadeParts;
+  readonly #abort = new AbortController();
+  #state: 'first' | 'opening' | 'open' | 'over' = 'first';
+  /** What came of the first packet. */
+  #first: Buffer = Buffer.alloc(0);
+  #line: Line | undefined;
+  /** What the guest wrote before there was a line. */
+  #waiting: Waiting | undefined;
+  #draining: string | undefined;
+  #isReffed = true;
+
+  constructor(parts: FacadeParts) {
+    super();
+    this.#parts = parts;
+  }
+
+  // What clients call on a socket.
+
+  /** Reports `connect` soon. Where it leads is found out once the guest has said what it wants. */
+  connect(...args: readonly unknown[]): this {
+    const listener = args.at(-1);
+    if (typeof listener === 'function') this.once('connect', listener as () => void);
+    process.nextTick(() => this.destroyed || this.emit('connect'));
+    return this;
+  }
+
+  /** Nothing is delayed. */
+  setNoDelay(): this {
+    return this;
+  }
+
+  /** The cluster's connection string says when keepalives are sent. */
+  setKeepAlive(): this {
+    return this;
+  }
+
+  ref(): this {
+    return this.#setRef(true);
+  }
+
+  unref(): this {
+    return this.#setRef(false);
+  }
+
+  /** As of a socket. */
+  get readyState(): 'open' | 'closed' {
+    return this.destroyed ? 'closed' : 'open';
+  }
+
+  // What the node asks for.
+
+  drain(reason: string): void {
+    this.#draining ??= reason;
+    this.#line?.drain(reason);
+  }
+
+  bury(reason: string): void {
+    const error = lost(this.#line?.node, `was ended: ${reason}`);
+    if (this.#line === undefined) this.#die(error);
+    else this.#line.bury(error);
+  }
+
+  // From the guest.
+
+  override _write(chunk: Buffer, _encoding: BufferEncoding, done: Waiting['done']): void {
+    switch (this.#state) {
+      case 'first':
+        this.#begin(chunk, done);
+        return;
+      case 'opening':
+        this.#waiting = { bytes: chunk, done };
+        return;
+      case 'open':
+        this.#line?.write(chunk, done);
+        return;
+      case 'over':
+        done();
+        return;
+      default:
+        this.#state satisfies never;
+    }
+  }
+
+  override _read(): void {
+    this.#line?.wantMore();
+  }
+
+  override _final(done: (error?: Error | null) => void): void {
+    done();
+    this.#leave();
+  }
+
+  override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
+    this.#state = 'over';
+    this.#abort.abort(error ?? new Error('the guest ended the connection'));
+    this.#line?.leave();
+    this.#release();
+    done(error);
+  }
+
+  #begin(chunk: Buffer, done: Waiting['done']): void {
+    this.#first = Buffer.concat([this.#first, chunk]);
+    try {
+      const packet = this.#firstPacket();
+      if (packet.kind === 'cancel' || packet.kind === 'startup') this.#state = 'opening';
+      // A client waits for the answer; if one does not, the rest is for the session.
+      if (this.#state === 'opening' && this.#first.length > 0) this.#waiting = { bytes: this.#first, done };
+      else done();
+      if (packet.kind === 'cancel') void this.#cancel(packet);
+      if (packet.kind === 'startup') void this.#open(packet.parameters);
+    } catch (error) {
+      done();
+      this.#die(asError(error));
+    }
+  }
+
+  /** The first packet that is no question about encryption; its bytes are taken off. */
+  #firstPacket(): FirstPacket {
+    for (;;) {
+      const packet = readFirstPacket(this.#first);
+      if (packet.kind === 'incomplete') return packet;
+      this.#first = this.#first.subarray(packet.length);
+      if (packet.kind !== 'encryption') return packet;
+      this.push(NO_ENCRYPTION);
+    }
+  }
+
+  async #cancel({ processId, secretKey }: FirstPacket & { kind: 'cancel' }): Promise<void> {
+    try {
+      await this.#parts.port.cancel(processId, secretKey, this.#abort.signal);
+      this.#leave();
+    } catch (error) {
+      this.#die(asError(error));
+    }
+  }
+
+  async #open(parameters: ReadonlyMap<string, string>): Promise<void> {
+    const { port, routing, usual } = this.#parts;
+    try {
+      const own = ownParameters(parameters, port, usual);
+      const guest = await port.open({ routing, parameters: own, guest: this }, this.#abort.signal);
+      this.#opened(guest);
+    } catch (error) {
+      if (error instanceof ServerError) this.#refused(error);
+      else this.#die(asError(error));
+    }
+  }
+
+  #opened(guest: GuestSession): void {
+    const line = new Line(guest, {
+      clock: this.#parts.port.clock,
+      push: (bytes) => this.push(bytes),
+      ended: (error, when) => this.#ended(error, when),
+      left: () => this.#leave(),
+    });
+    // It may have been buried or destroyed in the same turn.
+    if (this.#state !== 'opening') {
+      line.leave();
+      return;
+    }
+    this.#state = 'open';
+    this.#line = line;
+    if (!this.#isReffed) line.setRef(false);
+    this.push(welcome(guest.session));
+    const waiting = this.#waiting;
+    this.#waiting = undefined;
+    line.begin(waiting);
+    if (this.#draining !== undefined) line.drain(this.#draining);
+  }
+
+  #setRef(ref: boolean): this {
+    this.#isReffed = ref;
+    this.#line?.setRef(ref);
+    return this;
+  }
+
+  // The end.
+
+  /** The guest gets the server's own words, and the end of the connection behind them. */
+  #refused(error: ServerError): void {
+    if (this.#state !== 'opening') return;
+    this.#state = 'over';
+    this.push(refusal(error));
+    this.#onceRead(() => this.destroy());
+    this.#release();
+  }
+
+  #ended(error: Error, when: 'at-once' | 'once-read'): void {
+    this.#state = 'over';
+    if (when === 'at-once') this.#say(error);
+    else this.#onceRead(() => this.#say(error));
+  }
+
+  #die(error: Error): void {
+    if (this.#state === 'over') return;
+    this.#state = 'over';
+    this.#abort.abort(error);
+    this.#say(error);
+    this.#release();
+  }
+
+  #say(error: Error): void {
+    const { farewell } = this.#parts;
+    if (this.destroyed) return;
+    if (farewell === undefined) this.destroy(error);
+    else farewell(this, error);
+  }
+
+  /** The guest has said goodbye. It may have more to do with the stream in this turn. */
+  #leave(): void {
+    if (this.#state === 'over') return;
+    this.#state = 'over';
+    this.#abort.abort(new Error('the guest ended the connection'));
+    this.#line?.leave();
+    this.#release();
+    this.#soon(() => this.destroy());
+  }
+
+  /** What waits is not sent. */
+  #release(): void {
+    const waiting = this.#waiting;
+    this.#waiting = undefined;
+    waiting?.done();
+  }
+
+  /** Calls `fn` when the guest has read everything, however long it takes. */
+  #onceRead(fn: () => void): void {
+    const look = () => this.#onceRead(fn);
+    if (this.readableLength === 0 || this.destroyed) fn();
+    else if (this.isPaused()) this.once('resume', () => this.#soon(look));
+    else this.#soon(look);
+  }
+
+  #soon(fn: () => void): void {
+    this.#parts.port.clock.schedule(0, fn);
+  }
+}

@@ -1,0 +1,273 @@
+import type { Socket } from 'node:net';
+import { messageOf, PgHerdError } from '../model/errors.ts';
+import type { GuestSession } from '../node/guest-session.ts';
+import type { Clock } from '../time/port.ts';
+import type { ServerError } from '../wire/content/server-error.ts';
+import { longestBody } from './bodies.ts';
+import { Conversation, goesOn } from './conversation.ts';
+import { Heads } from './heads.ts';
+import { type Observed, observeMessage } from './tap.ts';
+
+/** Letter and length of a message. */
+const HEAD_BYTES = 5;
+const TERMINATE = 0x58;
+const TERMINATE_MESSAGE = Buffer.from([TERMINATE, 0, 0, 0, 4]);
+const EMPTY = Buffer.alloc(0);
+/** Messages of the guest without an answer above which it has to wait. */
+const MAX_UNANSWERED = 16_384;
+/** Time a server has to take note of the end before its socket is destroyed, milliseconds. */
+const GOODBYE_MS = 1_000;
+
+/** Bytes of the guest that wait, and what is called when they have gone. */
+export interface Waiting {
+  readonly bytes: Buffer;
+  readonly done: (error?: Error | null) => void;
+}
+
+/** How a line reaches its guest. */
+export interface LinePorts {
+  readonly clock: Clock;
+  /** Passes bytes on; returns `false` if the guest wants no more for now. */
+  push(bytes: Buffer): boolean;
+  /** The line is over; the guest gets the error `at-once`, or when it has read everything. */
+  ended(error: Error, when: 'at-once' | 'once-read'): void;
+  /** The guest has said goodbye. */
+  left(): void;
+}
+
+/**
+ * The bytes between a guest and its session, from the login to the end. They pass as they are, in whole messages from the server;
+ * what they say is observed. `open` until either side, the node or the cluster ends it, then over for good.
+ */
+export class Line {
+  readonly #guest: GuestSession;
+  readonly #socket: Socket;
+  readonly #ports: LinePorts;
+  readonly #heads = new Heads();
+  readonly #conversation = new Conversation();
+  #isOpen = true;
+  /** What the guest wrote and may not pass yet. */
+  #waiting: Waiting | undefined;
+  #draining: string | undefined;
+  #hasLeft = false;
+  /** The server's own word that it ends the session. */
+  #ending: ServerError | undefined;
+  /** Messages of the server that may pass to the guest, as they stand behind each other. */
+  #run: { readonly bytes: Buffer; readonly from: number; to: number } | undefined;
+
+  constructor(guest: GuestSession, ports: LinePorts) {
+    this.#guest = guest;
+    this.#socket = guest.session.socket;
+    this.#ports = ports;
+  }
+
+  /** Lets the bytes pass, with those that the guest has written already. */
+  begin(waiting: Waiting | undefined): void {
+    const socket = this.#socket;
+    const { cutter } = this.#guest.session;
+    this.#waiting = waiting;
+    cutter.take = (type, bytes, start, end) => this.#take(type, bytes, start, end);
+    cutter.limitOf = longestBody;
+    socket.on('drain', () => this.#goOn());
+    socket.on('error', (error) => this.#lost(error));
+    socket.on('end', () => this.#lost()).on('close', () => this.#lost());
+    socket.on('data', (chunk: Buffer) => this.#read(() => cutter.read(chunk)));
+    this.#read(() => cutter.goOn());
+    socket.resume();
+  }
+
+  get node(): string {
+    return this.#guest.node;
+  }
+
+  setRef(ref: boolean): void {
+    if (ref) this.#socket.ref();
+    else this.#socket.unref();
+  }
+
+  /** The guest has read what it had, and wants more. */
+  wantMore(): void {
+    this.#socket.resume();
+  }
+
+  /** Passes on what the guest writes, as much as may go. The rest waits, and with it the guest. */
+  write(bytes: Buffer, done: Waiting['done']): void {
+    if (!this.#isOpen) {
+      done();
+      return;
+    }
+    try {
+      this.#pass(bytes, done);
+    } catch (error) {
+      done();
+      this.bury(asError(error));
+    }
+  }
+
+  /** Ends as soon as nothing is under way. What the guest begins then is not sent. */
+  drain(reason: string): void {
+    this.#draining ??= reason;
+    this.#endIfDrained();
+  }
+
+  /** Ends at once. */
+  bury(error: Error): void {
+    if (!this.#isOpen) return;
+    this.#end(messageOf(error), false);
+    this.#socket.destroy();
+    this.#ports.ended(error, 'at-once');
+  }
+
+  /** The guest has gone, with or without a goodbye. */
+  leave(): void {
+    if (!this.#isOpen) return;
+    this.#end('the guest ended it', false);
+    if (this.#hasLeft || this.#heads.atEnd) this.#sayGoodbye();
+    else this.#socket.destroy();
+  }
+
+  #pass(bytes: Buffer, done: Waiting['done']): void {
+    const socket = this.#socket;
+    const { passed, held } = this.#heads.take(bytes, (type) => this.#mayPass(type));
+    if (passed.length > 0) socket.write(passed);
+    // Nothing more is taken before the socket has sent what it has.
+    if (held !== undefined || socket.writableNeedDrain) this.#waiting = { bytes: held ?? EMPTY, done };
+    else done();
+    if (this.#hasLeft) this.#ports.left();
+  }
+
+  #mayPass(type: number): boolean {
+    const conversation = this.#conversation;
+    if (type === TERMINATE) this.#hasLeft = true;
+    else if (conversation.isBetween && !goesOn(type) && !this.#mayBegin(1)) return false;
+    conversation.asked(type);
+    return true;
+  }
+
+  /**
+   * Whether the guest may begin something: not while the line drains, unless a transaction is open, and not with too much unanswered.
+   * `share` makes the limit smaller: one that waits is not woken by every answer.
+   */
+  #mayBegin(share: number): boolean {
+    const { isAnswered, size } = this.#conversation;
+    return isAnswered || (this.#draining === undefined && size < MAX_UNANSWERED * share);
+  }
+
+  /** Takes up what waits, if it may pass now. */
+  #goOn(): void {
+    this.#endIfDrained();
+    const waiting = this.#waiting;
+    if (!this.#isOpen || waiting === undefined || this.#socket.writableNeedDrain) return;
+    if (waiting.bytes.length > 0 && !this.#mayBegin(0.5)) return;
+    this.#waiting = undefined;
+    if (waiting.bytes.length === 0) waiting.done();
+    else this.write(waiting.bytes, waiting.done);
+  }
+
+  #read(cut: () => void): void {
+    if (!this.#isOpen) return;
+    let broken: unknown;
+    try {
+      cut();
+    } catch (error) {
+      broken = error;
+    }
+    // What is whole passes, also if something behind it is not.
+    this.#flush();
+    if (broken !== undefined) this.bury(asError(broken));
+    else this.#goOn();
+  }
+
+  #take(type: number, bytes: Buffer, start: number, end: number): boolean {
+    const observed = observeMessage(this.#conversation, type, bytes, start, end);
+    if (this.#run?.bytes === bytes) this.#run.to = end;
+    else {
+      this.#flush();
+      this.#run = { bytes, from: start - HEAD_BYTES, to: end };
+    }
+    this.#note(observed);
+    return this.#isOpen;
+  }
+
+  #note(observed: Observed): void {
+    switch (observed.kind) {
+      case 'nothing':
+        return;
+      case 'parameter':
+        this.#guest.parameter(observed.name, observed.value);
+        return;
+      case 'ending':
+        this.#ending = observed.error;
+        this.#guest.hint();
+        return;
+      case 'write-refused':
+      case 'shutdown':
+        this.#guest.hint();
+        return;
+      default:
+        observed satisfies never;
+    }
+  }
+
+  #flush(): void {
+    const run = this.#run;
+    this.#run = undefined;
+    if (run === undefined || !this.#isOpen) return;
+    if (!this.#ports.push(run.bytes.subarray(run.from, run.to))) this.#socket.pause();
+  }
+
+  /** Ends between two statements. */
+  #endIfDrained(): void {
+    const reason = this.#draining;
+    if (reason === undefined || !this.#isOpen || !this.#conversation.atRest || !this.#heads.atEnd) return;
+    this.#end(reason, false);
+    this.#sayGoodbye();
+    const what = `was ended between two statements: ${reason}`;
+    this.#ports.ended(lost(this.#guest.node, what, { phase: 'not-handed' }), 'once-read');
+  }
+
+  /** The server, or the way to it, ended the connection. */
+  #lost(cause?: Error): void {
+    if (!this.#isOpen) return;
+    const error =
+      this.#ending ??
+      lost(this.#guest.node, cause === undefined ? 'was closed' : `was lost: ${cause.message}`, {}, cause);
+    this.#end(messageOf(error), true);
+    this.#socket.destroy();
+    this.#ports.ended(error, 'once-read');
+  }
+
+  #sayGoodbye(): void {
+    const socket = this.#socket;
+    // The end of the other side is noticed only if the stream is read.
+    socket.resume();
+    if (this.#hasLeft) socket.end();
+    else socket.end(TERMINATE_MESSAGE);
+    const timer = this.#ports.clock.schedule(GOODBYE_MS, () => socket.destroy(), { ref: false });
+    socket.once('close', () => timer.cancel());
+  }
+
+  #end(reason: string, byItself: boolean): void {
+    this.#isOpen = false;
+    this.#guest.ended(reason, byItself);
+    const waiting = this.#waiting;
+    this.#waiting = undefined;
+    waiting?.done();
+  }
+}
+
+/** The error of a guest whose connection has ended. */
+export function lost(
+  node: string | undefined,
+  what: string,
+  details: Readonly<Record<string, unknown>> = {},
+  cause?: unknown,
+): PgHerdError {
+  const sentence = `The connection to ${node ?? 'the cluster'} ${what.replace(/\.?$/, '.')}`;
+  return new PgHerdError('PGHERD_CONNECTION_LOST', sentence, { cause, details: { node, ...details } });
+}
+
+/** Whatever was thrown, as an error. */
+export function asError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error));
+}
