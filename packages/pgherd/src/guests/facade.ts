@@ -195,10 +195,9 @@ export class Facade extends Duplex implements Guest {
     this.#state = 'open';
     this.#line = line;
     if (!this.#isReffed) line.setRef(false);
-    this.push(welcome(guest.session));
     const waiting = this.#waiting;
     this.#waiting = undefined;
-    line.begin(waiting);
+    line.begin(welcome(guest.session), waiting);
     if (this.#draining !== undefined) line.drain(this.#draining);
   }
 

@@ -61,8 +61,8 @@ export class Line {
     this.#ports = ports;
   }
 
-  /** Lets the bytes pass, with those that the guest has written already. */
-  begin(waiting: Waiting | undefined): void {
+  /** Greets the guest, then lets the bytes pass, with those that it has written already. */
+  begin(greeting: Buffer, waiting: Waiting | undefined): void {
     const socket = this.#socket;
     const { cutter } = this.#guest.session;
     this.#waiting = waiting;
@@ -72,8 +72,10 @@ export class Line {
     socket.on('error', (error) => this.#lost(error));
     socket.on('end', () => this.#lost()).on('close', () => this.#lost());
     socket.on('data', (chunk: Buffer) => this.#read(() => cutter.read(chunk)));
+    // The guest may answer at once: by then all of this must stand.
+    this.#ports.push(greeting);
     this.#read(() => cutter.goOn());
-    socket.resume();
+    if (this.#isOpen) socket.resume();
   }
 
   get node(): string {

@@ -118,10 +118,10 @@ export class HostilePeer {
   readonly #sockets = new Set<Socket>();
   readonly #mutate: Mutate;
   readonly #cut: Cut;
-  /** Syncs that it waits for before it answers all of them at once. */
-  readonly #syncs: number;
+  /** Syncs that it waits for before it answers all of them at once; `each` answers every Sync and Flush, until the first lie. */
+  readonly #syncs: number | 'each';
 
-  constructor(options: { readonly mutate: Mutate; readonly cut: Cut; readonly syncs: number }) {
+  constructor(options: { readonly mutate: Mutate; readonly cut: Cut; readonly syncs: number | 'each' }) {
     this.#mutate = options.mutate;
     this.#cut = options.cut;
     this.#syncs = options.syncs;
@@ -155,6 +155,7 @@ export class HostilePeer {
     const texts = new Map<string, boolean>();
     let value = '';
     let syncs = 0;
+    let sending = Promise.resolve();
     socket.on('data', (chunk) => {
       kept = Buffer.concat([kept, chunk]);
       if (!greeted) {
@@ -173,21 +174,32 @@ export class HostilePeer {
         if (type === 'X') socket.end();
         if (type === 'S' || type === 'Q') syncs++;
         answers.push(...answerTo(type, body, value));
+        if (this.#syncs !== 'each' || (type !== 'S' && type !== 'H')) continue;
+        const honest = Buffer.concat(answers.splice(0));
+        const said = Buffer.concat(this.#mutate(cutApart(honest)));
+        sending = sending.then(() => this.#answer(socket, said, !said.equals(honest)));
       }
-      if (syncs < this.#syncs) return;
+      if (this.#syncs === 'each' || syncs < this.#syncs) return;
       syncs = Number.NEGATIVE_INFINITY;
-      void this.#answer(socket, Buffer.concat(this.#mutate(answers)));
+      void this.#answer(socket, Buffer.concat(this.#mutate(answers)), true);
     });
   }
 
-  async #answer(socket: Socket, bytes: Buffer): Promise<void> {
+  async #answer(socket: Socket, bytes: Buffer, isLast: boolean): Promise<void> {
     for (const piece of this.#cut(bytes)) {
       if (socket.destroyed) return;
       await new Promise<void>((resolve) => socket.write(piece, () => setImmediate(resolve)));
     }
     // What is not answered by now never is: nothing may wait for it any longer than this connection lives.
-    socket.end();
+    if (isLast) socket.end();
   }
+}
+
+function cutApart(bytes: Buffer): Buffer[] {
+  const messages: Buffer[] = [];
+  for (let at = 0; at < bytes.length; at += bytes.readInt32BE(at + 1) + 1)
+    messages.push(bytes.subarray(at, at + bytes.readInt32BE(at + 1) + 1));
+  return messages;
 }
 
 function answerTo(type: string, body: Buffer, value: string): Buffer[] {

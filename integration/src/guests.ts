@@ -1,0 +1,101 @@
+import { createRequire } from 'node:module';
+import pg from 'pg';
+import type { Cluster } from 'pgherd';
+import { type GuestOptions, herdStream } from 'pgherd/pg';
+import { herdOptions } from 'pgherd/postgres-js';
+import postgres from 'postgres';
+import postgresOldest from 'postgres-oldest';
+
+/** One row. */
+export type Row = Record<string, unknown>;
+/** Runs one statement with values. */
+export type Run = (text: string, values?: readonly unknown[]) => Promise<Row[]>;
+
+/** A foreign client with its own pool, as the tests need it, whichever it is. */
+export interface GuestClient extends AsyncDisposable {
+  readonly run: Run;
+  /** Runs `fn` in one transaction of the client's own. */
+  transaction(fn: (run: Run) => Promise<void>): Promise<void>;
+}
+
+/** How the client is made. */
+export interface GuestSettings extends GuestOptions {
+  readonly max?: number | undefined;
+  readonly applicationName?: string | undefined;
+}
+
+/** Makes a guest of a cluster. */
+export type MakeGuest = (db: Cluster, settings?: GuestSettings) => GuestClient;
+
+function overPg(client: typeof pg): MakeGuest {
+  return (db, { max = 4, applicationName, ...options } = {}) => {
+    const pool = new client.Pool({
+      stream: herdStream(db, options),
+      ssl: false,
+      max,
+      application_name: applicationName,
+    });
+    // As every program with pg must: an idle connection that ends is reported there.
+    pool.on('error', () => undefined);
+    return {
+      run: async (text, values = []) => (await pool.query<Row>(text, [...values])).rows,
+      transaction: async (fn) => {
+        const one = await pool.connect();
+        const noted = (): void => undefined;
+        one.on('error', noted);
+        try {
+          await one.query('begin');
+          await fn(async (text, values = []) => (await one.query<Row>(text, [...values])).rows);
+          await one.query('commit');
+          one.release();
+        } catch (error) {
+          one.release(true);
+          throw error;
+        } finally {
+          one.off('error', noted);
+        }
+      },
+      [Symbol.asyncDispose]: () => pool.end(),
+    };
+  };
+}
+
+type Unsafe = Pick<postgres.Sql, 'unsafe'>;
+
+function runOver(sql: Unsafe): Run {
+  return async (text, values = []) => {
+    const rows = await sql.unsafe(text, [...values] as never[], { prepare: true });
+    return [...rows] as Row[];
+  };
+}
+
+function overPostgresJs(client: typeof postgres): MakeGuest {
+  return (db, { max = 4, applicationName, ...options } = {}) => {
+    const sql = client({
+      ...herdOptions(db, options),
+      max,
+      connection: applicationName === undefined ? {} : { application_name: applicationName },
+      onnotice: () => undefined,
+    });
+    return {
+      run: runOver(sql),
+      transaction: async (fn) => {
+        await sql.begin((tx) => fn(runOver(tx)));
+      },
+      [Symbol.asyncDispose]: () => sql.end({ timeout: 5 }),
+    };
+  };
+}
+
+/** The guests by their names: the newest of each client and the oldest that is supported. */
+export const GUESTS: readonly (readonly [string, MakeGuest])[] = Object.freeze([
+  ['pg', overPg(pg)],
+  ['pg 8.16', overPg(createRequire(import.meta.url)('pg-oldest') as typeof pg)],
+  ['postgres.js', overPostgresJs(postgres)],
+  ['postgres.js 3.4.0', overPostgresJs(postgresOldest as unknown as typeof postgres)],
+]);
+
+/** How many connections the guests of a cluster have. */
+export function guestCount(db: Cluster): number {
+  return db.stats().total.guests;
+}
