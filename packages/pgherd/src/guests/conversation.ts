@@ -29,7 +29,7 @@ import {
 import { protocolError } from '../wire/content/reader.ts';
 
 /** What the server owes for one message of the guest. */
-type Owed = 'parse' | 'bind' | 'describe' | 'execute' | 'close' | 'sync' | 'simple' | 'call';
+type Owed = 'parse' | 'bind' | 'describe' | 'execute' | 'close' | 'sync' | 'simple' | 'simple-copy' | 'call';
 
 /** How far the server has come with the first of what it owes. */
 type Step =
@@ -57,6 +57,9 @@ const OWED: ReadonlyMap<number, Owed> = new Map([
 /** First bytes of CopyData, CopyDone and CopyFail, which go on with what was begun. */
 const COPYING: ReadonlySet<number> = new Set([0x64, 0x63, 0x66]);
 
+/** A client that did not ask for it has no place for the data. */
+const BEGINS_COPY: ReadonlySet<number> = new Set([COPY_IN_RESPONSE, COPY_OUT_RESPONSE, COPY_BOTH_RESPONSE]);
+
 /** Whether a message of the guest goes on with what stands before it, whatever that is. */
 export function goesOn(type: number): boolean {
   return COPYING.has(type);
@@ -74,6 +77,8 @@ export class Conversation {
   /** Extended messages were sent, and no Sync behind them. */
   #isOpen = false;
   #status = IDLE;
+  /** A statement was prepared that may begin a COPY. */
+  #mayCopy = false;
 
   /** Messages of the guest that are not answered. */
   get size(): number {
@@ -95,15 +100,16 @@ export class Conversation {
     return !this.#isOpen;
   }
 
-  /** Takes in the kind of a message that the guest sends. */
-  asked(type: number): void {
+  /** Takes in the kind of a message that the guest sends, and whether its text may begin a COPY. */
+  asked(type: number, mayCopy = false): void {
     const owed = OWED.get(type);
     if (owed === undefined) return;
     if (owed === 'sync') {
       this.#skips = false;
       this.#isOpen = false;
     } else if (owed !== 'simple' && owed !== 'call') this.#isOpen = true;
-    if (!this.#skips) this.#owed.push(owed);
+    if (owed === 'parse' && mayCopy) this.#mayCopy = true;
+    if (!this.#skips) this.#owed.push(owed === 'simple' && mayCopy ? 'simple-copy' : owed);
   }
 
   /**
@@ -137,14 +143,14 @@ export class Conversation {
     if (isFatal) return;
     if (head === undefined || this.#step === 'failed') throw impossible(ERROR_RESPONSE, head, this.#step);
     this.#step = 'failed';
-    if (head === 'simple' || head === 'call') return;
+    if (isSimple(head) || head === 'call') return;
     while (this.#owed.first !== undefined && this.#owed.first !== 'sync') this.#owed.shift();
     this.#skips = this.#owed.size === 0;
   }
 
   #ready(head: Owed | undefined, status: number): void {
     const hasEnded = this.#step === 'done' || this.#step === 'failed';
-    const isDue = head === 'sync' || ((head === 'simple' || head === 'call') && hasEnded);
+    const isDue = head === 'sync' || ((isSimple(head) || head === 'call') && hasEnded);
     if (!isDue) throw impossible(READY_FOR_QUERY, head, this.#step);
     if (status !== IDLE && status !== IN_TRANSACTION && status !== FAILED_TRANSACTION)
       throw protocolError(`ReadyForQuery reports the status ${nameOfMessage(status)}`);
@@ -167,8 +173,10 @@ export class Conversation {
       case 'call':
         return type === FUNCTION_CALL_RESPONSE && this.#step === 'fresh' ? 'done' : undefined;
       case 'execute':
-        return this.#afterExecute(type);
+        return BEGINS_COPY.has(type) && !this.#mayCopy ? undefined : this.#afterExecute(type);
       case 'simple':
+        return BEGINS_COPY.has(type) ? undefined : this.#afterSimple(type);
+      case 'simple-copy':
         return this.#afterSimple(type);
       case 'sync':
         return undefined;
@@ -224,6 +232,10 @@ export class Conversation {
     if (kept >= 0) for (const owed of others.slice(kept)) this.#owed.push(owed);
     if (kept < 0 && others.length > 0) this.#isOpen = true;
   }
+}
+
+function isSimple(owed: Owed | undefined): boolean {
+  return owed === 'simple' || owed === 'simple-copy';
 }
 
 function isCopied(step: Step): boolean {

@@ -5,7 +5,7 @@ import type { Clock } from '../time/port.ts';
 import type { ServerError } from '../wire/content/server-error.ts';
 import { longestBody } from './bodies.ts';
 import { Conversation, goesOn } from './conversation.ts';
-import { Heads } from './heads.ts';
+import { Heads, type MayPass } from './heads.ts';
 import { type Observed, observeMessage } from './tap.ts';
 
 /** Letter and length of a message. */
@@ -130,7 +130,7 @@ export class Line {
 
   #pass(bytes: Buffer, done: Waiting['done']): void {
     const socket = this.#socket;
-    const { passed, held } = this.#heads.take(bytes, (type) => this.#mayPass(type));
+    const { passed, held } = this.#heads.take(bytes, this.#mayPass);
     if (passed.length > 0) socket.write(passed);
     // Nothing more is taken before the socket has sent what it has.
     if (held !== undefined || socket.writableNeedDrain) this.#waiting = { bytes: held ?? EMPTY, done };
@@ -138,13 +138,13 @@ export class Line {
     if (this.#hasLeft) this.#ports.left();
   }
 
-  #mayPass(type: number): boolean {
+  readonly #mayPass: MayPass = (type, mayCopy) => {
     const conversation = this.#conversation;
     if (type === TERMINATE) this.#hasLeft = true;
     else if (conversation.isBetween && !goesOn(type) && !this.#mayBegin(1)) return false;
-    conversation.asked(type);
+    conversation.asked(type, mayCopy);
     return true;
-  }
+  };
 
   /**
    * Whether the guest may begin something: not while the line drains, unless a transaction is open, and not with too much unanswered.

@@ -1,6 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { Conversation } from '../../src/guests/conversation.ts';
 
+/** Letters for messages whose text may begin a COPY: Query and Parse. */
+const COPY: Readonly<Record<string, number>> = { q: 0x51, p: 0x50 };
+
 /**
  * A conversation, one letter for each message, with the letters of the protocol: `>` goes to the server, `<` to the guest. `E` is an
  * ERROR, `F` a FATAL; `I`, `T`, `X` behind `Z` is its status.
@@ -10,7 +13,7 @@ function run(script: string, conversation = new Conversation()): Conversation {
     const toServer = turn.startsWith('>');
     for (let at = 1; at < turn.length; at++) {
       const letter = turn[at] ?? '';
-      if (toServer) conversation.asked(letter.charCodeAt(0));
+      if (toServer) conversation.asked(COPY[letter] ?? letter.charCodeAt(0), letter in COPY);
       else if (letter === 'F') conversation.answered(0x45, 0, true);
       else if (letter === 'Z') conversation.answered(0x5a, turn.charCodeAt(++at), false);
       else conversation.answered(letter.charCodeAt(0), 0, false);
@@ -48,19 +51,19 @@ const RIGHT: readonly (readonly [string, string, boolean])[] = [
   ['parts of a portal', '>PBDEH <12TDDs >EH <DDs >EH <C >CS <3ZI', true],
   ['a portal that is left', '>PBDEH <12TDDs >CS <3ZI', true],
   ['an empty extended text', '>PBDES <12nIZI', true],
-  ['COPY in', '>Q <G >dddc <CZI', true],
-  ['COPY in, under way', '>Q <G >ddd', false],
-  ['COPY in that the guest ends', '>Q <G >df <EZI', true],
-  ['COPY in that the server ends', '>Q <G >dd <E >dd <ZI', true],
-  ['COPY out', '>Q <HdddcCZI', true],
-  ['COPY out, under way', '>Q <Hdd', false],
-  ['COPY out that fails', '>Q <HdEZI', true],
-  ['COPY in by an extended statement, whose first Sync is ignored', '>PBES <12G >dcS <CZI', true],
-  ['the same, refused by the guest', '>PBES <12G >fS <EZI', true],
-  ['COPY between two texts', '>Q <TDCHdcCZI', true],
+  ['COPY in', '>q <G >dddc <CZI', true],
+  ['COPY in, under way', '>q <G >ddd', false],
+  ['COPY in that the guest ends', '>q <G >df <EZI', true],
+  ['COPY in that the server ends', '>q <G >dd <E >dd <ZI', true],
+  ['COPY out', '>q <HdddcCZI', true],
+  ['COPY out, under way', '>q <Hdd', false],
+  ['COPY out that fails', '>q <HdEZI', true],
+  ['COPY in by an extended statement, whose first Sync is ignored', '>pBES <12G >dcS <CZI', true],
+  ['the same, refused by the guest', '>pBES <12G >fS <EZI', true],
+  ['COPY between two texts', '>q <TDCHdcCZI', true],
   ['a function call', '>F <VZI', true],
   ['a function call that fails', '>F <EZI', true],
-  ['replication', '>Q <Wdd >dc <dcCZI', true],
+  ['replication', '>q <Wdd >dc <dcCZI', true],
   ['notices, parameters, notifications anywhere', '>PBDES <N1S2ATNDSCANZIA', true],
   ['a FATAL while nothing runs', '<F', true],
   ['a FATAL in the midst', '>PBDES <12TDF', false],
@@ -90,8 +93,12 @@ const WRONG: readonly (readonly [string, string])[] = [
   ['two errors of an extended statement', '>PBDES <EE'],
   ['a tag behind an error', '>Q <EC'],
   ['the beginning of a COPY while nothing runs', '<G'],
-  ['data of a COPY that was not begun', '>Q <d'],
-  ['the end of a COPY without its data', '>Q <HC'],
+  ['data of a COPY that was not begun', '>q <d'],
+  ['COPY in where no text asks for it', '>Q <G'],
+  ['COPY out where no text asks for it', '>Q <H'],
+  ['COPY out of a statement that asks for rows', '>PBDES <12TH'],
+  ['a second COPY in the midst of one', '>q <HH'],
+  ['the end of a COPY without its data', '>q <HC'],
   ['an authentication request', '>Q <R'],
   ['an authentication request while nothing runs', '<R'],
   ['another key', '<K'],

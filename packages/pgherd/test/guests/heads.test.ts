@@ -56,6 +56,20 @@ describe('the heads of what a guest sends', () => {
     expect(heads.atEnd).toBe(true);
   });
 
+  it.each<[string, Buffer, boolean]>([
+    ['a query', message('Q', 'select 1\0'), false],
+    ['a COPY', message('Q', 'begin; CoPy t from stdin\0'), true],
+    ['a COPY that is prepared', message('P', 'name\0copy t to stdout\0\0\0'), true],
+    ['a statement of replication', message('Q', 'START_REPLICATION SLOT a LOGICAL 0/0\0'), true],
+    ['a text that is not whole', message('Q', 'select 1\0').subarray(0, 10), true],
+    ['a long text', message('Q', `select '${'x'.repeat(20_000)}'\0`), true],
+    ['values', message('B', 'copy\0'), false],
+  ])('%s: may it begin a COPY?', (_what, bytes, expected) => {
+    const seen: boolean[] = [];
+    new Heads().take(bytes, (_type, mayCopy) => seen.push(mayCopy) > 0);
+    expect(seen).toEqual([expected]);
+  });
+
   it('a length that is impossible is refused', () => {
     const take = () => new Heads().take(Buffer.from([0x51, 0, 0, 0, 3]), () => true);
     expect(take).toThrow(expect.objectContaining({ code: 'PGHERD_INVALID_ARGUMENT' }));

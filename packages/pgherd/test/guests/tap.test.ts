@@ -5,7 +5,7 @@ import { type Observed, observeMessage } from '../../src/guests/tap.ts';
 /** Observes one message behind which and before which stand bytes that do not belong to it. */
 function observe(letter: string, body: Buffer | string, asked = ''): Observed {
   const conversation = new Conversation();
-  for (const one of asked) conversation.asked(one.charCodeAt(0));
+  for (const one of asked) conversation.asked(one.charCodeAt(0), true);
   const contents = Buffer.from(body);
   const bytes = Buffer.concat([Buffer.alloc(7, 0xff), contents, Buffer.alloc(300, 0x41), Buffer.alloc(2)]);
   return observeMessage(conversation, letter.charCodeAt(0), bytes, 7, 7 + contents.length);
