@@ -15,6 +15,7 @@ const CHECKS: readonly Step[] = [
   { name: 'build', command: ['npm', 'run', '--silent', 'build'] },
   { name: 'api', command: ['npx', 'tsx', 'tools/api.ts'], needs: 'build' },
   { name: 'packages', command: ['npx', 'tsx', 'tools/package-check.ts'], needs: 'build' },
+  { name: 'runtimes', command: ['npx', 'tsx', 'tools/runtimes.ts'], needs: 'build' },
 ];
 
 /** The whole suite; the JSON report beside the readable one is what gets counted. */

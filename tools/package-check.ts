@@ -3,6 +3,7 @@ import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Finding, isMain, runAsCommand } from './lib/findings.ts';
+import { pack } from './lib/pack.ts';
 import { internalSubpaths, publicEntries, publishedPackages, type WorkspacePackage } from './lib/packages.ts';
 
 const BIN = fileURLToPath(new URL('../node_modules/.bin', import.meta.url));
@@ -49,19 +50,6 @@ function checkPackage(root: string, { folder, manifest }: WorkspacePackage, dest
     ...(attw === undefined ? [] : [{ file: folder, message: `are-the-types-wrong objects:\n${attw}` }]),
     ...unloadableEntries(root, folder, manifest.name),
   ];
-}
-
-/** File name and contents of the tarball, or what npm said instead. */
-function pack(folder: string, destination: string): { filename: string; files: string[] } | string {
-  const { status, stdout, stderr } = spawnSync(
-    'npm',
-    ['pack', '--json', '--ignore-scripts', '--loglevel=error', '--pack-destination', destination],
-    { cwd: folder, encoding: 'utf8' },
-  );
-  if (status !== 0) return stdout + stderr;
-  const [report] = JSON.parse(stdout) as { filename: string; files: { path: string }[] }[];
-  if (report === undefined) return 'npm pack reported nothing.';
-  return { filename: report.filename, files: report.files.map(({ path }) => path) };
 }
 
 function wrongFiles(folder: string, files: readonly string[]): Finding[] {

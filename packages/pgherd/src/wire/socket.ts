@@ -74,11 +74,11 @@ let oneBuffer: Buffer | undefined;
 const BUFFER_BYTES = 65_536;
 
 /**
- * Reads into one buffer for all sockets, and past Node's queue for streams: less work for each read. Windows may choose the memory
- * before it reads, so that each socket would need its own.
+ * Reads into one buffer for all sockets, and past Node's queue for streams: less work for each read. Not on Windows, which may choose
+ * the memory before it reads, so that each socket would need its own; nor on Deno, where such a socket cannot be encrypted later.
  */
 function readingIntoOneBuffer(socketOf: () => Socket): OnReadOpts | undefined {
-  if (process.platform === 'win32') return undefined;
+  if (process.platform === 'win32' || 'Deno' in globalThis) return undefined;
   oneBuffer ??= Buffer.allocUnsafeSlow(BUFFER_BYTES);
   const buffer = oneBuffer;
   return {
