@@ -4,6 +4,7 @@ import pg from 'pg';
 import { type Cluster, createCluster, type Field, type QueryResult, type Row, type Statement } from 'pgherd';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { FAILING, LITERALS, PARAMETERS, STATEMENTS } from '../../src/differential/cases.ts';
+import { serverVersions } from '../../src/versions.ts';
 
 /** What a statement gave, in a form that two clients can be compared by. */
 interface Answer {
@@ -84,14 +85,14 @@ function errorOf(error: unknown): Readonly<Record<string, unknown>> {
   return Object.fromEntries(ERROR_FIELDS.map((name) => [name, from[name]]));
 }
 
-describe('what pgherd gives is what pg gives', () => {
+describe.each(serverVersions())('what pgherd gives is what pg gives, on PostgreSQL %s', (version) => {
   let cluster: TestCluster;
   let db: Cluster;
   let client: Client;
   let compared = 0;
 
   beforeAll(async () => {
-    cluster = await createTestCluster({ standbys: 0 });
+    cluster = await createTestCluster({ standbys: 0, version });
     db = createCluster({ url: cluster.url, env: {}, pool: { max: 2 } });
     client = new pg.Client(cluster.url);
     await client.connect();
