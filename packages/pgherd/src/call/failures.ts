@@ -8,6 +8,15 @@ export function closedError(): PgHerdError {
   return new PgHerdError('PGHERD_CLOSED', 'The cluster is closed. Closing is final: create a new one.');
 }
 
+/** `close()` was called inside a function whose connection it would wait for. */
+export function closedInside(): PgHerdError {
+  return new PgHerdError(
+    'PGHERD_SELF_DEADLOCK',
+    'close() was called inside a function given to transaction() or use(), and would wait for it. Let the function end first, or call ' +
+      'terminate(), which waits for nothing.',
+  );
+}
+
 /** The error of a call whose signal aborted. */
 export function abortedError(signal: AbortSignal | undefined): PgHerdError {
   return new PgHerdError('PGHERD_ABORTED', 'The call was aborted by its signal.', { cause: signal?.reason });

@@ -1,5 +1,5 @@
 import { type Call, type CallOptions, type RoutingOptions, startCall } from '../call/call.ts';
-import { unknownNodeName } from '../call/failures.ts';
+import { closedInside, unknownNodeName } from '../call/failures.ts';
 import type { Driver } from '../connection/port.ts';
 import { Engine } from '../engine/engine.ts';
 import { GuestSessions } from '../engine/guests.ts';
@@ -109,7 +109,11 @@ export interface Cluster extends ClusterQuerier, AsyncDisposable {
    * @throws PgHerdError `PGHERD_INVALID_ARGUMENT` for an unknown node, `PGHERD_CLOSED`.
    */
   drain(node?: string): Promise<void>;
-  /** Refuses new work, waits for running work, then closes everything. Final. */
+  /**
+   * Refuses new work, waits for running work, then closes everything. Final.
+   * @throws PgHerdError `PGHERD_SELF_DEADLOCK` inside a function given to `transaction` or `use` of this
+   * cluster, for which it would wait; the cluster stays open.
+   */
   close(options?: { readonly timeoutMs?: number | undefined }): Promise<void>;
   /** Destroys everything at once. Final. */
   terminate(): void;
@@ -262,6 +266,9 @@ class HerdCluster implements Omit<Cluster, keyof ClusterQuerier> {
   }
 
   close(options: { readonly timeoutMs?: number | undefined } = {}): Promise<void> {
+    // It would wait for the function that waits for it.
+    if (this.#closing === undefined && this.#engine.held.count(() => true) > 0)
+      return Promise.reject(closedInside());
     this.#closing ??= this.#close(options.timeoutMs ?? this.#herd.settings.drainMs);
     return this.#closing;
   }

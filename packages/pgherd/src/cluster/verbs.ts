@@ -7,7 +7,8 @@ import { startOnCluster } from '../query/long-work.ts';
 import { type Querier, querierOver } from '../query/querier.ts';
 import { runScriptOnCluster } from '../query/script.ts';
 import { runTransaction, type TransactionFunction } from '../transaction/attempts.ts';
-import { SessionTransaction, type Transaction } from '../transaction/transaction.ts';
+import { SessionTransaction } from '../transaction/session-transaction.ts';
+import type { Transaction } from '../transaction/transaction.ts';
 
 /** The verbs of a cluster, also with the defaults of `with`. */
 export interface ClusterQuerier extends Querier {

@@ -143,9 +143,15 @@ export class Engine {
   /**
    * Starts something on the session's connection when its turn has come, and waits for the answer, at most until the call's limits.
    * If they come before its turn, it is never started. If they come later, it is cancelled on the server where that is right, and the
-   * connection destroyed where it does not become ready again. `text` is the SQL.
+   * connection destroyed where it does not become ready again. `text` is the SQL; `begins`: it begins a transaction of its own.
    */
-  async perform<T>(session: Session, start: () => Promise<T>, call: Call, text?: string): Promise<T> {
+  async perform<T>(
+    session: Session,
+    start: () => Promise<T>,
+    call: Call,
+    text?: string,
+    begins = false,
+  ): Promise<T> {
     const { handed } = session;
     const { clock } = this.#herd.settings;
     const turn = handed.enter();
@@ -153,21 +159,27 @@ export class Engine {
     let answer: Promise<T> | undefined;
     try {
       assertInTime(session.node, call, clock);
+      const inTransaction = begins || session.connection.status !== 'idle';
       answer = start();
-      handed.handed(answer, text);
-      return await this.#answerTo(answer, session, call, text);
+      handed.handed(answer, text, inTransaction);
+      const isOpen = () =>
+        isOutcomeOpen({
+          text,
+          inTransaction,
+          couldNotWrite: session.couldNotWrite,
+          idempotent: call.idempotent,
+        });
+      return await this.#answerTo(answer, session, call, isOpen);
     } finally {
       handed.leave(answer);
     }
   }
 
-  async #answerTo<T>(answer: Promise<T>, session: Session, call: Call, text?: string): Promise<T> {
+  async #answerTo<T>(answer: Promise<T>, session: Session, call: Call, isOpen: () => boolean): Promise<T> {
     const node = this.#herd.liveNodeOf(session);
     const landed = node?.inFlight.start();
-    // The end of the statement changes the connection: so this is asked before.
-    const open = isOutcomeOpen(session, call, text);
     try {
-      const result = await withOutcome(answer, call, this.#herd.settings.clock, open, {
+      const result = await withOutcome(answer, call, this.#herd.settings.clock, isOpen, {
         late: (now) => timedOut(session.node, call, now),
         abandon: (error) => this.#abandonment.abandon(session, error.message),
       });

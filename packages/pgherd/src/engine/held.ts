@@ -3,11 +3,14 @@ import type { Session } from '../node/session.ts';
 
 /** A connection that an asynchronous context holds. */
 export interface Holding {
-  readonly session: Session;
+  /** Left out if a scope around it has it already. */
+  readonly session?: Session | undefined;
   /** Whether it is held still; a function may give it back before it ends. */
   isHeld(): boolean;
   /** The transaction that runs on it, if there is one: its public object, which is not looked into here. */
   readonly transaction?: object | undefined;
+  /** The savepoint whose function it is. */
+  readonly savepoint?: object | undefined;
 }
 
 interface Link {
@@ -16,6 +19,7 @@ interface Link {
   /** Of a function's scope. */
   readonly session?: Session | undefined;
   readonly transaction?: object | undefined;
+  readonly savepoint?: object | undefined;
 }
 
 /**
@@ -97,6 +101,14 @@ export class HeldLeases {
       if (link.session !== undefined && link.isHeld() && which(link.session)) count++;
     }
     return count;
+  }
+
+  /** Whether this context is in the function of a savepoint, or in that of one inside it. */
+  isInside(savepoint: object): boolean {
+    for (let link = this.#storage.getStore(); link !== undefined; link = link.outer) {
+      if (link.savepoint === savepoint) return true;
+    }
+    return false;
   }
 
   /** The innermost transaction of this context, also when it is over: work that was not awaited must not go elsewhere. */

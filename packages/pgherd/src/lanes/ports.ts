@@ -96,7 +96,7 @@ export interface SharedStatementsPorts<S, N> {
   release(session: S, now?: number): void;
   discard(session: S, reason: string): void;
   /** The callers of what runs on the session stopped waiting. */
-  abandon(session: S, reason: string, running: Pick<HandedOver, 'answer' | 'text'>): void;
+  abandon(session: S, reason: string, running: Pick<HandedOver, 'answer' | 'text' | 'inTransaction'>): void;
   /** Whether the server says that the session waits for a lock; `false` if it cannot be asked. */
   waitsForLock(session: S): Promise<boolean>;
   /** Round-trip time of a probe of the node, milliseconds; `undefined` if unknown. */

@@ -62,8 +62,8 @@ export class SharedStatements<S extends LaneSession, N extends LaneNode<S>> impl
       settlement = { resolve, reject };
     });
     // A read is run on a connection that cannot write: how it ended does not matter.
-    const open = call.access === 'read-write' && !call.idempotent;
-    withOutcome(work, call, this.#ports.herd.settings.clock, open, {
+    const isOpen = () => call.access === 'read-write' && !call.idempotent;
+    withOutcome(work, call, this.#ports.herd.settings.clock, isOpen, {
       late: (now) => timedOut(session.node, call, now),
       abandon: (error) => this.#abandon(shared, error.message),
     }).then(shared.resolve, (error: unknown) => this.failed(shared, session, error));
@@ -172,7 +172,7 @@ export class SharedStatements<S extends LaneSession, N extends LaneNode<S>> impl
       return;
     }
     const { text } = (lane.head ?? shared).statement;
-    this.#ports.abandon(session, reason, { answer: lane.untilEmpty(), text });
+    this.#ports.abandon(session, reason, { answer: lane.untilEmpty(), text, inTransaction: false });
   }
 
   #lanesOf(node: N, access: Access): NodeLanes<S> {

@@ -1,12 +1,4 @@
-import { Fifo } from '../model/fifo.ts';
-
-/** A place in the queue of a connection. */
-export interface Turn {
-  /** Resolves when its turn has come. It must then be used, or left. */
-  readonly granted: Promise<void>;
-  /** Takes it out of the queue; if its turn has come already, leaves it to the next one. */
-  withdraw(): void;
-}
+import { type Turn, Turns } from '../time/turns.ts';
 
 /**
  * What is handed to one connection: one statement at a time, in the order of the calls. The others wait here,
@@ -14,11 +6,10 @@ export interface Turn {
  * its turn until it has ended on the server: a request to cancel must not hit the next one.
  */
 export class HandedOver {
-  #taken = false;
-  readonly #waiting = new Fifo<() => void>();
-  readonly #untilRest = new Fifo<() => void>();
+  readonly #turns = new Turns();
   #answer: Promise<unknown> | undefined;
   #text: string | undefined;
+  #inTransaction = false;
   #abandoning: Promise<void> | undefined;
 
   /** Settles with the answer to the statement that runs; `undefined` if none does. */
@@ -31,6 +22,11 @@ export class HandedOver {
     return this.#text;
   }
 
+  /** Whether it runs inside a transaction. */
+  get inTransaction(): boolean {
+    return this.#inTransaction;
+  }
+
   /** Settles when what was abandoned has ended; `undefined` unless something is being ended. */
   get abandoning(): Promise<void> | undefined {
     return this.#abandoning;
@@ -38,30 +34,14 @@ export class HandedOver {
 
   /** Takes the turn if it is free and returns `undefined`; otherwise returns a place in the queue. */
   enter(): Turn | undefined {
-    if (!this.#taken) {
-      this.#taken = true;
-      return undefined;
-    }
-    let grant: () => void = noop;
-    let hasCome = false;
-    const granted = new Promise<void>((resolve) => {
-      grant = () => {
-        hasCome = true;
-        resolve();
-      };
-    });
-    this.#waiting.push(grant);
-    const withdraw = () => {
-      if (hasCome) this.leave(undefined);
-      else this.#waiting.remove(grant);
-    };
-    return { granted, withdraw };
+    return this.#turns.enter();
   }
 
   /** The statement whose turn it is was handed to the connection. */
-  handed(answer: Promise<unknown>, text: string | undefined): void {
+  handed(answer: Promise<unknown>, text: string | undefined, inTransaction: boolean): void {
     this.#answer = answer;
     this.#text = text;
+    this.#inTransaction = inTransaction;
   }
 
   /**
@@ -76,26 +56,18 @@ export class HandedOver {
     // A result must not stay in memory for as long as the connection is idle.
     this.#answer = undefined;
     this.#text = undefined;
-    const next = this.#waiting.first;
-    if (next !== undefined) {
-      this.#waiting.shift();
-      next();
-      return;
-    }
-    this.#taken = false;
-    for (const rested of this.#untilRest.takeAll()) rested();
+    this.#turns.leave();
   }
 
   /** Resolves when nothing runs and nothing waits; `undefined` if that is so now. */
   rest(): Promise<void> | undefined {
-    if (!this.#taken) return undefined;
-    return new Promise((resolve) => this.#untilRest.push(resolve));
+    return this.#turns.rest();
   }
 
   /** The caller stopped waiting: what runs is being ended, until `settled`. */
   beginAbandoning(settled: Promise<void>): void {
     // Statements that share the connection have no turn of their own.
-    this.#taken = true;
+    this.#turns.seize();
     this.#abandoning = settled;
   }
 
@@ -105,5 +77,3 @@ export class HandedOver {
     this.#next();
   }
 }
-
-function noop(): void {}

@@ -16,8 +16,8 @@ const REPEAT_MS = 200;
 /** Empty if no COMMIT waits for a standby. */
 const SYNCHRONOUS = "SELECT pg_catalog.current_setting('synchronous_standby_names') AS names";
 
-/** What runs on a session: its answer, and its SQL. */
-export type Running = Pick<HandedOver, 'answer' | 'text'>;
+/** What runs on a session: its answer, its SQL, and whether it is inside a transaction. */
+export type Running = Pick<HandedOver, 'answer' | 'text' | 'inTransaction'>;
 
 /**
  * Abandons sessions whose caller has timed out or aborted while something runs on them. The caller never
@@ -37,12 +37,8 @@ export class Abandonment {
   abandon(session: Session, reason: string, running: Running = session.handed): void {
     if (session.handed.abandoning !== undefined || session.connection.closed) return;
     const { connection } = session;
-    const { answer, text } = running;
-    const verdict = mayCancel({
-      text,
-      inTransaction: connection.status === 'in-transaction' || connection.status === 'failed',
-      couldNotWrite: session.couldNotWrite,
-    });
+    const { answer, text, inTransaction } = running;
+    const verdict = mayCancel({ text, inTransaction, couldNotWrite: session.couldNotWrite });
     if (verdict === 'never' || answer === undefined || connection.cancel === undefined) {
       this.#discard(session, reason);
       return;

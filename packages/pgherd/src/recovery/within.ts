@@ -1,12 +1,11 @@
 import type { Call } from '../call/call.ts';
 import { abortedError, cancelledError, timedOut, unsentError } from '../call/failures.ts';
-import type { TransactionStatus } from '../connection/port.ts';
 import type { PgHerdError } from '../model/errors.ts';
-import type { Turn } from '../node/handed-over.ts';
 import { classifyError, phaseOf } from '../retry/classify.ts';
 import { readStatement } from '../sql/statement.ts';
 import { isPast } from '../time/deadline.ts';
 import type { Clock } from '../time/port.ts';
+import type { Turn } from '../time/turns.ts';
 import { within } from '../time/wait.ts';
 
 /** How long a call whose write is being cancelled waits for the answer, in addition to its own limit, milliseconds. */
@@ -37,25 +36,25 @@ export function withinCall<T>(work: Promise<T>, call: Call, clock: Clock, atLimi
 }
 
 /**
- * As {@link withinCall}, for a statement that was sent. If its outcome is `open` when the limit comes, the
+ * As {@link withinCall}, for a statement that was sent. If its outcome is open when the limit comes, the
  * answer that its end brings is awaited for a moment: it says whether the statement was executed.
  */
 export function withOutcome<T>(
   answer: Promise<T>,
   call: Call,
   clock: Clock,
-  open: boolean,
+  isOpen: () => boolean,
   atLimit: AtLimit,
 ): Promise<T> {
   let limit: PgHerdError | undefined;
   const result = withinCall(answer, call, clock, {
     late: (now) => atLimit.late(now),
     abandon: (error) => {
-      limit = error;
+      if (isOpen()) limit = error;
       atLimit.abandon(error);
     },
   });
-  if (!open || result === answer) return result;
+  if (result === answer) return result;
   return result.catch((error: unknown) => {
     if (limit === undefined || error !== limit) throw error;
     return answerAfter(limit, answer, clock);
@@ -77,17 +76,18 @@ async function answerAfter<T>(limit: PgHerdError, answer: Promise<T>, clock: Clo
   }
 }
 
-/** A session as far as it says what its statement may do. */
-interface Writer {
+/** A statement that was sent, as far as it matters what it may have done. */
+export interface SentStatement {
+  readonly text: string | undefined;
+  readonly inTransaction: boolean;
   readonly couldNotWrite: boolean;
-  readonly connection: { readonly status: TransactionStatus };
+  readonly idempotent: boolean;
 }
 
-/** Whether a statement on the session that is not answered may have been executed for good. */
-export function isOutcomeOpen(session: Writer, call: Call, text: string | undefined): boolean {
-  if (session.couldNotWrite || call.idempotent) return false;
-  if (session.connection.status === 'idle') return true;
-  return text !== undefined && readStatement(text).commits === 'always';
+/** Whether a statement that is not answered may have been executed for good. */
+export function isOutcomeOpen({ text, inTransaction, couldNotWrite, idempotent }: SentStatement): boolean {
+  if (couldNotWrite || idempotent) return false;
+  return !inTransaction || (text !== undefined && readStatement(text).commits === 'always');
 }
 
 /**

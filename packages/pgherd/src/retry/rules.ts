@@ -87,6 +87,7 @@ export const ERROR_RULES: readonly ErrorRule[] = Object.freeze([
       'PGHERD_CONNECTION_BUSY',
       'PGHERD_UNSUPPORTED',
       'PGHERD_STATEMENT_NOT_ALLOWED',
+      'PGHERD_SELF_DEADLOCK',
       'PGHERD_CLOSED',
     ],
     kind: 'other',

@@ -6,7 +6,8 @@ import type { Session } from '../node/session.ts';
 import type { TransactionOptions } from '../options/transaction-options.ts';
 import { newProgress } from '../recovery/progress.ts';
 import { type AtLimit, withinCall } from '../recovery/within.ts';
-import { SessionTransaction, type Transaction } from './transaction.ts';
+import { SessionTransaction } from './session-transaction.ts';
+import type { Transaction } from './transaction.ts';
 
 /** The function that a transaction runs. */
 export type TransactionFunction<T> = (tx: Transaction) => Promise<T> | T;
@@ -55,20 +56,27 @@ async function attemptOnce<T>(
   session: Session,
   run: number,
 ): Promise<Outcome<T>> {
-  let transaction: SessionTransaction | undefined;
+  let transaction: SessionTransaction;
   try {
-    transaction = await SessionTransaction.begin(engine, session, call, options, run);
-    const view = transaction.publicView();
-    const holding = { session, isHeld: () => view.isOpen, transaction: view };
+    transaction = await SessionTransaction.starting(engine, session, call, options, run);
+  } catch (error) {
+    return { kind: 'failed', error, firstError: undefined };
+  }
+  const view = transaction.publicView();
+  const holding = { session, isHeld: () => transaction.ownsSession, transaction: view };
+  try {
     const work = engine.held.run(holding, async () => fn(view));
     const value = await withinCall(work, call, engine.herd.settings.clock, abandonAtLimit(transaction));
-    if (view.isOpen) await transaction.commit();
+    await transaction.finish();
     return { kind: 'committed', value };
   } catch (error) {
-    const firstError = transaction?.firstError;
-    await transaction?.rollback();
+    const { firstError, beginFailure } = transaction;
+    // What the function made of it does not matter: nothing of it was executed.
+    if (beginFailure !== undefined)
+      return { kind: 'failed', error: beginFailure.error, firstError: undefined };
+    await transaction.rollback();
     // An error after COMMIT, such as a callback's, must never run the function a second time.
-    if (transaction?.mayHaveCommitted === true) throw error;
+    if (transaction.mayHaveCommitted) throw error;
     return { kind: 'failed', error, firstError };
   }
 }

@@ -1,4 +1,7 @@
 import { OutcomeUnknownError, PgHerdError } from '../model/errors.ts';
+import { phaseOf } from '../retry/classify.ts';
+import { readStatement } from '../sql/statement.ts';
+import { transactionControl } from '../sql/transaction-control.ts';
 import type { Witness } from './outcome.ts';
 
 /** The server answered COMMIT with ROLLBACK. */
@@ -45,4 +48,62 @@ export function noSurvivorBehindPooler(): PgHerdError {
     'PGHERD_UNSUPPORTED',
     'outcome "xid" needs a direct connection to the server, but a pooler stands in between: set outcomeTable instead.',
   );
+}
+
+/** A call of the outer level, made inside the function of a savepoint, waits for that very function. */
+export function waitsForItself(): PgHerdError {
+  return new PgHerdError(
+    'PGHERD_SELF_DEADLOCK',
+    'A savepoint is open, and work of the transaction around it waits until its function has ended, which is the one that makes this ' +
+      'call. Inside the function use its own argument, or db.current().',
+  );
+}
+
+/**
+ * Refuses statements by which a transaction would end, or its savepoints vanish, behind the back of its object.
+ * @throws PgHerdError `PGHERD_STATEMENT_NOT_ALLOWED`
+ */
+export function assertNoControl(text: string): void {
+  const verdict = transactionControl(text);
+  if (verdict === undefined) return;
+  const { keyword } = readStatement(text);
+  const sentence =
+    verdict === 'ends'
+      ? `${keyword} cannot be run inside a transaction of pgherd: the transaction ends by commit(), by rollback(), or with its function. ` +
+        'Use tx.transaction(fn) for a savepoint.'
+      : `${keyword} is about a savepoint of pgherd's own, or its name is not understood: use tx.transaction(fn), or another name.`;
+  throw new PgHerdError('PGHERD_STATEMENT_NOT_ALLOWED', sentence, {
+    details: { keyword, verb: 'transaction' },
+  });
+}
+
+/** The server reports that no transaction is open although none of pgherd's statements ended it. */
+export function endedUnseen(node: string): OutcomeUnknownError {
+  return new OutcomeUnknownError(
+    'commit',
+    `The transaction on ${node} was ended by one of its own statements: what ran before that may be committed.`,
+    { details: { node } },
+  );
+}
+
+/** Whether a call ended before its statement was sent, which leaves the transaction as it was. */
+export function isUnsent(error: unknown): boolean {
+  if (!(error instanceof PgHerdError) || phaseOf(error) !== 'not-handed') return false;
+  return error.code === 'PGHERD_TIMEOUT' || error.code === 'PGHERD_ABORTED';
+}
+
+/** Runs every callback of `afterCommit`, even if another one throws: the commit is a fact. */
+export async function runAll(
+  callbacks: readonly { readonly fn: () => void | Promise<void> }[],
+): Promise<void> {
+  const errors: unknown[] = [];
+  for (const { fn } of callbacks) {
+    try {
+      await fn();
+    } catch (error) {
+      errors.push(error);
+    }
+  }
+  if (errors.length > 1) throw new AggregateError(errors, 'callbacks of afterCommit threw');
+  if (errors.length === 1) throw errors[0];
 }

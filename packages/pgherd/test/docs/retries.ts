@@ -93,6 +93,7 @@ export const CASES: readonly Case[] = [
       'PGHERD_CONNECTION_BUSY',
       'PGHERD_UNSUPPORTED',
       'PGHERD_STATEMENT_NOT_ALLOWED',
+      'PGHERD_SELF_DEADLOCK',
       'PGHERD_CLOSED',
     ],
     'refused before it was sent; or, if the message says so, executed',

@@ -53,12 +53,12 @@ describe('what is handed to a connection', () => {
     const handed = new HandedOver();
     handed.enter();
     const [one, other] = [Promise.resolve(1), Promise.resolve(2)];
-    handed.handed(one, 'select 1');
+    handed.handed(one, 'select 1', false);
     expect([handed.answer, handed.text]).toEqual([one, 'select 1']);
     handed.enter();
     handed.leave(one);
     expect([handed.answer, handed.text]).toEqual([undefined, undefined]);
-    handed.handed(other, 'select 2');
+    handed.handed(other, 'select 2', false);
     handed.leave(one);
     expect(handed.text).toBe('select 2');
   });
@@ -69,7 +69,7 @@ describe('what is handed to a connection', () => {
     const enter = entering(handed, seen);
     enter('abandoned');
     const answer = Promise.resolve();
-    handed.handed(answer, 'select 1');
+    handed.handed(answer, 'select 1', false);
     enter('next');
     handed.beginAbandoning(Promise.resolve());
     handed.leave(answer);

@@ -108,7 +108,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = Object.freeze([
   },
   {
     name: 'a commit that the server rolled back is taken for done',
-    file: 'transaction/transaction.ts',
+    file: 'transaction/session-transaction.ts',
     find: "if (command !== 'COMMIT') throw",
     replace: "if (command === 'NONE') throw",
     seeds: 200,
