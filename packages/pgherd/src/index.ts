@@ -86,6 +86,7 @@ export type { ClusterEventName, ClusterEvents } from './observe/events.ts';
 export type { Logger } from './observe/logger.ts';
 export { type EnvironmentVariables, optionsFromEnv } from './options/env-options.ts';
 export type { ConnectionTarget, HookConnection, Hooks, HookVerdict } from './options/hooks.ts';
+export type { TransactionSettings } from './options/local-settings.ts';
 export type {
   CausalOptions,
   ClusterOptions,
@@ -102,7 +103,6 @@ export {
   ISOLATION_LEVELS,
   type IsolationLevel,
   type TransactionOptions,
-  type TransactionSettings,
 } from './options/transaction-options.ts';
 export type { PoolStats } from './pool/settings.ts';
 export type {

@@ -46,6 +46,12 @@ export interface CallOptions extends RoutingOptions {
    * `db.causal(fn)` its own writes, else none.
    */
   readonly after?: string | undefined;
+  /**
+   * Settings for this statement only, such as `{ 'app.user_id': '7' }` for row-level security: sent with it in
+   * one flight. For single statements, batches and transactions; other verbs refuse them. Those of a call are
+   * added to those of `with`. Default: none.
+   */
+  readonly settings?: Readonly<Record<string, string | number | boolean>> | undefined;
   /** Running it twice does no harm: it is run again even if its outcome is unknown. Default `false`. */
   readonly idempotent?: boolean | undefined;
 }

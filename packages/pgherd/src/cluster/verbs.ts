@@ -2,10 +2,12 @@ import type { Call, CallOptions } from '../call/call.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { QueryResult, Row } from '../model/statement.ts';
 import { assertTransactionOptions, type TransactionOptions } from '../options/transaction-options.ts';
+import type { Executor } from '../query/executor.ts';
 import { type Lease, leaseOf } from '../query/lease.ts';
 import { startOnCluster } from '../query/long-work.ts';
 import { type Querier, querierOver } from '../query/querier.ts';
 import { runScriptOnCluster } from '../query/script.ts';
+import { assertNoSettings, runWithSettings, settingsStatement } from '../query/settings.ts';
 import { runTransaction, type TransactionFunction } from '../transaction/attempts.ts';
 import { SessionTransaction } from '../transaction/session-transaction.ts';
 import type { Transaction } from '../transaction/transaction.ts';
@@ -49,8 +51,13 @@ export function clusterQuerier(
   defaults: CallOptions = {},
 ): ClusterQuerier {
   const call = (options: CallOptions = {}) => start(merged(defaults, options));
+  /** The call of a verb that cannot apply settings. */
+  const plain = (verb: string, options: CallOptions = {}) => {
+    assertNoSettings(merged(defaults, options), verb);
+    return call(options);
+  };
   const use = async <T>(fn: (lease: Lease) => Promise<T> | T, options?: CallOptions): Promise<T> => {
-    const made = call(options);
+    const made = plain('use', options);
     const trace = engine.leaks.trace('use');
     const session = await engine.acquire(made);
     engine.leaks.watch(session, trace);
@@ -61,33 +68,40 @@ export function clusterQuerier(
       lease.release();
     }
   };
+  const executor: Executor = {
+    driver: engine.herd.settings.driver.name,
+    execute: (statement, options) =>
+      (options.settings ?? defaults.settings) === undefined
+        ? engine.execute(statement, call(options))
+        : runWithSettings(executor, statement, options),
+    before: (options) => settingsStatement(merged(defaults, options)),
+    start: async (work, options) => {
+      const made = work.appliesSettings === true ? call(options) : plain('A stream or a COPY', options);
+      return startOnCluster(engine, made, work);
+    },
+  };
   return Object.freeze({
-    ...querierOver({
-      driver: engine.herd.settings.driver.name,
-      execute: (statement, options) => engine.execute(statement, call(options)),
-      start: async (work, options) => startOnCluster(engine, call(options), work),
-    }),
-    script: async (text: string, options?: CallOptions) => runScriptOnCluster(engine, call(options), text),
-    transaction: async <T>(fn: TransactionFunction<T>, options: TransactionOptions = {}) =>
-      runTransaction(
-        engine,
-        call(withReadTarget(options, defaults)),
-        options,
-        fn,
-        engine.leaks.trace('transaction'),
-      ),
+    ...querierOver(executor),
+    script: async (text: string, options?: CallOptions) =>
+      runScriptOnCluster(engine, plain('script', options), text),
+    transaction: async <T>(fn: TransactionFunction<T>, options: TransactionOptions = {}) => {
+      const made = call(withReadTarget(options, defaults));
+      const own = withSettings(options, defaults);
+      return runTransaction(engine, made, own, fn, engine.leaks.trace('transaction'));
+    },
     begin: (options: TransactionOptions = {}) =>
       entering(engine, async () => {
         const made = call(withReadTarget(options, defaults));
+        const own = withSettings(options, defaults);
         const trace = engine.leaks.trace('begin');
         const session = await engine.acquire(made);
         engine.leaks.watch(session, trace);
-        const transaction = (await SessionTransaction.begin(engine, session, made, options, 1)).publicView();
+        const transaction = (await SessionTransaction.begin(engine, session, made, own, 1)).publicView();
         return { given: transaction, isHeld: () => transaction.isOpen };
       }),
     acquire: (options?: CallOptions) =>
       entering(engine, async () => {
-        const made = call(options);
+        const made = plain('acquire', options);
         const trace = engine.leaks.trace('acquire');
         const session = await engine.acquire(made);
         engine.leaks.watch(session, trace);
@@ -122,7 +136,17 @@ async function entering<T>(
 function merged(defaults: CallOptions, options: CallOptions): CallOptions {
   if (!hasAny(options)) return defaults;
   const given = Object.entries(options).filter(([, value]) => value !== undefined);
-  return { ...defaults, ...Object.fromEntries(given) };
+  const all: CallOptions = { ...defaults, ...Object.fromEntries(given) };
+  const both = defaults.settings !== undefined && options.settings !== undefined;
+  return both ? { ...all, settings: { ...defaults.settings, ...options.settings } } : all;
+}
+
+/** The options of a transaction, with the settings of `with`. */
+function withSettings(options: TransactionOptions, defaults: CallOptions): TransactionOptions {
+  if (defaults.settings === undefined) return options;
+  const all = { ...options, settings: { ...defaults.settings, ...options.settings } };
+  assertTransactionOptions(all);
+  return all;
 }
 
 function hasAny(options: object): boolean {

@@ -1,15 +1,12 @@
 import type { CallOptions } from '../call/call.ts';
 import { invalidArgument, PgHerdError } from '../model/errors.ts';
-import { quoteLiteral } from '../sql/quote.ts';
+import { assertLocalSettings, localSettingsText, type TransactionSettings } from './local-settings.ts';
 import { assertOutcomeOptions, type OutcomeOptions } from './outcome-options.ts';
 
 /** Isolation levels of PostgreSQL. */
 export const ISOLATION_LEVELS = Object.freeze(['read committed', 'repeatable read', 'serializable'] as const);
 /** One of {@link ISOLATION_LEVELS}. */
 export type IsolationLevel = (typeof ISOLATION_LEVELS)[number];
-
-/** Settings of one transaction by name, as for `set_config(name, value, true)`. */
-export type TransactionSettings = Readonly<Record<string, string | number | boolean>>;
 
 /** How a transaction begins. */
 export interface TransactionOptions extends CallOptions, OutcomeOptions {
@@ -34,30 +31,9 @@ export function beginText(options: TransactionOptions): string {
   if (options.isolation !== undefined) parts.push(`ISOLATION LEVEL ${options.isolation.toUpperCase()}`);
   if (options.readOnly === true) parts.push('READ ONLY');
   if (options.deferrable === true) parts.push('DEFERRABLE');
-  const settings = settingsText(options.settings ?? {});
+  const settings = localSettingsText(options.settings ?? {});
   return settings === '' ? parts.join(' ') : `${parts.join(' ')}; ${settings}`;
 }
-
-function settingsText(settings: TransactionSettings): string {
-  const calls = Object.entries(settings).map(
-    ([name, value]) => `pg_catalog.set_config(${quoteLiteral(name)}, ${quoteLiteral(String(value))}, true)`,
-  );
-  return calls.length === 0 ? '' : `SELECT ${calls.join(', ')}`;
-}
-
-/** The name of a setting: identifiers separated by dots. */
-const SETTING_NAME = /^[A-Za-z_][A-Za-z0-9_$]*(\.[A-Za-z_][A-Za-z0-9_$]*)*$/;
-
-/**
- * Settings for which there are options: as settings they would come too late, or contradict decisions based
- * on the options.
- */
-const SAID_BY_OPTIONS: Readonly<Record<string, string>> = {
-  transaction_isolation: 'isolation',
-  transaction_read_only: 'readOnly',
-  transaction_deferrable: 'deferrable',
-  default_transaction_read_only: 'readOnly',
-};
 
 /**
  * Refuses invalid options before anything is sent.
@@ -76,7 +52,7 @@ export function assertTransactionOptions(options: TransactionOptions): void {
     );
   }
   assertRetry(retry);
-  if (settings !== undefined) assertSettings(settings);
+  if (settings !== undefined) assertLocalSettings(settings);
   assertOutcomeOptions(options, readOnly === true);
 }
 
@@ -92,29 +68,4 @@ function assertRetry(retry: unknown): void {
     throw invalidArgument('retry', retry, 'true, false or { attempts }');
   if (attempts !== undefined && !(Number.isInteger(attempts) && Number(attempts) >= 1))
     throw invalidArgument('retry.attempts', attempts, 'a whole number, at least 1');
-}
-
-function assertSettings(settings: unknown): void {
-  if (typeof settings !== 'object' || settings === null || Array.isArray(settings))
-    throw invalidArgument('settings', settings, 'an object of values by name');
-  for (const [name, value] of Object.entries(settings)) {
-    if (!SETTING_NAME.test(name))
-      throw invalidArgument(
-        `settings[${JSON.stringify(name)}]`,
-        'not a valid name',
-        'a name such as app.user_id',
-      );
-    const better = SAID_BY_OPTIONS[name.toLowerCase()];
-    if (better !== undefined)
-      throw invalidArgument(`settings.${name}`, 'given as a setting', `given by the option ${better}`);
-    const kind = typeof value;
-    const usable = kind === 'boolean' || (kind === 'number' && Number.isFinite(value));
-    // The value may be a secret: only its type is reported.
-    if (!usable && !(typeof value === 'string' && !value.includes('\0')))
-      throw invalidArgument(
-        `settings.${name}`,
-        `of type ${kind}`,
-        'a string without NUL, a number or a boolean',
-      );
-  }
 }

@@ -13,17 +13,35 @@ export async function runBatch(
   for (const [index, { text }] of statements.entries()) assertFit(text, index);
   const [first] = statements;
   if (first === undefined) return [];
+  const before = executor.before?.(options);
+  const sent = before === undefined ? statements : [before, ...statements];
   const statement = statements.find(({ text }) => !readStatement(text).atomic) ?? first;
   const started = await executor.start(
     {
       statement,
       occupies: () => false,
-      begin: (connection) => supported(executor, connection, 'batch').batch(statements),
+      appliesSettings: true,
+      begin: async (connection) => {
+        try {
+          return await supported(executor, connection, 'batch').batch(sent);
+        } catch (error) {
+          throw before === undefined ? error : placed(error);
+        }
+      },
     },
     options,
   );
   started.finish();
-  return started.value.map((result) => answeredBy(result, started.node));
+  const results = before === undefined ? started.value : started.value.slice(1);
+  return results.map((result) => answeredBy(result, started.node));
+}
+
+/** Counts without the statement before the batch; an error of that one has no index. */
+function placed(error: unknown): unknown {
+  if (typeof error !== 'object' || error === null || !('index' in error)) return error;
+  if (error.index === 0) Reflect.deleteProperty(error, 'index');
+  else if (typeof error.index === 'number') error.index--;
+  return error;
 }
 
 /** Statements that begin or end a transaction, and COPY, cannot be part of a batch. */

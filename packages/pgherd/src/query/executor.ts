@@ -12,6 +12,8 @@ export interface Executor {
   readonly execute: Execute;
   /** Name of the driver, for errors. */
   readonly driver: string;
+  /** A statement that goes before a batch of the call, in the same transaction; absent, or none, if nothing does. */
+  before?(options: CallOptions): Statement | undefined;
   /** Starts work that keeps a connection for longer than one answer. */
   start<T>(work: WorkKind<T>, options: CallOptions): Promise<LongWork<T>>;
 }

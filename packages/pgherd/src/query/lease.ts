@@ -11,6 +11,7 @@ import { classifyError } from '../retry/classify.ts';
 import { type ConnectionUse, startOnSession } from './long-work.ts';
 import { type Querier, querierOver } from './querier.ts';
 import { NOT_ATOMIC, runScript } from './script.ts';
+import { assertNoOwnSettings } from './settings.ts';
 
 /** Exclusive use of one connection until it is released. */
 export interface Lease extends Querier, AsyncDisposable {
@@ -141,6 +142,7 @@ class SessionLease {
   /** Each call on a lease has its own limits; those of `acquire` were for acquiring it. */
   #narrowed(options: CallOptions): Call {
     assertLimits(options);
+    assertNoOwnSettings(options);
     const { timeoutMs, signal } = options;
     const now = this.#engine.herd.settings.clock.now();
     const deadline = timeoutMs === undefined ? Number.POSITIVE_INFINITY : now + timeoutMs;

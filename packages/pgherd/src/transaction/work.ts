@@ -6,6 +6,7 @@ import type { Engine } from '../engine/engine.ts';
 import { answeredBy, type QueryResult, type Row, type Statement } from '../model/statement.ts';
 import type { Session } from '../node/session.ts';
 import { type ConnectionUse, type LongWork, startOnSession, type WorkKind } from '../query/long-work.ts';
+import { assertNoOwnSettings } from '../query/settings.ts';
 import { untilTurn } from '../recovery/within.ts';
 import type { Opening } from './begin.ts';
 import { assertNoControl, waitsForItself } from './failures.ts';
@@ -47,6 +48,7 @@ export class TransactionWork {
   async execute(level: Level, statement: Statement, options: CallOptions): Promise<QueryResult<Row>> {
     const call = narrowedCall(this.#ports.call, options, this.#ports.engine.herd.settings.clock.now());
     this.#ports.assertOpen(level);
+    assertNoOwnSettings(options);
     assertNoControl(statement.text);
     const session = this.#ports.session;
     try {
@@ -77,6 +79,7 @@ export class TransactionWork {
     const engine = this.#ports.engine;
     const { clock } = engine.herd.settings;
     const call = narrowedCall(this.#ports.call, options, clock.now());
+    assertNoOwnSettings(options);
     assertNoControl(work.statement.text);
     const use: ConnectionUse = {
       session,
