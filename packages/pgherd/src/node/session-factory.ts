@@ -77,7 +77,7 @@ export class SessionFactory implements PoolFactory<Session>, SessionObserver {
     await this.#hooks.beforeConnect(access, signal);
     const connection = await this.#ports.connector.connect(access, listener, signal);
     connection.setRef(false);
-    const session = new Session(this.#ports.node, generation, connection, access);
+    const session = new Session(this.#ports.node, generation, connection, access, this.#ports.settings.reset);
     await this.#hooks.prepare(session, signal);
     listener.session = session;
     return session;

@@ -1,6 +1,7 @@
 import type { CausalScope } from '../call/causal-scope.ts';
 import type { DriverConnection, PerTransaction, ServerMessage } from '../connection/port.ts';
 import type { Access } from '../model/names.ts';
+import type { ResetPolicy } from '../options/pool-settings.ts';
 import type { Pool } from '../pool/pool.ts';
 import type { Clock } from '../time/port.ts';
 import { withLimit } from '../time/wait.ts';
@@ -42,14 +43,23 @@ export class Session {
   #scope: CausalScope | undefined;
   #trace: Trace | undefined;
 
+  readonly #resetPolicy: ResetPolicy;
   // Its condition.
+  #mayHaveChanged = false;
   #occupied = false;
   #committedLocallyOnly = false;
   #preparedAt: number | undefined;
   #retired: string | undefined;
   #leaving = false;
 
-  constructor(node: string, generation: number, connection: DriverConnection, access: Access) {
+  constructor(
+    node: string,
+    generation: number,
+    connection: DriverConnection,
+    access: Access,
+    reset: ResetPolicy = 'auto',
+  ) {
+    this.#resetPolicy = reset;
     this.node = node;
     this.generation = generation;
     this.connection = connection;
@@ -221,15 +231,27 @@ export class Session {
   /** Whether the connection can be handed to the next caller as it is. */
   get isClean(): boolean {
     const { connection } = this;
-    return !connection.closed && connection.status === 'idle' && !connection.dirty && !this.#occupied;
+    return !connection.closed && connection.status === 'idle' && !this.#isChanged && !this.#occupied;
+  }
+
+  /** It ran something that may have changed the session in a way that cannot be seen. */
+  noteUnknownFunction(): void {
+    // Behind a pooler a session keeps nothing.
+    if (this.#perTransaction === undefined) this.#mayHaveChanged = true;
+  }
+
+  /** Whether it has to be reset before it is handed on. */
+  get #isChanged(): boolean {
+    return this.#resetPolicy !== 'never' && (this.connection.dirty || this.#mayHaveChanged);
   }
 
   /** Rolls back what is open and resets what was changed. */
   async cleanUp(): Promise<void> {
     const { connection } = this;
     if (connection.status !== 'idle') await connection.simple('ROLLBACK');
-    if (!connection.dirty) return;
+    if (!this.#isChanged) return;
     await connection.reset();
+    this.#mayHaveChanged = false;
     await this.#restore?.();
     this.#access = this.#initialAccess;
   }
@@ -239,6 +261,7 @@ export class Session {
     this.#committedLocallyOnly = false;
     this.#movable = false;
     this.#trace = undefined;
+    if (this.#resetPolicy === 'always') this.noteUnknownFunction();
     if (this.connection.closed) pool.forget(this);
     else if (this.#occupied) this.#destroyedBy(pool, 'was left in the middle of a stream or a COPY');
     else if (this.#retired !== undefined) pool.release(this, this.#retired);

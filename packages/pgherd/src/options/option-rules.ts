@@ -74,6 +74,7 @@ export const OPTION_RULES: readonly OptionRule[] = Object.freeze([
   { name: 'pool.maxLifetimeMs', kind: 'duration', min: 0, default: 1_800_000 },
   { name: 'pool.maxUses', kind: 'count', min: 0, default: 0 },
   { name: 'pool.validate', kind: 'choice', choices: ['always', 'if-idle', 'never'], default: 'if-idle' },
+  { name: 'pool.reset', kind: 'choice', choices: ['auto', 'always', 'never'], default: 'auto' },
   { name: 'pool.validateAfterMs', kind: 'duration', min: 0, default: 500 },
   { name: 'pool.leakAfterMs', kind: 'duration', min: 0, default: 0 },
   { name: 'lanes.maxDepth', kind: 'count', min: 1, default: 200 },

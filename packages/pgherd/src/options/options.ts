@@ -36,6 +36,12 @@ export interface PoolOptions {
   /** How long a connection may be idle before `if-idle` validates it, ms. Default 500. */
   readonly validateAfterMs?: number | undefined;
   /**
+   * When a session is reset (`DISCARD ALL`) before its connection is handed on. `auto`: after statements that
+   * change the session, and after a lease that called a function of which nothing is known; `always`: after
+   * each use; `never`. Default `auto`.
+   */
+  readonly reset?: 'auto' | 'always' | 'never' | undefined;
+  /**
    * A connection that is held for longer is reported by `lease:leaked`, with the code that took it, ms; 0 for
    * never. Default 0.
    */
@@ -108,8 +114,8 @@ export interface NodeOptions extends NodeLoginOptions {
   readonly promotable?: boolean | undefined;
   /** Whether the node gets reads as a standby. Default: what discovery says, else `true`. */
   readonly readable?: boolean | undefined;
-  /** Its connection pool, as far as it differs from the others. `leakAfterMs` exists for all nodes only. */
-  readonly pool?: Omit<PoolOptions, 'leakAfterMs'> | undefined;
+  /** Its connection pool, as far as it differs from the others. `leakAfterMs` and `reset` exist for all nodes only. */
+  readonly pool?: Omit<PoolOptions, 'leakAfterMs' | 'reset'> | undefined;
 }
 
 /** How far behind a standby may be. */

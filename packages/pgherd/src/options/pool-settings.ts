@@ -9,6 +9,12 @@ type NodePool = NonNullable<NodeOptions['pool']>;
 /** Options with the same name as the setting. */
 const SAME = ['maxWaiting', 'maxConnecting', 'idleTimeoutMs', 'maxLifetimeMs', 'maxUses'] as const;
 
+/**
+ * When a session is reset before it is handed on. `auto`: after statements that change it, and after a lease
+ * that called a function of which nothing is known. `always`: after each use. `never`: not at all.
+ */
+export type ResetPolicy = 'auto' | 'always' | 'never';
+
 /** The pools of all nodes. */
 export interface Pools {
   /** The pool of every node without settings of its own. */
@@ -17,6 +23,7 @@ export interface Pools {
   readonly nodePools: ReadonlyMap<string, PoolSettings>;
   /** A connection held for longer counts as leaked, milliseconds; 0 for never. */
   readonly leakAfterMs: number;
+  readonly reset: ResetPolicy;
 }
 
 /**
@@ -31,7 +38,7 @@ export function pools(
 ): Pools {
   const pool = poolSettings(values, options, plan);
   const leakAfterMs = Number(values.get('pool.leakAfterMs'));
-  return { pool, nodePools: nodePools(pool, nodes, values), leakAfterMs };
+  return { pool, nodePools: nodePools(pool, nodes, values), leakAfterMs, reset: resetPolicy(values) };
 }
 
 function poolSettings(
@@ -107,4 +114,9 @@ function validateAfter(mode: unknown, afterMs: number): number {
     default:
       return afterMs;
   }
+}
+
+function resetPolicy(values: OptionValues): ResetPolicy {
+  const policy = values.get('pool.reset');
+  return policy === 'always' || policy === 'never' ? policy : 'auto';
 }

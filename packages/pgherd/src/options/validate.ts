@@ -124,7 +124,7 @@ function nodeViolations(name: string, nodes: object): string[] {
 }
 
 /** Options of one node's pool: those of all pools, without the ones for the whole cluster. */
-const NODE_POOL_RULES = rulesInside('pool').filter(({ name }) => name !== 'leakAfterMs');
+const NODE_POOL_RULES = rulesInside('pool').filter(({ name }) => name !== 'leakAfterMs' && name !== 'reset');
 const NODE_TLS_RULES = rulesInside('tls');
 
 /** The rules of a group, by their names inside it. */

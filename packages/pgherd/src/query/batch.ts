@@ -20,6 +20,7 @@ export async function runBatch(
     {
       statement,
       occupies: () => false,
+      texts: statements.map(({ text }) => text),
       appliesSettings: true,
       begin: async (connection) => {
         try {

@@ -8,7 +8,8 @@ import type { Session } from '../node/session.ts';
 import { endError } from '../recovery/failed-work.ts';
 import { mayCancel } from '../retry/cancellable.ts';
 import { classifyError } from '../retry/classify.ts';
-import { type ConnectionUse, startOnSession } from './long-work.ts';
+import { callsUnknownFunction } from '../sql/functions.ts';
+import { type ConnectionUse, type LongWork, startOnSession, type WorkKind } from './long-work.ts';
 import { type Querier, querierOver } from './querier.ts';
 import { NOT_ATOMIC, runScript } from './script.ts';
 import { assertNoOwnSettings } from './settings.ts';
@@ -68,7 +69,7 @@ class SessionLease {
       ...querierOver({
         driver: this.#engine.herd.settings.driver.name,
         execute: (statement, options) => this.#execute(statement, options),
-        start: async (work, options) => startOnSession(this.#use(work.statement.text, options), work),
+        start: async (work, options) => this.#start(work, options),
       }),
       script: async (text: string, options: CallOptions = {}) => this.#script(text, options),
       node: this.#session.node,
@@ -83,6 +84,7 @@ class SessionLease {
   async #execute(statement: Statement, options: CallOptions): Promise<QueryResult<Row>> {
     this.#assertHeld();
     const session = this.#session;
+    if (callsUnknownFunction(statement.text)) session.noteUnknownFunction();
     this.#remember(statement.text);
     try {
       const result = await this.#engine.send(session, statement, this.#narrowed(options));
@@ -91,6 +93,12 @@ class SessionLease {
     } catch (error) {
       throw this.#errorFor(error, statement.text);
     }
+  }
+
+  #start<T>(work: WorkKind<T>, options: CallOptions): Promise<LongWork<T>> {
+    const { statement, texts = [statement.text] } = work;
+    if (texts.some(callsUnknownFunction)) this.#session.noteUnknownFunction();
+    return startOnSession(this.#use(statement.text, options), work);
   }
 
   #use(text: string, options: CallOptions): ConnectionUse {

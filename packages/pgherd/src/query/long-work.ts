@@ -25,6 +25,8 @@ export interface WorkKind<T> {
    * to end.
    */
   stop?(value: T): Promise<void>;
+  /** SQL of all its statements. Default: that of {@link statement}. */
+  readonly texts?: readonly string[] | undefined;
   /** Whether it applies the settings of its call. Default `false`. */
   readonly appliesSettings?: boolean | undefined;
   /** Whether ending it may take longer than opening another connection. Default `false`. */

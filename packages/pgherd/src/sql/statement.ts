@@ -109,6 +109,8 @@ const BY_KEYWORD: ReadonlyMap<string, Row> = new Map(
  */
 const CHANGING_NAME =
   /\bset_config\b|\bpg_(try_)?advisory_(un)?lock|\bdblink_|\bpg_replication_origin_session_/i;
+/** An UPDATE of this view sets what it names. */
+const SETTINGS_VIEW = /\bpg_settings\b/i;
 /** Names that make sense only in a session in which something else was done before. */
 const DEPENDING_NAME = /\bpg_listening_channels\b|\blo_open\b|\b(currval|lastval)"?\s*\(|\bpg_temp\b/i;
 
@@ -229,8 +231,9 @@ class Reading {
     this.#endStatement();
     const row = this.#row;
     const keyword = this.#keyword ?? '';
-    const changesSession = this.#changesSession || CHANGING_NAME.test(text);
     const writesInside = this.#writesInside && keyword === 'WITH';
+    const sets = (row.writes || writesInside) && SETTINGS_VIEW.test(text);
+    const changesSession = this.#changesSession || sets || CHANGING_NAME.test(text);
     return Object.freeze({
       keyword,
       mayShare: row.mayShare && !changesSession && !DEPENDING_NAME.test(text),
@@ -245,7 +248,7 @@ class Reading {
 
 /** The result of one reading; see {@link Tokens} for the two ways to read plain strings. */
 function readOnce(text: string, tokens: Tokens): StatementText {
-  const named = CHANGING_NAME.test(text) || DEPENDING_NAME.test(text);
+  const named = CHANGING_NAME.test(text) || DEPENDING_NAME.test(text) || SETTINGS_VIEW.test(text);
   const reading = new Reading();
   let token: Token;
   do token = reading.take(tokens);

@@ -54,6 +54,7 @@ const DEFAULTS: Readonly<Record<OptionName, unknown>> = {
   'pool.maxLifetimeMs': 1_800_000,
   'pool.maxUses': 0,
   'pool.validate': 'if-idle',
+  'pool.reset': 'auto',
   'pool.validateAfterMs': 500,
   'pool.leakAfterMs': 0,
   'lanes.maxDepth': 200,
