@@ -16,7 +16,7 @@ const report = (status: string): Row => ({
 });
 
 /** A transaction whose COMMIT is not answered; `outcome` answers the question what became of it. */
-function unanswered(outcome: () => Promise<Row>) {
+function unanswered(outcome: () => Promise<Row>, signal?: AbortSignal) {
   const driver = scriptedDriver(async (text, connection) => {
     if (text.startsWith('BEGIN')) return { rows: [{ xid: '5', pid: '6', started: '7' }] };
     if (text.includes('pg_xact_status')) return { rows: [await outcome()] };
@@ -25,7 +25,7 @@ function unanswered(outcome: () => Promise<Row>) {
     throw new Error('Connection terminated unexpectedly');
   });
   db = createClusterOver(driver, { url: 'postgres://u@a/d', env: {} });
-  return db.begin({ outcome: 'xid' });
+  return db.begin({ outcome: 'xid', signal });
 }
 
 describe('a transaction whose COMMIT was not answered', () => {
@@ -63,5 +63,18 @@ describe('a transaction whose COMMIT was not answered', () => {
     await expect(tx.query('select 1')).rejects.toThrow(`(${end})`);
     await tx.rollback();
     await expect(tx.commit()).rejects.toThrow(`(${end})`);
+  });
+
+  it('stops asking when its signal aborts in the pause between two questions', async () => {
+    const control = new AbortController();
+    let questions = 0;
+    const tx = await unanswered(async () => {
+      questions++;
+      // The first answer makes it end the server process, the second one makes it pause before the next question.
+      if (questions === 2) setImmediate(() => control.abort());
+      return report('in progress');
+    }, control.signal);
+    await expect(tx.commit()).rejects.toMatchObject({ code: 'PGHERD_OUTCOME_UNKNOWN', kind: 'commit' });
+    expect(questions).toBe(2);
   });
 });
