@@ -130,8 +130,8 @@ export const PLANTED_BUGS: readonly PlantedBug[] = Object.freeze([
   {
     name: 'a transaction that was left open goes to the next caller',
     file: 'node/session.ts',
-    find: "connection.status === 'idle' && !connection.dirty",
-    replace: '!connection.dirty',
+    find: "connection.status === 'idle' && !this.#isChanged",
+    replace: '!this.#isChanged',
     seeds: 200,
   },
   {
