@@ -255,12 +255,22 @@ export class LiveNode {
       topology: () => this.#ports.topology(),
       trafficAt: () => this.trafficAt,
       observe: (observation) => this.#ports.observe(this, observation),
-      connect: (listener, signal) => this.#connector.connectMonitor(listener, signal),
+      connect: (listener, signal) => this.#connectMonitor(listener, signal),
       parameter: (generation, name, value) => this.#ports.parameter(this, generation, name, value),
       probed: (error) => {
         this.probeError = error;
       },
     };
+  }
+
+  /** The cause of a failure is known before the picture shows it, which wakes the calls that report it. */
+  async #connectMonitor(listener: ConnectionListener, signal: AbortSignal): Promise<DriverConnection> {
+    try {
+      return await this.#connector.connectMonitor(listener, signal);
+    } catch (error) {
+      this.probeError = error;
+      throw error;
+    }
   }
 
   /** The node in the current picture. */
