@@ -4,6 +4,7 @@ import type { Cluster } from 'pgherd';
 import { type GuestOptions, herdStream } from 'pgherd/pg';
 import { herdOptions } from 'pgherd/postgres-js';
 import postgres from 'postgres';
+import postgresOldest from 'postgres-oldest';
 
 /** One row. */
 export type Row = Record<string, unknown>;
@@ -75,6 +76,8 @@ function overPostgresJs(client: typeof postgres): MakeGuest {
       max,
       connection: applicationName === undefined ? {} : { application_name: applicationName },
       onnotice: () => undefined,
+      // postgres.js itself does not catch it if a connection ends while it fetches them.
+      fetch_types: false,
     });
     return {
       run: runOver(sql),
@@ -91,6 +94,7 @@ export const GUESTS: readonly (readonly [string, MakeGuest])[] = Object.freeze([
   ['pg', overPg(pg)],
   ['pg 8.16', overPg(createRequire(import.meta.url)('pg-oldest') as typeof pg)],
   ['postgres.js', overPostgresJs(postgres)],
+  ['postgres.js 3.4.0', overPostgresJs(postgresOldest as unknown as typeof postgres)],
 ]);
 
 /** How many connections the guests of a cluster have. */

@@ -81,6 +81,11 @@ export class Facade extends Duplex implements Guest {
     return this.destroyed ? 'closed' : 'open';
   }
 
+  /** The way to the server may be. postgres.js 3.4.0 would otherwise take this stream again once it has closed, and hang. */
+  get encrypted(): boolean {
+    return true;
+  }
+
   // What the node asks for.
 
   drain(reason: string): void {
