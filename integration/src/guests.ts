@@ -4,7 +4,6 @@ import type { Cluster } from 'pgherd';
 import { type GuestOptions, herdStream } from 'pgherd/pg';
 import { herdOptions } from 'pgherd/postgres-js';
 import postgres from 'postgres';
-import postgresOldest from 'postgres-oldest';
 
 /** One row. */
 export type Row = Record<string, unknown>;
@@ -89,12 +88,11 @@ function overPostgresJs(client: typeof postgres): MakeGuest {
   };
 }
 
-/** The guests by their names: the newest of each client and the oldest that is supported. */
+/** The guests by their names: the newest of each client, and the oldest of pg that is supported. */
 export const GUESTS: readonly (readonly [string, MakeGuest])[] = Object.freeze([
   ['pg', overPg(pg)],
   ['pg 8.16', overPg(createRequire(import.meta.url)('pg-oldest') as typeof pg)],
   ['postgres.js', overPostgresJs(postgres)],
-  ['postgres.js 3.4.0', overPostgresJs(postgresOldest as unknown as typeof postgres)],
 ]);
 
 /** How many connections the guests of a cluster have. */

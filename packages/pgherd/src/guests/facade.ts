@@ -81,7 +81,7 @@ export class Facade extends Duplex implements Guest {
     return this.destroyed ? 'closed' : 'open';
   }
 
-  /** The way to the server may be. postgres.js 3.4.0 would otherwise take this stream again once it has closed, and hang. */
+  /** The way to the server may be. Old versions of postgres.js would otherwise take this stream again once it has closed, and hang. */
   get encrypted(): boolean {
     return true;
   }

@@ -52,6 +52,8 @@ export class Line {
   #hasLeft = false;
   /** The server's own word that it ends the session. */
   #ending: ServerError | undefined;
+  /** The message that says so, which has not passed yet. */
+  #last: Buffer | undefined;
   /** Messages of the server that may pass to the guest, as they stand behind each other. */
   #run: { readonly bytes: Buffer; readonly from: number; to: number } | undefined;
 
@@ -74,8 +76,11 @@ export class Line {
     socket.on('data', (chunk: Buffer) => this.#read(() => cutter.read(chunk)));
     // The guest may answer at once: by then all of this must stand.
     this.#ports.push(greeting);
-    this.#read(() => cutter.goOn());
-    if (this.#isOpen) socket.resume();
+    // What came behind the login waits for a turn: a program listens for errors once it has the connection.
+    this.#ports.clock.schedule(0, () => {
+      this.#read(() => cutter.goOn());
+      if (this.#isOpen) socket.resume();
+    });
   }
 
   get node(): string {
@@ -182,13 +187,14 @@ export class Line {
 
   #take(type: number, bytes: Buffer, start: number, end: number): boolean {
     const observed = observeMessage(this.#conversation, type, bytes, start, end);
-    if (this.#run?.bytes === bytes) this.#run.to = end;
+    if (observed.kind === 'ending') this.#keepLast(bytes.subarray(start - HEAD_BYTES, end));
+    else if (this.#run?.bytes === bytes) this.#run.to = end;
     else {
       this.#flush();
       this.#run = { bytes, from: start - HEAD_BYTES, to: end };
     }
     this.#note(observed);
-    return this.#isOpen;
+    return this.#isOpen && this.#ending === undefined;
   }
 
   #note(observed: Observed): void {
@@ -218,6 +224,22 @@ export class Line {
     if (!this.#ports.push(run.bytes.subarray(run.from, run.to))) this.#socket.pause();
   }
 
+  /**
+   * The last message passes in a turn of its own. pg hands a connection to the next caller in the midst of an answer, and that one
+   * listens for errors only afterwards: an error behind the answer in one piece would end the process.
+   */
+  #keepLast(message: Buffer): void {
+    this.#flush();
+    this.#last = message;
+    this.#ports.clock.schedule(0, () => this.#sayLast());
+  }
+
+  #sayLast(): void {
+    const message = this.#last;
+    this.#last = undefined;
+    if (message !== undefined && this.#isOpen) this.#ports.push(message);
+  }
+
   /** Ends between two statements. */
   #endIfDrained(): void {
     const reason = this.#draining;
@@ -231,6 +253,7 @@ export class Line {
   /** The server, or the way to it, ended the connection. */
   #lost(cause?: Error): void {
     if (!this.#isOpen) return;
+    this.#sayLast();
     const error =
       this.#ending ??
       lost(this.#guest.node, cause === undefined ? 'was closed' : `was lost: ${cause.message}`, {}, cause);
