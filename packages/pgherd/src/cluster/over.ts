@@ -21,5 +21,6 @@ export type {
   TransactionStatus,
 } from '../connection/port.ts';
 export type { TypeParsers } from '../model/statement.ts';
-export { type WireOptions, wireDriver } from '../wire/connection/driver.ts';
+export { wireDriver } from '../wire/connection/driver.ts';
+export type { WireOptions } from '../wire/connection/options.ts';
 export { createClusterOver } from './cluster.ts';

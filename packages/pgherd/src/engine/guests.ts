@@ -12,7 +12,7 @@ import type { Demand } from '../routing/select.ts';
 import { earliest } from '../time/deadline.ts';
 import type { Clock } from '../time/port.ts';
 import { onAbort } from '../time/wait.ts';
-import { type CancelTarget, requestCancel } from '../wire/cancel.ts';
+import type { CancelTarget } from '../wire/cancel.ts';
 import { ServerError } from '../wire/content/server-error.ts';
 import type { Sessions } from './sessions.ts';
 
@@ -100,7 +100,9 @@ export class GuestSessions implements GuestPort {
 
   async cancel(processId: number, secretKey: Buffer, signal: AbortSignal): Promise<void> {
     const target = this.#keys.get(keyOf(processId, secretKey));
-    if (target !== undefined) await requestCancel(target, signal);
+    if (target === undefined) return;
+    const { requestCancel } = await import('../wire/cancel.ts');
+    await requestCancel(target, signal);
   }
 
   async #search(request: GuestRequest, controller: AbortController): Promise<GuestSession> {

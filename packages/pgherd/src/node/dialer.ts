@@ -8,8 +8,7 @@ import type { Access } from '../model/names.ts';
 import type { Secret } from '../model/secret.ts';
 import type { NodeDescription } from '../model/topology.ts';
 import type { ClusterSettings } from '../options/settings.ts';
-import { type OpenSession, openSession } from '../wire/login/open.ts';
-import { startupPacket } from '../wire/login/startup.ts';
+import type { OpenSession } from '../wire/login/open.ts';
 
 /** Oldest major version that is supported. */
 const MIN_MAJOR_VERSION = 13;
@@ -74,6 +73,11 @@ export class Dialer {
     signal: AbortSignal,
   ): Promise<{ readonly session: OpenSession; readonly request: ConnectRequest }> {
     const { scramMaxIterations: maxIterations } = this.#ports.settings;
+    // Loaded when it is needed, as the wire is.
+    const [{ openSession }, { startupPacket }] = await Promise.all([
+      import('../wire/login/open.ts'),
+      import('../wire/login/startup.ts'),
+    ]);
     return this.#logIn(signal, async (password) => {
       const request = this.#request(dial, password);
       const options = { startup: startupPacket(request, own), maxIterations, listener: SILENT };

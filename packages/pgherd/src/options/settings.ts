@@ -18,7 +18,6 @@ import { systemClock, systemRandom } from '../time/system.ts';
 import type { LagLimits } from '../topology/lag.ts';
 import { nodeName } from '../topology/node.ts';
 import type { ProbeSettings } from '../topology/probe-plan.ts';
-import { wireDriver } from '../wire/connection/driver.ts';
 import { retryAttemptsFrom } from './env-options.ts';
 import { assertHooksBehindPooler, type Hooks } from './hooks.ts';
 import type { LaneLimits } from './lane-limits.ts';
@@ -26,6 +25,7 @@ import type { ClusterOptions, NodeOptions, RetryOptions } from './options.ts';
 import { type Pools, pools } from './pool-settings.ts';
 import { limitSettings, withSession } from './session-settings.ts';
 import { type OptionValues, validateOptions } from './validate.ts';
+import { wireWhenNeeded } from './wire.ts';
 
 /** Options after validation, complete and immutable. */
 export interface ClusterSettings extends Pools {
@@ -107,7 +107,7 @@ export function resolveSettings(options: ClusterOptions, driver?: Driver): Clust
     scramMaxIterations: number('scramMaxIterations'),
     driver:
       driver ??
-      wireDriver({
+      wireWhenNeeded({
         types: options.types,
         clock: options.clock,
         prepareMaxAgeMs: number('prepare.maxAgeMs'),

@@ -1,11 +1,4 @@
-import type {
-  ConnectionListener,
-  ConnectRequest,
-  Driver,
-  DriverCapabilities,
-} from '../../connection/port.ts';
-import type { TypeParsers } from '../../model/statement.ts';
-import type { Clock } from '../../time/port.ts';
+import type { ConnectionListener, ConnectRequest, Driver } from '../../connection/port.ts';
 import { systemClock } from '../../time/system.ts';
 import { Schema, TextHashes } from '../content/names.ts';
 import { readMessage } from '../content/server-error.ts';
@@ -15,31 +8,7 @@ import { openSession } from '../login/open.ts';
 import { startupPacket } from '../login/startup.ts';
 import { types } from '../types.ts';
 import { type Shared, WireConnection } from './connection.ts';
-
-const CAPABILITIES: DriverCapabilities = Object.freeze({
-  parameterStatus: true,
-  transactionStatus: true,
-  cancel: true,
-  pipelining: true,
-  batch: true,
-  cursor: true,
-  copy: true,
-  notifications: true,
-});
-
-/** Options of {@link wireDriver}. */
-export interface WireOptions {
-  /** Parsers of values. Default: those of `pg-types`. */
-  readonly types?: TypeParsers | undefined;
-  /** Most iterations of SCRAM that a server may ask for. Default 100,000. */
-  readonly scramMaxIterations?: number | undefined;
-  /** Age at which a prepared statement is given up, milliseconds; 0 for never. Default 30,000. */
-  readonly prepareMaxAgeMs?: number | undefined;
-  /** The clock for that. Default: the system's. */
-  readonly clock?: Clock | undefined;
-  /** Longest message that is accepted after the login, bytes. Default: the longest that the protocol has, 1 GiB. */
-  readonly maxMessageBytes?: number | undefined;
-}
+import { WIRE_CAPABILITIES, type WireOptions } from './options.ts';
 
 /** pgherd's own way to speak PostgreSQL's protocol. */
 export function wireDriver(options: WireOptions = {}): Driver {
@@ -57,7 +26,7 @@ export function wireDriver(options: WireOptions = {}): Driver {
   };
   return Object.freeze({
     name: 'wire',
-    capabilities: CAPABILITIES,
+    capabilities: WIRE_CAPABILITIES,
     connect: (request: ConnectRequest, listener: ConnectionListener, signal: AbortSignal) =>
       connect(dialler, request, listener, signal),
   });
