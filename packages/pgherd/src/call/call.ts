@@ -92,28 +92,78 @@ export interface CallDefaults {
   readonly timeoutMs: number | undefined;
 }
 
-/**
- * Starts the clock of a call.
- * @throws PgHerdError `PGHERD_INVALID_ARGUMENT` for an invalid option.
- */
-export function startCall(options: CallOptions, defaults: CallDefaults, now: number, random: Random): Call {
+/** The options of calls, checked, and what follows from them; it serves any number of calls. */
+export interface PreparedCall {
+  /** Frozen, so that it is recognised by its identity. */
+  readonly demand: Demand;
+  /** The same for calls in which the primary counts as a standby. */
+  readonly demandWithPrimary: Demand;
+  readonly primaryReadWeight: number;
+  readonly access: Access;
+  readonly timeoutMs: number | undefined;
+  readonly signal: AbortSignal | undefined;
+  readonly idempotent: boolean;
+  readonly after: string | undefined;
+}
+
+/** @throws PgHerdError `PGHERD_INVALID_ARGUMENT` for an invalid option. */
+export function prepareCall(options: CallOptions, defaults: CallDefaults): PreparedCall {
   const target = options.target ?? defaults.target;
-  const timeoutMs = options.timeoutMs ?? defaults.timeoutMs;
   assertLimits(options);
   assertRouting(options);
-  const weight = options.primaryReadWeight ?? 0;
   const writes = target === 'read-write' || target === 'primary';
-  const { fallback, node, tags, maxLagMs, maxLagBytes, allowStale, signal } = options;
-  const primaryReads = weight > 0 && random.next() < weight;
+  const { fallback, node, maxLagMs, maxLagBytes, allowStale, signal, idempotent = false, after } = options;
+  // The caller's own may change later.
+  const tags = options.tags === undefined ? undefined : Object.freeze({ ...options.tags });
+  const demand = Object.freeze({
+    target,
+    fallback,
+    node,
+    tags,
+    maxLagMs,
+    maxLagBytes,
+    allowStale,
+    primaryReads: false,
+  });
   return {
-    demand: { target, fallback, node, tags, maxLagMs, maxLagBytes, allowStale, primaryReads },
+    demand,
+    demandWithPrimary: Object.freeze({ ...demand, primaryReads: true }),
+    primaryReadWeight: options.primaryReadWeight ?? 0,
     access: writes ? 'read-write' : 'read-only',
-    deadline: deadlineAfter(now, timeoutMs),
+    timeoutMs: options.timeoutMs ?? defaults.timeoutMs,
     signal,
-    idempotent: options.idempotent ?? false,
-    startedAt: now,
-    after: options.after,
+    idempotent,
+    after,
   };
+}
+
+/** Starts the clock of a call. */
+export function beginCall(prepared: PreparedCall, now: number, random: Random): Call {
+  const { demand, demandWithPrimary, primaryReadWeight: weight, access, timeoutMs } = prepared;
+  return {
+    demand: weight > 0 && random.next() < weight ? demandWithPrimary : demand,
+    access,
+    deadline: deadlineAfter(now, timeoutMs),
+    signal: prepared.signal,
+    idempotent: prepared.idempotent,
+    startedAt: now,
+    after: prepared.after,
+  };
+}
+
+/** Of a call without options of its own. */
+export const NO_OPTIONS: CallOptions = Object.freeze({});
+
+/** Whether any option of a call is given; an object may have other properties, such as the text of a statement. */
+export function hasCallOptions(options: CallOptions): boolean {
+  // Nearly every call; and by name each property is found faster than in a loop.
+  if (options === NO_OPTIONS) return false;
+  const { target, fallback, node, tags, maxLagMs, maxLagBytes, allowStale } = options;
+  if (target !== undefined || fallback !== undefined || node !== undefined || tags !== undefined) return true;
+  if (maxLagMs !== undefined || maxLagBytes !== undefined || allowStale !== undefined) return true;
+  const { primaryReadWeight, timeoutMs, signal, after, settings, idempotent } = options;
+  if (primaryReadWeight !== undefined || timeoutMs !== undefined || signal !== undefined) return true;
+  return after !== undefined || settings !== undefined || idempotent !== undefined;
 }
 
 /** An unknown target must not mean "any", nor an invalid limit "none". */

@@ -1,4 +1,4 @@
-import { type Call, type CallOptions, type RoutingOptions, startCall } from '../call/call.ts';
+import { beginCall, prepareCall, type RoutingOptions } from '../call/call.ts';
 import { closedInside, unknownNodeName } from '../call/failures.ts';
 import type { Driver } from '../connection/port.ts';
 import { Engine } from '../engine/engine.ts';
@@ -166,7 +166,11 @@ class HerdCluster implements Omit<Cluster, keyof ClusterQuerier> {
     this.#listening = new Subscriptions(this.#herd);
     this.#guests = new GuestSessions(this.#herd, this.#engine.sessions);
     logEvents(this.#herd.events, this.#herd.settings.logger);
-    const verbs = clusterQuerier(this.#engine, (options) => this.#call(options));
+    const { clock, random } = settings;
+    const verbs = clusterQuerier(this.#engine, {
+      prepare: (options) => prepareCall(options, settings),
+      begin: (prepared) => beginCall(prepared, clock.now(), random),
+    });
     this.read = verbs.with({ target: 'prefer-standby' });
     this.#cluster = Object.assign(this, verbs);
     enterGuestPort(this.#cluster, this.#guests);
@@ -227,7 +231,7 @@ class HerdCluster implements Omit<Cluster, keyof ClusterQuerier> {
   }
 
   explainTarget(target: RoutingOptions['target'], options: RoutingOptions = {}): TargetExplanation {
-    const { demand } = this.#call({ ...options, target });
+    const { demand } = prepareCall({ ...options, target }, this.#herd.settings);
     // A call leaves to chance whether the primary takes part; here it does if it can.
     const primaryReads = (options.primaryReadWeight ?? 0) > 0;
     return explanationOf(this.#herd.select({ ...demand, primaryReads }));
@@ -313,11 +317,6 @@ class HerdCluster implements Omit<Cluster, keyof ClusterQuerier> {
 
   #assertOpen(): void {
     if (this.#herd.isClosed) this.#herd.assertReachable();
-  }
-
-  #call(options: CallOptions): Call {
-    const { settings } = this.#herd;
-    return startCall(options, settings, settings.clock.now(), settings.random);
   }
 }
 

@@ -1,4 +1,4 @@
-import type { Call, CallOptions } from '../call/call.ts';
+import { type Call, type CallOptions, hasCallOptions, NO_OPTIONS, type PreparedCall } from '../call/call.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { QueryResult, Row } from '../model/statement.ts';
 import { assertTransactionOptions, type TransactionOptions } from '../options/transaction-options.ts';
@@ -41,18 +41,29 @@ export interface ClusterQuerier extends Querier {
   with(options: CallOptions): ClusterQuerier;
 }
 
-/**
- * The verbs of a cluster, with defaults that a call's own options override; `start` starts the clock of a
- * call.
- */
+/** How calls begin. */
+export interface CallStarts {
+  /** @throws PgHerdError `PGHERD_INVALID_ARGUMENT` for an invalid option. */
+  prepare(options: CallOptions): PreparedCall;
+  /** Starts the clock of a call. */
+  begin(prepared: PreparedCall): Call;
+}
+
+/** The verbs of a cluster, with defaults that a call's own options override. */
 export function clusterQuerier(
   engine: Engine,
-  start: (options: CallOptions) => Call,
-  defaults: CallOptions = {},
+  starts: CallStarts,
+  defaults: CallOptions = NO_OPTIONS,
 ): ClusterQuerier {
-  const call = (options: CallOptions = {}) => start(merged(defaults, options));
+  // Made for the first call: an option that cannot be used fails the calls, not `with`.
+  let prepared: PreparedCall | undefined;
+  const call = (options: CallOptions = NO_OPTIONS) => {
+    if (hasCallOptions(options)) return starts.begin(starts.prepare(merged(defaults, options)));
+    prepared ??= starts.prepare(defaults);
+    return starts.begin(prepared);
+  };
   /** The call of a verb that cannot apply settings. */
-  const plain = (verb: string, options: CallOptions = {}) => {
+  const plain = (verb: string, options: CallOptions = NO_OPTIONS) => {
     assertNoSettings(merged(defaults, options), verb);
     return call(options);
   };
@@ -109,7 +120,7 @@ export function clusterQuerier(
         return { given: lease, isHeld: () => lease.isHeld };
       }),
     use,
-    with: (options: CallOptions) => clusterQuerier(engine, start, merged(defaults, options)),
+    with: (options: CallOptions) => clusterQuerier(engine, starts, merged(defaults, options)),
   });
 }
 
@@ -134,7 +145,7 @@ async function entering<T>(
 
 /** The defaults of `with`, overridden by the options of the call. */
 function merged(defaults: CallOptions, options: CallOptions): CallOptions {
-  if (!hasAny(options)) return defaults;
+  if (!hasCallOptions(options)) return defaults;
   const given = Object.entries(options).filter(([, value]) => value !== undefined);
   const all: CallOptions = { ...defaults, ...Object.fromEntries(given) };
   const both = defaults.settings !== undefined && options.settings !== undefined;
@@ -147,11 +158,6 @@ function withSettings(options: TransactionOptions, defaults: CallOptions): Trans
   const all = { ...options, settings: { ...defaults.settings, ...options.settings } };
   assertTransactionOptions(all);
   return all;
-}
-
-function hasAny(options: object): boolean {
-  for (const _name in options) return true;
-  return false;
 }
 
 /** A read-only transaction goes to a standby unless its options, or those of `with`, have a target. */

@@ -10,6 +10,7 @@ import {
   noteRun,
   predictedMs,
   type ServiceTime,
+  SURPRISE_MS,
   surpriseMs,
 } from './service-time.ts';
 import type { LaneSession } from './session.ts';
@@ -185,7 +186,7 @@ export class Lane<S extends LaneSession> implements LaneView, LaneGauge, Stateme
   noteOverdue(now: number): void {
     const { head } = this;
     if (head === undefined || this.#surprisedMs > 0) return;
-    this.#surprisedMs = surpriseMs(head.costMs, now - this.headSince, this.slackMs);
+    this.#surprisedMs = this.#surprise(head, now);
     if (this.#surprisedMs > 0) this.#takeIn(head, this.#surprisedMs);
   }
 
@@ -210,9 +211,16 @@ export class Lane<S extends LaneSession> implements LaneView, LaneGauge, Stateme
       this.#takeIn(shared, 0);
       return;
     }
-    const surprise = surpriseMs(shared.costMs, now - this.headSince, this.slackMs);
+    const surprise = this.#surprise(shared, now);
     if (this.#surprisedMs === 0) this.#takeIn(shared, surprise);
     else noteMore(time, Math.max(0, surprise - this.#surprisedMs));
+  }
+
+  /** By how much the first one is a surprise by now. */
+  #surprise({ costMs }: SharedStatement<S>, now: number): number {
+    const tookMs = now - this.headSince;
+    // Nearly always.
+    return tookMs <= SURPRISE_MS ? 0 : surpriseMs(costMs, tookMs, this.slackMs);
   }
 
   #takeIn({ facts }: SharedStatement<S>, surprise: number): void {

@@ -42,7 +42,7 @@ const CLEARLY_LONGER_FACTOR = 5;
 const REMEMBERED_RUNS = 1_024;
 /** A run that takes this many times as long as expected, and so much longer in ms, is a surprise; a busy machine does less. */
 const SURPRISE_FACTOR = 10;
-const SURPRISE_MS = 50;
+export const SURPRISE_MS = 50;
 
 /**
  * Before the first run the worst is expected, as if there had been one run that was such a surprise, milliseconds: trust grows with

@@ -1,4 +1,4 @@
-import { startCall } from '../call/call.ts';
+import { prepareCall } from '../call/call.ts';
 import { abortedError, closedError } from '../call/failures.ts';
 import { assertLimits } from '../call/limits.ts';
 import type { Herd } from '../herd/herd.ts';
@@ -143,7 +143,7 @@ export class Subscriptions {
 
   #demand(): Demand {
     const { settings } = this.#herd;
-    return startCall({ target: 'read-write' }, settings, settings.clock.now(), settings.random).demand;
+    return prepareCall({ target: 'read-write' }, settings).demand;
   }
 
   async #remove(subscriber: Subscriber): Promise<void> {

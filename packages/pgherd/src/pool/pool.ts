@@ -116,6 +116,9 @@ export class Pool<R extends object> {
 
   /** Finds resources for a line that wants more than before. */
   review(): void {
+    const { size, idle } = this.#entries;
+    // Nearly always, while many wait.
+    if (idle.length === 0 && size + this.#openings.count >= this.#settings.max) return;
     this.#fill();
   }
 

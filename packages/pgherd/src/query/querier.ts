@@ -1,4 +1,4 @@
-import type { CallOptions } from '../call/call.ts';
+import { type CallOptions, NO_OPTIONS } from '../call/call.ts';
 import { argumentError, PgHerdError } from '../model/errors.ts';
 import type { QueryResult, Row, Statement } from '../model/statement.ts';
 import { MAX_PARAMETERS } from '../sql/tag.ts';
@@ -154,8 +154,6 @@ export interface Querier {
    */
   notify(channel: string, payload?: string, options?: CallOptions): Promise<void>;
 }
-
-const NO_OPTIONS: CallOptions = Object.freeze({});
 
 type First = string | QueryConfig;
 type Second = readonly unknown[] | CallOptions | undefined;

@@ -11,8 +11,8 @@ interface Remembered {
 
 /**
  * What {@link selectNodes} decided on the present picture. Pictures change a few times a second, while
- * thousands of calls have the same few demands: each is decided once, and found again by comparing a few
- * fields, which is cheaper than building a key.
+ * thousands of calls have the same few demands: each is decided once, and found again by its identity if
+ * it is frozen, else by comparing a few fields, which is cheaper than building a key.
  */
 export class Selections {
   readonly #select: typeof selectNodes;
@@ -33,15 +33,18 @@ export class Selections {
     }
     const remembered = this.#remembered;
     for (const one of remembered) {
-      if (isSame(one.demand, demand)) return one.selection;
+      if (one.demand === demand || isSame(one.demand, demand)) return one.selection;
     }
     const selection = this.#select(topology, demand, context);
     if (remembered.length === MAX_REMEMBERED) remembered.shift();
-    // A copy: the caller's tags may change after the call.
-    const tags = demand.tags === undefined ? undefined : { ...demand.tags };
-    remembered.push({ demand: { ...demand, tags }, selection });
+    remembered.push({ demand: Object.isFrozen(demand) ? demand : copyOf(demand), selection });
     return selection;
   }
+}
+
+/** The caller's tags may change after the call. */
+function copyOf(demand: Demand): Demand {
+  return { ...demand, tags: demand.tags === undefined ? undefined : { ...demand.tags } };
 }
 
 function isSame(one: Demand, other: Demand): boolean {
