@@ -51,7 +51,7 @@ export class Engine {
       rttMs: ({ name }) => findNode(herd.topology, name)?.rttMs,
       recover: (failed) => this.recovery.recover(failed),
       pickAtOnce: (call, lostOn) => this.sessions.pickAtOnce(call, lostOn),
-      acquireAtOnce: (node, call) => this.sessions.acquireAtOnce(node, call),
+      acquireAtOnce: (node, call, now) => this.sessions.acquireAtOnce(node, call, now),
       search: (call, look, picked, begun) => this.sessions.search(call, look, picked, begun),
       hand: (session, call) => this.sessions.hand(session, call),
       prepare: (session, call) => this.sessions.prepare(session, call),

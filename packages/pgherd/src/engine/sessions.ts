@@ -90,14 +90,14 @@ export class Sessions {
   }
 
   /** The path of nearly every call: a suitable node is known and has an idle connection of the right access. */
-  acquireAtOnce(node: LiveNode | undefined, call: Call): Session | undefined {
-    const session = node?.pool.tryAcquire(SUITS[call.access]);
+  acquireAtOnce(node: LiveNode | undefined, call: Call, now?: number): Session | undefined {
+    const session = node?.pool.tryAcquire(SUITS[call.access], now);
     if (session === undefined) return undefined;
     if (!session.suits(call.access)) {
       this.#ends.release(session);
       return undefined;
     }
-    this.hand(session, call);
+    this.hand(session, call, now);
     return session;
   }
 
@@ -107,8 +107,8 @@ export class Sessions {
   }
 
   /** A call gets a session that suits its access. */
-  hand(session: Session, call: Call): void {
-    session.lease(call.access, this.#herd.settings.clock.now(), call.scope);
+  hand(session: Session, call: Call, now = this.#herd.settings.clock.now()): void {
+    session.lease(call.access, now, call.scope);
     if (call.access === 'read-write') this.#herd.noteWriter(session.node);
   }
 

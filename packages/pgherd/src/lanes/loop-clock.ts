@@ -13,6 +13,9 @@ export class LoopClock {
   #now = 0;
   #fresh = false;
   #turnMs = 0;
+  readonly #endTurn = () => {
+    this.#fresh = false;
+  };
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -24,15 +27,16 @@ export class LoopClock {
   }
 
   now(): number {
-    if (!this.#fresh) {
-      const now = this.#clock.now();
-      this.#turnMs = Math.max(Math.min(LONGEST_TURN_MS, now - this.#now), this.#turnMs * FADING);
-      this.#now = now;
-      this.#fresh = true;
-      queueMicrotask(() => {
-        this.#fresh = false;
-      });
-    }
-    return this.#now;
+    return this.#fresh ? this.#now : this.at(this.#clock.now());
+  }
+
+  /** The same, where the clock was read just now; of several readings in one turn the first counts. */
+  at(now: number): number {
+    if (this.#fresh) return this.#now;
+    this.#turnMs = Math.max(Math.min(LONGEST_TURN_MS, now - this.#now), this.#turnMs * FADING);
+    this.#now = now;
+    this.#fresh = true;
+    queueMicrotask(this.#endTurn);
+    return now;
   }
 }

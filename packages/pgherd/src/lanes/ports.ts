@@ -80,7 +80,8 @@ export interface FailedStatement<S> {
 export interface SharedStatementsPorts<S, N> {
   readonly herd: LaneHerd;
   pickAtOnce(call: Call, lostOn: ReadonlySet<string>): N | undefined;
-  acquireAtOnce(node: N, call: Call): S | undefined;
+  /** `now` is the current time. */
+  acquireAtOnce(node: N, call: Call, now: number): S | undefined;
   /** Calls `look` with nodes that suit until it returns `true`. */
   search(call: Call, look: (node: N) => true, picked: undefined, begun: Search): Promise<true>;
   /** A call gets a session that suits its access. */

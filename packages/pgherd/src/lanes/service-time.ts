@@ -50,6 +50,9 @@ export const SURPRISE_MS = 50;
  */
 const FIRST_RISK_MS = 200;
 
+/** A smaller risk is not worth making still smaller. */
+const NEGLIGIBLE_MS = 0.000_1;
+
 /** Of a text that never ran. */
 export function unmeasured(): ServiceTime {
   return { meanMs: undefined, longMs: undefined, ...unknownRisk() };
@@ -76,6 +79,7 @@ export function surpriseMs(expectedMs: number, tookMs: number, slackMs: number):
 /** Takes in one more run, which was a surprise of so many milliseconds. */
 export function noteRun(surprises: Surprises, surpriseMs: number): void {
   if (surprises.runs < REMEMBERED_RUNS) surprises.runs++;
+  if (surpriseMs === 0 && surprises.riskMs < NEGLIGIBLE_MS) return;
   surprises.riskMs += (surpriseMs - surprises.riskMs) / (surprises.runs + 1);
 }
 

@@ -38,6 +38,8 @@ export class SharedStatements<S extends LaneSession, N extends LaneNode<S>> impl
   /** Runs a statement that may share a connection. */
   run(statement: Statement, call: Call, facts: StatementFacts): Promise<QueryResult<Row>> {
     const { prepare } = this.#ports.herd.settings;
+    // It was read when the call began, unless that call had to wait for a node that shows earlier writes.
+    if (call.routed !== true) this.#clock.at(call.startedAt);
     const repeated = ++facts.seen >= PREPARED_FROM || statement.name !== undefined;
     return new Promise((resolve, reject) => {
       this.#start(
@@ -137,7 +139,7 @@ export class SharedStatements<S extends LaneSession, N extends LaneNode<S>> impl
       if (shared.call.access === 'read-write') this.#ports.herd.noteWriter(node.name);
       return true;
     }
-    const session = this.#ports.acquireAtOnce(node, shared.call);
+    const session = this.#ports.acquireAtOnce(node, shared.call, now);
     if (session === undefined) return false;
     lanes.open(session, shared, now);
     return true;
