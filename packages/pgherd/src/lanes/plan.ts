@@ -18,7 +18,9 @@ const WAITING_FACTOR = 5;
  */
 const RISK_SHARE = 0.5;
 
-/** What surprises may cost a waiting statement besides, as a share of the time that it has waited. */
+/** The same for a statement that waits: there is no connection that it could have for itself. */
+const RISK_SHARE_OF_WAITING = 2;
+/** What surprises may cost it besides, as a share of the time that it has waited. */
 const RISK_OF_WAITED = 0.05;
 
 /** A lane as decisions see it. */
@@ -72,7 +74,9 @@ export function admission(
   return hasRoom(lane, joining, now, limits.onTrial) ? 'on-trial' : 'waits';
 }
 
-/** Whether a waiting statement joins a lane. One that has waited for long has less to lose by what may happen to it there. */
+/**
+ * Whether a waiting statement joins a lane. It has less to lose by what may happen to it there, the less the longer it has waited.
+ */
 export function joinsFromQueue(
   lane: LaneView,
   waiting: StatementView,
@@ -80,8 +84,8 @@ export function joinsFromQueue(
   limits: PlanLimits,
 ): boolean {
   const { usual } = limits;
-  const isSafe = lane.riskMs <= usual.maxRiskMs + RISK_OF_WAITED * (now - waiting.since);
-  return isSafe && lane.isOpen && hasRoom(lane, waiting, now, limits.waiting);
+  const maxRiskMs = RISK_SHARE_OF_WAITING * usual.maxQueueMs + RISK_OF_WAITED * (now - waiting.since);
+  return lane.riskMs <= maxRiskMs && lane.isOpen && hasRoom(lane, waiting, now, limits.waiting);
 }
 
 /**

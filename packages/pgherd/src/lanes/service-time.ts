@@ -15,6 +15,8 @@ export interface ServiceTime extends Surprises {
    * `undefined`.
    */
   longMs: number | undefined;
+  /** How many of the latest of these took long, 0 to 1: one exception makes no statement long. */
+  longShare: number;
 }
 
 /**
@@ -33,6 +35,9 @@ const WEIGHT_ABOVE = 0.03;
  * A measurement counts as at most this many times the mean: one wait for a lock says little about the next.
  */
 const OUTLIER_FACTOR = 10;
+/** The same for whether a run takes long: three in a row, after short ones, make a statement long. */
+const SHARE_WEIGHT_BELOW = 0.5;
+const SHARE_WEIGHT_ABOVE = 0.25;
 /** No measurement is finer than this, milliseconds. */
 const RESOLUTION_MS = 0.002;
 /** An answer this many times slower than the quickest round trip is slow because of its statement. */
@@ -55,7 +60,7 @@ const NEGLIGIBLE_MS = 0.000_1;
 
 /** Of a text that never ran. */
 export function unmeasured(): ServiceTime {
-  return { meanMs: undefined, longMs: undefined, ...unknownRisk() };
+  return { meanMs: undefined, longMs: undefined, longShare: 0, ...unknownRisk() };
 }
 
 /** Nothing has run. */
@@ -122,13 +127,16 @@ export function learn(times: readonly ServiceTime[], elapsedMs: number, atMost: 
 export function learnAlone(time: ServiceTime, tookMs: number, floorMs: number): void {
   const { meanMs } = time;
   const long = tookMs > Math.max(LONG_MS, CLEARLY_LONGER_FACTOR * floorMs);
-  if (meanMs === undefined) time.longMs = long && isUsual(time) ? smoothed(time.longMs, tookMs) : undefined;
+  if (meanMs === undefined) time.longMs = noteLong(time, long) ? smoothed(time.longMs, tookMs) : undefined;
   else if (tookMs < meanMs) time.meanMs = smoothed(meanMs, tookMs);
 }
 
-/** Whether it is no exception that a run takes long: it was so before, or this is the first run, or most runs take so long. */
-function isUsual({ longMs, runs, riskMs }: ServiceTime): boolean {
-  return longMs !== undefined || runs <= 1 || riskMs >= LONG_MS;
+/** Takes in whether a run that was alone took long; returns whether that is no exception. */
+function noteLong(time: ServiceTime, long: boolean): boolean {
+  const { longShare, runs } = time;
+  if (!long) time.longShare = longShare * (1 - SHARE_WEIGHT_BELOW);
+  else time.longShare = runs <= 1 ? 1 : longShare + (1 - longShare) * SHARE_WEIGHT_ABOVE;
+  return long && time.longShare >= 0.5;
 }
 
 function smoothed(before: number | undefined, measuredMs: number): number {

@@ -207,10 +207,10 @@ describe('surprises', () => {
       noteRun(time, surpriseMs(predictedMs(time), tookMs, 0));
       learnAlone(time, tookMs, 0.2);
     };
-    for (let done = 0; done < 100; done++) run(0.5);
+    for (let done = 0; done < 10; done++) run(0.5);
     run(200);
     expect(predictedMs(time)).toBe(0.5);
-    for (let done = 0; done < 30; done++) run(200);
+    for (let done = 0; done < 3; done++) run(200);
     expect(predictedMs(time)).toBe(200);
   });
 });

@@ -56,13 +56,8 @@ describe('whether a statement that waits joins a lane', () => {
   it.each<[string, Partial<LaneView>, boolean, boolean]>([
     ['behind five times as much as one that has just come', { queueMs: 10 }, false, true],
     ['behind more not', { queueMs: 10.1 }, false, false],
-    [
-      'behind surprises that cost a twentieth of its wait more than others accept',
-      { riskMs: 1.5 },
-      false,
-      true,
-    ],
-    ['but no more', { riskMs: 1.6 }, false, false],
+    ['behind surprises that cost twice maxQueueMs and a twentieth of its wait', { riskMs: 4.5 }, false, true],
+    ['but no more', { riskMs: 4.6 }, false, false],
     ['nor behind a write of which nothing is known', { barring: 1 }, false, false],
     ['a closed lane takes nothing', { isOpen: false }, false, false],
     ['a write behind sixteen others neither', { depth: 16, writes: 16 }, true, false],

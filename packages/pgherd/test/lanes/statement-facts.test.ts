@@ -11,7 +11,7 @@ describe('what is learnt of a statement', () => {
       commits: 'outside-transaction',
       changesSession: false,
       otherVerb: undefined,
-      time: { meanMs: undefined, longMs: undefined, runs: 0, riskMs: 200 },
+      time: { meanMs: undefined, longMs: undefined, longShare: 0, runs: 0, riskMs: 200 },
       seen: 0,
       tryAt: 0,
       tries: 0,
