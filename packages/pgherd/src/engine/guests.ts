@@ -1,4 +1,4 @@
-import { type Call, type CallOptions, type Search, startCall } from '../call/call.ts';
+import { beginCall, type Call, type CallOptions, prepareCall, type Search } from '../call/call.ts';
 import { closedError } from '../call/failures.ts';
 import type { Herd } from '../herd/herd.ts';
 import { messageOf, PgHerdError } from '../model/errors.ts';
@@ -77,8 +77,7 @@ export class GuestSessions implements GuestPort {
   }
 
   check(routing: CallOptions): void {
-    const { settings } = this.#herd;
-    startCall(routing, settings, this.clock.now(), settings.random);
+    prepareCall(routing, this.#herd.settings);
   }
 
   async open(request: GuestRequest, signal: AbortSignal): Promise<GuestSession> {
@@ -109,7 +108,8 @@ export class GuestSessions implements GuestPort {
     const { settings } = this.#herd;
     const { signal } = controller;
     const startedAt = this.clock.now();
-    const call = startCall({ ...request.routing, signal }, settings, startedAt, settings.random);
+    const prepared = prepareCall({ ...request.routing, signal }, settings);
+    const call = beginCall(prepared, startedAt, settings.random);
     const deadline = earliest(call.deadline, startedAt + settings.waitTimeoutMs);
     const search: Search = { startedAt, deadline, avoid: new Set(), refusals: new Map() };
     const late = () =>
