@@ -47,6 +47,7 @@ describe('whether a call has options of its own', () => {
     timeoutMs: 1,
     signal: new AbortController().signal,
     after: '',
+    settings: {},
     idempotent: false,
   };
 

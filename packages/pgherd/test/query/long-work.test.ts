@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { CallOptions } from '../../src/call/call.ts';
-import { startCall } from '../../src/call/call.ts';
+import { beginCall, prepareCall } from '../../src/call/call.ts';
 import { Session } from '../../src/node/session.ts';
 import { type ConnectionUse, startOnSession, type WorkKind } from '../../src/query/long-work.ts';
 import { ScriptedConnection } from '../support/scripted-connection.ts';
@@ -14,7 +14,7 @@ async function started(options: CallOptions, stop: () => Promise<void> = async (
   const random = { next: () => 0 };
   const use: ConnectionUse = {
     session,
-    call: startCall(options, { target: 'read-write', timeoutMs: undefined }, 0, random),
+    call: beginCall(prepareCall(options, { target: 'read-write', timeoutMs: undefined }), 0, random),
     clock,
     perform: (start) => start(),
     errorFor: (error) => error,
