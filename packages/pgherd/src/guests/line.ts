@@ -256,7 +256,7 @@ export class Line {
     this.#sayLast();
     const error =
       this.#ending ??
-      lost(this.#guest.node, cause === undefined ? 'was closed' : `was lost: ${cause.message}`, {}, cause);
+      lost(this.#guest.node, cause === undefined ? 'was closed' : `was lost: ${messageOf(cause)}`, {}, cause);
     this.#end(messageOf(error), true);
     this.#socket.destroy();
     this.#ports.ended(error, 'once-read');
