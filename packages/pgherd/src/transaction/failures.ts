@@ -1,4 +1,5 @@
 import { OutcomeUnknownError, PgHerdError } from '../model/errors.ts';
+import { foreign } from '../model/foreign.ts';
 import { phaseOf } from '../retry/classify.ts';
 import { readStatement } from '../sql/statement.ts';
 import { transactionControl } from '../sql/transaction-control.ts';
@@ -10,6 +11,14 @@ export function rolledBack(cause: unknown): PgHerdError {
     'PGHERD_TRANSACTION_ROLLED_BACK',
     'The server answered COMMIT with ROLLBACK: an earlier statement of the transaction failed and its error was swallowed.',
     cause === undefined ? {} : { cause },
+  );
+}
+
+/** COMMIT was answered, but by the tag of another command: it says nothing about the transaction. */
+export function answeredOtherwise(command: string): PgHerdError {
+  return new PgHerdError(
+    'PGHERD_PROTOCOL_ERROR',
+    `The server answered COMMIT with ${JSON.stringify(foreign(command))}, which is neither COMMIT nor ROLLBACK.`,
   );
 }
 

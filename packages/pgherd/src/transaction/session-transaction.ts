@@ -9,7 +9,7 @@ import { querierOver } from '../query/querier.ts';
 import { isPast } from '../time/deadline.ts';
 import { BeginFailed, mayBeginTogether, Opening } from './begin.ts';
 import { askForEnd, endOfUnanswered, type TransactionEnd } from './commit.ts';
-import { endedUnseen, isUnsent, refuseToEnd, rolledBack, runAll } from './failures.ts';
+import { answeredOtherwise, endedUnseen, isUnsent, refuseToEnd, rolledBack, runAll } from './failures.ts';
 import { Level } from './level.ts';
 import { survivorOf } from './outcome.ts';
 import type { Transaction } from './transaction.ts';
@@ -204,6 +204,10 @@ export class SessionTransaction {
       survivor = survivorOf(this.#engine, session.node);
       this.#state = 'committing';
       ({ command } = await this.#engine.send(session, 'COMMIT', this.#call));
+      if (command !== 'COMMIT' && command !== 'ROLLBACK') {
+        session.retire('answered COMMIT by something else');
+        throw answeredOtherwise(command);
+      }
     } catch (error) {
       if (this.#state !== 'committing') throw error;
       await this.#commitUnanswered(error, survivor);

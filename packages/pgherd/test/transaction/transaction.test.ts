@@ -78,3 +78,22 @@ describe('a transaction whose COMMIT was not answered', () => {
     expect(questions).toBe(2);
   });
 });
+
+describe('a COMMIT that is answered', () => {
+  it.each([
+    ['COMMIT', 'committed'],
+    ['ROLLBACK', 'PGHERD_TRANSACTION_ROLLED_BACK'],
+    ['BEGIN', 'PGHERD_OUTCOME_UNKNOWN'],
+    ['SELECT', 'PGHERD_OUTCOME_UNKNOWN'],
+    ['', 'PGHERD_OUTCOME_UNKNOWN'],
+  ])('by the tag %o ends as %s', async (command, end) => {
+    const driver = scriptedDriver(async (text) => (text === 'COMMIT' ? { command } : {}));
+    db = createClusterOver(driver, { url: 'postgres://u@a/d', env: {} });
+    const tx = await db.begin();
+    const ended = await tx.commit().then(
+      () => 'committed',
+      (error: { code: string }) => error.code,
+    );
+    expect(ended).toBe(end);
+  });
+});
