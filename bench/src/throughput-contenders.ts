@@ -40,6 +40,7 @@ export type ContenderName = SubjectName | PeerName;
  * the pool.
  */
 export function isPair(subject: SubjectName, peer: PeerName, work: Work): boolean {
+  if (work === 'transaction' && peer === 'limit') return false;
   if (work.startsWith('skew') && peer !== 'pg.Pool' && peer !== 'postgres.js') return false;
   if (work === 'read' || peer === 'pgherd one node')
     return subject === 'pgherd' && work === 'read' && peer === 'pgherd one node';
@@ -100,6 +101,11 @@ function openPgherd(
     check: async (id) => Number((await db.query(SELECT, [id])).rows[0]?.['id']),
     select: (id) => db.query(SELECT, [id]),
     update: (id) => db.query(UPDATE, [id]),
+    transaction: (one, other) =>
+      db.transaction(async (tx) => {
+        await tx.query(UPDATE, [one]);
+        await tx.query(UPDATE, [other]);
+      }),
     read: (id) => standby.query(SELECT, [id]),
     nap: () => db.query(NAP),
     run: (text, values) => db.query(text, values),
@@ -113,6 +119,7 @@ function openPool(url: string): Contender {
     check: async (id) => (await pool.query<{ id: number }>(SELECT, [id])).rows[0]?.id ?? 0,
     select: (id) => pool.query(SELECT, [id]),
     update: (id) => pool.query(UPDATE, [id]),
+    transaction: (one, other) => inTransaction(pool, (client, id) => client.query(UPDATE, [id]), one, other),
     read: (id) => pool.query(SELECT, [id]),
     nap: () => pool.query(NAP),
     run: (text, values) => pool.query(text, [...values]),
@@ -128,11 +135,37 @@ function openPoolNamed(url: string): Contender {
     check: async (id) => (await select(id)).rows[0]?.id ?? 0,
     select,
     update: (id) => pool.query({ name: 'bench-update', text: UPDATE, values: [id] }),
+    transaction: (one, other) =>
+      inTransaction(
+        pool,
+        (client, id) => client.query({ name: 'bench-update', text: UPDATE, values: [id] }),
+        one,
+        other,
+      ),
     read: select,
     nap: () => pool.query({ name: 'bench-nap', text: NAP }),
     run: (text, values) => pool.query(text, [...values]),
     close: () => pool.end(),
   };
+}
+
+/** As in the documentation of `pg`. */
+async function inTransaction(
+  pool: pg.Pool,
+  update: (client: pg.PoolClient, id: number) => Promise<unknown>,
+  ...ids: readonly number[]
+): Promise<void> {
+  const client = await pool.connect();
+  try {
+    await client.query('BEGIN');
+    for (const id of ids) await update(client, id);
+    await client.query('COMMIT');
+  } catch (error) {
+    await client.query('ROLLBACK');
+    throw error;
+  } finally {
+    client.release();
+  }
 }
 
 /** It prepares and pipelines by itself. */
@@ -144,6 +177,11 @@ function openPostgresJs(url: string): Contender {
     // Its statements run once they are awaited: here by the caller.
     select,
     update: (id) => sql`update bench set n = n + 1 where id = ${id}`,
+    transaction: (one, other) =>
+      sql.begin(async (tx) => {
+        await tx`update bench set n = n + 1 where id = ${one}`;
+        await tx`update bench set n = n + 1 where id = ${other}`;
+      }),
     read: select,
     nap: () => sql`select pg_sleep(0.05)`,
     run: (text, values) => sql.unsafe(text, values as never[], { prepare: true }),
@@ -177,6 +215,7 @@ async function openLimit(url: string, arrangement: () => Arrangement): Promise<C
     check: async (id) => Number((await send('bench-select', SELECT, [id])).rows[0]?.id),
     select: (id) => send('bench-select', SELECT, [id]),
     update: (id) => send('bench-update', UPDATE, [id]),
+    transaction: () => Promise.reject(new Error('its connections are shared')),
     read: (id) => send('bench-select', SELECT, [id]),
     nap: () => send('bench-nap', NAP, []),
     run: () => Promise.reject(new Error('its statements are known in advance')),

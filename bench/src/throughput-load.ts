@@ -6,6 +6,8 @@ export interface Contender {
   readonly check: (id: number) => Promise<number>;
   readonly select: (id: number) => Promise<unknown>;
   readonly update: (id: number) => Promise<unknown>;
+  /** Two rows by key, in one transaction. */
+  readonly transaction: (one: number, other: number) => Promise<unknown>;
   /** One row by key from a standby. */
   readonly read: (id: number) => Promise<unknown>;
   /** A statement of 50 ms. */
@@ -48,6 +50,11 @@ class Stopwatch {
 /** The value that `share` of all are not above, by nearest rank; 0 of nothing. */
 export function percentile(sorted: ArrayLike<number>, share: number): number {
   return sorted[Math.max(0, Math.ceil(sorted.length * share) - 1)] ?? 0;
+}
+
+/** Two rows in the order of their keys, so that no two transactions wait for each other. */
+function pairFrom(id: number): readonly [number, number] {
+  return id < ROWS ? [id, id + 1] : [id - 1, id];
 }
 
 /** Drives one contender with closed loops: each caller calls again as soon as it has its answer. */
@@ -104,11 +111,13 @@ export class Driver {
       if (isSkewed) await contender.run(...skewed(work, slow, id, ++this.#skewed));
       else if (slow) await contender.nap();
       else if (work === 'update') await contender.update(id);
+      else if (work === 'transaction') await contender.transaction(...pairFrom(id));
       else if (work === 'read') await contender.read(id);
       else await contender.select(id);
       const ended = performance.now();
       this.#done++;
       if (work === 'update') this.#updates++;
+      if (work === 'transaction') this.#updates += 2;
       if (ended < this.#from || ended >= this.#until) continue;
       this.#counted++;
       if (!slow) this.#stopwatch.add(ended - begun);

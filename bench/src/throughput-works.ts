@@ -2,6 +2,7 @@
 export const WORKS = Object.freeze([
   'select',
   'update',
+  'transaction',
   'mix',
   'read',
   'skew-value',
@@ -10,7 +11,7 @@ export const WORKS = Object.freeze([
 ] as const);
 
 /**
- * `select` one row by key, `update` one row by key, `mix` is `select` with every hundredth statement taking
+ * `select` one row by key, `update` one row by key, `transaction` two such updates in one, `mix` is `select` with every hundredth statement taking
  * 50 ms, `read` is `select` sent to the standbys. In a `skew` every hundredth statement takes 200 ms: with the
  * text of the others and another value, with a text that never ran before, or with a text of its own.
  */
