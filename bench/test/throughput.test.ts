@@ -51,10 +51,10 @@ describe('the arithmetic', () => {
 
   test('what misses its target is marked', () => {
     const slow = summarizePair(LABELS, [{ subject: sample(200, 3), peer: sample(100, 2) }]);
-    const fast = summarizePair(LABELS, [{ subject: sample(300, 1), peer: sample(100, 2) }]);
+    const fast = summarizePair(LABELS, [{ subject: sample(500, 1), peer: sample(100, 2) }]);
     const [, , missed, met] = renderPairs([slow, fast]).split('\n');
-    expect(missed).toMatch(/! 2\.00 +2\.50 +! 1\.50/);
-    expect(met).toMatch(/ 3\.00 +2\.50 +0\.50/);
+    expect(missed).toMatch(/! 2\.00 +4\.00 +! 1\.50/);
+    expect(met).toMatch(/ 5\.00 +4\.00 +0\.50/);
     expect(met).not.toContain('!');
   });
 
