@@ -1,5 +1,5 @@
 import { type CallOptions, NO_OPTIONS } from '../call/call.ts';
-import { argumentError, PgHerdError } from '../model/errors.ts';
+import { argumentError, invalidArgument, PgHerdError } from '../model/errors.ts';
 import type { QueryResult, Row, Statement } from '../model/statement.ts';
 import { MAX_PARAMETERS } from '../sql/tag.ts';
 import { runBatch } from './batch.ts';
@@ -248,6 +248,20 @@ function assertName(name: unknown): void {
   );
 }
 
+/** Callers without types may pass anything. */
+function assertForm({ types, rowMode }: { readonly types?: unknown; readonly rowMode?: unknown }): void {
+  if (rowMode !== undefined && rowMode !== 'object' && rowMode !== 'array')
+    throw invalidArgument('rowMode', rowMode, "'object' or 'array'");
+  if (
+    types === undefined ||
+    typeof (types as { getTypeParser?: unknown } | null)?.getTypeParser === 'function'
+  )
+    return;
+  throw argumentError(
+    "types of a statement must be an object with a function getTypeParser(oid, 'text'), as types of pgherd and pg are.",
+  );
+}
+
 function normalize(
   first: First,
   second: Second,
@@ -268,6 +282,7 @@ function normalize(
   if (first.values !== undefined && first.values.length > MAX_PARAMETERS)
     throw tooManyValues(first.values.length);
   if (first.name !== undefined) assertName(first.name);
+  if (first.types !== undefined || first.rowMode !== undefined) assertForm(first);
   if (second === undefined) return [first, first];
   if (Array.isArray(second))
     throw argumentError('The values belong in the object; the second argument is for options.');

@@ -296,8 +296,11 @@ export function tagChangesSession(tag: string): boolean {
   return BY_KEYWORD.get(end < 0 ? tag : tag.slice(0, end))?.changesSession === true;
 }
 
-/** Commands that may change the types of what other statements use; functions may do so unseen. */
-const CHANGING_SCHEMA: ReadonlySet<string> = new Set(['ALTER', 'CREATE', 'DROP', 'IMPORT', 'DO', 'CALL']);
+/**
+ * Commands that may change the types of what other statements use. Functions and procedures may do so unseen; to count each call of
+ * one would leave programs that use them without prepared statements.
+ */
+const CHANGING_SCHEMA: ReadonlySet<string> = new Set(['ALTER', 'CREATE', 'DROP', 'IMPORT']);
 
 /** Whether a command may have changed the schema, by its command tag. */
 export function tagChangesSchema(tag: string): boolean {

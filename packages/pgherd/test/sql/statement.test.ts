@@ -4,6 +4,7 @@ import {
   readStatement,
   type StatementText,
   scanStatement,
+  tagChangesSchema,
   tagChangesSession,
 } from '../../src/sql/statement.ts';
 
@@ -261,5 +262,22 @@ describe('tagChangesSession', () => {
     ['CREATE VIEW', true],
   ])('%s: %s', (tag, changes) => {
     expect(tagChangesSession(tag)).toBe(changes);
+  });
+});
+
+describe('a command tag says whether the schema may have changed', () => {
+  it.each([
+    ['ALTER TABLE', true],
+    ['CREATE TABLE', true],
+    ['DROP TYPE', true],
+    ['IMPORT FOREIGN SCHEMA', true],
+    ['SELECT 1', false],
+    ['INSERT 0 1', false],
+    ['CALL', false],
+    ['DO', false],
+    ['COMMIT', false],
+    ['', false],
+  ])('%s: %s', (tag, expected) => {
+    expect(tagChangesSchema(tag)).toBe(expected);
   });
 });
