@@ -30,6 +30,8 @@ export interface GuestPort {
   readonly clock: Clock;
   readonly user: string;
   readonly database: string;
+  /** Longest message of a server that passes to a guest, bytes. */
+  readonly maxMessageBytes: number;
   /**
    * A session on a node that suits, as soon as there is one. It is entered into the node's list of guests: from now on the guest may
    * be drained or buried.
@@ -74,6 +76,10 @@ export class GuestSessions implements GuestPort {
 
   get database(): string {
     return this.#herd.settings.plan.database;
+  }
+
+  get maxMessageBytes(): number {
+    return this.#herd.settings.maxMessageBytes;
   }
 
   check(routing: CallOptions): void {

@@ -188,6 +188,7 @@ export class Facade extends Duplex implements Guest {
   #opened(guest: GuestSession): void {
     const line = new Line(guest, {
       clock: this.#parts.port.clock,
+      maxMessageBytes: this.#parts.port.maxMessageBytes,
       push: (bytes) => this.push(bytes),
       ended: (error, when) => this.#ended(error, when),
       left: () => this.#leave(),

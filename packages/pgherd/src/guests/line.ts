@@ -2,8 +2,8 @@ import type { Socket } from 'node:net';
 import { messageOf, PgHerdError } from '../model/errors.ts';
 import type { GuestSession } from '../node/guest-session.ts';
 import type { Clock } from '../time/port.ts';
+import { COPY_DATA, DATA_ROW, FUNCTION_CALL_RESPONSE } from '../wire/content/codes.ts';
 import type { ServerError } from '../wire/content/server-error.ts';
-import { longestBody } from './bodies.ts';
 import { Conversation, goesOn } from './conversation.ts';
 import { Heads, type MayPass } from './heads.ts';
 import { type Observed, observeMessage } from './tap.ts';
@@ -13,6 +13,10 @@ const HEAD_BYTES = 5;
 const TERMINATE = 0x58;
 const TERMINATE_MESSAGE = Buffer.from([TERMINATE, 0, 0, 0, 4]);
 const EMPTY = Buffer.alloc(0);
+/** What may be as long as the data of the application are. */
+const DATA: ReadonlySet<number> = new Set([DATA_ROW, COPY_DATA, FUNCTION_CALL_RESPONSE]);
+/** Longest body of any other message: a server that claims more sends something else than PostgreSQL's protocol. */
+const MAX_BYTES = 16 * 1_048_576;
 /** Messages of the guest without an answer above which it has to wait. */
 const MAX_UNANSWERED = 16_384;
 /** Time a server has to take note of the end before its socket is destroyed, milliseconds. */
@@ -27,6 +31,8 @@ export interface Waiting {
 /** How a line reaches its guest. */
 export interface LinePorts {
   readonly clock: Clock;
+  /** Longest message of the server that may pass, bytes. */
+  readonly maxMessageBytes: number;
   /** Passes bytes on; returns `false` if the guest wants no more for now. */
   push(bytes: Buffer): boolean;
   /** The line is over; the guest gets the error `at-once`, or when it has read everything. */
@@ -69,7 +75,8 @@ export class Line {
     const { cutter } = this.#guest.session;
     this.#waiting = waiting;
     cutter.take = (type, bytes, start, end) => this.#take(type, bytes, start, end);
-    cutter.limitOf = longestBody;
+    const { maxMessageBytes } = this.#ports;
+    cutter.limitOf = (type) => (DATA.has(type) ? maxMessageBytes : Math.min(maxMessageBytes, MAX_BYTES));
     socket.on('drain', () => this.#goOn());
     socket.on('error', (error) => this.#lost(error));
     socket.on('end', () => this.#lost()).on('close', () => this.#lost());

@@ -1,7 +1,13 @@
-import { ERROR_RESPONSE, NOTICE_RESPONSE, PARAMETER_STATUS, READY_FOR_QUERY } from '../wire/content/codes.ts';
+import {
+  ERROR_RESPONSE,
+  NOTICE_RESPONSE,
+  nameOfMessage,
+  PARAMETER_STATUS,
+  READY_FOR_QUERY,
+} from '../wire/content/codes.ts';
+import { isWellFormed } from '../wire/content/forms.ts';
 import { BodyReader, protocolError } from '../wire/content/reader.ts';
 import { readMessage, readServerError, type ServerError } from '../wire/content/server-error.ts';
-import { isWellFormed } from './bodies.ts';
 import type { Conversation } from './conversation.ts';
 
 /** What one message of the server says about the server itself. */
@@ -36,7 +42,7 @@ export function observeMessage(
   end: number,
 ): Observed {
   if (!isWellFormed(type, bytes, start, end))
-    throw protocolError(`the message ${JSON.stringify(String.fromCharCode(type))} has no valid contents`);
+    throw protocolError(`the message ${nameOfMessage(type)} has no valid contents`);
   const observed = observe(type, bytes, start, end);
   const status = type === READY_FOR_QUERY ? (bytes[start] ?? 0) : 0;
   conversation.answered(type, status, observed.kind === 'ending');

@@ -33,6 +33,8 @@ export interface ClusterSettings extends Pools {
   readonly driver: Driver;
   /** Most iterations of SCRAM that a server may ask for. */
   readonly scramMaxIterations: number;
+  /** Longest message that is accepted after the login, bytes. */
+  readonly maxMessageBytes: number;
   /** Users, passwords and TLS for each node. */
   readonly logins: Logins;
   /** Limits of sessions by the server's names. */
@@ -104,16 +106,7 @@ export function resolveSettings(options: ClusterOptions, driver?: Driver): Clust
   const number = (name: string) => Number(values.get(name));
   return Object.freeze({
     plan,
-    scramMaxIterations: number('scramMaxIterations'),
-    driver:
-      driver ??
-      wireWhenNeeded({
-        types: options.types,
-        clock: options.clock,
-        prepareMaxAgeMs: number('prepare.maxAgeMs'),
-        scramMaxIterations: number('scramMaxIterations'),
-        maxMessageBytes: number('maxMessageBytes'),
-      }),
+    ...wireSettings(options, driver, number),
     logins: planned.logins,
     limits: limitSettings(options),
     applicationName: options.applicationName ?? plan.applicationName ?? 'pgherd',
@@ -198,6 +191,19 @@ function laneLimits(number: (name: string) => number): LaneLimits {
 
 /** A shorter secret could be guessed. */
 const SHORTEST_SECRET = 16;
+
+function wireSettings(
+  { types, clock }: ClusterOptions,
+  driver: Driver | undefined,
+  number: (name: string) => number,
+): Pick<ClusterSettings, 'driver' | 'scramMaxIterations' | 'maxMessageBytes'> {
+  const bounds = {
+    scramMaxIterations: number('scramMaxIterations'),
+    maxMessageBytes: number('maxMessageBytes'),
+  };
+  const prepareMaxAgeMs = number('prepare.maxAgeMs');
+  return { driver: driver ?? wireWhenNeeded({ types, clock, prepareMaxAgeMs, ...bounds }), ...bounds };
+}
 
 function retrySettings(
   { retry, env }: ClusterOptions,

@@ -9,7 +9,15 @@ import { systemClock } from '../../src/time/system.ts';
 import { openSession } from '../../src/wire/login/open.ts';
 import { startupPacket } from '../../src/wire/login/startup.ts';
 import { seededRandom as seeded } from '../support/random.ts';
-import { type Cut, HostilePeer, type Mutate, mutator } from '../wire/hostile-peer.ts';
+import {
+  BYTE_BY_BYTE,
+  type Cut,
+  HostilePeer,
+  type Mutate,
+  mutator,
+  somewhere,
+  WHOLE,
+} from '../wire/hostile-peer.ts';
 
 /** Conversations with each client; ten times as many by hand: `SEEDS=10000 npx vitest run …`. */
 const SEEDS = Number(process.env['SEEDS'] ?? 1_000);
@@ -32,6 +40,7 @@ function portTo(port: number): GuestPort {
     clock: systemClock,
     user: 'app',
     database: 'app',
+    maxMessageBytes: 1_000_000,
     check: () => undefined,
     cancel: async () => undefined,
     open: async ({ parameters }, signal) => ({
@@ -120,21 +129,6 @@ async function converse(client: string, mutate: Mutate, cut: Cut, prefix: string
     await guest.end();
     await peer.close();
   }
-}
-
-const WHOLE: Cut = (bytes) => [bytes];
-const BYTE_BY_BYTE: Cut = (bytes) => Array.from(bytes, (_, at) => bytes.subarray(at, at + 1));
-
-function somewhere(random: { next(): number }): Cut {
-  return (bytes) => {
-    const pieces: Buffer[] = [];
-    for (let at = 0; at < bytes.length; ) {
-      const length = 1 + Math.floor(random.next() * 60);
-      pieces.push(bytes.subarray(at, at + length));
-      at += length;
-    }
-    return pieces;
-  };
 }
 
 describe.each(Object.keys(CLIENTS))('conversations of %s with servers that lie', (client) => {

@@ -3,7 +3,17 @@ import type { ConnectRequest, DriverConnection } from '../../src/connection/port
 import { classifyError, phaseOf } from '../../src/retry/classify.ts';
 import { wireDriver } from '../../src/wire/connection/driver.ts';
 import { seededRandom as seeded } from '../support/random.ts';
-import { type Cut, HostilePeer, type Mutate, message, mutator, READY } from './hostile-peer.ts';
+import {
+  BYTE_BY_BYTE,
+  type Cut,
+  HostilePeer,
+  type Mutate,
+  message,
+  mutator,
+  READY,
+  somewhere,
+  WHOLE,
+} from './hostile-peer.ts';
 
 const STATEMENTS = 12;
 /** Conversations; ten times as many by hand: `SEEDS=10000 npx vitest run …`. */
@@ -69,21 +79,6 @@ async function converse(mutate: Mutate, cut: Cut, prefix: string): Promise<reado
   } finally {
     await peer.close();
   }
-}
-
-const WHOLE: Cut = (bytes) => [bytes];
-const BYTE_BY_BYTE: Cut = (bytes) => Array.from(bytes, (_, at) => bytes.subarray(at, at + 1));
-
-function somewhere(random: { next(): number }): Cut {
-  return (bytes) => {
-    const pieces: Buffer[] = [];
-    for (let at = 0; at < bytes.length; ) {
-      const length = 1 + Math.floor(random.next() * 60);
-      pieces.push(bytes.subarray(at, at + length));
-      at += length;
-    }
-    return pieces;
-  };
 }
 
 const outcome = ({ ids, error }: Ending): unknown => (error === undefined ? ids : String(error));

@@ -229,3 +229,20 @@ function boundValue(body: Buffer): string {
   const length = body.readInt32BE(at + 2);
   return body.toString('utf8', at + 6, at + 6 + length);
 }
+
+/** Ways to cut what is sent into pieces. */
+export const WHOLE: Cut = (bytes) => [bytes];
+export const BYTE_BY_BYTE: Cut = (bytes) => Array.from(bytes, (_, at) => bytes.subarray(at, at + 1));
+
+/** Into pieces of 1 to 60 bytes. */
+export function somewhere(random: { next(): number }): Cut {
+  return (bytes) => {
+    const pieces: Buffer[] = [];
+    for (let at = 0; at < bytes.length; ) {
+      const length = 1 + Math.floor(random.next() * 60);
+      pieces.push(bytes.subarray(at, at + length));
+      at += length;
+    }
+    return pieces;
+  };
+}

@@ -6,11 +6,13 @@ import {
   COPY_OUT_RESPONSE,
   EMPTY_QUERY_RESPONSE,
   NO_DATA,
+  nameOfMessage,
   PARAMETER_DESCRIPTION,
   PARSE_COMPLETE,
   PORTAL_SUSPENDED,
   ROW_DESCRIPTION,
 } from '../content/codes.ts';
+import { isWellFormed } from '../content/forms.ts';
 import { BodyReader, protocolError } from '../content/reader.ts';
 import { isWholeRow, NO_COLUMNS, readColumns } from '../content/rows.ts';
 import type { Entry } from './entry.ts';
@@ -28,11 +30,20 @@ export function handOverRow(entry: Entry, bytes: Buffer, start: number, end: num
   entry.row(bytes, start, end);
 }
 
+/** Their readers find out by themselves what is wrong with them. */
+const READ_TO_ITS_END: ReadonlySet<number> = new Set([
+  COMMAND_COMPLETE,
+  ROW_DESCRIPTION,
+  PARAMETER_DESCRIPTION,
+]);
+
 /**
  * Hands the contents of a message, which the automaton has let pass, to its entry. Errors and rows are not among them.
  * @throws PgHerdError `PGHERD_PROTOCOL_ERROR` for contents that do not fit their message.
  */
 export function handOver(entry: Entry, type: number, bytes: Buffer, start: number, end: number): void {
+  if (!READ_TO_ITS_END.has(type) && !isWellFormed(type, bytes, start, end))
+    throw protocolError(`the message ${nameOfMessage(type)} has no valid contents`);
   switch (type) {
     case COMMAND_COMPLETE:
       entry.completed(tagOf(bytes, start, end));

@@ -20,20 +20,8 @@ import {
   PORTAL_SUSPENDED,
   READY_FOR_QUERY,
   ROW_DESCRIPTION,
-} from '../wire/content/codes.ts';
-import { isWholeRow } from '../wire/content/rows.ts';
-
-/** Longest body of a row or of a piece of COPY: the protocol's own limit. */
-const MAX_DATA_BYTES = 0x3fff_ffff;
-/** Longest body of any other message: a server that claims more sends something else than PostgreSQL's protocol. */
-const MAX_BYTES = 16 * 1_048_576;
-
-/** Longest body of a message of this type, bytes. */
-export function longestBody(type: number): number {
-  return type === DATA_ROW || type === COPY_DATA || type === FUNCTION_CALL_RESPONSE
-    ? MAX_DATA_BYTES
-    : MAX_BYTES;
-}
+} from './codes.ts';
+import { isWholeRow } from './rows.ts';
 
 /** Bytes of a column in RowDescription behind its name. */
 const COLUMN_BYTES = 18;
