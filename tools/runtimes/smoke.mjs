@@ -24,6 +24,7 @@ seen.transaction = await db.transaction(async (tx) => {
     );
   return tx.one('select count(*)::int as n from item');
 });
+await db.query('truncate item');
 await db.query('insert into item select g from generate_series(1, 1000) g');
 
 let streamed = 0;

@@ -15,6 +15,7 @@ export function createProgram(commands: Commands, finished: (exitCode: number) =
     .description('High-availability PostgreSQL from Node.js: see it work.')
     .version(ownVersion())
     .enablePositionalOptions()
+    .allowExcessArguments(false)
     .showHelpAfterError('(more: pgherd --help, pgherd demo --help)');
   program.addCommand(demo(commands, finished));
   return program;
@@ -29,6 +30,7 @@ function demo(commands: Commands, finished: (exitCode: number) => void): Command
       'Starts a primary and two standbys, runs a workload through pgherd, kills and freezes servers, switches over, ' +
         'and reports how long calls waited and whether any write was lost.',
     )
+    .allowExcessArguments(false)
     .addOption(
       new Option('--seconds <n>', 'how long the workload runs').default(SECONDS.usual).argParser(seconds),
     )

@@ -81,7 +81,7 @@ export function unacknowledged(kind: 'commit' | 'statement', cause?: unknown): O
 }
 
 /**
- * Replaces a driver's error for a lost connection, which may have no code, by ours. Every other error stays
+ * Replaces the error for a lost connection, which may have no code, by ours. Every other error stays
  * as it is, including the server's own reason for ending the connection.
  */
 function lostOf(error: unknown, node: string): unknown {

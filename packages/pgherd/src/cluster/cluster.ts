@@ -85,7 +85,7 @@ export interface Cluster extends ClusterQuerier, AsyncDisposable {
    * Calls `fn` for each notification of a channel, across failovers, until `unlisten`; resolves once the
    * server listens. All subscriptions share one connection to the primary, outside the pool, which keeps the
    * process alive.
-   * @throws PgHerdError `PGHERD_UNSUPPORTED` behind a pooler or if the driver cannot listen,
+   * @throws PgHerdError `PGHERD_UNSUPPORTED` behind a pooler or over a port that cannot listen,
    * `PGHERD_INVALID_ARGUMENT`, `PGHERD_TIMEOUT`, `PGHERD_ABORTED`, `PGHERD_CLOSED`; NoSuitableNodeError
    * `PGHERD_NO_SUITABLE_NODE` after `waitTimeoutMs`.
    */

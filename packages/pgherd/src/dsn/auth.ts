@@ -2,7 +2,7 @@ import { AUTH_METHODS, type AuthMethod } from './sets.ts';
 import type { Settings } from './settings.ts';
 import { badValue, chooseText } from './values.ts';
 
-/** Methods that drivers for Node.js implement. `none`: the server accepts the login without asking. */
+/** Methods that pgherd implements. `none`: the server accepts the login without asking. */
 const SPOKEN: readonly AuthMethod[] = ['password', 'md5', 'scram-sha-256', 'none'];
 
 /**

@@ -84,7 +84,7 @@ export interface ConnectionPlan {
   readonly applicationName?: string | undefined;
   /** The `options` startup parameter, e.g. `-c geqo=off`. */
   readonly options?: string | undefined;
-  /** `UTF8` if `client_encoding` is set, to whatever value: drivers for Node.js use nothing else. */
+  /** `UTF8` if `client_encoding` is set, to whatever value: pgherd uses nothing else. */
   readonly clientEncoding?: string | undefined;
   /** The `search_path` for the parameter `schema`, quoted if necessary. */
   readonly searchPath?: string | undefined;

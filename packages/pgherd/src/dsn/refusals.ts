@@ -16,12 +16,7 @@ const NO_REPLICATION: ReadonlySet<string> = new Set(['', 'false', 'off', 'no', '
  */
 export function refuseUnsupported(settings: Settings, hosts: readonly PlannedHost[]): void {
   if (choose(settings, 'gssencmode', GSS_MODES, 'prefer') === 'require') {
-    throw badValue(
-      settings,
-      'gssencmode',
-      'is not supported: no driver for Node.js supports GSSAPI',
-      'Use sslmode.',
-    );
+    throw badValue(settings, 'gssencmode', 'is not supported: pgherd has no GSSAPI', 'Use sslmode.');
   }
   const replication = settings.get('replication')?.value ?? '';
   if (!NO_REPLICATION.has(replication.toLowerCase())) {
@@ -51,7 +46,7 @@ function refuseProtocol(settings: Settings): void {
     throw badValue(settings, 'min_protocol_version', `is above max_protocol_version ${newest}`);
   }
   if (oldest !== '3.0') {
-    throw badValue(settings, 'min_protocol_version', 'is not supported: drivers for Node.js use version 3.0');
+    throw badValue(settings, 'min_protocol_version', 'is not supported: pgherd speaks version 3.0');
   }
 }
 

@@ -41,7 +41,7 @@ export class SubscriptionConnection {
 
   /**
    * Opens a connection of its own.
-   * @throws what the driver rejects with; PgHerdError `PGHERD_UNSUPPORTED` if it leads to a pooler.
+   * @throws what the connection rejects with; PgHerdError `PGHERD_UNSUPPORTED` if it leads to a pooler.
    */
   static async open(
     ports: SubscriptionConnectionPorts,

@@ -53,7 +53,7 @@ export interface PgHerdErrorOptions {
 
 /**
  * The base of every error that pgherd itself makes. Distinguish errors by `code`, not by class or message.
- * Errors of the server pass through as the driver threw them.
+ * Errors of the server pass through with their own fields.
  */
 export class PgHerdError extends Error {
   readonly code: ErrorCode;

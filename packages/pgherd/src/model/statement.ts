@@ -47,7 +47,7 @@ export interface QueryResult<R = Row> {
 }
 
 /**
- * A driver's result with the node that answered. Copied field by field: a spread costs several microseconds
+ * The result of a statement with the node that answered. Copied field by field: a spread costs several microseconds
  * per statement.
  */
 export function answeredBy<R>(result: Omit<QueryResult<R>, 'node'>, node: string): QueryResult<R> {

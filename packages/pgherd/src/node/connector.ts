@@ -68,7 +68,7 @@ export class Connector {
 
   /**
    * Opens a connection for the pool, to the address that the monitor is connected to.
-   * @throws what the driver rejects with; PgHerdError `PGHERD_SERVER_TOO_OLD`, `PGHERD_UNSUPPORTED`.
+   * @throws what the connection rejects with; PgHerdError `PGHERD_SERVER_TOO_OLD`, `PGHERD_UNSUPPORTED`.
    */
   async connect(
     access: Access,

@@ -55,7 +55,7 @@ export class Dialer {
 
   /**
    * Opens one connection.
-   * @throws what the driver rejects with; PgHerdError `PGHERD_SERVER_TOO_OLD`, `PGHERD_CREDENTIALS_FAILED`.
+   * @throws what the connection rejects with; PgHerdError `PGHERD_SERVER_TOO_OLD`, `PGHERD_CREDENTIALS_FAILED`.
    */
   async dial(dial: Dial, listener: ConnectionListener, signal: AbortSignal): Promise<DriverConnection> {
     const { driver } = this.#ports.settings;

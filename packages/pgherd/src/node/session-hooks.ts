@@ -128,7 +128,7 @@ type Check = (connection: HookConnection) => HookVerdict | Promise<HookVerdict>;
 function leftUnclean(): PgHerdError {
   return new PgHerdError(
     'PGHERD_INVALID_ARGUMENT',
-    'hooks.afterConnect left a transaction open, or changed the session with a driver that cannot keep the change. Use the ' +
+    'hooks.afterConnect left a transaction open, or changed the session in a way that cannot be kept. Use the ' +
       'option session instead.',
   );
 }

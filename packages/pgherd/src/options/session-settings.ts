@@ -38,9 +38,9 @@ export type SessionOptions = Readonly<
   Record<string, string | number | boolean | readonly string[] | undefined>
 >;
 
-/** Settings on which the library or its driver relies, and why they cannot be set. */
+/** Settings on which the library relies, and why they cannot be set. */
 const RESERVED: Readonly<Record<string, string>> = Object.freeze({
-  client_encoding: 'the driver decodes UTF8',
+  client_encoding: 'pgherd decodes UTF8',
   default_transaction_read_only: 'pgherd sets it for reads that must not write',
   transaction_read_only: 'it belongs to a transaction: use transaction(fn, { readOnly })',
   session_authorization: 'it is another login: connect as that user, or set role',

@@ -38,7 +38,7 @@ export interface Querier {
    * `PGHERD_POOL_FULL`, `PGHERD_TIMEOUT` after `timeoutMs`, `PGHERD_ABORTED`, `PGHERD_CLOSED`,
    * `PGHERD_INVALID_ARGUMENT`, `PGHERD_SCHEMA_MISMATCH` for a row that does not fit `schema`.
    * @throws OutcomeUnknownError `PGHERD_OUTCOME_UNKNOWN` if a statement was sent on the read-write target and
-   * no answer came. Errors of the server are thrown as the driver reports them, with `node` added.
+   * no answer came. Errors of the server are thrown with their own fields, and `node`.
    */
   query<S extends StandardSchema>(
     text: string,
@@ -110,14 +110,14 @@ export interface Querier {
    * The results have the order of the statements. An error of the server has the `index` of the statement
    * that failed. `name` is ignored.
    * @throws PgHerdError `PGHERD_STATEMENT_NOT_ALLOWED` for statements such as BEGIN, COMMIT and COPY,
-   * `PGHERD_UNSUPPORTED` if the driver has no batches; otherwise as {@link Querier.query}.
+   * `PGHERD_UNSUPPORTED` over a port without batches; otherwise as {@link Querier.query}.
    */
   batch(statements: readonly (string | Statement)[], options?: CallOptions): Promise<QueryResult<Row>[]>;
   /**
    * The rows of a result one after the other, fetched `batchSize` at a time, so that memory does not grow
    * with their number. It keeps a connection until it ends; leaving the loop ends it. `timeoutMs` applies to
    * the whole stream.
-   * @throws PgHerdError `PGHERD_UNSUPPORTED` if the driver has no cursors; otherwise, from the first `next`,
+   * @throws PgHerdError `PGHERD_UNSUPPORTED` over a port without cursors; otherwise, from the first `next`,
    * as {@link Querier.query}. A stream that is lost after the first part is not run again.
    */
   stream<S extends StandardSchema>(
@@ -138,13 +138,13 @@ export interface Querier {
    * Streams a source into `COPY … FROM STDIN`, no faster than the server accepts it. An error of the source
    * stops the COPY, rejects the call, and no rows are kept. The COPY is not run again once the source was
    * read.
-   * @throws PgHerdError `PGHERD_UNSUPPORTED` if the driver has no COPY, `PGHERD_CONNECTION_LOST` if the
+   * @throws PgHerdError `PGHERD_UNSUPPORTED` over a port without COPY, `PGHERD_CONNECTION_LOST` if the
    * connection was lost before the end was sent; otherwise as {@link Querier.query}.
    */
   copyFrom(text: string, source: CopySource, options?: CopyFromOptions): Promise<CopyResult>;
   /**
    * The data of `COPY … TO STDOUT`, in pieces; the server waits if they are read slowly.
-   * @throws PgHerdError `PGHERD_UNSUPPORTED` if the driver has no COPY; otherwise, from the first `next`, as
+   * @throws PgHerdError `PGHERD_UNSUPPORTED` over a port without COPY; otherwise, from the first `next`, as
    * {@link Querier.query}.
    */
   copyTo(text: string, options?: CallOptions): CopyStream;

@@ -87,7 +87,7 @@ const BY_KEYWORD: ReadonlyMap<string, Row> = new Map(
 
     SET: SETS,
     RESET: SETS,
-    // It restores the server's settings and deallocates the statements that a driver has prepared.
+    // It restores the server's settings and deallocates the statements that the wire has prepared.
     DISCARD: SETS,
     LOAD: SETS,
     // The schema may be a temporary one, by its name or by `search_path`.
