@@ -23,7 +23,7 @@ import { BatchEntry } from '../entry/batch.ts';
 import { startCopyIn, startCopyOut } from '../entry/copy.ts';
 import { Cursor } from '../entry/cursor.ts';
 import { SimpleEntry } from '../entry/simple.ts';
-import { type Settle, SingleEntry } from '../entry/single.ts';
+import { type Settle, SingleEntry, type SingleOwner } from '../entry/single.ts';
 import type { LoggedIn } from '../login/session.ts';
 import { Channel, type ChannelListener } from './channel.ts';
 
@@ -66,6 +66,27 @@ export class WireConnection implements DriverConnection, ChannelListener {
   /** Prepared statements that callers named, by name. */
   #named: Map<string, { readonly text: string; readonly prepared: Prepared }> | undefined;
   #portals = 0;
+  /** For statements that have the connection to themselves; names are the callers' own. */
+  readonly #alone: SingleOwner = {
+    alone: true,
+    dropName: ({ name }, prepared) => {
+      if (name !== undefined) this.#dropNamed(name, prepared);
+    },
+    again: ({ statement, settle }, prepared) => {
+      this.#alone.dropName(statement, prepared);
+      this.#sendAlone(statement, settle, prepared);
+    },
+  };
+  /** For statements behind each other; names are those of their texts. */
+  readonly #shared: SingleOwner = {
+    alone: false,
+    dropName: ({ text }, prepared) => this.#names.drop(text, prepared),
+    // Without a name: whether that of before was the reason shows if it succeeds now.
+    again: ({ statement, settle }, prepared, isGone) => {
+      if (isGone) this.#names.drop(statement.text, prepared);
+      new SingleEntry(this.#channel, statement, settle, this.#shared, undefined, prepared).send();
+    },
+  };
 
   constructor(origin: Origin, listener: ConnectionListener, shared: Shared) {
     const { socket, login, parameters } = origin;
@@ -104,18 +125,18 @@ export class WireConnection implements DriverConnection, ChannelListener {
   }
 
   query(statement: Statement): Promise<DriverResult> {
-    return this.#alone((resolve, reject) => {
+    return this.#whenAlone((resolve, reject) => {
       const settle: Settle = {
         answered: (rows, rowCount, fields, command) => resolve({ rows, rowCount, fields, command }),
         failed: reject,
       };
       this.noteText(statement.text);
-      this.#sendAlone(statement, settle, false);
+      this.#sendAlone(statement, settle);
     });
   }
 
   simple(text: string): Promise<DriverResult> {
-    return this.#alone((resolve, reject) => new SimpleEntry(this.#channel, resolve, reject).send(text));
+    return this.#whenAlone((resolve, reject) => new SimpleEntry(this.#channel, resolve, reject).send(text));
   }
 
   readonly pipeline = (one: PipelinedStatement): void => {
@@ -126,7 +147,7 @@ export class WireConnection implements DriverConnection, ChannelListener {
 
   batch(statements: readonly Statement[]): Promise<DriverResult[]> {
     if (statements.length === 0) return Promise.resolve([]);
-    return this.#alone((resolve, reject) => {
+    return this.#whenAlone((resolve, reject) => {
       for (const { text } of statements) this.noteText(text);
       new BatchEntry(this.#channel, statements, resolve, reject).send();
     });
@@ -237,7 +258,7 @@ export class WireConnection implements DriverConnection, ChannelListener {
       );
   }
 
-  #alone<T>(start: (resolve: (value: T) => void, reject: (error: unknown) => void) => void): Promise<T> {
+  #whenAlone<T>(start: (resolve: (value: T) => void, reject: (error: unknown) => void) => void): Promise<T> {
     return new Promise((resolve, reject) => {
       this.#channel.whenIdle(() => {
         try {
@@ -250,23 +271,10 @@ export class WireConnection implements DriverConnection, ChannelListener {
     });
   }
 
-  #sendAlone(statement: Statement, settle: Settle, again: boolean): void {
+  #sendAlone(statement: Statement, settle: Settle, before?: Prepared): void {
     const { name, text } = statement;
     const named = name === undefined ? undefined : this.#preparedAs(name, text);
-    const entry = new SingleEntry(this.#channel, statement, settle, {
-      alone: true,
-      prepared: named,
-      dropName: () => {
-        if (name !== undefined) this.#dropNamed(name);
-      },
-      again: again
-        ? undefined
-        : () => {
-            if (name !== undefined) this.#dropNamed(name);
-            this.#sendAlone(statement, settle, true);
-          },
-    });
-    entry.send();
+    new SingleEntry(this.#channel, statement, settle, this.#alone, named, before).send();
   }
 
   #sendShared(one: PipelinedStatement): void {
@@ -276,34 +284,12 @@ export class WireConnection implements DriverConnection, ChannelListener {
     const isUsable =
       known === undefined ? one.prepare : known.columns !== undefined && areSteady(values, known.parameters);
     const prepared = isUsable ? (known ?? this.#names.add(text)) : undefined;
-    const entry = new SingleEntry(this.#channel, one.statement, one, {
-      alone: false,
-      prepared,
-      dropName: (dropped) => this.#names.drop(text, dropped),
-      again: (isGone) => {
-        if (known !== undefined) this.#sendAgain(one, known, isGone);
-      },
-    });
     try {
-      entry.send();
+      new SingleEntry(this.#channel, one.statement, one, this.#shared, prepared).send();
     } catch (error) {
       if (prepared !== undefined && known === undefined) this.#names.drop(text, prepared);
       throw error;
     }
-  }
-
-  /** Without a name: whether that of before was the reason shows if it succeeds now. */
-  #sendAgain(one: PipelinedStatement, before: Prepared, isGone: boolean): void {
-    const { text } = one.statement;
-    const drop = () => this.#names.drop(text, before);
-    if (isGone) drop();
-    new SingleEntry(this.#channel, one.statement, one, {
-      alone: false,
-      prepared: undefined,
-      dropName: drop,
-      again: undefined,
-      cured: drop,
-    }).send();
   }
 
   /** @throws PgHerdError `PGHERD_INVALID_ARGUMENT` if the name stands for another text. */
@@ -315,7 +301,7 @@ export class WireConnection implements DriverConnection, ChannelListener {
       known.prepared.columns !== undefined &&
       !this.#schema.isCurrent(known.prepared)
     ) {
-      this.#dropNamed(name);
+      this.#dropNamed(name, known.prepared);
       known = undefined;
     }
     if (known !== undefined) {
@@ -330,10 +316,9 @@ export class WireConnection implements DriverConnection, ChannelListener {
     return prepared;
   }
 
-  #dropNamed(name: string): void {
-    const known = this.#named?.get(name);
-    if (known === undefined) return;
-    this.#named?.delete(name);
-    if (known.prepared.parsed) this.#names.close(name);
+  #dropNamed(name: string, prepared: Prepared): void {
+    if (this.#named?.get(name)?.prepared !== prepared) return;
+    this.#named.delete(name);
+    if (prepared.parsed) this.#names.close(name);
   }
 }

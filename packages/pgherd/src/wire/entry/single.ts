@@ -27,18 +27,14 @@ const UNNAMED: Shape = Object.freeze({ describes: 'portal' });
 const UNNAMED_ALONE: Shape = Object.freeze({ describes: 'portal', copy: 'either' });
 const PARSED: Shape = Object.freeze({ describes: 'statement' });
 const KNOWN: Shape = Object.freeze({ describes: 'none' });
-/** How a single statement is run. */
-export interface SingleOptions {
-  /** Whether its connection serves nothing else meanwhile: then it may leave a transaction open, or try a COPY. */
+/** What a single statement asks of the connection on which it runs: one object for all of them. */
+export interface SingleOwner {
+  /** Whether the connection serves nothing else meanwhile: then a statement may leave a transaction open, or try a COPY. */
   readonly alone: boolean;
-  /** Its prepared statement, new or known; `undefined` for none. */
-  readonly prepared: Prepared | undefined;
-  /** Called if its name is of no more use: the name is not to be relied on again. */
-  dropName(prepared: Prepared): void;
-  /** Sends it once more, without the known name, which is `gone` or may be the reason for an error. Absent the second time. */
-  readonly again: ((isGone: boolean) => void) | undefined;
-  /** Called when it has succeeded: the name under which it failed before was the reason. */
-  readonly cured?: (() => void) | undefined;
+  /** The name is of no more use: it is not to be relied on again. */
+  dropName(statement: Statement, prepared: Prepared): void;
+  /** Sends it once more, without its name, which is `gone` or may be the reason for an error. */
+  again(entry: SingleEntry, prepared: Prepared, isGone: boolean): void;
 }
 
 /** One statement by the extended protocol, with a Sync of its own. */
@@ -47,10 +43,14 @@ export class SingleEntry implements Entry {
   shape: Shape = UNNAMED;
   partsLeft = 0;
   closesLeft = 0;
+  readonly statement: Statement;
+  readonly settle: Settle;
   readonly #line: Line;
-  readonly #statement: Statement;
-  readonly #settle: Settle;
-  readonly #options: SingleOptions;
+  readonly #owner: SingleOwner;
+  /** Its prepared statement, new or known; `undefined` for none. */
+  readonly #prepared: Prepared | undefined;
+  /** The name under which it failed before, if it is sent for the second time. */
+  readonly #before: Prepared | undefined;
   #rows: Row[] = [];
   #columns: Columns | undefined;
   #readers: readonly ReadValue[] | undefined;
@@ -60,15 +60,24 @@ export class SingleEntry implements Entry {
   #unread: unknown;
   #wasKnown = false;
 
-  constructor(line: Line, statement: Statement, settle: Settle, options: SingleOptions) {
+  constructor(
+    line: Line,
+    statement: Statement,
+    settle: Settle,
+    owner: SingleOwner,
+    prepared: Prepared | undefined,
+    before?: Prepared,
+  ) {
     this.#line = line;
-    this.#statement = statement;
-    this.#settle = settle;
-    this.#options = options;
+    this.statement = statement;
+    this.settle = settle;
+    this.#owner = owner;
+    this.#prepared = prepared;
+    this.#before = before;
   }
 
   get columns(): Columns | undefined {
-    return this.#columns ?? this.#options.prepared?.columns;
+    return this.#columns ?? this.#prepared?.columns;
   }
 
   /**
@@ -76,16 +85,16 @@ export class SingleEntry implements Entry {
    * @throws PgHerdError `PGHERD_INVALID_ARGUMENT` for a value or a text that cannot be sent; nothing was written then.
    */
   send(): void {
-    const { text, values } = this.#statement;
-    const { prepared, alone } = this.#options;
+    const { text, values } = this.statement;
+    const prepared = this.#prepared;
     const wire = wireValues(values);
     checkValueCount(wire.length);
     if (prepared?.columns === undefined) checkText(text);
-    this.#write(text, wire, prepared, alone);
+    this.#write(text, wire, prepared);
     this.#line.push(this);
   }
 
-  #write(text: string, values: readonly WireValue[], prepared: Prepared | undefined, alone: boolean): void {
+  #write(text: string, values: readonly WireValue[], prepared: Prepared | undefined): void {
     const { writer, names } = this.#line;
     if (prepared?.columns !== undefined) {
       prepared.used = true;
@@ -102,7 +111,7 @@ export class SingleEntry implements Entry {
     }
     const name = prepared?.name ?? '';
     writer.parse(name, text);
-    if (prepared === undefined) this.shape = alone ? UNNAMED_ALONE : UNNAMED;
+    if (prepared === undefined) this.shape = this.#owner.alone ? UNNAMED_ALONE : UNNAMED;
     else {
       this.shape = PARSED;
       writer.describeStatement(name);
@@ -113,25 +122,25 @@ export class SingleEntry implements Entry {
   }
 
   parsed(): void {
-    if (this.#options.prepared !== undefined) this.#options.prepared.parsed = true;
+    if (this.#prepared !== undefined) this.#prepared.parsed = true;
   }
 
   takes(parameters: readonly number[]): void {
-    if (this.#options.prepared !== undefined) this.#options.prepared.parameters = parameters;
+    if (this.#prepared !== undefined) this.#prepared.parameters = parameters;
   }
 
   described(columns: Columns): void {
     this.#columns = columns;
-    if (this.#options.prepared !== undefined) this.#options.prepared.columns = columns;
+    if (this.#prepared !== undefined) this.#prepared.columns = columns;
   }
 
   row(bytes: Buffer, start: number): void {
     if (this.#unread !== undefined) return;
     try {
       const columns = this.columns ?? NO_COLUMNS;
-      this.#readers ??= readersOf(columns, typesOf(this.#statement.types) ?? this.#line.types);
+      this.#readers ??= readersOf(columns, typesOf(this.statement.types) ?? this.#line.types);
       const row =
-        this.#statement.rowMode === 'array'
+        this.statement.rowMode === 'array'
           ? // In this form a row is no record; the port's type describes the common one only.
             (readArray(bytes, start, this.#readers) as unknown as Row)
           : readRow(bytes, start, columns, this.#readers);
@@ -144,7 +153,7 @@ export class SingleEntry implements Entry {
 
   completed(tag: string): void {
     this.#tag = tag;
-    if (this.#options.alone) this.#line.ended(tag);
+    if (this.#owner.alone) this.#line.ended(tag);
   }
 
   suspended(): void {}
@@ -165,33 +174,41 @@ export class SingleEntry implements Entry {
 
   settled(status: ReadyStatus): void {
     const error = this.#error ?? this.#unread;
-    if (status !== 'idle' && !this.#options.alone) this.#leftOpen();
+    if (status !== 'idle' && !this.#owner.alone) this.#leftOpen();
     else if (error !== undefined) this.#fail(error, status);
     else {
-      this.#options.cured?.();
+      // Its name was the reason.
+      if (this.#before !== undefined) this.#owner.dropName(this.statement, this.#before);
       const { command, rowCount } = readTag(this.#tag ?? '');
-      this.#settle.answered(this.#rows, rowCount, (this.columns ?? NO_COLUMNS).fields, command);
+      this.settle.answered(this.#rows, rowCount, (this.columns ?? NO_COLUMNS).fields, command);
     }
   }
 
   lost(phase: LostPhase, reason: unknown): void {
-    this.#settle.failed(phase === 'sent' ? (this.#error ?? reason) : lossOf(phase, reason));
+    this.settle.failed(phase === 'sent' ? (this.#error ?? reason) : lossOf(phase, reason));
   }
 
   #fail(error: unknown, status: ReadyStatus): void {
-    const { prepared, dropName, again } = this.#options;
-    if (prepared !== undefined && !this.#wasKnown && prepared.columns === undefined) dropName(prepared);
-    const staleness = this.#wasKnown && this.#error !== undefined ? stalenessOf(this.#error) : 'none';
-    if (prepared !== undefined && staleness !== 'none') {
-      // Nothing was executed under the old name.
-      if (status === 'idle' && again !== undefined) {
-        again(staleness === 'gone');
-        return;
-      }
-      dropName(prepared);
-      if (status !== 'idle') markStaleName(this.#error as ServerError);
+    const prepared = this.#prepared;
+    if (prepared !== undefined) {
+      if (!this.#wasKnown && prepared.columns === undefined) this.#owner.dropName(this.statement, prepared);
+      if (this.#wasKnown && this.#isSentAgain(prepared, status)) return;
     }
-    this.#settle.failed(error);
+    this.settle.failed(error);
+  }
+
+  /** An error under a known name: nothing was executed, and without that name it may go well. */
+  #isSentAgain(prepared: Prepared, status: ReadyStatus): boolean {
+    const error = this.#error;
+    const staleness = error === undefined ? 'none' : stalenessOf(error);
+    if (error === undefined || staleness === 'none') return false;
+    if (status === 'idle' && this.#before === undefined) {
+      this.#owner.again(this, prepared, staleness === 'gone');
+      return true;
+    }
+    this.#owner.dropName(this.statement, prepared);
+    if (status !== 'idle') markStaleName(error);
+    return false;
   }
 
   /** It opened a transaction: those behind it ran inside. Only the end of the connection clears that up. */
@@ -200,7 +217,7 @@ export class SingleEntry implements Entry {
       'PGHERD_STATEMENT_NOT_ALLOWED',
       'The statement left a transaction open on a shared connection, which was destroyed: it is rolled back. Use transaction(fn).',
     );
-    this.#settle.failed(error);
+    this.settle.failed(error);
     // What stands behind may have run inside it, and is rolled back with it; or it was not reached.
     this.#line.condemn(transactionLeftOpen());
   }
