@@ -62,7 +62,8 @@ export const PLANTED_BUGS: readonly PlantedBug[] = Object.freeze([
     file: 'topology/usable.ts',
     find: "if (node.health !== 'ok') return",
     replace: "if (node.health === 'offline') return",
-    seeds: 100,
+    // Two seeds of a hundred find it.
+    seeds: 300,
   },
   {
     name: 'a refused write moves on without a probe that confirms it',
