@@ -10,7 +10,7 @@ const SYNTAX = words(`all and any array as asc between by case cast char charact
   treat trim union unique using values varchar varying varbit bit when where window with within xmlattributes
   xmlconcat xmlelement xmlforest group groups bpchar vector halfvec update`);
 
-/** Functions of PostgreSQL that leave the session as it is; those of the same name in other schemas, too. */
+/** Functions of PostgreSQL that leave the session as it is. */
 const HARMLESS = words(`abs age array_agg array_append array_cat array_length array_position array_prepend
   array_remove array_replace array_to_json array_to_string array_upper array_lower ascii avg bit_and bit_or bool_and
   bool_or btrim cardinality ceil ceiling char_length character_length chr clock_timestamp concat concat_ws convert_from
@@ -47,21 +47,30 @@ function words(text: string): ReadonlySet<string> {
 const BEFORE_TABLE: ReadonlySet<string> = new Set(['into', 'references', 'copy', 'index', 'on']);
 /** So many parts a name may have: database, schema, name. */
 const NAME_PARTS = 3;
+/** The schema of PostgreSQL's own functions. */
+const OWN_SCHEMA = 'pg_catalog';
+
+/** A word or a quoted name, as far as it may name a function. */
+interface Part {
+  readonly text: string;
+  readonly isQuoted: boolean;
+  /** Whether a point joins it to the part before. */
+  readonly isQualified: boolean;
+}
 
 function scan(text: string): boolean {
   const tokens = new Tokens(text, false);
-  const before: string[] = [];
+  const before: Part[] = [];
+  /** Where the token before ends. */
+  let last = 0;
   for (;;) {
     const token: Token = tokens.next();
     switch (token) {
       case 'end':
         return false;
       case 'word':
-        before.push(tokens.text.toLowerCase());
-        break;
       case 'name':
-        // A function may be called by its quoted name.
-        before.push(`"${tokens.text}`);
+        before.push(partOf(tokens, text.slice(last, tokens.start), token === 'name'));
         break;
       case '(':
         if (isUnknownCall(before.slice(-NAME_PARTS - 1))) return true;
@@ -71,14 +80,27 @@ function scan(text: string): boolean {
         before.length = 0;
     }
     if (before.length > 2 * NAME_PARTS) before.splice(0, NAME_PARTS);
+    last = tokens.end;
   }
 }
 
-function isUnknownCall(before: readonly string[]): boolean {
-  const name = before.at(-1);
-  if (name === undefined || SYNTAX.has(name)) return false;
-  if (HARMLESS.has(name) || HARMLESS.has(name.slice(1))) return false;
-  return !before.slice(0, -1).some((word) => BEFORE_TABLE.has(word));
+/** `between`: what stands between the token before and this one. A point in a comment is a false alarm. */
+function partOf(tokens: Tokens, between: string, isQuoted: boolean): Part {
+  return {
+    text: isQuoted ? tokens.text : tokens.text.toLowerCase(),
+    isQuoted,
+    isQualified: between.includes('.'),
+  };
+}
+
+function isUnknownCall(before: readonly Part[]): boolean {
+  const called = before.at(-1);
+  if (called === undefined) return false;
+  const { text, isQuoted, isQualified } = called;
+  if (!isQuoted && !isQualified && SYNTAX.has(text)) return false;
+  const isOwn = !isQualified || before.at(-2)?.text === OWN_SCHEMA;
+  if (isOwn && HARMLESS.has(text)) return false;
+  return !before.slice(0, -1).some((part) => !part.isQuoted && BEFORE_TABLE.has(part.text));
 }
 
 const known = new ByText(scan);

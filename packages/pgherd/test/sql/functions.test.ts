@@ -10,6 +10,17 @@ describe('a function of which nothing is known', () => {
     'with a as (select mine(1)) select * from a',
     'insert into t values (mine(1))',
     'select * from mine(1)',
+    // The names end, or begin, as harmless ones do.
+    'select mnow()',
+    'select recount(1)',
+    'select lowers(1)',
+    // Harmless only where PostgreSQL\'s own are meant.
+    'select app.now()',
+    'select app . lower(a) from t',
+    'select app./* x */lower(a) from t',
+    'select "app"."count"(1)',
+    'select "values"(1)',
+    'select app.values(1)',
     "select 1 /* now( */ , /* x */ mine /* y */ ('a')",
   ])('is called by %j', (text) => {
     expect(callsUnknownFunction(text)).toBe(true);
@@ -22,6 +33,9 @@ describe('a function of which nothing is known', () => {
     'insert into app.t (a) values (1)',
     'insert into "App"."T" (a) values (1)',
     'select pg_catalog.count(*) from t',
+    'select pg_catalog . "lower" (a) from t',
+    'select "lower"(a) from t',
+    'select LOWER(a) from t',
     'select cast(a as numeric(10, 2)), b::varchar(20) from t join u using (id)',
     'select sum(n) over (partition by a order by b) from t',
     "select 'mine()', $$mine()$$ -- mine()",
