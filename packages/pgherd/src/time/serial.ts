@@ -1,26 +1,22 @@
+import { Turns } from './turns.ts';
+
 /**
  * Runs one piece of asynchronous work at a time, in the order of the calls; at once if none is running. A
  * piece that fails does not affect those behind it.
  */
 export class Serial {
-  #isRunning = false;
-  readonly #waiting: (() => void)[] = [];
+  readonly #turns = new Turns();
 
   run<T>(work: () => Promise<T>): Promise<T> {
-    if (!this.#isRunning) return this.#start(work);
-    return new Promise((resolve, reject) => {
-      this.#waiting.push(() => void this.#start(work).then(resolve, reject));
-    });
+    const turn = this.#turns.enter();
+    return turn === undefined ? this.#start(work) : turn.granted.then(() => this.#start(work));
   }
 
   async #start<T>(work: () => Promise<T>): Promise<T> {
-    this.#isRunning = true;
     try {
       return await begun(work);
     } finally {
-      const next = this.#waiting.shift();
-      if (next === undefined) this.#isRunning = false;
-      else next();
+      this.#turns.leave();
     }
   }
 }
