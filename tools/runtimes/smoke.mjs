@@ -16,12 +16,15 @@ seen.batch = (await db.batch(['select 1 as a', { text: 'select $1::text as b', v
 
 seen.transaction = await db.transaction(async (tx) => {
   await tx.query('delete from item where id >= 40');
-  await tx
-    .transaction((inner) => inner.query('delete from item'))
-    .then(
-      () => undefined,
-      () => undefined,
-    );
+  await tx.transaction((inner) => inner.query('delete from item where id >= 20'));
+  // A savepoint that fails is undone, and nothing else.
+  const failing = tx.transaction(async (inner) => {
+    await inner.query('delete from item');
+    throw new Error('undo');
+  });
+  await failing.catch((error) => {
+    seen.undone = error.message;
+  });
   return tx.one('select count(*)::int as n from item');
 });
 await db.query('truncate item');
