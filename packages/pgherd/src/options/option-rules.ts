@@ -60,6 +60,7 @@ export const OPTION_RULES: readonly OptionRule[] = Object.freeze([
   { name: 'applicationName', kind: 'text' },
   { name: 'target', kind: 'choice', choices: TARGETS },
   { name: 'policy', kind: 'choice', choices: POLICY_NAMES, orFunction: true, default: 'p2c' },
+  { name: 'nearestWindowMs', kind: 'duration', min: 0, default: 5 },
   { name: 'waitTimeoutMs', kind: 'duration', min: 1, default: 10_000 },
   { name: 'timeoutMs', kind: 'duration', min: 1 },
   { name: 'connectTimeoutMs', kind: 'duration', min: 1, default: 5_000 },

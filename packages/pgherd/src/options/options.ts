@@ -177,6 +177,11 @@ export interface ClusterOptions extends SessionLimits {
   readonly target?: Target | undefined;
   /** How one of several suitable nodes is picked. Default `p2c`. */
   readonly policy?: PolicyName | Policy | undefined;
+  /**
+   * With `policy: 'nearest'`: how much longer than those of the nearest node the probes of a node may take for it to count as near, ms.
+   * Default 5.
+   */
+  readonly nearestWindowMs?: number | undefined;
   /** Longest wait of a call for a suitable node and a connection, ms. Default 10,000. */
   readonly waitTimeoutMs?: number | undefined;
   /** Longest duration of a call, all waits and attempts included, ms. Default: none. */

@@ -111,7 +111,7 @@ export function resolveSettings(options: ClusterOptions, driver?: Driver): Clust
     limits: limitSettings(options),
     applicationName: options.applicationName ?? plan.applicationName ?? 'pgherd',
     target: targetOf(options.target, plan),
-    policy: policyOf(options.policy),
+    policy: policyOf(options.policy, number('nearestWindowMs')),
     waitTimeoutMs: options.waitTimeoutMs ?? plan.waitTimeoutMs ?? number('waitTimeoutMs'),
     timeoutMs: options.timeoutMs,
     connectTimeoutMs: options.connectTimeoutMs ?? plan.connectTimeoutMs ?? number('connectTimeoutMs'),
@@ -176,9 +176,9 @@ function targetOf(given: Target | undefined, plan: ConnectionPlan): Target {
   return asked === undefined || asked === 'any' ? 'read-write' : asked;
 }
 
-function policyOf(given: ClusterOptions['policy']): Policy {
+function policyOf(given: ClusterOptions['policy'], nearestWindowMs: number): Policy {
   if (typeof given === 'function') return given;
-  return policyNamed(POLICY_NAMES.find((name) => name === given) ?? 'p2c');
+  return policyNamed(POLICY_NAMES.find((name) => name === given) ?? 'p2c', { nearestWindowMs });
 }
 
 function laneLimits(number: (name: string) => number): LaneLimits {

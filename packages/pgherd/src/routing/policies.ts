@@ -29,9 +29,16 @@ export const POLICY_NAMES = Object.freeze([
   'p2c',
   'most-idle',
   'latency-weighted',
+  'nearest',
 ] as const);
 /** One of {@link POLICY_NAMES}. */
 export type PolicyName = (typeof POLICY_NAMES)[number];
+
+/** What the named policies are set to. */
+export interface PolicySettings {
+  /** `nearest`: how much longer than the quickest one's the probes of a node may take, milliseconds. */
+  readonly nearestWindowMs: number;
+}
 
 /** The node whose last pick is longest ago: unlike a running index, fair also while some nodes are down. */
 export const roundRobin: Policy = (candidates, context) =>
@@ -40,14 +47,16 @@ export const roundRobin: Policy = (candidates, context) =>
 /** Any node, with equal chances. */
 export const random: Policy = (candidates, context) => pickAt(candidates, context.random());
 
-/** Of two taken at random, the one with the smaller product of calls in flight and time per statement. */
+/**
+ * Of two taken at random, the one with the smaller product of calls in flight and time per statement, if the difference is no noise.
+ */
 export const p2c: Policy = (candidates, context) => {
   if (candidates.length === 1) return pickAt(candidates, 0);
   const first = Math.floor(context.random() * candidates.length);
   const step = 1 + Math.floor(context.random() * (candidates.length - 1));
   const one = at(candidates, first);
   const other = at(candidates, (first + step) % candidates.length);
-  return cost(context.load(other.name)) < cost(context.load(one.name)) ? other : one;
+  return isCheaper(other, one, context) ? other : one;
 };
 
 /** The node with the most open and free connections; among equals the one with the fewest calls in flight. */
@@ -84,8 +93,22 @@ export const latencyWeighted: Policy = (candidates, context) => {
   return at(candidates, candidates.length - 1);
 };
 
+/**
+ * The policy `nearest`: of the nodes whose probes take at most `windowMs` longer than the quickest one's, the choice of {@link p2c}. A
+ * node without a round trip is taken only if no candidate has one.
+ */
+export function nearestWithin(windowMs: number): Policy {
+  return (candidates, context) => {
+    let limitMs = Number.POSITIVE_INFINITY;
+    for (const { rttMs } of candidates)
+      if (rttMs !== undefined && rttMs + windowMs < limitMs) limitMs = rttMs + windowMs;
+    const near = candidates.filter(({ rttMs }) => (rttMs ?? Number.POSITIVE_INFINITY) <= limitMs);
+    return p2c(near, context);
+  };
+}
+
 /** The policy of that name. */
-export function policyNamed(name: PolicyName): Policy {
+export function policyNamed(name: PolicyName, { nearestWindowMs }: PolicySettings): Policy {
   switch (name) {
     case 'round-robin':
       return roundRobin;
@@ -97,13 +120,17 @@ export function policyNamed(name: PolicyName): Policy {
       return mostIdle;
     case 'latency-weighted':
       return latencyWeighted;
+    case 'nearest':
+      return nearestWithin(nearestWindowMs);
     default:
       return name satisfies never;
   }
 }
 
-/** Differences below this are noise, milliseconds: such nodes count as equally fast and share the work. */
-const EQUALLY_FAST_MS = 1;
+/** Shorter durations count as this one, and smaller gains as none, milliseconds: such nodes share the work. */
+const NOISE_MS = 5;
+/** So is a gain of less than this part of what it would be a gain over. */
+const NOISE_SHARE = 0.2;
 
 /** Shorter durations count as this one, milliseconds: chances must stay finite. */
 const LEAST_LATENCY_MS = 0.1;
@@ -114,9 +141,19 @@ function weightOf(node: NodeDescription, context: PolicyContext): number {
   return latencyMs === undefined ? 0 : 1 / Math.max(LEAST_LATENCY_MS, latencyMs);
 }
 
+/**
+ * Whether a call is better off on `one` than on `other`. What one answer took says little: of two equal nodes, the one with the slower
+ * last answer would get nothing until that is forgotten.
+ */
+function isCheaper(one: NodeDescription, other: NodeDescription, context: PolicyContext): boolean {
+  const otherMs = costMs(context.load(other.name));
+  const gainMs = otherMs - costMs(context.load(one.name));
+  return gainMs >= NOISE_MS && gainMs >= NOISE_SHARE * otherMs;
+}
+
 /** A node without a measurement counts as fast, so that it is tried. */
-function cost(load: NodeLoad): number {
-  return (load.inFlight + 1) * Math.max(EQUALLY_FAST_MS, load.ewmaMs ?? 0);
+function costMs(load: NodeLoad): number {
+  return (load.inFlight + 1) * Math.max(NOISE_MS, load.ewmaMs ?? 0);
 }
 
 function pickAt(candidates: readonly NodeDescription[], share: number): NodeDescription {

@@ -9,6 +9,8 @@ import { resolveSettings } from '../../src/options/settings.ts';
 import { validateOptions } from '../../src/options/validate.ts';
 import { POLICY_NAMES, p2c, policyNamed } from '../../src/routing/policies.ts';
 import { systemClock, systemRandom } from '../../src/time/system.ts';
+import { named } from '../support/evidence.ts';
+import { describedNode } from '../support/nodes.ts';
 
 /** Groups of options; a new one that is not named here leaves its own name in {@link OptionName}. */
 type Group = 'hooks' | 'tls' | 'lanes' | 'pool' | 'probe' | 'retry' | 'lag' | 'causal';
@@ -40,6 +42,7 @@ const DEFAULTS: Readonly<Record<OptionName, unknown>> = {
   applicationName: undefined,
   target: undefined,
   policy: 'p2c',
+  nearestWindowMs: 5,
   waitTimeoutMs: 10_000,
   timeoutMs: undefined,
   connectTimeoutMs: 5_000,
@@ -337,8 +340,23 @@ describe('settings', () => {
     expect(resolved({ pool: { validate, validateAfterMs: 250 } }).pool.validateAfterMs).toBe(validateAfterMs);
   });
 
-  it.each(POLICY_NAMES)('take the policy %s by its name', (policy) => {
-    expect(resolved({ policy }).policy).toBe(policyNamed(policy));
+  it.each(POLICY_NAMES.filter((name) => name !== 'nearest'))('take the policy %s by its name', (policy) => {
+    expect(resolved({ policy }).policy).toBe(policyNamed(policy, { nearestWindowMs: 5 }));
+  });
+
+  it.each([
+    [undefined, 'a'],
+    [20, 'b'],
+  ])('take the policy nearest with a window of %s', (nearestWindowMs, picked) => {
+    const { policy } = resolved({ policy: 'nearest', nearestWindowMs });
+    const nodes = [describedNode('a', { rttMs: 1 }), describedNode('b', { rttMs: 11 })];
+    const load = (node: string) => ({
+      inFlight: node.startsWith('a') ? 9 : 0,
+      idle: 0,
+      ewmaMs: 1,
+      lastPick: 0,
+    });
+    expect(policy(nodes, { load, random: () => 0 }).name).toBe(named(picked));
   });
 
   it('take a policy that is a function', () => {

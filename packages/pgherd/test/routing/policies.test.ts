@@ -1,11 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import type { NodeDescription } from '../../src/model/topology.ts';
+import { InFlight } from '../../src/node/in-flight.ts';
 import {
   latencyWeighted,
   mostIdle,
   type NodeLoad,
+  nearestWithin,
   POLICY_NAMES,
   type Policy,
+  type PolicySettings,
   p2c,
   policyNamed,
   random,
@@ -15,7 +18,9 @@ import type { Random } from '../../src/time/port.ts';
 import { named } from '../support/evidence.ts';
 import { describedNode } from '../support/nodes.ts';
 import { fixedRandom, seededRandom } from '../support/random.ts';
+import { virtualClock } from '../support/virtual-clock.ts';
 
+const SETTINGS: PolicySettings = { nearestWindowMs: 5 };
 const FRESH: NodeLoad = { inFlight: 0, idle: 0, ewmaMs: undefined, lastPick: 0 };
 
 /** Picks again and again, and counts, as the engine does. */
@@ -75,19 +80,22 @@ function chiSquare(counts: readonly number[]): number {
 
 describe('every policy', () => {
   it.each(POLICY_NAMES)('%s takes the only node there is', (name) => {
-    expect(new Table(policyNamed(name)).pick('a')).toBe('a');
+    expect(new Table(policyNamed(name, SETTINGS)).pick('a')).toBe('a');
   });
 
   it.each(POLICY_NAMES)('%s picks only who is there, whatever the dice say', (name) => {
     for (const dice of [0, 0.5, 1 - Number.EPSILON / 2]) {
       const nodes = [...'abc'].map((letter) => describedNode(letter, {}));
-      const picked = policyNamed(name)(nodes, { load: () => FRESH, random: () => fixedRandom(dice).next() });
+      const picked = policyNamed(name, SETTINGS)(nodes, {
+        load: () => FRESH,
+        random: () => fixedRandom(dice).next(),
+      });
       expect(nodes).toContain(picked);
     }
   });
 
   it.each(POLICY_NAMES)('%s refuses to pick of none', (name) => {
-    expect(() => policyNamed(name)([], { load: () => FRESH, random: () => 0 })).toThrow(RangeError);
+    expect(() => policyNamed(name, SETTINGS)([], { load: () => FRESH, random: () => 0 })).toThrow(RangeError);
   });
 });
 
@@ -126,13 +134,34 @@ describe('p2c', () => {
     expect(chiSquare(Object.values(table.picks('abc', 9_000)))).toBeLessThan(13.8);
   });
 
-  it('takes differences of less than a millisecond for noise', () => {
-    const table = new Table(p2c).load('a', { ewmaMs: 0.1 }).load('b', { ewmaMs: 0.4 });
+  it.each<[string, Partial<NodeLoad>, Partial<NodeLoad>]>([
+    ['less than a millisecond', { ewmaMs: 0.1 }, { ewmaMs: 0.4 }],
+    ['just under 5 ms', { ewmaMs: 0.1 }, { ewmaMs: 9.9 }],
+    ['less than a fifth, though many ms', { ewmaMs: 100 }, { ewmaMs: 124 }],
+    ['one call of ten', { inFlight: 9, ewmaMs: 1 }, { inFlight: 8, ewmaMs: 1 }],
+  ])('takes a gain of %s for noise', (_name, one, other) => {
+    const table = new Table(p2c).load('a', one).load('b', other);
     expect(chiSquare(Object.values(table.picks('ab', 4_000)))).toBeLessThan(10.8);
+  });
+
+  it.each([1, 2, 3])('is even over two equal nodes for one call at a time (seed %i)', async (seed) => {
+    const clock = virtualClock();
+    const dice = seededRandom(seed);
+    const table = new Table(p2c, seed);
+    const nodes = new Map([...'ab'].map((letter) => [letter, new InFlight(clock, () => undefined)]));
+    for (let call = 0; call < 2_000; call++) {
+      for (const [letter, { ewmaMs }] of nodes) table.load(letter, { ewmaMs });
+      const end = nodes.get(table.pick('ab'))?.start();
+      await clock.advance(0.3 + 4 * dice.next());
+      end?.(true);
+    }
+    expect(chiSquare(Object.values(Object.fromEntries(table.counts)))).toBeLessThan(10.8);
   });
 
   it.each<[string, Partial<NodeLoad>, Partial<NodeLoad>]>([
     ['with fewer calls in flight', { inFlight: 9, ewmaMs: 1 }, { inFlight: 1, ewmaMs: 1 }],
+    ['that is free, where the other has a call', { inFlight: 1, ewmaMs: 1 }, { inFlight: 0, ewmaMs: 1 }],
+    ['that is 5 ms and a fifth faster', { ewmaMs: 25 }, { ewmaMs: 20 }],
     ['that is faster', { inFlight: 2, ewmaMs: 50 }, { inFlight: 2, ewmaMs: 5 }],
     ['that is much faster, though busier', { inFlight: 0, ewmaMs: 1_000 }, { inFlight: 9, ewmaMs: 5 }],
   ])('takes the one of two %s', (_name, worse, better) => {
@@ -160,13 +189,13 @@ describe('p2c', () => {
   });
 
   it('takes a node that it has not measured yet', () => {
-    const table = new Table(p2c).load('a', { ewmaMs: 5 });
+    const table = new Table(p2c).load('a', { ewmaMs: 10 });
     expect(table.picks('ab', 10)).toEqual({ b: 10 });
   });
 
   it('spreads load that stays by what each node can carry', () => {
     const table = new Table(p2c);
-    const speed = { a: 2, b: 4, c: 8 };
+    const speed = { a: 10, b: 20, c: 40 };
     for (const [letter, ewmaMs] of Object.entries(speed)) table.load(letter, { ewmaMs });
     const inFlight = new Map([...'abc'].map((letter) => [letter, 0]));
     for (let call = 0; call < 700; call++) {
@@ -178,6 +207,35 @@ describe('p2c', () => {
     expect(a).toBeGreaterThan(b);
     expect(b).toBeGreaterThan(c);
     expect(c).toBeGreaterThan(50);
+  });
+});
+
+describe('nearest', () => {
+  function tableOf(rttMs: Record<string, number>, windowMs = 5): Table {
+    const table = new Table(nearestWithin(windowMs));
+    for (const [letter, ms] of Object.entries(rttMs)) table.rttMs.set(letter, ms);
+    return table;
+  }
+
+  it('shares equally within the window, whose edge belongs to it, and gives the others nothing', () => {
+    const counts = tableOf({ a: 3, b: 0.5, c: 5.5, d: 5.6, e: 90 }).picks('abcde', 9_000);
+    expect(Object.keys(counts).sort()).toEqual(['a', 'b', 'c']);
+    expect(chiSquare(Object.values(counts))).toBeLessThan(13.8);
+  });
+
+  it('with a window of 0, takes the nearest alone', () => {
+    expect(tableOf({ a: 1.1, b: 1 }, 0).picks('ab', 100)).toEqual({ b: 100 });
+  });
+
+  it('goes by the round trip, however busy the near node is; within the window by the load', () => {
+    const table = tableOf({ a: 1, b: 2, c: 40 }).load('a', { inFlight: 500 });
+    expect(table.picks('ac', 100)).toEqual({ a: 100 });
+    expect(table.picks('abc', 100)).toEqual({ b: 100 });
+  });
+
+  it('takes a node without a round trip only where none has one', () => {
+    expect(tableOf({ b: 80 }).picks('ab', 100)).toEqual({ b: 100 });
+    expect(chiSquare(Object.values(tableOf({}).picks('ab', 4_000)))).toBeLessThan(10.8);
   });
 });
 
@@ -258,7 +316,7 @@ describe('what each policy makes of three nodes', () => {
     ['p2c', { a: 1, b: 1, c: 1 }, { b: 1, c: 1 }, { a: 1, b: 1 }],
     ['latency-weighted', { a: 1, b: 1, c: 1 }, { b: 1, c: 1 }, { a: 10, b: 10, c: 1 }],
   ])('%s: shares %o; without the first %o; with a slow one %o', (name, all, firstDown, oneSlow) => {
-    const table = new Table(policyNamed(name), 7);
+    const table = new Table(policyNamed(name, SETTINGS), 7);
     for (const letter of 'abc') table.load(letter, EQUAL);
     expect(deviation(table.picks('abc', 9_000), all)).toBeLessThan(13.8);
     expect(deviation(table.picks('bc', 9_000), firstDown)).toBeLessThan(10.8);
@@ -293,7 +351,7 @@ describe('the share of the primary among reads', () => {
   it.each(
     (['random', 'p2c'] as const).flatMap((name) => [0, 0.1, 0.5, 1].map((weight) => [name, weight] as const)),
   )('%s, weight %f: the weight times the share of one node', (name, weight) => {
-    const table = new Table(policyNamed(name), 5);
+    const table = new Table(policyNamed(name, SETTINGS), 5);
     const dice = seededRandom(11);
     for (const letter of 'pst') table.load(letter, { ewmaMs: 2 });
     for (let call = 0; call < 12_000; call++) table.pick(dice.next() < weight ? 'pst' : 'st');
