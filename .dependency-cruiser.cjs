@@ -15,6 +15,7 @@ const RANKS = [
   ['observe', 'wire'],
   ['call', 'login', 'monitor', 'pooler'],
   ['options'],
+  ['dial'],
   ['node'],
   ['herd'],
   ['causal', 'recovery'],

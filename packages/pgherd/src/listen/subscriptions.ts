@@ -1,9 +1,9 @@
 import { prepareCall } from '../call/call.ts';
 import { abortedError, closedError } from '../call/failures.ts';
 import { assertLimits } from '../call/limits.ts';
+import { withinConnectTimeout } from '../dial/connect-timeout.ts';
 import type { Herd } from '../herd/herd.ts';
 import { argumentError, messageOf, PgHerdError } from '../model/errors.ts';
-import { withinConnectTimeout } from '../node/connect-timeout.ts';
 import { assertChannel } from '../query/querier.ts';
 import { isFinal } from '../retry/rules.ts';
 import type { Demand } from '../routing/select.ts';

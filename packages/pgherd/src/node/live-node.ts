@@ -1,4 +1,5 @@
 import type { ConnectionListener, DriverConnection } from '../connection/port.ts';
+import { Connector } from '../dial/connector.ts';
 import type { Access } from '../model/names.ts';
 import type { Observation } from '../model/observation.ts';
 import type { NodeDescription, TopologyDescription } from '../model/topology.ts';
@@ -11,7 +12,6 @@ import { withLimit } from '../time/wait.ts';
 import type { Disposal } from '../topology/disposition.ts';
 import type { ProbeSettings } from '../topology/probe-plan.ts';
 import { findNode } from '../topology/topology.ts';
-import { Connector } from './connector.ts';
 import { GuestList } from './guest-list.ts';
 import type { GuestSession } from './guest-session.ts';
 import { InFlight } from './in-flight.ts';

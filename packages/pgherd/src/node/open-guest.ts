@@ -1,7 +1,7 @@
+import { withinConnectTimeout } from '../dial/connect-timeout.ts';
+import type { Connector, GuestConnection } from '../dial/connector.ts';
 import type { Access } from '../model/names.ts';
 import type { CancelTarget } from '../wire/cancel.ts';
-import { withinConnectTimeout } from './connect-timeout.ts';
-import type { Connector, GuestConnection } from './connector.ts';
 import type { GuestSession } from './guest-session.ts';
 import type { SessionFactoryPorts } from './session-factory.ts';
 

@@ -1,4 +1,6 @@
 import type { ServerMessage } from '../connection/port.ts';
+import { withinConnectTimeout } from '../dial/connect-timeout.ts';
+import type { Connector } from '../dial/connector.ts';
 import { messageOf } from '../model/errors.ts';
 import type { Access } from '../model/names.ts';
 import type { NodeDescription } from '../model/topology.ts';
@@ -6,8 +8,6 @@ import type { ClusterSettings } from '../options/settings.ts';
 import type { PoolFactory, PoolSettings } from '../pool/settings.ts';
 import { withLimit } from '../time/wait.ts';
 import { isStillReady } from '../topology/readiness.ts';
-import { withinConnectTimeout } from './connect-timeout.ts';
-import type { Connector } from './connector.ts';
 import { Session } from './session.ts';
 import { SessionHooks } from './session-hooks.ts';
 import { SessionListener, type SessionObserver } from './session-listener.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { firstOf } from '../../src/node/first-of.ts';
+import { firstOf } from '../../src/dial/first-of.ts';
 import { virtualClock } from '../support/virtual-clock.ts';
 
 function started(laterMs: readonly number[], signal = new AbortController().signal) {

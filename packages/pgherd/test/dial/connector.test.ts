@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { ConnectionListener, ConnectRequest, Driver, DriverResult } from '../../src/connection/port.ts';
+import { Connector } from '../../src/dial/connector.ts';
 import type { NodeLabels } from '../../src/model/topology.ts';
-import { Connector } from '../../src/node/connector.ts';
 import type { ClusterOptions } from '../../src/options/options.ts';
 import { resolveSettings } from '../../src/options/settings.ts';
 import { PoolerConnection } from '../../src/pooler/pooler-connection.ts';
