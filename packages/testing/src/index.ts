@@ -42,6 +42,7 @@ export type { PromotionResult, SwitchoverOptions, SwitchoverResult } from './ref
 export { inRollback, type RollbackClient, type RollbackPool } from './rollback.ts';
 export type { LogLine, LogMark, LogWaitOptions, ServerLog } from './server/log.ts';
 export type { NodeBackup, TestNode } from './server/node.ts';
+export { type LoginRefusal, type RefusedLogins, refuseLogins } from './server/refuse-logins.ts';
 export type { ServerState } from './server/server.ts';
 export type { Authentication, ServerSettings, Synchronous } from './server/settings.ts';
 export { sharedTestCluster } from './shared.ts';

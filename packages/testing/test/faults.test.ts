@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { createTestCluster, type TestCluster, type TestNode, waitUntil } from '../src/index.ts';
+import { createTestCluster, refuseLogins, type TestCluster, type TestNode, waitUntil } from '../src/index.ts';
 import { restore, withClient } from './helpers.ts';
 
 let cluster: TestCluster;
@@ -184,5 +184,18 @@ describe('the log', () => {
     await expect(
       cluster.primary.log.waitFor('a line of the test', { since: at + 60_000, timeoutMs: 20 }),
     ).rejects.toThrow('Waited 20 ms for a line with a line of the test');
+  });
+});
+
+describe('refused logins', () => {
+  it.each(['hba', 'role', 'database'] as const)('by %s: refused until undone, with times', async (by) => {
+    const before = performance.now();
+    const refused = await refuseLogins(cluster.primary, by);
+    expect(refused.since).toBeGreaterThanOrEqual(before);
+    expect(refused.repairedAt).toBeUndefined();
+    await expect(withClient(cluster.primary.url, (client) => client.query('select 1'))).rejects.toThrow();
+    await refused.undo();
+    expect(refused.repairedAt).toBeGreaterThan(refused.since);
+    await withClient(cluster.primary.url, (client) => client.query('select 1'));
   });
 });

@@ -205,3 +205,52 @@ describe('the proxy', () => {
     await waitUntil(() => next.client.events.includes('COMMIT'), { what: 'no cut any more' });
   });
 });
+
+describe('connections that are forgotten', () => {
+  it('pass nothing any more, whichever side ends or the proxy heals, while later ones work', async () => {
+    const lost = await pair();
+    lost.client.socket.write('before');
+    await waitUntil(() => atServer === 'before', { what: 'the first words' });
+    expect(proxy.forget()).toBe(1);
+    expect(proxy.connections).toBe(0);
+    lost.client.socket.write('into the void');
+    lost.peer.write('unheard');
+    await proxy.heal();
+    proxy.reset();
+    const later = await pair();
+    later.client.socket.write(' after');
+    await waitUntil(() => atServer === 'before after', { what: 'the later connection to work' });
+    later.peer.end('answer');
+    await waitUntil(() => later.client.events.includes('answer'), { what: 'its answer' });
+    lost.peer.end();
+    await waitUntil(() => lost.peer.writableFinished, { what: 'the server to end' });
+    expect(lost.client.events).toEqual([]);
+    expect(proxy.forget()).toBeLessThanOrEqual(1);
+  });
+
+  it('end when the proxy closes', async () => {
+    const { client } = await pair();
+    proxy.forget();
+    await proxy.close();
+    await waitUntil(() => client.events.includes('close'), { what: 'the end' });
+  });
+});
+
+describe('slow logins', () => {
+  it('hold back the first answer of later connections only, and nothing behind it', async () => {
+    const open = await pair();
+    const slow = await proxy.delayLogins(300);
+    const since = performance.now();
+    const { client, peer } = await pair();
+    peer.write('first');
+    open.peer.write('at once');
+    await waitUntil(() => open.client.events.length > 0, { what: 'the open one to answer' });
+    expect(client.events).toEqual([]);
+    await waitUntil(() => client.events.length > 0, { what: 'the slow one to answer' });
+    expect(performance.now() - since).toBeGreaterThanOrEqual(290);
+    await slow.undo();
+    const next = await pair();
+    next.peer.write('quick');
+    await waitUntil(() => next.client.events.includes('quick'), { what: 'the next one to answer' });
+  });
+});

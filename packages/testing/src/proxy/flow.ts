@@ -12,6 +12,8 @@ export interface FlowRules {
   passage: Passage;
   /** In milliseconds. */
   delayMs: number;
+  /** Nothing of a connection passes before it is this old, milliseconds. */
+  startDelayMs: number;
 }
 
 type Item = { readonly dueAt: number } & (
@@ -49,12 +51,14 @@ export class Flow {
   #timer: NodeJS.Timeout | undefined;
   #blocked = false;
   #closed = false;
+  readonly #notBefore: number;
 
   constructor(source: Socket, target: Socket, rules: FlowRules, hooks: FlowHooks) {
     this.#source = source;
     this.#target = target;
     this.#rules = rules;
     this.#hooks = hooks;
+    this.#notBefore = performance.now() + rules.startDelayMs;
     source.on('data', (chunk: Buffer) => {
       this.#hooks.arrived(chunk);
       this.#push({ kind: 'data', chunk, dueAt: this.#dueAt() });
@@ -94,7 +98,7 @@ export class Flow {
 
   #dueAt(): number {
     const due = performance.now() + this.#rules.delayMs;
-    return Math.max(due, this.#queue.at(-1)?.dueAt ?? 0);
+    return Math.max(due, this.#notBefore, this.#queue.at(-1)?.dueAt ?? 0);
   }
 
   #push(item: Item): void {

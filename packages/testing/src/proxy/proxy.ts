@@ -43,10 +43,12 @@ export class TcpProxy {
   readonly port: number;
   readonly #targetPort: number;
   readonly #rules: Readonly<Record<Direction, FlowRules>> = {
-    'to-server': { passage: 'forward', delayMs: 0 },
-    'to-client': { passage: 'forward', delayMs: 0 },
+    'to-server': { passage: 'forward', delayMs: 0, startDelayMs: 0 },
+    'to-client': { passage: 'forward', delayMs: 0, startDelayMs: 0 },
   };
   readonly #pairs = new Set<Pair>();
+  /** Connections of which the network knows nothing any more. */
+  readonly #forgotten = new Set<Pair>();
   readonly #cuts = new Set<CutPredicate>();
   readonly #watchers = new Set<(arrival: Arrival) => void>();
   #server: Server | undefined;
@@ -58,7 +60,7 @@ export class TcpProxy {
     this.#targetPort = targetPort;
   }
 
-  /** How many client connections are open now. */
+  /** How many client connections are open now, without those that were forgotten. */
   get connections(): number {
     return this.#pairs.size;
   }
@@ -113,6 +115,33 @@ export class TcpProxy {
     return createUndo(async () => set(0));
   }
 
+  /**
+   * Logins take longer: on connections that are opened from now on, the server's first answer is held back until the connection is this
+   * old, milliseconds; everything behind it is quick. Undo: as before.
+   */
+  async delayLogins(ms: number): Promise<Undo> {
+    const rules = this.#rules['to-client'];
+    rules.startDelayMs = ms;
+    return createUndo(async () => {
+      rules.startDelayMs = 0;
+    });
+  }
+
+  /**
+   * Forgets the connections that are open now, as a firewall does that was restarted, or that saw nothing on them for too long: nothing
+   * passes on them any more, also after {@link TcpProxy.heal}, and neither side is notified. Later connections work. Returns how many
+   * were forgotten.
+   */
+  forget(): number {
+    const pairs = [...this.#pairs];
+    this.#pairs.clear();
+    for (const pair of pairs) {
+      this.#forgotten.add(pair);
+      for (const each of directions('both')) pair.flows[each].close();
+    }
+    return pairs.length;
+  }
+
   /** Resets (RST) every open connection, once, to both sides. */
   reset(): void {
     for (const pair of this.#pairs) this.#cut(pair);
@@ -144,11 +173,11 @@ export class TcpProxy {
     });
   }
 
-  /** Works as a plain proxy again: no partition, no delay, no cuts. */
+  /** Works as a plain proxy again: no partition, no delay, no cuts. What was forgotten stays so. */
   async heal(): Promise<void> {
     this.#resetting = false;
     this.#cuts.clear();
-    for (const each of directions('both')) this.#rules[each].delayMs = 0;
+    for (const each of directions('both')) Object.assign(this.#rules[each], { delayMs: 0, startDelayMs: 0 });
     this.#setPassage('both', 'forward');
     await this.listen();
   }
@@ -158,6 +187,7 @@ export class TcpProxy {
     const server = this.#server;
     this.#server = undefined;
     this.reset();
+    for (const pair of this.#forgotten) this.#cut(pair);
     if (server) await new Promise<void>((resolve) => server.close(() => resolve()));
   }
 
@@ -204,6 +234,7 @@ export class TcpProxy {
     const forget = (): void => {
       if (!client.destroyed || !server.destroyed) return;
       this.#pairs.delete(pair);
+      this.#forgotten.delete(pair);
       for (const each of directions('both')) flows[each].close();
     };
     client.on('close', forget);
