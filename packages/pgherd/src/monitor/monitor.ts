@@ -1,9 +1,9 @@
 import type { TopologyDescription } from '../model/topology.ts';
 import type { Random, Timer } from '../time/port.ts';
-import { BURST_START_MS, type ProbePlan, type ProbeSettings, planProbe } from '../topology/probe-plan.ts';
+import { BURST_START_MS, type ProbePlan, planProbe } from '../topology/probe-plan.ts';
 import { findNode } from '../topology/topology.ts';
 import type { Ask } from './connection.ts';
-import { type LongPoll, Prober, type ProberPorts } from './prober.ts';
+import { type LongPoll, type MonitorSettings, Prober, type ProberPorts } from './prober.ts';
 
 /** What a monitor needs from the node around it. */
 export interface MonitorPorts extends Omit<ProberPorts, 'description'> {
@@ -34,7 +34,7 @@ interface ProbeWaiter {
  */
 export class NodeMonitor {
   readonly #node: string;
-  readonly #settings: ProbeSettings;
+  readonly #settings: MonitorSettings;
   readonly #ports: MonitorPorts;
   readonly #prober: Prober;
   #state: 'stopped' | 'waiting' | 'busy' = 'stopped';
@@ -45,7 +45,7 @@ export class NodeMonitor {
   #lastStart = Number.NEGATIVE_INFINITY;
   #waiters: ProbeWaiter[] = [];
 
-  constructor(node: string, settings: ProbeSettings, ports: MonitorPorts) {
+  constructor(node: string, settings: MonitorSettings, ports: MonitorPorts) {
     this.#node = node;
     this.#settings = settings;
     this.#ports = ports;

@@ -3,11 +3,12 @@ import { messageOf, PgHerdError } from '../model/errors.ts';
 import type { Observation } from '../model/observation.ts';
 import type { NodeDescription } from '../model/topology.ts';
 import { classifyError, connectFailureOf } from '../retry/classify.ts';
-import type { Clock } from '../time/port.ts';
+import type { Clock, Timer } from '../time/port.ts';
 import { onAbort } from '../time/wait.ts';
 import { watchdog } from '../time/watchdog.ts';
 import type { ProbePlan, ProbeSettings } from '../topology/probe-plan.ts';
 import { type Ask, MonitorConnection } from './connection.ts';
+import { type DialSettings, dialLimitMs, type LoginTimes, withLogin } from './dial-limit.ts';
 import { FailureRow } from './failure-row.ts';
 import { longPollText, PROBES, parseFacts, SOURCE_MISSING } from './probe.ts';
 
@@ -23,6 +24,9 @@ export interface ProberPorts {
   /** ParameterStatus on the monitor's connection. */
   parameter(generation: number, name: string, value: string): void;
 }
+
+/** Settings of a monitor: its rhythm and its limits. */
+export interface MonitorSettings extends ProbeSettings, DialSettings {}
 
 /** A long poll that was planned. */
 export type LongPoll = Extract<ProbePlan, { kind: 'long-poll' }>;
@@ -43,7 +47,7 @@ export interface Round {
  */
 export class Prober {
   readonly #node: string;
-  readonly #settings: ProbeSettings;
+  readonly #settings: MonitorSettings;
   readonly #ports: ProberPorts;
   readonly #hint: () => void;
   readonly #stopped = new AbortController();
@@ -52,9 +56,10 @@ export class Prober {
   #beforeItsTime = false;
   #probeLevel = 0;
   #longPollWorks = true;
+  #loginTimes: LoginTimes = [];
 
   /** `hint` is called when another round is needed soon. */
-  constructor(node: string, settings: ProbeSettings, ports: ProberPorts, hint: () => void) {
+  constructor(node: string, settings: MonitorSettings, ports: ProberPorts, hint: () => void) {
     this.#node = node;
     this.#settings = settings;
     this.#ports = ports;
@@ -105,21 +110,29 @@ export class Prober {
   async #connect(): Promise<MonitorConnection> {
     const generation = this.#ports.description()?.generation ?? 0;
     const askedAt = this.#ports.clock.now();
+    const wasOk = this.#ports.description()?.health === 'ok';
+    // It accepts connections less fast than it has to answer: nobody is to wait for it meanwhile.
+    const overdue = wasOk ? this.#missedUnless(generation, askedAt) : undefined;
     try {
-      const connection = await this.#open(generation, new AbortController());
+      const connection = await this.#open(generation, wasOk, new AbortController());
       this.#adopt(connection);
       return connection;
     } catch (error) {
       this.#connectFailed(error, generation, askedAt);
       throw error;
+    } finally {
+      overdue?.cancel();
     }
   }
 
-  async #open(generation: number, controller: AbortController): Promise<MonitorConnection> {
+  async #open(generation: number, wasOk: boolean, controller: AbortController): Promise<MonitorConnection> {
     const { signal } = this.#stopped;
     const forget = onAbort(signal, () => controller.abort(signal.reason));
+    const { clock } = this.#ports;
+    const startedAt = clock.now();
+    const limitMs = dialLimitMs(wasOk, this.#loginTimes, this.#settings);
     const expired = (waitedMs: number) => controller.abort(connectTimeout(waitedMs));
-    const timer = watchdog(this.#ports.clock, this.#settings.timeoutMs, expired, { ref: false });
+    const timer = watchdog(clock, limitMs, expired, { ref: false });
     let opened: MonitorConnection | undefined;
     const listener: ConnectionListener = {
       parameter: (name, value) => this.#ports.parameter(opened?.generation ?? generation, name, value),
@@ -132,12 +145,19 @@ export class Prober {
       if (connection.closed) throw new PgHerdError('PGHERD_CONNECTION_LOST', 'closed as soon as it was open');
       connection.setRef(false);
       if (signal.aborted) connection.destroy();
+      this.#loginTimes = withLogin(this.#loginTimes, clock.now() - startedAt);
       opened = new MonitorConnection(connection, generation);
       return opened;
     } finally {
       timer.cancel();
       forget();
     }
+  }
+
+  /** Reports the node silent when a probe would have timed out, unless cancelled before. */
+  #missedUnless(generation: number, askedAt: number): Timer {
+    const { clock } = this.#ports;
+    return watchdog(clock, this.#settings.timeoutMs, () => this.#missed(generation, askedAt), { ref: false });
   }
 
   #connectFailed(error: unknown, generation: number, askedAt: number): void {
@@ -197,12 +217,12 @@ export class Prober {
         this.#probeLevel++;
         return this.#probe(connection);
       }
-      if (severity === 'ERROR') this.#observe('probe-failed', connection, askedAt);
+      if (severity === 'ERROR') this.#failed(connection, askedAt);
       throw error;
     }
     const facts = parseFacts(result.rows[0]);
     if (facts === undefined) {
-      this.#observe('probe-failed', connection, askedAt);
+      this.#failed(connection, askedAt);
       throw new PgHerdError('PGHERD_UNSUPPORTED', 'the server did not return its role');
     }
     const { generation } = connection;
@@ -212,8 +232,24 @@ export class Prober {
     connection.generation = this.#ports.description()?.generation ?? generation;
   }
 
-  #observe(kind: 'probe-failed' | 'probe-missed', { generation }: MonitorConnection, askedAt: number): void {
-    this.#ports.observe({ kind, node: this.#node, at: this.#ports.clock.now(), generation, askedAt });
+  #failed({ generation }: MonitorConnection, askedAt: number): void {
+    this.#ports.observe({
+      kind: 'probe-failed',
+      node: this.#node,
+      at: this.#ports.clock.now(),
+      generation,
+      askedAt,
+    });
+  }
+
+  #missed(generation: number, askedAt: number): void {
+    this.#ports.observe({
+      kind: 'probe-missed',
+      node: this.#node,
+      at: this.#ports.clock.now(),
+      generation,
+      askedAt,
+    });
   }
 
   /**
@@ -226,7 +262,7 @@ export class Prober {
     const answer = connection.ask(text);
     const late = new Promise<'late'>((resolve) => {
       const expired = () => {
-        this.#observe('probe-missed', connection, askedAt);
+        this.#missed(connection.generation, askedAt);
         resolve('late');
       };
       const timer = watchdog(this.#ports.clock, timeoutMs, expired, { ref: false });
@@ -244,7 +280,7 @@ export class Prober {
     const askedAt = this.#ports.clock.now();
     // It is evidence for the node's present life, which may have begun with this silence.
     const generation = this.#ports.description()?.generation ?? connection.generation;
-    const fresh: Promise<Proof> = this.#open(generation, controller).then(
+    const fresh: Promise<Proof> = this.#open(generation, true, controller).then(
       (opened) => ({ kind: 'fresh', opened }) as const,
       (error: unknown) => ({ kind: 'failed', error }) as const,
     );

@@ -4,13 +4,13 @@ import type { Access } from '../model/names.ts';
 import type { Observation } from '../model/observation.ts';
 import type { NodeDescription, TopologyDescription } from '../model/topology.ts';
 import { type MonitorPorts, NodeMonitor } from '../monitor/monitor.ts';
+import type { MonitorSettings } from '../monitor/prober.ts';
 import type { ClusterSettings } from '../options/settings.ts';
 import { Pool } from '../pool/pool.ts';
 import type { PoolSettings } from '../pool/settings.ts';
 import type { NodeLoad } from '../routing/policies.ts';
 import { withLimit } from '../time/wait.ts';
 import type { Disposal } from '../topology/disposition.ts';
-import type { ProbeSettings } from '../topology/probe-plan.ts';
 import { findNode } from '../topology/topology.ts';
 import { GuestList } from './guest-list.ts';
 import type { GuestSession } from './guest-session.ts';
@@ -72,7 +72,7 @@ export class LiveNode {
       outdated: (reason) => this.pool.evict(reason),
       warned: (message) => ports.warned(message),
     });
-    this.monitor = new NodeMonitor(name, probeSettings(settings, this.#connector), this.#monitorPorts());
+    this.monitor = new NodeMonitor(name, monitorSettings(settings, this.#connector), this.#monitorPorts());
     this.inFlight = new InFlight(settings.clock, () => this.monitor.hint());
     this.load = loadOf(this);
     const pool = settings.nodePools.get(name) ?? settings.pool;
@@ -285,10 +285,11 @@ export class LiveNode {
  * A long poll would keep one of the pooler's few connections to the server; a pooler may be detected only
  * later.
  */
-function probeSettings(settings: ClusterSettings, connector: Connector): ProbeSettings {
-  const { probe } = settings;
+function monitorSettings(settings: ClusterSettings, connector: Connector): MonitorSettings {
+  const { connectTimeoutMs, probe } = settings;
   return Object.freeze({
     ...probe,
+    connectTimeoutMs,
     get longPoll() {
       return probe.longPoll && !connector.behindPooler;
     },
