@@ -5,6 +5,8 @@ export {
   type NodeExplanation,
   type TargetExplanation,
 } from './cluster/cluster.ts';
+export { type ConnectedSession, connect } from './cluster/connect.ts';
+export type { ConnectOptions } from './cluster/connect-settings.ts';
 export {
   type RetryAttempt,
   type RetryNotice,

@@ -16,9 +16,8 @@ import type { ClusterOptions } from '../options/options.ts';
 import { type ClusterSettings, resolveSettings } from '../options/settings.ts';
 import type { Querier } from '../query/querier.ts';
 import type { Rejection, Selection } from '../routing/select.ts';
-import type { Clock } from '../time/port.ts';
-import { sleep } from '../time/wait.ts';
 import type { Transaction } from '../transaction/transaction.ts';
+import { endsWithin } from './ends-within.ts';
 import { enterGuestPort } from './guest-port.ts';
 import { type ClusterQuerier, clusterQuerier } from './verbs.ts';
 
@@ -330,15 +329,6 @@ function explanationOf({ tiers, reasons, rejections }: Selection): TargetExplana
     rejections,
     nodes: Object.freeze([...suitable, ...unsuitable]),
   });
-}
-
-/** Whether `work` ends within the time. */
-async function endsWithin(clock: Clock, ms: number, work: Promise<unknown>): Promise<boolean> {
-  const ended = new AbortController();
-  const late = sleep(clock, ms, ended.signal).then(() => false);
-  const inTime = await Promise.race([work.then(() => true), late]);
-  ended.abort();
-  return inTime;
 }
 
 /** Why the connections of a node end with the cluster. */

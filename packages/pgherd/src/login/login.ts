@@ -1,7 +1,7 @@
 import type { TlsRequest } from '../connection/port.ts';
 import type { ConnectionPlan } from '../dsn/index.ts';
 import { Secret } from '../model/secret.ts';
-import type { PasswordFunction, PasswordOrigin } from './credentials.ts';
+import type { PasswordFunction, PasswordOrigin, PasswordRequest } from './credentials.ts';
 import {
   lookUpPassword,
   type PlanSources,
@@ -63,6 +63,21 @@ export function planLogins(options: LoginOptions, sources: PlanSources): Planned
     byNode.set(name, loginOf(login, planFrom(surroundings, over), surroundings));
   }
   return { plan, logins: Object.freeze({ general: loginOf(options, plan, surroundings), byNode }) };
+}
+
+/** The logins of a plan that was made before; its files of certificates are read when a connection is opened. */
+export function loginsOfPlan(password: LoginOptions['password'], plan: ConnectionPlan): PlannedLogins {
+  const given = originOf(password, plan, undefined);
+  const lookUp = async ({ host, port }: PasswordRequest) =>
+    plan.hosts.find((one) => one.host === host && one.port === port)?.password;
+  const isMissing = given.kind === 'known' && given.password === undefined;
+  const general = Object.freeze({
+    user: plan.user,
+    database: plan.database,
+    tls: withKeyText(plan.tls, undefined),
+    password: isMissing ? ({ kind: 'looked-up', lookUp } as const) : given,
+  });
+  return { plan, logins: Object.freeze({ general, byNode: new Map() }) };
 }
 
 function loginOf(

@@ -2,7 +2,7 @@ import type { Driver } from '../connection/port.ts';
 import { hostList } from '../discovery/allowed.ts';
 import type { Discovery } from '../discovery/port.ts';
 import type { ConnectionPlan } from '../dsn/index.ts';
-import { type Logins, planLogins } from '../login/login.ts';
+import { type Logins, loginsOfPlan, planLogins } from '../login/login.ts';
 import type { NamedHosts } from '../login/trust.ts';
 import { InvalidOptionsError } from '../model/errors.ts';
 import { type Fencing, TARGETS, type Target } from '../model/names.ts';
@@ -85,16 +85,21 @@ export interface ClusterSettings extends Pools {
 }
 
 /**
- * Resolves, validates and freezes options. `driver` opens connections instead of pgherd's own wire.
+ * Resolves, validates and freezes options. `driver` opens connections instead of pgherd's own wire; `made` is a plan that was made
+ * before, in the place of the connection string.
  * @throws InvalidOptionsError `PGHERD_INVALID_OPTIONS`
  * @throws InvalidDsnError `PGHERD_INVALID_DSN`
  */
-export function resolveSettings(options: ClusterOptions, driver?: Driver): ClusterSettings {
+export function resolveSettings(
+  options: ClusterOptions,
+  driver?: Driver,
+  made?: ConnectionPlan,
+): ClusterSettings {
   const values = validateOptions(options);
   const random = options.random ?? systemRandom;
   const portRule = values.get('portRule') === 'libpq' ? 'libpq' : 'last-serves-all';
   const sources = { url: options.url ?? '', env: options.env, random, portRule } as const;
-  const planned = planLogins(options, sources);
+  const planned = made === undefined ? planLogins(options, sources) : loginsOfPlan(options.password, made);
   const plan = withSession(planned.plan, options.session);
   const route = statedRoute(options.pooler ?? plan.pooler);
   // If a pooler is configured, options that cannot work behind it fail at once.
