@@ -1,6 +1,5 @@
 import { invalidArgument, type PgHerdError } from '../model/errors.ts';
-import type { Access } from '../model/names.ts';
-import { TARGETS, type Target } from '../model/names.ts';
+import { type Access, type Role, TARGETS, type Target } from '../model/names.ts';
 import type { Demand } from '../routing/select.ts';
 import { type Deadline, deadlineAfter } from '../time/deadline.ts';
 import type { Random } from '../time/port.ts';
@@ -59,8 +58,10 @@ export interface CallOptions extends RoutingOptions {
 /** One call in progress: what it needs and how long it may take. */
 export interface Call {
   readonly demand: Demand;
-  /** Whether its connections may write. */
+  /** Whether its connections may write; where {@link writesOnPrimary} is set, on a standby. See {@link accessOn}. */
   readonly access: Access;
+  /** Whether its connections may write wherever the node is no standby. Default `false`. */
+  readonly writesOnPrimary?: boolean | undefined;
   readonly deadline: Deadline;
   readonly signal: AbortSignal | undefined;
   readonly idempotent: boolean;
@@ -100,6 +101,7 @@ export interface PreparedCall {
   readonly demandWithPrimary: Demand;
   readonly primaryReadWeight: number;
   readonly access: Access;
+  readonly writesOnPrimary: boolean;
   readonly timeoutMs: number | undefined;
   readonly signal: AbortSignal | undefined;
   readonly idempotent: boolean;
@@ -130,6 +132,8 @@ export function prepareCall(options: CallOptions, defaults: CallDefaults): Prepa
     demandWithPrimary: Object.freeze({ ...demand, primaryReads: true }),
     primaryReadWeight: options.primaryReadWeight ?? 0,
     access: writes ? 'read-write' : 'read-only',
+    // As libpq reads the word in a connection string: any node, and what it can do. A call that asks for it is a read.
+    writesOnPrimary: options.target === undefined && target === 'any',
     timeoutMs: options.timeoutMs ?? defaults.timeoutMs,
     signal,
     idempotent,
@@ -143,12 +147,24 @@ export function beginCall(prepared: PreparedCall, now: number, random: Random): 
   return {
     demand: weight > 0 && random.next() < weight ? demandWithPrimary : demand,
     access,
+    writesOnPrimary: prepared.writesOnPrimary,
     deadline: deadlineAfter(now, timeoutMs),
     signal: prepared.signal,
     idempotent: prepared.idempotent,
     startedAt: now,
     after: prepared.after,
   };
+}
+
+/** Whether the connections of a call may write on a node of this role; `undefined` for one that has left. */
+export function accessOn(role: Role | undefined, call: Pick<Call, 'access' | 'writesOnPrimary'>): Access {
+  const isPrimary = role === 'primary' || role === 'primary-read-only';
+  return call.writesOnPrimary === true && isPrimary ? 'read-write' : call.access;
+}
+
+/** Whether the call may write on some node. */
+export function mayWrite({ access, writesOnPrimary }: Pick<Call, 'access' | 'writesOnPrimary'>): boolean {
+  return access === 'read-write' || writesOnPrimary === true;
 }
 
 /** Of a call without options of its own. */

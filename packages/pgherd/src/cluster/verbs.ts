@@ -1,5 +1,6 @@
 import { type Call, type CallOptions, hasCallOptions, NO_OPTIONS, type PreparedCall } from '../call/call.ts';
 import type { Engine } from '../engine/engine.ts';
+import type { Target } from '../model/names.ts';
 import type { QueryResult, Row } from '../model/statement.ts';
 import { assertTransactionOptions, type TransactionOptions } from '../options/transaction-options.ts';
 import type { Executor } from '../query/executor.ts';
@@ -96,13 +97,13 @@ export function clusterQuerier(
     script: async (text: string, options?: CallOptions) =>
       runScriptOnCluster(engine, plain('script', options), text),
     transaction: async <T>(fn: TransactionFunction<T>, options: TransactionOptions = {}) => {
-      const made = call(withReadTarget(options, defaults));
+      const made = call(withTarget(options, defaults, engine.herd.settings.target));
       const own = withSettings(options, defaults);
       return runTransaction(engine, made, own, fn, engine.leaks.trace('transaction'));
     },
     begin: (options: TransactionOptions = {}) =>
       entering(engine, async () => {
-        const made = call(withReadTarget(options, defaults));
+        const made = call(withTarget(options, defaults, engine.herd.settings.target));
         const own = withSettings(options, defaults);
         const trace = engine.leaks.trace('begin');
         const session = await engine.acquire(made);
@@ -160,10 +161,17 @@ function withSettings(options: TransactionOptions, defaults: CallOptions): Trans
   return all;
 }
 
-/** A read-only transaction goes to a standby unless its options, or those of `with`, have a target. */
-function withReadTarget(options: TransactionOptions, defaults: CallOptions): TransactionOptions {
+/**
+ * A transaction goes where its options, or those of `with`, say; else a read-only one to a standby, and any other one to the primary
+ * even if the cluster's target is `any`: that word is for single statements, which need nothing else.
+ */
+function withTarget(
+  options: TransactionOptions,
+  defaults: CallOptions,
+  ofCluster: Target,
+): TransactionOptions {
   assertTransactionOptions(options);
-  return options.readOnly === true && (options.target ?? defaults.target) === undefined
-    ? { ...options, target: 'prefer-standby' }
-    : options;
+  if ((options.target ?? defaults.target) !== undefined) return options;
+  if (options.readOnly === true) return { ...options, target: 'prefer-standby' };
+  return ofCluster === 'any' ? { ...options, target: 'read-write' } : options;
 }

@@ -78,6 +78,8 @@ export interface ConnectionPlan {
   /** Default: the name of the user. */
   readonly database: string;
   readonly targetSessionAttrs: TargetSessionAttrs;
+  /** Whether something set it; otherwise `any` is libpq's default, and no wish. */
+  readonly targetStated: boolean;
   readonly loadBalanceHosts: LoadBalanceHosts;
   /** Time for one address in ms, at least 2,000. `Infinity`: no limit. `undefined`: not set. */
   readonly connectTimeoutMs: number | undefined;

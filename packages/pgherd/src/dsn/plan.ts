@@ -62,6 +62,7 @@ export function planConnection(dsn: Dsn | string, options: PlanOptions = {}): Co
     password: given === undefined ? undefined : new Secret(given),
     database,
     targetSessionAttrs: choose(settings, 'target_session_attrs', TARGET_SESSION_ATTRS, 'any'),
+    targetStated: settings.has('target_session_attrs'),
     loadBalanceHosts,
     connectTimeoutMs: planConnectTimeout(settings),
     ...planStartup(settings, options.env ?? {}, warnings),
@@ -71,7 +72,7 @@ export function planConnection(dsn: Dsn | string, options: PlanOptions = {}): Co
     requireAuth: planRequireAuth(settings),
     channelBinding: choose(settings, 'channel_binding', CHANNEL_BINDINGS, 'prefer'),
     ...planPool(settings, warnings),
-    warnings: [...warnings, ...ignoredWarning(settings)],
+    warnings: [...warnings, ...orderWarning(settings, hosts), ...ignoredWarning(settings)],
   });
 }
 
@@ -116,6 +117,15 @@ function planEncoding(settings: Settings, warnings: string[]): string | undefine
     warnings.push('Without effect: client_encoding. Drivers for Node.js always use UTF8.');
   }
   return 'UTF8';
+}
+
+/** Hosts in order are for one connection at a time; a pool over several nodes keeps connections to each. */
+function orderWarning(settings: Settings, hosts: readonly PlannedHost[]): string[] {
+  const stated = settings.get('load_balance_hosts')?.value === 'disable';
+  if (!stated || hosts.length === 1) return [];
+  return [
+    'Without effect: load_balance_hosts=disable. Nodes of equal rank share the calls by the option policy, whatever their order.',
+  ];
 }
 
 const ENVIRONMENT_SETTINGS = [

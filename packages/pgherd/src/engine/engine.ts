@@ -1,4 +1,4 @@
-import type { Call } from '../call/call.ts';
+import { type Call, mayWrite } from '../call/call.ts';
 import { busy, timedOut, unacknowledged } from '../call/failures.ts';
 import { Causal } from '../causal/causal.ts';
 import type { DriverResult } from '../connection/port.ts';
@@ -84,7 +84,7 @@ export class Engine {
   /** What writes has its connection for itself, which is asked for its position afterwards. */
   async #executeCausally(statement: Statement, given: Call): Promise<QueryResult<Row>> {
     const call = await this.causal.route(given);
-    const writes = call.scope !== undefined && call.access === 'read-write';
+    const writes = call.scope !== undefined && mayWrite(call);
     return writes ? this.executeAlone(statement, call) : this.execute(statement, call);
   }
 
@@ -93,7 +93,7 @@ export class Engine {
     const work = async (session: Session, call: Call) => {
       session.allowMove();
       const result = await this.send(session, statement, call);
-      if (session.committedLocallyOnly && call.access === 'read-write') throw unacknowledged('statement');
+      if (session.committedLocallyOnly && session.use === 'read-write') throw unacknowledged('statement');
       this.release(session);
       return answeredBy(result, session.node);
     };

@@ -150,7 +150,8 @@ export class GuestSessions implements GuestPort {
     { parameters, guest }: GuestRequest,
     signal: AbortSignal,
   ): Promise<GuestSession | undefined> {
-    const session = await node.openGuest(call.access, parameters, signal);
+    const access = node.accessFor(call);
+    const session = await node.openGuest(access, parameters, signal);
     const { socket, processId, secretKey } = session.session;
     if (signal.aborted || socket.destroyed || !this.#herd.stillSuits(node.name, call.demand)) {
       socket.destroy();
@@ -159,7 +160,7 @@ export class GuestSessions implements GuestPort {
       return undefined;
     }
     node.guests.add(guest, call.demand);
-    if (call.access === 'read-write') this.#herd.noteWriter(node.name);
+    if (access === 'read-write') this.#herd.noteWriter(node.name);
     const key = processId === undefined || secretKey === undefined ? undefined : keyOf(processId, secretKey);
     if (key !== undefined && session.cancel !== undefined) this.#keys.set(key, session.cancel);
     const ended = (reason: string, byItself: boolean) => {

@@ -3,6 +3,7 @@ import { abortedError, timedOut, waitTimedOut } from '../call/failures.ts';
 import type { Causal } from '../causal/causal.ts';
 import type { Herd } from '../herd/herd.ts';
 import { messageOf, PgHerdError } from '../model/errors.ts';
+import type { Access } from '../model/names.ts';
 import type { LiveNode } from '../node/live-node.ts';
 import type { Session } from '../node/session.ts';
 import { Redirected } from '../pool/failures.ts';
@@ -91,9 +92,11 @@ export class Sessions {
 
   /** The path of nearly every call: a suitable node is known and has an idle connection of the right access. */
   acquireAtOnce(node: LiveNode | undefined, call: Call, now?: number): Session | undefined {
-    const session = node?.pool.tryAcquire(SUITS[call.access], now);
+    if (node === undefined) return undefined;
+    const access = node.accessFor(call);
+    const session = node.pool.tryAcquire(SUITS[access], now);
     if (session === undefined) return undefined;
-    if (!session.suits(call.access)) {
+    if (!session.suits(access)) {
       this.#ends.release(session);
       return undefined;
     }
@@ -108,8 +111,9 @@ export class Sessions {
 
   /** A call gets a session that suits its access. */
   hand(session: Session, call: Call, now = this.#herd.settings.clock.now()): void {
-    session.lease(call.access, now, call.scope);
-    if (call.access === 'read-write') this.#herd.noteWriter(session.node);
+    const access = this.#accessOn(session, call);
+    session.lease(access, now, call.scope);
+    if (access === 'read-write') this.#herd.noteWriter(session.node);
   }
 
   /** The node that the policy picks of those that suit `demand` best, without those to avoid. */
@@ -126,7 +130,7 @@ export class Sessions {
   /** A session of this node, ready for the call; `undefined` if another node must be looked for. */
   async lease(node: LiveNode, call: Call, search: Search): Promise<Session | undefined> {
     const { deadline } = search;
-    const prefer = SUITS[call.access];
+    const prefer = SUITS[node.accessFor(call)];
     let session: Session;
     try {
       session =
@@ -178,12 +182,19 @@ export class Sessions {
     return this.#held.count((session) => node.pool.isLeased(session));
   }
 
+  #accessOn({ node }: Session, call: Call): Access {
+    return call.writesOnPrimary === true
+      ? (this.#herd.nodes.get(node)?.accessFor(call) ?? call.access)
+      : call.access;
+  }
+
   /** Hands a session to a call, after changing its access if need be; `undefined` if that failed. */
   async prepare(session: Session, call: Call): Promise<Session | undefined> {
-    if (!session.suits(call.access)) {
+    const access = this.#accessOn(session, call);
+    if (!session.suits(access)) {
       session.connection.setRef(true);
       try {
-        await withinCall(session.setAccess(call.access), call, this.#herd.settings.clock, {
+        await withinCall(session.setAccess(access), call, this.#herd.settings.clock, {
           late: (now) => timedOut(session.node, call, now),
           abandon: (error) => this.#ends.discard(session, error.message),
         });

@@ -7,6 +7,7 @@ import type { LiveNode, NodePorts } from '../node/live-node.ts';
 import type { Session } from '../node/session.ts';
 import { Emitter } from '../observe/emitter.ts';
 import type { ClusterEvents } from '../observe/events.ts';
+import { warnProcess } from '../observe/process-warning.ts';
 import type { ClusterSettings } from '../options/settings.ts';
 import { hasOwnLimit } from '../routing/freshness.ts';
 import type { Demand, Selection, SelectionContext } from '../routing/select.ts';
@@ -89,10 +90,21 @@ export class Herd {
     this.#topology = startedTopology(this.#topology, clock.now());
     const endGrace = () => this.#replace(withWritesOpen(this.#topology));
     this.#graceTimer = clock.schedule(firstWriteGraceMs, endGrace, { ref: false });
+    this.#warnOfAny();
     for (const message of plan.warnings) this.events.emit('cluster:warned', { message });
     let index = 0;
     for (const node of this.nodes.values()) node.monitor.start(startDelayMs(index++, random.next()));
     this.#discovery?.start();
+  }
+
+  /** To libpq, which has one connection, `any` is the first server; here a statement may get any node. */
+  #warnOfAny(): void {
+    if (this.settings.target !== 'any' || this.nodes.size < 2) return;
+    warnProcess(
+      'target any',
+      'The target is "any" (target_session_attrs) and there are several hosts: writes may go to a standby, which refuses them with ' +
+        '25006. Leave the target out, or set it to read-write, and read by db.read.',
+    );
   }
 
   /** Takes in evidence. */

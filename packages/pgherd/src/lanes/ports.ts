@@ -19,6 +19,8 @@ export interface LaneNode<S> {
   readonly name: string;
   /** Whether the current topology says that the node is ok. */
   readonly isOk: boolean;
+  /** Whether the connections of a call may write here. */
+  accessFor(call: Call): Access;
   readonly inFlight: InFlight;
   readonly pool: LanePool<S>;
   /** A statement was answered. */

@@ -9,6 +9,8 @@ export interface LaneSession {
   readonly connection: Pick<DriverConnection, 'pipeline' | 'query' | 'closed'>;
   /** Whether the connection can be handed to the next caller as it is. */
   readonly isClean: boolean;
+  /** What it is leased for. */
+  readonly use: Access;
   /** Whether we end the connection. */
   readonly leaving: boolean;
   /** Whether a commit was not acknowledged by a synchronous standby; starts anew with the next statement. */

@@ -111,9 +111,9 @@ export class SharedStatement<S extends LaneSession> implements PipelinedStatemen
     if (lane === undefined) return;
     const { session } = lane;
     const { node } = session;
-    const confirmed = !session.takeLocalCommit();
+    const unconfirmed = session.takeLocalCommit() && session.use === 'read-write';
     lane.left(this, true);
-    if (!confirmed && this.call.access === 'read-write') {
+    if (unconfirmed) {
       this.#fail(session, this.#owner.unacknowledged());
       return;
     }

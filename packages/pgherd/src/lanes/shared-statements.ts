@@ -64,7 +64,7 @@ export class SharedStatements<S extends LaneSession, N extends LaneNode<S>> impl
       settlement = { resolve, reject };
     });
     // A read is run on a connection that cannot write: how it ended does not matter.
-    const isOpen = () => call.access === 'read-write' && !call.idempotent;
+    const isOpen = () => session.use === 'read-write' && !call.idempotent;
     withOutcome(work, call, this.#ports.herd.settings.clock, isOpen, {
       late: (now) => timedOut(session.node, call, now),
       abandon: (error) => this.#abandon(shared, error.message),
@@ -104,7 +104,7 @@ export class SharedStatements<S extends LaneSession, N extends LaneNode<S>> impl
       shared.reject(error);
       return;
     }
-    this.#lanesOf(node, shared.call.access).queue(shared, deadline, since);
+    this.#lanesOf(node, node.accessFor(shared.call)).queue(shared, deadline, since);
   }
 
   /** The pool had no connection for a statement that waited. What follows is no part of what the pool does now. */
@@ -132,11 +132,12 @@ export class SharedStatements<S extends LaneSession, N extends LaneNode<S>> impl
   }
 
   #joinAtOnce(node: N, shared: SharedStatement<S>): boolean {
-    const lanes = this.#lanesOf(node, shared.call.access);
+    const access = node.accessFor(shared.call);
+    const lanes = this.#lanesOf(node, access);
     const now = this.#clock.now();
     if (lanes.holdsBack(shared, now)) return false;
     if (lanes.admit(shared, now)) {
-      if (shared.call.access === 'read-write') this.#ports.herd.noteWriter(node.name);
+      if (access === 'read-write') this.#ports.herd.noteWriter(node.name);
       return true;
     }
     const session = this.#ports.acquireAtOnce(node, shared.call, now);

@@ -163,7 +163,8 @@ export interface TopologyDescription {
   /** Since when there is no such node, once watching has begun; `undefined` while there is one. */
   readonly primaryLostAt: number | undefined;
   /**
-   * Whether the first write may go out: every node has answered or failed, or `firstWriteGraceMs` is over.
+   * Whether the first write, and reads by a second choice, may go out: every node has answered or failed, or
+   * `firstWriteGraceMs` is over.
    * Never becomes `false` again.
    */
   readonly writesOpen: boolean;

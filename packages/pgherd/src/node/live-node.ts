@@ -1,3 +1,4 @@
+import { accessOn, type Call } from '../call/call.ts';
 import type { ConnectionListener, DriverConnection } from '../connection/port.ts';
 import { Connector } from '../dial/connector.ts';
 import type { Access } from '../model/names.ts';
@@ -116,6 +117,12 @@ export class LiveNode {
   /** Whether the node is ok in the current picture. */
   get isOk(): boolean {
     return this.#isOk;
+  }
+
+  /** Whether the connections of a call may write here. */
+  accessFor(call: Call): Access {
+    if (call.writesOnPrimary !== true) return call.access;
+    return accessOn(findNode(this.#ports.topology(), this.name)?.role, call);
   }
 
   /**

@@ -193,7 +193,7 @@ export interface ClusterOptions extends SessionLimits {
   readonly connectTimeoutMs?: number | undefined;
   /** Silence after which a node is offline without further proof, ms. Default 5,000. */
   readonly deadAfterMs?: number | undefined;
-  /** How long the first write waits for nodes that have not answered yet, ms. Default 500. */
+  /** How long the first write, and reads by a second choice, wait for nodes that have not answered yet, ms. Default 500. */
   readonly firstWriteGraceMs?: number | undefined;
   /** How long `close()` waits for leased connections, ms. Default 5,000. */
   readonly drainMs?: number | undefined;

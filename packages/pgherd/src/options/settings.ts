@@ -5,7 +5,7 @@ import type { ConnectionPlan } from '../dsn/index.ts';
 import { type Logins, loginsOfPlan, planLogins } from '../login/login.ts';
 import type { NamedHosts } from '../login/trust.ts';
 import { InvalidOptionsError } from '../model/errors.ts';
-import { type Fencing, TARGETS, type Target } from '../model/names.ts';
+import type { Fencing, Target } from '../model/names.ts';
 import { REDACTED, Secret } from '../model/secret.ts';
 import { type Logger, silentLogger } from '../observe/logger.ts';
 import { type Route, statedRoute } from '../pooler/detect.ts';
@@ -177,8 +177,7 @@ function namedHosts({ allowDiscovered }: ClusterOptions, plan: ConnectionPlan): 
 
 function targetOf(given: Target | undefined, plan: ConnectionPlan): Target {
   if (given !== undefined) return given;
-  const asked = TARGETS.find((target) => target === plan.targetSessionAttrs);
-  return asked === undefined || asked === 'any' ? 'read-write' : asked;
+  return plan.targetStated ? plan.targetSessionAttrs : 'read-write';
 }
 
 function policyOf(given: ClusterOptions['policy'], nearestWindowMs: number): Policy {

@@ -88,7 +88,7 @@ class SessionLease {
     this.#remember(statement.text);
     try {
       const result = await this.#engine.send(session, statement, this.#narrowed(options));
-      if (session.takeLocalCommit() && this.#call.access === 'read-write') throw unacknowledged('statement');
+      if (session.takeLocalCommit() && session.use === 'read-write') throw unacknowledged('statement');
       return answeredBy(result, session.node);
     } catch (error) {
       throw this.#errorFor(error, statement.text);
@@ -142,7 +142,7 @@ class SessionLease {
 
   #errorFor(error: unknown, text: string): unknown {
     const call = this.#call;
-    if (call.access === 'read-write') noteRefusal(this.#engine, this.#session, error);
+    if (this.#session.use === 'read-write') noteRefusal(this.#engine, this.#session, error);
     if (this.#undone) return withNode(error, this.#session.node);
     return endError(error, this.#session, call, text);
   }

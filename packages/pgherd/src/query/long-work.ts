@@ -122,11 +122,11 @@ export class LongWork<T> {
    */
   finish(): void {
     if (!this.#ends()) return;
-    const { session, call } = this.#use;
-    const { committedLocallyOnly, connection } = session;
+    const { session } = this.#use;
+    const { committedLocallyOnly, connection, use } = session;
     if (connection.status === 'idle') session.takeLocalCommit();
     this.#release();
-    const local = committedLocallyOnly && connection.status === 'idle' && call.access === 'read-write';
+    const local = committedLocallyOnly && connection.status === 'idle' && use === 'read-write';
     if (local) throw unacknowledged('statement');
   }
 

@@ -29,7 +29,7 @@ export async function runScriptOnCluster(
   return engine.attempts(given, NOT_ATOMIC, async (session, call) => {
     const result = await runScript({ engine, session, call, errorFor: (error) => error }, text);
     assertClosed(session);
-    if (session.committedLocallyOnly && call.access === 'read-write') throw unacknowledged('statement');
+    if (session.committedLocallyOnly && session.use === 'read-write') throw unacknowledged('statement');
     engine.release(session);
     return result;
   });

@@ -1,4 +1,4 @@
-import type { Call } from '../call/call.ts';
+import { type Call, mayWrite } from '../call/call.ts';
 import type { Herd } from '../herd/herd.ts';
 import { messageOf } from '../model/errors.ts';
 import type { LiveNode } from '../node/live-node.ts';
@@ -184,7 +184,7 @@ export class Recovery {
    * own read-only transaction or a setting of its role.
    */
   async #isRefusalConfirmed({ kind }: Classification, { session, call }: Attempt): Promise<boolean> {
-    if (kind !== 'read-only' || call.access !== 'read-write') return false;
+    if (kind !== 'read-only' || !mayWrite(call)) return false;
     const runtime = this.#herd.liveNodeOf(session);
     if (runtime === undefined) return false;
     const { handedAt } = session;

@@ -88,7 +88,7 @@ export function selectNodes(
   const passes = passesOf(demand, context);
   const tiers: Tier[] = [];
   for (const pass of passes) {
-    if (WRITES.has(pass.asks) && !topology.writesOpen) continue;
+    if (!topology.writesOpen && waitsForTheStart(pass, passes)) continue;
     const found = left.filter((node) => suits(node, pass, demand, context));
     if (found.length === 0) continue;
     left = left.filter((node) => !found.includes(node));
@@ -103,6 +103,14 @@ export function selectNodes(
     reasons: Object.freeze(tiers.map(({ reason }) => reason)),
     rejections: Object.freeze(rejections),
   });
+}
+
+/**
+ * Whether the pass finds no node before every node has answered or failed, or `firstWriteGraceMs` is over: writes, for which a
+ * newer primary may still answer, and whatever is not the first choice, for which a node may.
+ */
+function waitsForTheStart(pass: Pass, passes: readonly Pass[]): boolean {
+  return WRITES.has(pass.asks) || pass !== passes[0];
 }
 
 /** The target, then the fallback; after both, if allowed, the same again for standbys that lag behind. */
@@ -216,10 +224,11 @@ function unsuitableBecause(
   context: SelectionContext,
 ): string {
   if (node.role === 'primary' && passes.some(({ asks }) => WRITES.has(asks))) {
-    if (!writesOpen)
-      return 'a primary, but the first write waits until every node has answered or failed (firstWriteGraceMs)';
+    if (!writesOpen) return `a primary, but the first write ${UNTIL_STARTED}`;
     if (!isTimelineSettled(node)) return 'just promoted: its timeline is not known yet';
   }
+  if (!writesOpen && passes.some((pass, index) => index > 0 && suits(node, pass, demand, context)))
+    return `a ${node.role}, which is not the first choice; the second ${UNTIL_STARTED}`;
   if (node.role === 'standby' && passes.some(({ asks }) => READS_STANDBYS.has(asks))) {
     if (!isReadable(node, demand)) return 'a standby that must not be read (readable: false)';
     if (!isCaughtUp(node, demand))
@@ -229,7 +238,9 @@ function unsuitableBecause(
   return `its role is ${node.role}`;
 }
 
-/** Passes that find no node before the first write may go out. */
+/** How reasons end that the start is the cause of. */
+const UNTIL_STARTED = 'waits until every node has answered or failed (firstWriteGraceMs)';
+/** Passes for what may write. */
 const WRITES: ReadonlySet<Target> = new Set(['read-write', 'primary']);
 /** Passes that a standby can suit. */
 const READS_STANDBYS: ReadonlySet<Target> = new Set(['any', 'standby', 'read-only']);

@@ -331,11 +331,24 @@ export const CORPUS: Readonly<Record<string, readonly CorpusCase[]>> = {
     ],
   ],
   'closed sets and numbers': [
-    ['target_session_attrs=prefer-standby', { targetSessionAttrs: 'prefer-standby' }],
+    ['target_session_attrs=prefer-standby', { targetSessionAttrs: 'prefer-standby', targetStated: true }],
+    ['target_session_attrs=any', { targetSessionAttrs: 'any', targetStated: true }],
+    ['', { targetSessionAttrs: 'any', targetStated: true }, { env: { PGTARGETSESSIONATTRS: 'any' } }],
+    ['load_balance_hosts=disable', { warnings: [] }],
+    [
+      'host=a,b load_balance_hosts=disable',
+      {
+        warnings: [
+          'Without effect: load_balance_hosts=disable. Nodes of equal rank share the calls by the option policy, whatever their order.',
+        ],
+      },
+    ],
+    ['host=a,b load_balance_hosts=random', { warnings: [] }],
     [
       '',
       {
         targetSessionAttrs: 'any',
+        targetStated: false,
         loadBalanceHosts: 'disable',
         channelBinding: 'prefer',
         requireAuth: undefined,

@@ -364,7 +364,8 @@ describe('settings', () => {
   });
 
   it.each([
-    ['?target_session_attrs=any', undefined, 'read-write'],
+    ['', undefined, 'read-write'],
+    ['?target_session_attrs=any', undefined, 'any'],
     ['?target_session_attrs=standby', undefined, 'standby'],
     ['?target_session_attrs=prefer-standby', undefined, 'prefer-standby'],
     ['?target_session_attrs=standby', 'primary', 'primary'],

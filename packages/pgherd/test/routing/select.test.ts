@@ -50,8 +50,8 @@ describe('who serves a target', () => {
     ['read-only', 'rs', 'rs'],
     ['primary', 'pr', ''],
     ['standby', 's', 's'],
-    ['prefer-standby', 's pnr', 's pnr'],
-    ['prefer-primary', 'pnr s', 'pnr s'],
+    ['prefer-standby', 's pnr', 's'],
+    ['prefer-primary', 'pnr s', 'pnr'],
   ];
 
   it('is decided for every target', () => {
@@ -121,6 +121,10 @@ describe('a fallback', () => {
   ])('of %s to %s gives %s', (target, fallback, expected) => {
     expect(tiersOf(select({ target, fallback }))).toBe(expected);
   });
+
+  it('is not taken while a node of the first choice may still answer', () => {
+    expect(tiersOf(select({ target: 'standby', fallback: 'any' }, OPEN, {}, false))).toBe('s');
+  });
 });
 
 describe('the one node that is asked for', () => {
@@ -165,6 +169,13 @@ describe('limits of lag', () => {
     }
   });
 
+  it('are kept at the start although standbys beyond them may serve', () => {
+    const stale = { target: 'standby', maxLagMs: 1, allowStale: true } as const;
+    const lag = { lag: { bytes: 0, ms: 50 } };
+    expect(tiersOf(select(stale, OPEN, lag, false))).toBe('');
+    expect(tiersOf(select(stale, OPEN, lag))).toBe('s');
+  });
+
   it('do not concern a primary', () => {
     const unknown = { lag: { bytes: undefined, ms: undefined } };
     expect(tiersOf(select({ target: 'prefer-standby', maxLagMs: 1 }, OPEN, unknown))).toBe('pnr');
@@ -188,6 +199,8 @@ describe('the reason', () => {
     ['read-write', 'r', select, /^its role is primary-read-only$/],
     ['standby', 'p', select, /^its role is primary$/],
     ['standby', 'n', selectClosed, /^its role is primary$/],
+    ['prefer-standby', 'p', selectClosed, /^a primary, .* second waits until every node has answered/],
+    ['prefer-primary', 's', selectClosed, /^a standby, .* second waits until every node has answered/],
     ['any', 'u', select, /^its role is not known yet$/],
   ])('why %s does not take %s', (target, letter, selecting, reason) => {
     expect(reasonFor(selecting(target), letter)).toMatch(reason);

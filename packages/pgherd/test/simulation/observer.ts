@@ -6,6 +6,7 @@ import { Chronicle } from './chronicle.ts';
 import { Knowledge } from './knowledge.ts';
 import type { SimConnection, Watcher } from './sim-driver.ts';
 import { parse } from './sql.ts';
+import { PREFERS_STANDBY } from './workload.ts';
 import type { World } from './world.ts';
 
 /** Counts that cost something to look at are looked at every so many happenings. */
@@ -126,6 +127,9 @@ export class Observer implements Watcher {
       case 'commit':
         if (this.#writing.delete(connection)) this.#checkWrite(connection, 'COMMIT');
         return;
+      case 'select':
+        if (statement.text === PREFERS_STANDBY) this.#checkPreference(connection);
+        return;
       default:
     }
   }
@@ -144,13 +148,24 @@ export class Observer implements Watcher {
 
   /** Before the first write of all every node is heard, or the time for that is over. */
   #checkGrace(): void {
-    const { topology } = this.#cluster ?? {};
-    if (this.#hasWritten || topology?.startedAt === undefined) return;
+    if (this.#hasWritten) return;
     this.#hasWritten = true;
+    this.#checkAllHeard('the first write');
+  }
+
+  /** A read that prefers a standby goes to a primary only once every node is heard, or the time for that is over. */
+  #checkPreference({ node }: SimConnection): void {
+    if (this.knowledge.roles.get(node)?.inRecovery === false)
+      this.#checkAllHeard('a read by the second choice');
+  }
+
+  #checkAllHeard(what: string): void {
+    const { topology } = this.#cluster ?? {};
+    if (topology?.startedAt === undefined) return;
     if (this.#world.loop.now - topology.startedAt >= FIRST_WRITE_GRACE_MS) return;
     for (const { name } of topology.nodes) {
       if (this.knowledge.told.has(name) || this.#unheard.has(name)) continue;
-      this.violate(`the first write is sent before ${name} has answered or failed`);
+      this.violate(`${what} is sent before ${name} has answered or failed`);
     }
   }
 

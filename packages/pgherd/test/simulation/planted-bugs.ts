@@ -108,6 +108,13 @@ export const PLANTED_BUGS: readonly PlantedBug[] = Object.freeze([
     seeds: 100,
   },
   {
+    name: 'the second choice does not wait for the first',
+    file: 'routing/select.ts',
+    find: 'WRITES.has(pass.asks) || pass !== passes[0]',
+    replace: 'WRITES.has(pass.asks)',
+    seeds: 300,
+  },
+  {
     name: 'a commit that the server rolled back is taken for done',
     file: 'transaction/session-transaction.ts',
     find: "if (command !== 'COMMIT') throw",

@@ -43,6 +43,8 @@ export interface CallRecord {
 }
 
 const INSERT = 'insert into t (id) values ($1)';
+/** A read that goes to a primary only where there is no standby. */
+export const PREFERS_STANDBY = 'select 1 /* by a standby, if there is one */';
 /** Thrown by the workload's own functions. */
 class ChangedMind extends Error {}
 
@@ -146,7 +148,7 @@ export class Workload {
         await db.query(INSERT, [call.name], limits);
         return;
       case 'read':
-        await db.read.query('select 1', [], limits);
+        await db.read.query(PREFERS_STANDBY, [], limits);
         return;
       case 'read-primary':
         await db.query('select 1', [], {
