@@ -66,7 +66,7 @@ function engineWith(policy: PolicyName): Engine {
 function nsPerChoice(engine: Engine): number {
   let microseconds = 0;
   for (let done = 0; done < CHOICES; done += BATCH) {
-    for (const node of engine.herd.nodes.values()) node.inFlight.start()(true);
+    for (const node of engine.herd.nodes.values()) node.inFlight.ended(node.inFlight.start(), true);
     const before = process.cpuUsage();
     chooseOften(engine, BATCH);
     const { user, system } = process.cpuUsage(before);

@@ -2,7 +2,7 @@ import { createTestCluster, type TestCluster } from '@pgherd/testing';
 import pg from 'pg';
 import { type Cluster, createCluster } from 'pgherd';
 import { systemClock } from 'pgherd/internal';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { PATIENT, rejection } from '../../src/support.ts';
 
 let cluster: TestCluster;
@@ -206,5 +206,113 @@ describe('a name is given up', () => {
     expect(await rejection(db.query(text, [2 ** 40]))).toMatchObject({ code: '22003' });
     expect(await db.one(text, [5])).toEqual({ n: 5 });
     expect(await names()).toEqual(before);
+  });
+});
+
+describe('statements of a transaction that can be run again', () => {
+  const READ = 'select * from item where id = $1';
+  const names = async (run: Pick<Cluster, 'rows'>): Promise<string[]> =>
+    (
+      await run.rows<{ statement: string }>(
+        "select statement from pg_prepared_statements where name like 'pgherd%' order by 1",
+      )
+    ).map(({ statement }) => statement);
+
+  beforeEach(async () => {
+    await plain.query('drop table if exists item; create table item (id int); insert into item values (1)');
+  });
+
+  it('have names from their second run on, BEGIN included', async () => {
+    db = openWith();
+    const seen: string[][] = [];
+    for (let n = 0; n < 3; n++)
+      await db.transaction(async (tx) => {
+        await tx.query(READ, [1]);
+        await tx.query(`${READ} limit 1`, [1]);
+        seen.push(await names(tx));
+      });
+    expect(seen[0]).toEqual([]);
+    expect(seen[2]?.slice(0, 3)).toEqual(['BEGIN', READ, `${READ} limit 1`]);
+  });
+
+  it.each<[string, (work: (tx: Pick<Cluster, 'query' | 'rows'>) => Promise<void>) => Promise<void>]>([
+    ['begin()', async (work) => void (await db.begin().then((tx) => work(tx).then(() => tx.commit())))],
+    ['retry: false', (work) => db.transaction(work, { retry: false })],
+    ['a savepoint', (work) => db.transaction((tx) => tx.transaction(work))],
+    [
+      'a session that was changed',
+      (work) =>
+        db.transaction(async (tx) => {
+          await tx.query("set local application_name = 'changed'");
+          await work(tx);
+        }),
+    ],
+  ])('have none in %s', async (_, run) => {
+    db = openWith();
+    for (let n = 0; n < 3; n++)
+      await run(async (tx) => {
+        await tx.query(READ, [1]);
+        expect(await names(tx)).not.toContain(READ);
+      });
+  });
+
+  it.each([
+    ['the first statement', false],
+    ['a later statement', true],
+  ])('a table changes: %s has the function run once more, on ten connections at once', async (_, isLater) => {
+    db = openWith({ pool: { max: 10 } });
+    let runs = 0;
+    const call = async (atOnce?: () => Promise<unknown>) =>
+      db.transaction(async (tx) => {
+        runs++;
+        if (isLater) await tx.query('select 1');
+        await atOnce?.();
+        return tx.one(READ, [1]);
+      });
+    const together = () => {
+      let waiting = 10;
+      let open = (): void => undefined;
+      const all = new Promise<void>((resolve) => {
+        open = resolve;
+      });
+      // Each runs on a connection of its own; a function that is run again does not wait.
+      const arrive = async () => {
+        if (--waiting <= 0) open();
+        return all;
+      };
+      return Promise.all(Array.from({ length: 10 }, () => call(arrive)));
+    };
+    for (let n = 0; n < 3; n++) await together();
+    for (const column of ['a', 'b']) {
+      await plain.query(`alter table item add ${column} int`);
+      runs = 0;
+      for (const row of await together()) expect(row).toMatchObject({ id: 1, [column]: null });
+      expect(runs).toBeGreaterThan(10);
+      expect(runs).toBeLessThanOrEqual(20);
+    }
+  });
+
+  it('names that the transaction itself forgot, or a wrong value, end in at most one more run', async () => {
+    db = openWith();
+    let runs = 0;
+    const forgetful = () =>
+      db.transaction(async (tx) => {
+        runs++;
+        await tx.query(READ, [1]);
+        await tx.query('deallocate all');
+        return tx.one(READ, [1]);
+      });
+    for (let n = 0; n < 4; n++) expect(await forgetful()).toEqual({ id: 1 });
+    expect(runs).toBe(4);
+    const text = 'select $1::int + 1 as n';
+    const add = (value: number) =>
+      db.transaction((tx) => {
+        runs++;
+        return tx.one(text, [value]);
+      });
+    for (let n = 0; n < 3; n++) expect(await add(n)).toEqual({ n: n + 1 });
+    runs = 0;
+    expect(await rejection(add(2 ** 31 - 1))).toMatchObject({ code: '22003' });
+    expect(runs).toBe(2);
   });
 });

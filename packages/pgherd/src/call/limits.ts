@@ -1,4 +1,5 @@
 import { invalidArgument } from '../model/errors.ts';
+import type { Clock } from '../time/port.ts';
 
 /** The limits of a call, among its options. */
 interface CallLimits {
@@ -40,10 +41,10 @@ interface LimitedCall {
  * its own, but no other node.
  * @throws PgHerdError `PGHERD_INVALID_ARGUMENT`
  */
-export function narrowedCall<T extends LimitedCall>(call: T, options: CallLimits, now: number): T {
+export function narrowedCall<T extends LimitedCall>(call: T, options: CallLimits, clock: Clock): T {
   const { timeoutMs, signal } = options;
   if (timeoutMs === undefined && signal === undefined) return call;
   assertLimits(options);
-  const deadline = timeoutMs === undefined ? call.deadline : Math.min(call.deadline, now + timeoutMs);
+  const deadline = timeoutMs === undefined ? call.deadline : Math.min(call.deadline, clock.now() + timeoutMs);
   return { ...call, deadline, signal: signal ?? call.signal };
 }

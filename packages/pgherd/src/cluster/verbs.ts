@@ -108,7 +108,9 @@ export function clusterQuerier(
         const trace = engine.leaks.trace('begin');
         const session = await engine.acquire(made);
         engine.leaks.watch(session, trace);
-        const transaction = (await SessionTransaction.begin(engine, session, made, own, 1)).publicView();
+        const transaction = (
+          await SessionTransaction.begin(engine, session, made, own, 1, false)
+        ).publicView();
         return { given: transaction, isHeld: () => transaction.isOpen };
       }),
     acquire: (options?: CallOptions) =>

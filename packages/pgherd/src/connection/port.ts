@@ -204,9 +204,10 @@ export interface DriverConnection {
    * `PgHerdError`: `PGHERD_CONNECTION_LOST` with `details: { phase: 'not-handed' }` if the connection was
    * already closed, `PGHERD_INVALID_ARGUMENT` if the statement cannot be sent. `PGHERD_CONNECTION_LOST`
    * without a phase means that the statement was sent: a write is then not run again, since it may have been
-   * executed.
+   * executed. `prepare`: this SQL is executed often enough to be worth a prepared statement, and the
+   * transaction in which it runs can be run again if that statement turns out to be of an old schema.
    */
-  query(statement: Statement): Promise<DriverResult>;
+  query(statement: Statement, prepare?: boolean): Promise<DriverResult>;
   /**
    * Sends a statement behind those that are in flight, as a transaction of its own. Statements that the
    * server did not execute because it ended the connection with a FATAL before them fail with
@@ -224,9 +225,11 @@ export interface DriverConnection {
   /**
    * Runs statements in one round trip and, outside a transaction, atomically. Rejects as {@link query}; an
    * error of the server has the property `index`, the position of the statement that failed. Names of
-   * statements are ignored.
+   * statements are ignored. `prepare` as of {@link query}, for all of them.
    */
-  readonly batch?: ((statements: readonly Statement[]) => Promise<DriverResult[]>) | undefined;
+  readonly batch?:
+    | ((statements: readonly Statement[], prepare?: boolean) => Promise<DriverResult[]>)
+    | undefined;
   /** Opens a cursor. Nothing is sent before the first `read`. */
   readonly cursor?: ((statement: Statement) => DriverCursor) | undefined;
   /** Starts `COPY … FROM STDIN`; resolves when the server accepts data. Rejects as {@link query}. */

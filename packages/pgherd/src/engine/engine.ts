@@ -4,15 +4,16 @@ import { Causal } from '../causal/causal.ts';
 import type { DriverResult } from '../connection/port.ts';
 import type { Herd } from '../herd/herd.ts';
 import { SharedStatements } from '../lanes/shared-statements.ts';
-import { factsOf } from '../lanes/statement-facts.ts';
+import { factsOf, isRepeated } from '../lanes/statement-facts.ts';
 import { answeredBy, type QueryResult, type Row, type Statement } from '../model/statement.ts';
+import type { RunningStatement } from '../node/in-flight.ts';
 import { LeakWatch } from '../node/leaks.ts';
 import type { LiveNode } from '../node/live-node.ts';
 import type { Session } from '../node/session.ts';
 import { Abandonment } from '../recovery/abandon.ts';
 import { newProgress } from '../recovery/progress.ts';
 import { Recovery } from '../recovery/recovery.ts';
-import { assertInTime, isOutcomeOpen, untilTurn, withOutcome } from '../recovery/within.ts';
+import { assertInTime, isOutcomeOpen, isUnlimited, untilTurn, withOutcome } from '../recovery/within.ts';
 import { classifyError } from '../retry/classify.ts';
 import { ByText } from '../sql/memo.ts';
 import { namingScript, notForQuery } from '../sql/other-verb.ts';
@@ -126,18 +127,33 @@ export class Engine {
     }
   }
 
-  /** A session on a node that suits, as soon as there is one; those of `lostOn` are tried after a pause. */
-  acquire(call: Call, lostOn?: ReadonlySet<string>): Promise<Session> {
-    return this.sessions.acquire(call, undefined, lostOn);
+  /**
+   * A session on a node that suits, as soon as there is one, which is at once for nearly every call; those of `lostOn` are tried
+   * after a pause.
+   */
+  acquire(call: Call, lostOn: ReadonlySet<string> = NONE): Session | Promise<Session> {
+    if (this.causal.concerns(call)) return this.sessions.acquire(call, undefined, lostOn);
+    const node = this.sessions.pickAtOnce(call, lostOn);
+    return this.sessions.acquireAtOnce(node, call) ?? this.sessions.acquire(call, node, lostOn);
   }
 
-  /** Hands a statement to the session's connection and waits for its answer, as of {@link perform}. */
-  send(session: Session, statement: Statement | string, call: Call): Promise<DriverResult> {
+  /**
+   * Hands a statement to the session's connection and waits for its answer, as of {@link perform}. `prepare`: see
+   * {@link isWorthPreparing}.
+   */
+  send(session: Session, statement: Statement | string, call: Call, prepare = false): Promise<DriverResult> {
     if (session.occupied) return Promise.reject(busy(session.node));
     const { connection } = session;
     return typeof statement === 'string'
       ? this.perform(session, () => connection.simple(statement), call, statement)
-      : this.perform(session, () => connection.query(statement), call, statement.text);
+      : this.perform(session, () => connection.query(statement, prepare), call, statement.text);
+  }
+
+  /** Whether this SQL, which runs now, is worth a prepared statement: a single statement that has run before. */
+  isWorthPreparing(text: string): boolean {
+    if (!this.#herd.settings.prepare) return false;
+    const facts = this.#facts.of(text);
+    return facts.mayShare && isRepeated(facts);
   }
 
   /**
@@ -145,53 +161,71 @@ export class Engine {
    * If they come before its turn, it is never started. If they come later, it is cancelled on the server where that is right, and the
    * connection destroyed where it does not become ready again. `text` is the SQL; `begins`: it begins a transaction of its own.
    */
-  async perform<T>(
+  perform<T>(
     session: Session,
     start: () => Promise<T>,
     call: Call,
     text?: string,
     begins = false,
   ): Promise<T> {
+    const turn = session.handed.enter();
+    if (turn === undefined) return this.#performInTurn(session, start, call, text, begins);
+    const granted = untilTurn(turn, session.node, call, this.#herd.settings.clock);
+    return granted.then(() => this.#performInTurn(session, start, call, text, begins));
+  }
+
+  async #performInTurn<T>(
+    session: Session,
+    start: () => Promise<T>,
+    call: Call,
+    text: string | undefined,
+    begins: boolean,
+  ): Promise<T> {
     const { handed } = session;
     const { clock } = this.#herd.settings;
-    const turn = handed.enter();
-    if (turn !== undefined) await untilTurn(turn, session.node, call, clock);
     let answer: Promise<T> | undefined;
+    let node: LiveNode | undefined;
+    let running: RunningStatement | undefined;
     try {
       assertInTime(session.node, call, clock);
       const inTransaction = begins || session.connection.status !== 'idle';
       answer = start();
       handed.handed(answer, text, inTransaction);
-      const isOpen = () =>
-        isOutcomeOpen({
-          text,
-          inTransaction,
-          couldNotWrite: session.couldNotWrite,
-          idempotent: call.idempotent,
-        });
-      return await this.#answerTo(answer, session, call, isOpen);
+      node = this.#herd.liveNodeOf(session);
+      running = node?.inFlight.start();
+      const result = await (isUnlimited(call)
+        ? answer
+        : this.#untilLimit(answer, session, call, text, inTransaction));
+      if (node !== undefined && running !== undefined) this.#noteAnswer(node, session, running);
+      this.causal.noteAnswered(session);
+      return result;
+    } catch (error) {
+      if (running !== undefined) node?.inFlight.ended(running, classifyError(error).severity !== undefined);
+      if (answer !== undefined) node?.noteFailure();
+      throw error;
     } finally {
       handed.leave(answer);
     }
   }
 
-  async #answerTo<T>(answer: Promise<T>, session: Session, call: Call, isOpen: () => boolean): Promise<T> {
-    const node = this.#herd.liveNodeOf(session);
-    const landed = node?.inFlight.start();
-    try {
-      const result = await withOutcome(answer, call, this.#herd.settings.clock, isOpen, {
-        late: (now) => timedOut(session.node, call, now),
-        abandon: (error) => this.#abandonment.abandon(session, error.message),
+  #untilLimit<T>(
+    answer: Promise<T>,
+    session: Session,
+    call: Call,
+    text: string | undefined,
+    inTransaction: boolean,
+  ): Promise<T> {
+    const isOpen = () =>
+      isOutcomeOpen({
+        text,
+        inTransaction,
+        couldNotWrite: session.couldNotWrite,
+        idempotent: call.idempotent,
       });
-      landed?.(true);
-      if (node !== undefined) this.#noteAnswer(node, session);
-      this.causal.noteAnswered(session);
-      return result;
-    } catch (error) {
-      landed?.(classifyError(error).severity !== undefined);
-      node?.noteFailure();
-      throw error;
-    }
+    return withOutcome(answer, call, this.#herd.settings.clock, isOpen, {
+      late: (now) => timedOut(session.node, call, now),
+      abandon: (error) => this.#abandonment.abandon(session, error.message),
+    });
   }
 
   /** Abandons what runs on a session, except a COMMIT, for its caller has gone. The session is released as any other. */
@@ -215,8 +249,11 @@ export class Engine {
     this.#herd.liveNodeOf(session)?.pool.destroyWhere((one) => one === session, reason);
   }
 
-  #noteAnswer(node: LiveNode, session: Session): void {
+  #noteAnswer(node: LiveNode, session: Session, running: RunningStatement): void {
+    node.inFlight.ended(running, true);
     node.noteAnswered();
     if (!node.isOk) this.#herd.noteAnswer(session.node, session.generation);
   }
 }
+
+const NONE: ReadonlySet<string> = new Set();

@@ -22,6 +22,33 @@ interface Link {
   readonly savepoint?: object | undefined;
 }
 
+/** A function's scope. */
+class Scope implements Link {
+  readonly #holding: Holding;
+  readonly outer: Link | undefined;
+
+  constructor(holding: Holding, outer: Link | undefined) {
+    this.#holding = holding;
+    this.outer = outer;
+  }
+
+  get session(): Session | undefined {
+    return this.#holding.session;
+  }
+
+  get transaction(): object | undefined {
+    return this.#holding.transaction;
+  }
+
+  get savepoint(): object | undefined {
+    return this.#holding.savepoint;
+  }
+
+  isHeld(): boolean {
+    return this.#holding.isHeld();
+  }
+}
+
 /**
  * What `begin` or `acquire` gave, or is about to give, to the code that called it. That code has no end that could be seen: the
  * connection may be given back by other code, so that it does not count for deadlocks of the pool.
@@ -69,7 +96,7 @@ export class HeldLeases {
 
   /** Runs `fn` in a context that holds one more. */
   run<T>(holding: Holding, fn: () => T): T {
-    return this.#storage.run({ ...holding, outer: this.#storage.getStore() }, fn);
+    return this.#storage.run(new Scope(holding, this.#storage.getStore()), fn);
   }
 
   /**

@@ -16,10 +16,7 @@ import type { QueuedStatement } from './queue.ts';
 import { unknownRisk } from './service-time.ts';
 import type { LaneSession } from './session.ts';
 import { type Settlement, SharedStatement, type StatementOwner } from './shared-statement.ts';
-import type { StatementFacts } from './statement-facts.ts';
-
-/** SQL is prepared from this run on. */
-const PREPARED_FROM = 2;
+import { isRepeated, type StatementFacts } from './statement-facts.ts';
 
 /**
  * Runs statements on lanes: each joins one as soon as there is room, and another one if nothing was executed.
@@ -40,7 +37,7 @@ export class SharedStatements<S extends LaneSession, N extends LaneNode<S>> impl
     const { prepare } = this.#ports.herd.settings;
     // It was read when the call began, unless that call had to wait for a node that shows earlier writes.
     if (call.routed !== true) this.#clock.at(call.startedAt);
-    const repeated = ++facts.seen >= PREPARED_FROM || statement.name !== undefined;
+    const repeated = isRepeated(facts) || statement.name !== undefined;
     return new Promise((resolve, reject) => {
       this.#start(
         new SharedStatement<S>(this, statement, call, facts, prepare && repeated, resolve, reject),

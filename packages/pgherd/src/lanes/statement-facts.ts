@@ -25,6 +25,14 @@ export function factsOf(text: string): StatementFacts {
   };
 }
 
+/** SQL is prepared from this run on. */
+const PREPARED_FROM = 2;
+
+/** Counts one more run, and says whether the SQL has run often enough to be worth a prepared statement. */
+export function isRepeated(facts: StatementFacts): boolean {
+  return ++facts.seen >= PREPARED_FROM;
+}
+
 /**
  * Runs before a statement that seems long is tried behind another one; doubled by each trial, up to a limit.
  */

@@ -23,7 +23,8 @@ function remaining(halfLives: number): number {
   return (HALVES[whole] ?? 0) * (1 - (halfLives - whole) / 2);
 }
 
-interface RunningStatement {
+/** A statement that is counted while it runs. */
+export interface RunningStatement {
   readonly startedAt: number;
   lookAt: number;
 }
@@ -40,9 +41,6 @@ export interface LaneGauge {
   /** Called regularly while statements are on it. */
   looked(now: number): void;
 }
-
-/** Ends the tracking of one statement. `answered`: its duration measures the speed of the node. */
-export type EndTracking = (answered: boolean) => void;
 
 /**
  * The statements that run on one node now. A statement that takes longer than usual is no evidence, but a
@@ -84,17 +82,21 @@ export class InFlight {
     return this.#ewmaMs * remaining((now - (this.#measuredAt ?? 0)) / HALF_LIFE_MS);
   }
 
-  start(): EndTracking {
+  /** Counts a statement until {@link ended} is called for it. */
+  start(): RunningStatement {
     const now = this.#clock.now();
     const patienceMs = Math.max(FIRST_LOOK_MS, UNUSUAL_FACTOR * (this.#ewmaMs ?? 0));
     const statement: RunningStatement = { startedAt: now, lookAt: now + patienceMs };
     this.#running.add(statement);
     this.#timer ??= this.#schedule();
-    return (answered) => {
-      if (!this.#running.delete(statement) || !answered) return;
-      const answeredAt = this.#clock.now();
-      this.measured(answeredAt - now, answeredAt);
-    };
+    return statement;
+  }
+
+  /** A statement has ended. `answered`: its duration measures the speed of the node. */
+  ended(statement: RunningStatement, answered: boolean): void {
+    if (!this.#running.delete(statement) || !answered) return;
+    const answeredAt = this.#clock.now();
+    this.measured(answeredAt - statement.startedAt, answeredAt);
   }
 
   /** Takes in the duration of a statement that was answered at `now`, milliseconds. */

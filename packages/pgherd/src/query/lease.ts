@@ -1,4 +1,4 @@
-import type { Call, CallOptions } from '../call/call.ts';
+import { type Call, type CallOptions, NO_OPTIONS } from '../call/call.ts';
 import { unacknowledged, withNode } from '../call/failures.ts';
 import { assertLimits } from '../call/limits.ts';
 import type { Engine } from '../engine/engine.ts';
@@ -9,8 +9,9 @@ import { endError } from '../recovery/failed-work.ts';
 import { mayCancel } from '../retry/cancellable.ts';
 import { classifyError } from '../retry/classify.ts';
 import { callsUnknownFunction } from '../sql/functions.ts';
+import type { Executor } from './executor.ts';
 import { type ConnectionUse, type LongWork, startOnSession, type WorkKind } from './long-work.ts';
-import { type Querier, querierOver } from './querier.ts';
+import { LazyQuerier, type Querier } from './querier.ts';
 import { NOT_ATOMIC, runScript } from './script.ts';
 import { assertNoOwnSettings } from './settings.ts';
 
@@ -63,22 +64,23 @@ class SessionLease {
   }
 
   publicView(): Lease {
-    const isHeld = () => !this.#released;
-    const release = (options?: { readonly destroy?: boolean | undefined }) => this.#release(options?.destroy);
-    return Object.freeze({
-      ...querierOver({
-        driver: this.#engine.herd.settings.driver.name,
-        execute: (statement, options) => this.#execute(statement, options),
-        start: async (work, options) => this.#start(work, options),
-      }),
-      script: async (text: string, options: CallOptions = {}) => this.#script(text, options),
-      node: this.#session.node,
-      get isHeld() {
-        return isHeld();
-      },
-      release,
-      [Symbol.asyncDispose]: async () => release(),
-    });
+    return new LeaseView(this);
+  }
+
+  get node(): string {
+    return this.#session.node;
+  }
+
+  get isHeld(): boolean {
+    return !this.#released;
+  }
+
+  get executor(): Executor {
+    return {
+      driver: this.#engine.herd.settings.driver.name,
+      execute: (statement, options) => this.#execute(statement, options),
+      start: async (work, options) => this.#start(work, options),
+    };
   }
 
   async #execute(statement: Statement, options: CallOptions): Promise<QueryResult<Row>> {
@@ -119,7 +121,7 @@ class SessionLease {
     };
   }
 
-  #script(text: string, options: CallOptions): Promise<QueryResult<Row>> {
+  async script(text: string, options: CallOptions = NO_OPTIONS): Promise<QueryResult<Row>> {
     this.#assertHeld();
     this.#remember(text);
     const errorFor = (error: unknown) => this.#errorFor(error, NOT_ATOMIC);
@@ -127,7 +129,7 @@ class SessionLease {
     return runScript({ engine: this.#engine, session: this.#session, call, errorFor }, text);
   }
 
-  #release(destroy = false): void {
+  release(destroy = false): void {
     if (this.#released) return;
     this.#released = true;
     if (destroy) this.#engine.discard(this.#session, 'its lease asked for it');
@@ -163,5 +165,35 @@ class SessionLease {
       'PGHERD_LEASE_RELEASED',
       'The lease was released: other calls use its connection now.',
     );
+  }
+}
+
+/** What the application gets of a lease. Its verbs need no object before the dot, as those of a cluster. */
+class LeaseView extends LazyQuerier implements Lease {
+  readonly #lease: SessionLease;
+
+  constructor(lease: SessionLease) {
+    super(lease.executor);
+    this.#lease = lease;
+  }
+
+  get node(): string {
+    return this.#lease.node;
+  }
+
+  get isHeld(): boolean {
+    return this.#lease.isHeld;
+  }
+
+  get script(): Lease['script'] {
+    return (text, options) => this.#lease.script(text, options);
+  }
+
+  get release(): Lease['release'] {
+    return (options) => this.#lease.release(options?.destroy);
+  }
+
+  get [Symbol.asyncDispose](): () => Promise<void> {
+    return async () => this.#lease.release();
   }
 }

@@ -158,10 +158,10 @@ export interface Querier {
 type First = string | QueryConfig;
 type Second = readonly unknown[] | CallOptions | undefined;
 
-/** The verbs of an executor. */
-export function querierOver(executor: Executor): Querier {
-  const { execute } = executor;
-  const query = (first: First, second?: Second, third?: CallOptions) => {
+type Query = (first: First, second?: Second, third?: CallOptions) => Promise<QueryResult<Row>>;
+
+function queryOver({ execute }: Executor): Query {
+  return (first, second, third) => {
     try {
       const [statement, options] = normalize(first, second, third);
       const { schema } = options as { schema?: unknown };
@@ -172,46 +172,117 @@ export function querierOver(executor: Executor): Querier {
       return Promise.reject(error);
     }
   };
-  const rows = async (...args: Parameters<typeof query>) => (await query(...args)).rows;
-  const one = async (...args: Parameters<typeof query>) => {
-    const found = await rows(...args);
-    if (found.length !== 1) throw wrongRowCount(found.length, 'exactly one row');
-    return found[0];
-  };
-  const maybeOne = async (...args: Parameters<typeof query>) => {
-    const found = await rows(...args);
-    if (found.length > 1) throw wrongRowCount(found.length, 'at most one row');
-    return found[0];
-  };
-  // Row types are declared by the caller: nothing at run time can prove them.
-  return {
-    query,
-    rows,
-    one,
-    maybeOne,
-    sql: boundTag(execute),
-    batch: async (statements: readonly First[], options?: CallOptions) => {
-      if (!Array.isArray(statements)) throw argumentError('batch takes an array of statements.');
-      const all = statements.map((one: First) => normalize(one, undefined, undefined)[0]);
-      return runBatch(executor, all, options ?? NO_OPTIONS);
-    },
-    stream: (first: First, second?: Second, third?: StreamOptions) => {
-      const [statement, options] = normalize(first, second, third);
-      const { schema } = options as { schema?: StandardSchema };
-      if (schema !== undefined) assertSchema(schema);
-      return new CursorStream(executor, statement, options, schema);
-    },
-    copyFrom: async (text: string, source: CopySource, options?: CopyFromOptions) =>
-      runCopyFrom(executor, text, source, options ?? NO_OPTIONS),
-    copyTo: (text: string, options?: CallOptions) => new CopyOutStream(executor, text, options ?? NO_OPTIONS),
-    notify: async (channel: string, payload = '', options?: CallOptions) => {
+}
+
+/** How each verb is made from an executor. Row types are declared by the caller: nothing at run time can prove them. */
+const VERBS = Object.freeze({
+  query: queryOver,
+  rows: (executor: Executor) => {
+    const query = queryOver(executor);
+    return async (...args: Parameters<Query>) => (await query(...args)).rows;
+  },
+  one: (executor: Executor) => {
+    const query = queryOver(executor);
+    return async (...args: Parameters<Query>) => {
+      const found = (await query(...args)).rows;
+      if (found.length !== 1) throw wrongRowCount(found.length, 'exactly one row');
+      return found[0];
+    };
+  },
+  maybeOne: (executor: Executor) => {
+    const query = queryOver(executor);
+    return async (...args: Parameters<Query>) => {
+      const found = (await query(...args)).rows;
+      if (found.length > 1) throw wrongRowCount(found.length, 'at most one row');
+      return found[0];
+    };
+  },
+  sql: ({ execute }: Executor) => boundTag(execute),
+  batch: (executor: Executor) => async (statements: readonly First[], options?: CallOptions) => {
+    if (!Array.isArray(statements)) throw argumentError('batch takes an array of statements.');
+    const all = statements.map((one: First) => normalize(one, undefined, undefined)[0]);
+    return runBatch(executor, all, options ?? NO_OPTIONS);
+  },
+  stream: (executor: Executor) => (first: First, second?: Second, third?: StreamOptions) => {
+    const [statement, options] = normalize(first, second, third);
+    const { schema } = options as { schema?: StandardSchema };
+    if (schema !== undefined) assertSchema(schema);
+    return new CursorStream(executor, statement, options, schema);
+  },
+  copyFrom: (executor: Executor) => async (text: string, source: CopySource, options?: CopyFromOptions) =>
+    runCopyFrom(executor, text, source, options ?? NO_OPTIONS),
+  copyTo: (executor: Executor) => (text: string, options?: CallOptions) =>
+    new CopyOutStream(executor, text, options ?? NO_OPTIONS),
+  notify:
+    ({ execute }: Executor) =>
+    async (channel: string, payload = '', options?: CallOptions) => {
       assertChannel(channel);
       await execute(
         { text: 'SELECT pg_catalog.pg_notify($1, $2)', values: [channel, payload] },
         options ?? NO_OPTIONS,
       );
     },
-  } as Querier;
+});
+
+/** The verbs of an executor. */
+export function querierOver(executor: Executor): Querier {
+  const verbs = Object.entries(VERBS).map(([name, make]) => [name, make(executor)] as const);
+  return Object.fromEntries(verbs) as unknown as Querier;
+}
+
+/** The verbs of an executor, each made when it is first used: a transaction and a lease use a few of them, and not for long. */
+export class LazyQuerier implements Querier {
+  readonly #executor: Executor;
+  readonly #made: Partial<Record<keyof Querier, unknown>> = {};
+
+  constructor(executor: Executor) {
+    this.#executor = executor;
+  }
+
+  get query(): Querier['query'] {
+    return this.#verb('query');
+  }
+
+  get rows(): Querier['rows'] {
+    return this.#verb('rows');
+  }
+
+  get one(): Querier['one'] {
+    return this.#verb('one');
+  }
+
+  get maybeOne(): Querier['maybeOne'] {
+    return this.#verb('maybeOne');
+  }
+
+  get sql(): Querier['sql'] {
+    return this.#verb('sql');
+  }
+
+  get batch(): Querier['batch'] {
+    return this.#verb('batch');
+  }
+
+  get stream(): Querier['stream'] {
+    return this.#verb('stream');
+  }
+
+  get copyFrom(): Querier['copyFrom'] {
+    return this.#verb('copyFrom');
+  }
+
+  get copyTo(): Querier['copyTo'] {
+    return this.#verb('copyTo');
+  }
+
+  get notify(): Querier['notify'] {
+    return this.#verb('notify');
+  }
+
+  #verb<K extends keyof Querier>(name: K): Querier[K] {
+    this.#made[name] ??= VERBS[name](this.#executor);
+    return this.#made[name] as Querier[K];
+  }
 }
 
 /**

@@ -19,10 +19,15 @@ export interface AtLimit {
   abandon(error: PgHerdError): void;
 }
 
+/** Whether a call has neither a deadline nor a signal: nothing ends it but its work. */
+export function isUnlimited({ deadline, signal }: Call): boolean {
+  return deadline === Number.POSITIVE_INFINITY && signal === undefined;
+}
+
 /** The result of `work`, unless the call's deadline or its signal comes first: see {@link within}. */
 export function withinCall<T>(work: Promise<T>, call: Call, clock: Clock, atLimit: AtLimit): Promise<T> {
   const { deadline, signal } = call;
-  if (deadline === Number.POSITIVE_INFINITY && signal === undefined) return work;
+  if (isUnlimited(call)) return work;
   const abandon = (error: PgHerdError) => {
     atLimit.abandon(error);
     return error;

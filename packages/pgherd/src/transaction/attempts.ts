@@ -5,7 +5,7 @@ import type { Trace } from '../node/leaks.ts';
 import type { Session } from '../node/session.ts';
 import type { TransactionOptions } from '../options/transaction-options.ts';
 import { newProgress } from '../recovery/progress.ts';
-import { type AtLimit, withinCall } from '../recovery/within.ts';
+import { type AtLimit, isUnlimited, withinCall } from '../recovery/within.ts';
 import { SessionTransaction } from './session-transaction.ts';
 import type { Transaction } from './transaction.ts';
 
@@ -25,7 +25,8 @@ export async function runTransaction<T>(
 ): Promise<T> {
   const progress = newProgress();
   for (let run = 1; ; run++) {
-    const session = await engine.acquire(call, progress.lostOn);
+    const acquired = engine.acquire(call, progress.lostOn);
+    const session = acquired instanceof Promise ? await acquired : acquired;
     engine.leaks.watch(session, trace);
     progress.attempts++;
     if (options.retry !== false) session.allowMove();
@@ -58,15 +59,30 @@ async function attemptOnce<T>(
 ): Promise<Outcome<T>> {
   let transaction: SessionTransaction;
   try {
-    transaction = await SessionTransaction.starting(engine, session, call, options, run);
+    const starting = SessionTransaction.starting(
+      engine,
+      session,
+      call,
+      options,
+      run,
+      options.retry !== false,
+    );
+    transaction = starting instanceof Promise ? await starting : starting;
   } catch (error) {
     return { kind: 'failed', error, firstError: undefined };
   }
   const view = transaction.publicView();
   const holding = { session, isHeld: () => transaction.ownsSession, transaction: view };
   try {
-    const work = engine.held.run(holding, async () => fn(view));
-    const value = await withinCall(work, call, engine.herd.settings.clock, abandonAtLimit(transaction));
+    const work = engine.held.run(holding, () => fn(view));
+    const value = isUnlimited(call)
+      ? await work
+      : await withinCall(
+          Promise.resolve(work),
+          call,
+          engine.herd.settings.clock,
+          abandonAtLimit(transaction),
+        );
     await transaction.finish();
     return { kind: 'committed', value };
   } catch (error) {

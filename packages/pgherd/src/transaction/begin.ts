@@ -52,14 +52,23 @@ export class Opening {
   readonly #session: Session;
   readonly #call: Call;
   readonly #options: TransactionOptions;
+  readonly #repeatable: boolean;
   #state: 'due' | 'sent' | 'begun' | 'dropped' = 'due';
   #witness: Witness | undefined;
 
-  constructor(engine: Engine, session: Session, call: Call, options: TransactionOptions) {
+  /** `repeatable`: the transaction can be run again if a prepared statement turns out to be of an old schema. */
+  constructor(
+    engine: Engine,
+    session: Session,
+    call: Call,
+    options: TransactionOptions,
+    repeatable: boolean,
+  ) {
     this.#engine = engine;
     this.#session = session;
     this.#call = call;
     this.#options = options;
+    this.#repeatable = repeatable;
   }
 
   /** Reveals the outcome of the transaction, if the options ask for it. */
@@ -105,7 +114,8 @@ export class Opening {
     this.#state = 'sent';
     const { connection } = this.#session;
     const both = [{ text: beginText(this.#options) }, statement];
-    const start = async () => (await connection.batch?.(both)) ?? [];
+    const prepare = this.#repeatable && this.#engine.isWorthPreparing(statement.text);
+    const start = () => connection.batch?.(both, prepare) ?? NO_RESULTS;
     try {
       const [, result] = await this.#engine.perform(this.#session, start, this.#call, statement.text, true);
       if (result === undefined) throw new Error('BEGIN and the first statement were not answered');
@@ -120,6 +130,8 @@ export class Opening {
     }
   }
 }
+
+const NO_RESULTS: Promise<DriverResult[]> = Promise.resolve([]);
 
 /** The error as it would be if BEGIN and the statement had been sent one after the other. */
 function placed(error: unknown): unknown {

@@ -5,25 +5,16 @@ import { PgHerdError } from '../model/errors.ts';
 import type { Ask } from '../monitor/connection.ts';
 import type { Session } from '../node/session.ts';
 import type { TransactionOptions } from '../options/transaction-options.ts';
-import { querierOver } from '../query/querier.ts';
+import type { Executor } from '../query/executor.ts';
 import { isPast } from '../time/deadline.ts';
 import { BeginFailed, mayBeginTogether, Opening } from './begin.ts';
 import { askForEnd, endOfUnanswered, type TransactionEnd } from './commit.ts';
-import { answeredOtherwise, endedUnseen, isUnsent, refuseToEnd, rolledBack, runAll } from './failures.ts';
+import { answeredOtherwise, endedUnseen, isUnsent, rolledBack, runAll } from './failures.ts';
 import { Level } from './level.ts';
 import { survivorOf } from './outcome.ts';
 import type { Transaction } from './transaction.ts';
+import { TransactionView, type Viewed } from './view.ts';
 import { TransactionWork } from './work.ts';
-
-/** How a public view ends its transaction. */
-type Ends = Pick<Transaction, 'commit' | 'rollback' | typeof Symbol.asyncDispose>;
-
-/** A savepoint ends with its function, and must not end the transaction around it. */
-const SAVEPOINT_ENDS: Ends = Object.freeze({
-  commit: refuseToEnd,
-  rollback: refuseToEnd,
-  [Symbol.asyncDispose]: async () => undefined,
-});
 
 /**
  * A transaction on one session. It is `open` from the beginning on, `committing` while COMMIT is under way,
@@ -31,7 +22,7 @@ const SAVEPOINT_ENDS: Ends = Object.freeze({
  * outcome. It ends exactly once, as one of {@link TransactionEnd}. Statements are accepted while it is open; it owns the
  * session until it asks or ends.
  */
-export class SessionTransaction {
+export class SessionTransaction implements Viewed {
   readonly #engine: Engine;
   readonly #session: Session;
   readonly #call: Call;
@@ -51,17 +42,19 @@ export class SessionTransaction {
     call: Call,
     options: TransactionOptions,
     attempt: number,
+    repeatable: boolean,
   ) {
     this.#engine = engine;
     this.#session = session;
     this.#call = call;
-    this.#opening = new Opening(engine, session, call, options);
+    this.#opening = new Opening(engine, session, call, options, repeatable);
     this.#attempt = attempt;
     this.#work = new TransactionWork({
       engine,
       session,
       call,
       opening: this.#opening,
+      repeatable,
       isOpen: () => this.#state === 'open',
       ownsSession: () => this.ownsSession,
       assertOpen: (level) => this.#assertOpen(level),
@@ -77,15 +70,16 @@ export class SessionTransaction {
     this.#level.turns.enter();
   }
 
-  /** Begins on a session, and releases the session if that fails. */
+  /** Begins on a session, and releases the session if that fails. `repeatable`: see {@link TransactionWorkPorts}. */
   static async begin(
     engine: Engine,
     session: Session,
     call: Call,
     options: TransactionOptions,
     attempt: number,
+    repeatable: boolean,
   ): Promise<SessionTransaction> {
-    const transaction = new SessionTransaction(engine, session, call, options, attempt);
+    const transaction = new SessionTransaction(engine, session, call, options, attempt, repeatable);
     await transaction.#beginAlone();
     if (transaction.beginFailure !== undefined) throw transaction.beginFailure.error;
     return transaction;
@@ -95,16 +89,17 @@ export class SessionTransaction {
    * A transaction whose BEGIN is sent in one flight with its first statement if that comes at once, otherwise
    * by itself; see {@link mayBeginTogether}. If it fails, {@link beginFailure} says why.
    */
-  static async starting(
+  static starting(
     engine: Engine,
     session: Session,
     call: Call,
     options: TransactionOptions,
     attempt: number,
-  ): Promise<SessionTransaction> {
+    repeatable: boolean,
+  ): SessionTransaction | Promise<SessionTransaction> {
     if (!mayBeginTogether(session, options))
-      return SessionTransaction.begin(engine, session, call, options, attempt);
-    const transaction = new SessionTransaction(engine, session, call, options, attempt);
+      return SessionTransaction.begin(engine, session, call, options, attempt, repeatable);
+    const transaction = new SessionTransaction(engine, session, call, options, attempt, repeatable);
     process.nextTick(() => void transaction.#beginAlone());
     return transaction;
   }
@@ -144,57 +139,61 @@ export class SessionTransaction {
 
   /** What the application gets; each savepoint has its own. */
   publicView(level: Level = this.#level): Transaction {
-    const node = this.#session.node;
-    const attempt = this.#attempt;
-    const isOpen = () => this.#state === 'open' && level.isOpen;
-    return Object.freeze({
-      ...querierOver({
-        driver: this.#engine.herd.settings.driver.name,
-        execute: (statement, options) => this.#work.execute(level, statement, options),
-        start: (work, options) => this.#work.start(level, work, options),
-      }),
-      attempt,
-      node,
-      get isOpen() {
-        return isOpen();
-      },
-      ...(level.outer === undefined ? this.#ends() : SAVEPOINT_ENDS),
-      transaction: <T>(fn: (tx: Transaction) => Promise<T> | T) => this.#work.savepoint(level, fn),
-      afterCommit: (fn: () => void | Promise<void>) => {
-        this.#assertOpen(level);
-        level.callbacks.push({ order: this.#callbacks++, fn });
-      },
-    });
+    return new TransactionView(this, level);
   }
 
-  #ends(): Ends {
-    const rollback = () => this.rollback();
-    return { commit: () => this.commit(), rollback, [Symbol.asyncDispose]: rollback };
+  get attempt(): number {
+    return this.#attempt;
+  }
+
+  get node(): string {
+    return this.#session.node;
+  }
+
+  isOpenAt(level: Level): boolean {
+    return this.#state === 'open' && level.isOpen;
+  }
+
+  executorAt(level: Level): Executor {
+    return {
+      driver: this.#engine.herd.settings.driver.name,
+      execute: (statement, options) => this.#work.execute(level, statement, options),
+      start: (work, options) => this.#work.start(level, work, options),
+    };
+  }
+
+  savepoint<T>(level: Level, fn: (tx: Transaction) => Promise<T> | T): Promise<T> {
+    return this.#work.savepoint(level, fn);
+  }
+
+  afterCommit(level: Level, fn: () => void | Promise<void>): void {
+    this.#assertOpen(level);
+    level.callbacks.push({ order: this.#callbacks++, fn });
   }
 
   commit(): Promise<void> {
+    const wasOpen = this.#state === 'open';
     const committing = this.#commit();
-    // One that was refused, and left the transaction open, is none.
-    const forget = () => {
-      if (this.#state === 'open') this.#committing = undefined;
-    };
-    if (this.#state === 'open') {
-      this.#committing ??= committing;
-      committing.catch(forget);
-    }
+    if (wasOpen) this.#committing ??= committing;
+    // It waits for its turn, or was refused. One that was refused, and left the transaction open, is none.
+    if (this.#state === 'open')
+      committing.catch(() => {
+        if (this.#state === 'open') this.#committing = undefined;
+      });
     return committing;
   }
 
   /** Its function has returned: commits, unless that or a rollback was begun by the function itself. */
-  async finish(): Promise<void> {
+  finish(): Promise<void> | undefined {
     if (this.#committing !== undefined) return this.#committing;
     if (this.#state === 'unknown') throw endedUnseen(this.#session.node);
     const isRolledBack = this.#state === 'rolled-back' || this.#state === 'rolling-back';
-    if (!isRolledBack) await this.commit();
+    return isRolledBack ? undefined : this.commit();
   }
 
   async #commit(): Promise<void> {
-    await this.#work.enter(this.#level, this.#call);
+    const turn = this.#work.enter(this.#level, this.#call);
+    if (turn !== undefined) await turn;
     const session = this.#session;
     let command: string;
     let survivor: Ask | undefined;
@@ -281,17 +280,20 @@ export class SessionTransaction {
   }
 
   /** The beginning has the first turn of the transaction. */
-  async #begun<T>(beginning: Promise<T>): Promise<T> {
-    try {
-      return await beginning;
-    } catch (error) {
-      if (!(error instanceof BeginFailed)) throw error;
-      this.#beginFailure = { error: error.cause };
-      this.#end('lost');
-      throw error.cause;
-    } finally {
-      this.#level.turns.leave();
-    }
+  #begun<T>(beginning: Promise<T>): Promise<T> {
+    return beginning.then(
+      (result) => {
+        this.#level.turns.leave();
+        return result;
+      },
+      (error: unknown) => {
+        this.#level.turns.leave();
+        if (!(error instanceof BeginFailed)) throw error;
+        this.#beginFailure = { error: error.cause };
+        this.#end('lost');
+        throw error.cause;
+      },
+    );
   }
 
   #assertOpen(level: Level): void {

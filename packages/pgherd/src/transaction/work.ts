@@ -8,6 +8,7 @@ import type { Session } from '../node/session.ts';
 import { type ConnectionUse, type LongWork, startOnSession, type WorkKind } from '../query/long-work.ts';
 import { assertNoOwnSettings } from '../query/settings.ts';
 import { untilTurn } from '../recovery/within.ts';
+import type { Turn } from '../time/turns.ts';
 import type { Opening } from './begin.ts';
 import { assertNoControl, waitsForItself } from './failures.ts';
 import { Level, savepointName } from './level.ts';
@@ -19,6 +20,11 @@ export interface TransactionWorkPorts {
   readonly session: Session;
   readonly call: Call;
   readonly opening: Opening;
+  /**
+   * Whether the transaction can be run again if a prepared statement turns out to be of an old schema: then its
+   * statements may have one.
+   */
+  readonly repeatable: boolean;
   /** Whether it accepts work. */
   isOpen(): boolean;
   ownsSession(): boolean;
@@ -46,11 +52,11 @@ export class TransactionWork {
   }
 
   async execute(level: Level, statement: Statement, options: CallOptions): Promise<QueryResult<Row>> {
-    const call = narrowedCall(this.#ports.call, options, this.#ports.engine.herd.settings.clock.now());
+    const { session, engine } = this.#ports;
+    const call = narrowedCall(this.#ports.call, options, engine.herd.settings.clock);
     this.#ports.assertOpen(level);
     assertNoOwnSettings(options);
     assertNoControl(statement.text);
-    const session = this.#ports.session;
     try {
       const result = await this.#sent(level, statement, call);
       this.#ports.assertInside();
@@ -61,14 +67,22 @@ export class TransactionWork {
     }
   }
 
-  async #sent(level: Level, statement: Statement, call: Call): Promise<DriverResult> {
+  #sent(level: Level, statement: Statement, call: Call): Promise<DriverResult> {
     const mayBegin = level.outer === undefined && call === this.#ports.call;
     if (mayBegin && this.#ports.opening.takes(statement))
       return this.#ports.begun(this.#ports.opening.with(statement));
-    await this.enter(level, call);
+    const turn = this.enter(level, call);
+    if (turn === undefined) return this.#sentInTurn(level, statement, call);
+    return turn.then(() => this.#sentInTurn(level, statement, call));
+  }
+
+  #sentInTurn(level: Level, statement: Statement, call: Call): Promise<DriverResult> {
+    const { engine, session, repeatable } = this.#ports;
     try {
+      // An error inside a savepoint is often expected, and dealt with by its function.
+      const mayPrepare = repeatable && level.outer === undefined && statement.name === undefined;
       // It stands in the session's queue when this returns: the next one of the level comes behind it.
-      return this.#ports.engine.send(this.#ports.session, statement, call);
+      return engine.send(session, statement, call, mayPrepare && engine.isWorthPreparing(statement.text));
     } finally {
       level.turns.leave();
     }
@@ -78,7 +92,7 @@ export class TransactionWork {
     const session = this.#ports.session;
     const engine = this.#ports.engine;
     const { clock } = engine.herd.settings;
-    const call = narrowedCall(this.#ports.call, options, clock.now());
+    const call = narrowedCall(this.#ports.call, options, clock);
     assertNoOwnSettings(options);
     assertNoControl(work.statement.text);
     const use: ConnectionUse = {
@@ -104,7 +118,8 @@ export class TransactionWork {
   }
 
   async savepoint<T>(outer: Level, fn: (tx: Transaction) => Promise<T> | T): Promise<T> {
-    await this.enter(outer, this.#ports.call);
+    const turn = this.enter(outer, this.#ports.call);
+    if (turn !== undefined) await turn;
     const level = new Level(outer);
     outer.inner = level;
     try {
@@ -132,7 +147,9 @@ export class TransactionWork {
       return result;
     } catch (error) {
       level.end();
-      if (this.#ports.isOpen() && !this.#ports.session.connection.closed) {
+      // One around it that has ended already undoes this one as well, which the server knows no more then.
+      const isUndone = level.outer?.isOpen === false;
+      if (!isUndone && this.#ports.isOpen() && !this.#ports.session.connection.closed) {
         await send(`ROLLBACK TO SAVEPOINT ${name}`);
         this.#ports.forgetErrors();
       }
@@ -141,10 +158,10 @@ export class TransactionWork {
   }
 
   /**
-   * Waits for the turn at a level, which must be left afterwards.
+   * Takes the turn at a level, which must be left afterwards: at once and returns `undefined`, or resolves when it has come.
    * @throws PgHerdError `PGHERD_SELF_DEADLOCK` if it would wait for the function that it is called in.
    */
-  async enter(level: Level, call: Call): Promise<void> {
+  enter(level: Level, call: Call): Promise<void> | undefined {
     this.#ports.assertOpen(level);
     const turn = level.turns.enter();
     if (turn === undefined) return;
@@ -152,6 +169,10 @@ export class TransactionWork {
       turn.withdraw();
       throw waitsForItself();
     }
+    return this.#entered(level, turn, call);
+  }
+
+  async #entered(level: Level, turn: Turn, call: Call): Promise<void> {
     await untilTurn(turn, this.#ports.session.node, call, this.#ports.engine.herd.settings.clock);
     try {
       this.#ports.assertOpen(level);

@@ -9,10 +9,10 @@ import type {
   PipelinedStatement,
   TransactionStatus,
 } from '../../connection/port.ts';
-import { argumentError } from '../../model/errors.ts';
 import type { Statement, TypeParsers } from '../../model/statement.ts';
 import { readStatement, tagChangesSchema, tagChangesSession } from '../../sql/statement.ts';
 import { type CancelTarget, requestCancel } from '../cancel.ts';
+import { CallersNames } from '../content/callers-names.ts';
 import { NOTICE_RESPONSE, PARAMETER_STATUS } from '../content/codes.ts';
 import { type Prepared, PreparedNames, type Schema, type TextHashes } from '../content/names.ts';
 import { BodyReader, protocolError } from '../content/reader.ts';
@@ -63,15 +63,16 @@ export class WireConnection implements DriverConnection, ChannelListener {
   #parameters: Map<string, string>;
   #ownParameters = false;
   #dirty = false;
-  /** Prepared statements that callers named, by name. */
-  #named: Map<string, { readonly text: string; readonly prepared: Prepared }> | undefined;
+  readonly #callersNames: CallersNames;
   #portals = 0;
-  /** For statements that have the connection to themselves; names are the callers' own. */
+  /** For statements that have the connection to themselves; names are the callers' own, or those of their texts. */
   readonly #alone: SingleOwner = {
     alone: true,
-    dropName: ({ name }, prepared) => {
-      if (name !== undefined) this.#dropNamed(name, prepared);
+    dropName: ({ name, text }, prepared) => {
+      if (name === undefined) this.#names.drop(text, prepared);
+      else this.#callersNames.drop(name, prepared);
     },
+    staleName: (text) => this.#schema.noteStale(text),
     again: ({ statement, settle }, prepared) => {
       this.#alone.dropName(statement, prepared);
       this.#sendAlone(statement, settle, prepared);
@@ -81,6 +82,7 @@ export class WireConnection implements DriverConnection, ChannelListener {
   readonly #shared: SingleOwner = {
     alone: false,
     dropName: ({ text }, prepared) => this.#names.drop(text, prepared),
+    staleName: (text) => this.#schema.noteStale(text),
     // Without a name: whether that of before was the reason shows if it succeeds now.
     again: ({ statement, settle }, prepared, isGone) => {
       if (isGone) this.#names.drop(statement.text, prepared);
@@ -98,6 +100,7 @@ export class WireConnection implements DriverConnection, ChannelListener {
     this.backendPid = login.processId;
     this.#schema = shared.schema;
     this.#names = new PreparedNames(shared.hashes, shared.schema);
+    this.#callersNames = new CallersNames(shared.schema, this.#names);
     const writer = new Writer(shared.slabs);
     const parts = { socket, cutter: login.cutter, writer, names: this.#names, types: shared.types };
     this.#channel = new Channel(parts, this);
@@ -124,14 +127,15 @@ export class WireConnection implements DriverConnection, ChannelListener {
     return this.#channel.isClosed;
   }
 
-  query(statement: Statement): Promise<DriverResult> {
+  query(statement: Statement, prepare = false): Promise<DriverResult> {
     return this.#whenAlone((resolve, reject) => {
       const settle: Settle = {
         answered: (rows, rowCount, fields, command) => resolve({ rows, rowCount, fields, command }),
         failed: reject,
       };
       this.noteText(statement.text);
-      this.#sendAlone(statement, settle);
+      if (prepare && statement.name === undefined && !this.#dirty) this.#sendNamed(statement, settle);
+      else this.#sendAlone(statement, settle);
     });
   }
 
@@ -145,11 +149,12 @@ export class WireConnection implements DriverConnection, ChannelListener {
     else one.failed(loss);
   };
 
-  batch(statements: readonly Statement[]): Promise<DriverResult[]> {
+  batch(statements: readonly Statement[], prepare = false): Promise<DriverResult[]> {
     if (statements.length === 0) return Promise.resolve([]);
     return this.#whenAlone((resolve, reject) => {
       for (const { text } of statements) this.noteText(text);
-      new BatchEntry(this.#channel, statements, resolve, reject).send();
+      if (prepare && !this.#dirty) this.#sendNamedBatch(statements, resolve, reject);
+      else new BatchEntry(this.#channel, statements, resolve, reject, this.#alone).send();
     });
   }
 
@@ -177,7 +182,7 @@ export class WireConnection implements DriverConnection, ChannelListener {
   async reset(): Promise<void> {
     await this.simple('DISCARD ALL');
     this.#names.clear();
-    this.#named = undefined;
+    this.#callersNames.clear();
     this.#dirty = false;
   }
 
@@ -273,52 +278,58 @@ export class WireConnection implements DriverConnection, ChannelListener {
 
   #sendAlone(statement: Statement, settle: Settle, before?: Prepared): void {
     const { name, text } = statement;
-    const named = name === undefined ? undefined : this.#preparedAs(name, text);
+    const named = name === undefined ? undefined : this.#callersNames.preparedAs(name, text);
     new SingleEntry(this.#channel, statement, settle, this.#alone, named, before).send();
   }
 
   #sendShared(one: PipelinedStatement): void {
-    const { text, values } = one.statement;
-    const known = one.prepare ? this.#names.find(text) : undefined;
-    // While the name is being parsed no other statement may rely on it: if that fails, theirs would fail for a wrong reason.
-    const isUsable =
-      known === undefined ? one.prepare : known.columns !== undefined && areSteady(values, known.parameters);
-    const prepared = isUsable ? (known ?? this.#names.add(text)) : undefined;
+    const prepared = one.prepare ? this.#nameFor(one.statement) : undefined;
     try {
       new SingleEntry(this.#channel, one.statement, one, this.#shared, prepared).send();
     } catch (error) {
-      if (prepared !== undefined && known === undefined) this.#names.drop(text, prepared);
+      this.#dropUnsent(one.statement, prepared);
       throw error;
     }
   }
 
-  /** @throws PgHerdError `PGHERD_INVALID_ARGUMENT` if the name stands for another text. */
-  #preparedAs(name: string, text: string): Prepared {
-    this.#named ??= new Map();
-    let known = this.#named.get(name);
-    if (
-      known !== undefined &&
-      known.prepared.columns !== undefined &&
-      !this.#schema.isCurrent(known.prepared)
-    ) {
-      this.#dropNamed(name, known.prepared);
-      known = undefined;
+  #sendNamed(statement: Statement, settle: Settle): void {
+    const prepared = this.#nameFor(statement);
+    try {
+      new SingleEntry(this.#channel, statement, settle, this.#alone, prepared).send();
+    } catch (error) {
+      this.#dropUnsent(statement, prepared);
+      throw error;
     }
-    if (known !== undefined) {
-      if (known.text === text) return known.prepared;
-      throw argumentError(
-        `The name ${JSON.stringify(name)} stands for another statement already: names must be unique.`,
-      );
-    }
-    if (name.includes('\0')) throw argumentError('The name of the statement contains a NUL character.');
-    const prepared = this.#schema.prepared(name);
-    this.#named.set(name, { text, prepared });
-    return prepared;
   }
 
-  #dropNamed(name: string, prepared: Prepared): void {
-    if (this.#named?.get(name)?.prepared !== prepared) return;
-    this.#named.delete(name);
-    if (prepared.parsed) this.#names.close(name);
+  #sendNamedBatch(
+    statements: readonly Statement[],
+    resolve: (results: DriverResult[]) => void,
+    reject: (error: unknown) => void,
+  ): void {
+    const names = statements.map((statement) => this.#nameFor(statement));
+    try {
+      new BatchEntry(this.#channel, statements, resolve, reject, this.#alone, names).send();
+    } catch (error) {
+      for (const [index, statement] of statements.entries()) this.#dropUnsent(statement, names[index]);
+      throw error;
+    }
+  }
+
+  /**
+   * The name by which pgherd sends a text, known or new; `undefined` if it may have none now: while one is being parsed no other
+   * statement may rely on it, since its failure would be theirs for a wrong reason.
+   */
+  #nameFor({ text, values }: Statement): Prepared | undefined {
+    const known = this.#names.find(text);
+    if (known === undefined) return this.#names.add(text);
+    // With another number of values the server's error would name a statement that the caller does not know.
+    const fits = (values?.length ?? 0) === known.parameters.length;
+    return known.columns !== undefined && fits && areSteady(values, known.parameters) ? known : undefined;
+  }
+
+  /** Nothing was written: a name that was taken for it is free again. */
+  #dropUnsent({ text }: Statement, prepared: Prepared | undefined): void {
+    if (prepared?.columns === undefined && prepared !== undefined) this.#names.drop(text, prepared);
   }
 }

@@ -5,6 +5,8 @@ import type { Columns } from './rows.ts';
 const MAX_PREPARED = 250;
 /** Characters of a hash in a name: names have at most 63 bytes. */
 const HASH_CHARACTERS = 32;
+/** Texts that are remembered for all connections of a driver. */
+const MAX_TEXTS = 2_000;
 
 /** A statement that has a name on one connection. */
 export interface Prepared {
@@ -21,8 +23,6 @@ export interface Prepared {
   used: boolean;
 }
 
-const MAX_HASHES = 2_000;
-
 /** Hashes by text, for all connections of a driver: the same few texts are prepared on many of them. */
 export class TextHashes {
   readonly #hashes = new Map<string, string>();
@@ -31,7 +31,7 @@ export class TextHashes {
     let hash = this.#hashes.get(text);
     if (hash === undefined) {
       hash = createHash('sha256').update(text).digest('hex').slice(0, HASH_CHARACTERS);
-      if (this.#hashes.size >= MAX_HASHES) this.#hashes.clear();
+      if (this.#hashes.size >= MAX_TEXTS) this.#hashes.clear();
       this.#hashes.set(text, hash);
     }
     return hash;
@@ -45,6 +45,8 @@ export class Schema {
   readonly now: () => number;
   /** Counts the commands seen that may have changed the schema. */
   #version = 0;
+  /** When a prepared statement of this text was last found to be of an old schema, on any connection. */
+  readonly #staleAt = new Map<string, number>();
 
   constructor(maxAgeMs: number, now: () => number) {
     this.maxAgeMs = maxAgeMs;
@@ -53,6 +55,12 @@ export class Schema {
 
   changed(): void {
     this.#version++;
+  }
+
+  /** A prepared statement of this text is of an old schema, or seems to be: so are those of other connections. */
+  noteStale(text: string): void {
+    if (this.#staleAt.size >= MAX_TEXTS) this.#staleAt.clear();
+    this.#staleAt.set(text, this.now());
   }
 
   /** A prepared statement that is about to be parsed. */
@@ -70,8 +78,10 @@ export class Schema {
   }
 
   /** Whether it may be used still: later changes of the schema by others are found at its age at the latest. */
-  isCurrent({ schema, since }: Prepared): boolean {
-    return schema === this.#version && (this.maxAgeMs === 0 || this.now() - since < this.maxAgeMs);
+  isCurrent({ schema, since }: Prepared, text: string): boolean {
+    if (schema !== this.#version || (this.maxAgeMs !== 0 && this.now() - since >= this.maxAgeMs))
+      return false;
+    return this.#staleAt.size === 0 || since > (this.#staleAt.get(text) ?? Number.NEGATIVE_INFINITY);
   }
 }
 
@@ -97,7 +107,8 @@ export class PreparedNames {
   /** What the text is prepared as; `undefined` if it is not, or was for too long. */
   find(text: string): Prepared | undefined {
     const known = this.#byText?.get(text);
-    if (known === undefined || known.columns === undefined || this.#schema.isCurrent(known)) return known;
+    if (known === undefined || known.columns === undefined || this.#schema.isCurrent(known, text))
+      return known;
     this.drop(text, known);
     return undefined;
   }

@@ -109,15 +109,16 @@ function maySettle({ state, partsLeft }: Position): boolean {
 }
 
 function parsed({ state, partsLeft, shape, closesLeft }: Position): Next {
-  const isNext = state === 'done' && partsLeft > 0;
+  // A further part whose name is known is not parsed.
+  const isNext = state === 'done' && partsLeft > 0 && shape.describes !== 'none';
   if ((state !== 'parse' && !isNext) || closesLeft > 0) return undefined;
   return shape.describes === 'statement' ? 'describe' : 'bind';
 }
 
 /** A further part of a batch may begin with Bind: its text was parsed for the one before. */
-function bound({ state, partsLeft, shape }: Position): Next {
+function bound({ state, partsLeft, shape, closesLeft }: Position): Next {
   const isNext = state === 'done' && partsLeft > 0;
-  if (state !== 'bind' && !isNext) return undefined;
+  if ((state !== 'bind' && !isNext) || closesLeft > 0) return undefined;
   return shape.describes === 'portal' ? 'describe' : 'rows';
 }
 

@@ -23,16 +23,19 @@ export interface Settle {
   failed(error: unknown): void;
 }
 
-const UNNAMED: Shape = Object.freeze({ describes: 'portal' });
+export const UNNAMED: Shape = Object.freeze({ describes: 'portal' });
 const UNNAMED_ALONE: Shape = Object.freeze({ describes: 'portal', copy: 'either' });
-const PARSED: Shape = Object.freeze({ describes: 'statement' });
-const KNOWN: Shape = Object.freeze({ describes: 'none' });
+export const PARSED: Shape = Object.freeze({ describes: 'statement' });
+export const KNOWN: Shape = Object.freeze({ describes: 'none' });
+
 /** What a single statement asks of the connection on which it runs: one object for all of them. */
 export interface SingleOwner {
   /** Whether the connection serves nothing else meanwhile: then a statement may leave a transaction open, or try a COPY. */
   readonly alone: boolean;
   /** The name is of no more use: it is not to be relied on again. */
   dropName(statement: Statement, prepared: Prepared): void;
+  /** The text has names of an old schema, perhaps on other connections as well. */
+  staleName(text: string): void;
   /** Sends it once more, without its name, which is `gone` or may be the reason for an error. */
   again(entry: SingleEntry, prepared: Prepared, isGone: boolean): void;
 }
@@ -95,7 +98,7 @@ export class SingleEntry implements Entry {
   }
 
   #write(text: string, values: readonly WireValue[], prepared: Prepared | undefined): void {
-    const { writer, names } = this.#line;
+    const { writer } = this.#line;
     if (prepared?.columns !== undefined) {
       prepared.used = true;
       this.#wasKnown = true;
@@ -105,19 +108,10 @@ export class SingleEntry implements Entry {
       writer.executeAndSync();
       return;
     }
-    for (const name of names.takeObsolete()) {
-      writer.closeStatement(name);
-      this.closesLeft++;
-    }
-    const name = prepared?.name ?? '';
-    writer.parse(name, text);
+    this.closesLeft = closeObsolete(this.#line);
     if (prepared === undefined) this.shape = this.#owner.alone ? UNNAMED_ALONE : UNNAMED;
-    else {
-      this.shape = PARSED;
-      writer.describeStatement(name);
-    }
-    writer.bind(name, values);
-    if (prepared === undefined) writer.describePortal();
+    else this.shape = PARSED;
+    writeUnknown(writer, text, values, prepared);
     writer.executeAndSync();
   }
 
@@ -207,7 +201,10 @@ export class SingleEntry implements Entry {
       return true;
     }
     this.#owner.dropName(this.statement, prepared);
-    if (status !== 'idle') markStaleName(error);
+    if (status !== 'idle') {
+      this.#owner.staleName(this.statement.text);
+      markStaleName(error);
+    }
     return false;
   }
 
@@ -221,6 +218,27 @@ export class SingleEntry implements Entry {
     // What stands behind may have run inside it, and is rolled back with it; or it was not reached.
     this.#line.condemn(transactionLeftOpen());
   }
+}
+
+/** Writes Close for each name that is of no more use; returns how many answers that brings. */
+export function closeObsolete({ names, writer }: Line): number {
+  const obsolete = names.takeObsolete();
+  for (const name of obsolete) writer.closeStatement(name);
+  return obsolete.length;
+}
+
+/** Writes a statement that the server does not know yet, up to its Execute. */
+export function writeUnknown(
+  writer: Line['writer'],
+  text: string,
+  values: readonly WireValue[],
+  prepared: Prepared | undefined,
+): void {
+  const name = prepared?.name ?? '';
+  writer.parse(name, text);
+  if (prepared !== undefined) writer.describeStatement(name);
+  writer.bind(name, values);
+  if (prepared === undefined) writer.describePortal();
 }
 
 export function typesOf(types: unknown): TypeParsers | undefined {

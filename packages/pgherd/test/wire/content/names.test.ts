@@ -55,6 +55,26 @@ describe('the prepared names of one connection', () => {
     expect(second.name).not.toBe(first.name);
   });
 
+  it('of one text are given up on all connections once one of them is found to be of an old schema', () => {
+    let now = 0;
+    const schema = new Schema(0, () => now);
+    const [mine, other] = [
+      new PreparedNames(new TextHashes(), schema),
+      new PreparedNames(new TextHashes(), schema),
+    ];
+    for (const names of [mine, other]) for (const text of ['select 1', 'select 2']) parse(names.add(text));
+    now = 10;
+    schema.noteStale('select 1');
+    for (const names of [mine, other]) {
+      expect(names.find('select 1')).toBeUndefined();
+      expect(names.find('select 2')).toBeDefined();
+    }
+    now = 11;
+    const anew = other.add('select 1');
+    parse(anew);
+    expect(other.find('select 1')).toBe(anew);
+  });
+
   it('are kept for ever if that is asked for', () => {
     let now = 0;
     const names = new PreparedNames(new TextHashes(), new Schema(0, () => now));

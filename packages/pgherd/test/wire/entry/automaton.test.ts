@@ -146,6 +146,13 @@ describe('the statement automaton', () => {
     );
   });
 
+  it('goes on with Bind alone where the name of the next part is known', () => {
+    const position = { shape: { describes: 'none' }, partsLeft: 1 } as const;
+    expect(advance(at({ ...position, state: 'done' }), '1'.charCodeAt(0))).toBeUndefined();
+    expect(advance(at({ ...position, state: 'done' }), '2'.charCodeAt(0))).toBe('rows');
+    expect(advance(at({ ...position, state: 'done', closesLeft: 1 }), '2'.charCodeAt(0))).toBeUndefined();
+  });
+
   it('takes one CloseComplete for each Close, before anything is parsed', () => {
     const position = at({ closesLeft: 1 });
     expect(advance(position, codes.CLOSE_COMPLETE)).toBe('parse');

@@ -1,0 +1,68 @@
+import type { Executor } from '../query/executor.ts';
+import { LazyQuerier } from '../query/querier.ts';
+import { refuseToEnd } from './failures.ts';
+import type { Level } from './level.ts';
+import type { Transaction } from './transaction.ts';
+
+/** A transaction as its views see it. */
+export interface Viewed {
+  readonly attempt: number;
+  readonly node: string;
+  isOpenAt(level: Level): boolean;
+  executorAt(level: Level): Executor;
+  commit(): Promise<void>;
+  rollback(): Promise<void>;
+  savepoint<T>(level: Level, fn: (tx: Transaction) => Promise<T> | T): Promise<T>;
+  afterCommit(level: Level, fn: () => void | Promise<void>): void;
+}
+
+/**
+ * What the application gets: the transaction, or a savepoint, which ends with its function and must not end the
+ * transaction around it. Its verbs need no object before the dot, as those of a cluster.
+ */
+export class TransactionView extends LazyQuerier implements Transaction {
+  readonly #transaction: Viewed;
+  readonly #level: Level;
+
+  constructor(transaction: Viewed, level: Level) {
+    super(transaction.executorAt(level));
+    this.#transaction = transaction;
+    this.#level = level;
+  }
+
+  get attempt(): number {
+    return this.#transaction.attempt;
+  }
+
+  get node(): string {
+    return this.#transaction.node;
+  }
+
+  get isOpen(): boolean {
+    return this.#transaction.isOpenAt(this.#level);
+  }
+
+  get commit(): Transaction['commit'] {
+    return this.#isSavepoint ? refuseToEnd : () => this.#transaction.commit();
+  }
+
+  get rollback(): Transaction['rollback'] {
+    return this.#isSavepoint ? refuseToEnd : () => this.#transaction.rollback();
+  }
+
+  get [Symbol.asyncDispose](): () => Promise<void> {
+    return this.#isSavepoint ? async () => undefined : () => this.#transaction.rollback();
+  }
+
+  get transaction(): Transaction['transaction'] {
+    return (fn) => this.#transaction.savepoint(this.#level, fn);
+  }
+
+  get afterCommit(): Transaction['afterCommit'] {
+    return (fn) => this.#transaction.afterCommit(this.#level, fn);
+  }
+
+  get #isSavepoint(): boolean {
+    return this.#level.outer !== undefined;
+  }
+}
