@@ -151,9 +151,10 @@ describe('p2c', () => {
     const nodes = new Map([...'ab'].map((letter) => [letter, new InFlight(clock, () => undefined)]));
     for (let call = 0; call < 2_000; call++) {
       for (const [letter, { ewmaMs }] of nodes) table.load(letter, { ewmaMs });
-      const end = nodes.get(table.pick('ab'))?.start();
+      const picked = nodes.get(table.pick('ab'));
+      const running = picked?.start();
       await clock.advance(0.3 + 4 * dice.next());
-      end?.(true);
+      if (running !== undefined) picked?.ended(running, true);
     }
     expect(chiSquare(Object.values(Object.fromEntries(table.counts)))).toBeLessThan(10.8);
   });
