@@ -13,7 +13,7 @@ const RANKS = [
   ['connection', 'dsn', 'sql', 'topology'],
   ['discovery', 'pool', 'retry', 'routing'],
   ['observe', 'wire'],
-  ['call', 'login', 'monitor', 'pooler'],
+  ['call', 'login', 'monitor', 'pooler', 'trial'],
   ['options'],
   ['dial'],
   ['node'],

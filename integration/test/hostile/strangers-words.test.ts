@@ -45,6 +45,7 @@ const EVENTS: Readonly<Record<ClusterEventName, true>> = {
   'connection:opened': true,
   'connection:failed': true,
   'connection:closed': true,
+  'connection:condemned': true,
   'statement:cancelled': true,
   'lease:leaked': true,
   'call:retried': true,

@@ -18,6 +18,7 @@ export type {
   PipelinedStatement,
   ServerMessage,
   TlsRequest,
+  Traffic,
   TransactionStatus,
 } from '../connection/port.ts';
 export type { TypeParsers } from '../model/statement.ts';

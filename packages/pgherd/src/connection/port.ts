@@ -171,6 +171,16 @@ export interface PipelinedStatement {
   failed(error: unknown): void;
 }
 
+/** What is under way on a connection, as far as it tells a lost one from a slow one. */
+export interface Traffic {
+  /**
+   * Whether an answer is awaited and it is the server's turn: all that was asked was given to the network, and reading is not held up.
+   */
+  readonly awaitsServer: boolean;
+  /** Bytes received so far. */
+  readonly received: number;
+}
+
 /** What a connection offers if each of its transactions may run in another session of the server. */
 export interface PerTransaction {
   /** Sets whether the transactions that begin from now on may write. */
@@ -194,6 +204,10 @@ export interface DriverConnection {
   readonly remoteAddress?: string | undefined;
   /** Process ID of BackendKeyData, which a pooler invents; `undefined` if the driver does not know it. */
   readonly backendPid?: number | undefined;
+  /**
+   * What is under way; asked for seldom. Without it a connection that the network has lost while it was in use is not found out.
+   */
+  readonly traffic?: Traffic | undefined;
   /**
    * Present if each transaction may run in another session of the server, as behind a pooler: a session keeps
    * nothing then. Drivers leave it out. pgherd adds it to connections that lead to a pooler.

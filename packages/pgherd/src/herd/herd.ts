@@ -254,6 +254,7 @@ export class Herd {
       opened: (node, durationMs) => this.events.emit('connection:opened', { node, durationMs }),
       failed: (node, error) => this.events.emit('connection:failed', { node, error }),
       closed: (node, reason) => this.events.emit('connection:closed', { node, reason }),
+      condemned: (event) => this.events.emit('connection:condemned', event),
       warned: (message) => this.events.emit('cluster:warned', { message }),
     };
   }

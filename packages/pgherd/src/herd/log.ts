@@ -53,6 +53,9 @@ export function logEvents(events: Emitter<ClusterEvents>, sink: Logger): void {
   events.on('connection:failed', ({ node, error }) => {
     logger.debug(`pgherd: could not connect to ${node}: ${messageOf(error)}`);
   });
+  events.on('connection:condemned', ({ node, pid, state }) => {
+    logger.warn(`pgherd: a connection to ${node} was lost without a word (backend ${pid}, ${state})`);
+  });
   events.on('call:retried', ({ node, attempt, error }) => {
     const why = messageOf(error);
     logger.warn(`pgherd: a call failed${on(node)} and runs again, attempt ${attempt}: ${why}`);

@@ -21,6 +21,11 @@ export interface ProberPorts {
   observe(observation: Observation): void;
   /** Opens a connection for the monitor itself, outside the pool. */
   connect(listener: ConnectionListener, signal: AbortSignal): Promise<DriverConnection>;
+  /**
+   * A question stayed unanswered, and a probe on a new connection was answered: the node is alive, but other connections may be lost
+   * as that of the question was.
+   */
+  renewed(): void;
   /** ParameterStatus on the monitor's connection. */
   parameter(generation: number, name: string, value: string): void;
 }
@@ -57,6 +62,8 @@ export class Prober {
   #probeLevel = 0;
   #longPollWorks = true;
   #loginTimes: LoginTimes = [];
+  /** Whether a connection was given up because of its silence, and no other one has answered yet. */
+  #wasSilent = false;
 
   /** `hint` is called when another round is needed soon. */
   constructor(node: string, settings: MonitorSettings, ports: ProberPorts, hint: () => void) {
@@ -230,6 +237,9 @@ export class Prober {
     this.#ports.observe({ kind: 'probe-answered', node: this.#node, at, generation, askedAt, facts });
     // What was just believed is of the node's present life, so this connection is evidence for it.
     connection.generation = this.#ports.description()?.generation ?? generation;
+    if (!this.#wasSilent) return;
+    this.#wasSilent = false;
+    this.#ports.renewed();
   }
 
   #failed({ generation }: MonitorConnection, askedAt: number): void {
@@ -295,6 +305,7 @@ export class Prober {
         void fresh.then((rival) => rival.kind === 'fresh' && rival.opened.destroy());
         return proof.result;
       case 'fresh':
+        this.#wasSilent = true;
         this.#adopt(proof.opened);
         this.#hint();
         throw new PgHerdError(
@@ -302,6 +313,7 @@ export class Prober {
           'the probe was not answered in time; a new connection was opened',
         );
       case 'failed':
+        this.#wasSilent = true;
         this.#drop();
         this.#connectFailed(proof.error, connection.generation, askedAt);
         throw proof.error;

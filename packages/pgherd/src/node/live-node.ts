@@ -6,6 +6,7 @@ import type { Observation } from '../model/observation.ts';
 import type { NodeDescription, TopologyDescription } from '../model/topology.ts';
 import { type MonitorPorts, NodeMonitor } from '../monitor/monitor.ts';
 import type { MonitorSettings } from '../monitor/prober.ts';
+import type { ClusterEvents } from '../observe/events.ts';
 import type { ClusterSettings } from '../options/settings.ts';
 import { Pool } from '../pool/pool.ts';
 import type { PoolSettings } from '../pool/settings.ts';
@@ -13,6 +14,7 @@ import type { NodeLoad } from '../routing/policies.ts';
 import { withLimit } from '../time/wait.ts';
 import type { Disposal } from '../topology/disposition.ts';
 import { findNode } from '../topology/topology.ts';
+import type { Trial } from '../trial/trial.ts';
 import { GuestList } from './guest-list.ts';
 import type { GuestSession } from './guest-session.ts';
 import { InFlight } from './in-flight.ts';
@@ -20,6 +22,7 @@ import { openGuest } from './open-guest.ts';
 import { poolErrors } from './pool-errors.ts';
 import type { Session } from './session.ts';
 import { SessionFactory, type SessionFactoryPorts } from './session-factory.ts';
+import { type TriedNode, trialOf } from './trial-of.ts';
 
 /**
  * What live nodes report to the herd and read from it; one object for all of them. Evidence comes with the
@@ -36,6 +39,7 @@ export interface NodePorts {
   opened(node: string, durationMs: number): void;
   failed(node: string, error: unknown): void;
   closed(node: string, reason: string): void;
+  condemned(event: ClusterEvents['connection:condemned']): void;
   /** Reports something that the operator should know. */
   warned(message: string): void;
 }
@@ -52,6 +56,7 @@ export class LiveNode {
   readonly load: NodeLoad;
   readonly #ports: NodePorts;
   readonly #connector: Connector;
+  readonly #trial: Trial<Session>;
   readonly #minConnections: number;
   /** When connections were last disposed of because of what became of the node. */
   disposedAt = Number.NEGATIVE_INFINITY;
@@ -84,6 +89,7 @@ export class LiveNode {
       random,
       errors: poolErrors,
     });
+    this.#trial = trialOf(this.#triedNode());
   }
 
   /** Sequence number of the last choice that fell on this node. */
@@ -230,6 +236,13 @@ export class LiveNode {
   stop(): void {
     this.monitor.stop();
     this.inFlight.stop();
+    this.#trial.stop();
+  }
+
+  /** The connections of the pool may be lost, as another one was: idle ones are closed, those in use are on trial. */
+  #doubt(): void {
+    this.pool.closeIdle('another connection was lost without a word');
+    this.#trial.begin();
   }
 
   #factory(pool: PoolSettings): SessionFactory {
@@ -246,6 +259,7 @@ export class LiveNode {
       describe: () => this.#describe(),
       parameter: (generation, parameter, value) => ports.parameter(this, generation, parameter, value),
       hint: () => this.monitor.hint(),
+      silent: () => this.#trial.begin(),
       opened: (durationMs) => ports.opened(name, durationMs),
       failed: (error) => ports.failed(name, error),
       closed: (reason) => ports.closed(name, reason),
@@ -264,6 +278,7 @@ export class LiveNode {
       observe: (observation) => this.#ports.observe(this, observation),
       connect: (listener, signal) => this.#connectMonitor(listener, signal),
       parameter: (generation, name, value) => this.#ports.parameter(this, generation, name, value),
+      renewed: () => this.#doubt(),
       probed: (error) => {
         this.probeError = error;
       },
@@ -278,6 +293,27 @@ export class LiveNode {
       this.probeError = error;
       throw error;
     }
+  }
+
+  #triedNode(): TriedNode {
+    const { name, pool } = this;
+    const { condemned, settings, topology, warned } = this.#ports;
+    const connector = this.#connector;
+    const { monitor } = this;
+    return {
+      name,
+      pool,
+      settings,
+      get ask() {
+        return monitor.ask;
+      },
+      get behindPooler() {
+        return connector.behindPooler;
+      },
+      describe: () => findNode(topology(), name),
+      condemned,
+      warned,
+    };
   }
 
   /** The node in the current picture. */

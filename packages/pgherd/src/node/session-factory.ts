@@ -29,6 +29,8 @@ export interface SessionFactoryPorts {
   opened(durationMs: number): void;
   failed(error: unknown): void;
   closed(reason: string): void;
+  /** What was sent on one of the connections was not answered in time. */
+  silent(): void;
   /** The connection of a session was closed: the pool must not hand it out. */
   lost(session: Session): void;
   warned(message: string): void;
@@ -77,7 +79,8 @@ export class SessionFactory implements PoolFactory<Session>, SessionObserver {
     await this.#hooks.beforeConnect(access, signal);
     const connection = await this.#ports.connector.connect(access, listener, signal);
     connection.setRef(false);
-    const session = new Session(this.#ports.node, generation, connection, access, this.#ports.settings.reset);
+    const { node, settings } = this.#ports;
+    const session = new Session(node, generation, connection, access, settings.reset, settings.clock.now());
     await this.#hooks.prepare(session, signal);
     listener.session = session;
     return session;
@@ -91,7 +94,12 @@ export class SessionFactory implements PoolFactory<Session>, SessionObserver {
   async #isAlive(session: Session): Promise<boolean> {
     const { clock, probe } = this.#ports.settings;
     if (isStillReady(session.takePreparedAt(), this.#ports.describe().seenAt, clock.now())) return true;
-    await withLimit(clock, probe.timeoutMs, session.connection.simple('SELECT 1'));
+    try {
+      await withLimit(clock, probe.timeoutMs, session.connection.simple('SELECT 1'));
+    } catch (error) {
+      if (!session.connection.closed) this.#ports.silent();
+      throw error;
+    }
     return session.connection.status === 'idle';
   }
 

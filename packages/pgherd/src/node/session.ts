@@ -1,6 +1,7 @@
 import type { CausalScope } from '../call/causal-scope.ts';
 import type { DriverConnection, PerTransaction, ServerMessage } from '../connection/port.ts';
 import type { Access } from '../model/names.ts';
+import type { Ask } from '../monitor/connection.ts';
 import type { ResetPolicy } from '../options/pool-settings.ts';
 import type { Pool } from '../pool/pool.ts';
 import type { Clock } from '../time/port.ts';
@@ -27,6 +28,8 @@ export class Session {
   /** Generation of the node when the connection was opened. */
   readonly generation: number;
   readonly connection: DriverConnection;
+  /** When the connection was open, milliseconds of the cluster's clock. */
+  readonly openedAt: number;
   /** Statements that were handed to its connection. */
   readonly handed = new HandedOver();
   /** Present behind a pooler: then no setting of the session says whether it may write. */
@@ -51,6 +54,7 @@ export class Session {
   #preparedAt: number | undefined;
   #retired: string | undefined;
   #leaving = false;
+  #survivor: Ask | undefined;
 
   constructor(
     node: string,
@@ -58,7 +62,9 @@ export class Session {
     connection: DriverConnection,
     access: Access,
     reset: ResetPolicy = 'auto',
+    openedAt = Number.POSITIVE_INFINITY,
   ) {
+    this.openedAt = openedAt;
     this.#resetPolicy = reset;
     this.node = node;
     this.generation = generation;
@@ -206,6 +212,19 @@ export class Session {
     const preparedAt = this.#preparedAt;
     this.#preparedAt = undefined;
     return preparedAt;
+  }
+
+  /**
+   * Asks a session of the same server that was open while this one, which was lost, still had its backend: the server has not recovered
+   * from a crash in between, so a transaction number means the same there.
+   */
+  get survivor(): Ask | undefined {
+    return this.#survivor;
+  }
+
+  /** Its backend was ended over the session that `survivor` asks. */
+  noteSurvivor(survivor: Ask | undefined): void {
+    this.#survivor = survivor;
   }
 
   /** Why it is not used again, whatever state it is in; `undefined` while it may be. */

@@ -52,6 +52,19 @@ export interface ClusterEvents {
   'connection:failed': { readonly node: string; readonly error: unknown };
   'connection:closed': { readonly node: string; readonly reason: string };
   /**
+   * A connection waited for an answer that cannot come, since its server waits for us: what was sent, or answered, was lost on the way.
+   * Its backend was ended, and the work on it ends as after any loss of a connection.
+   */
+  'connection:condemned': {
+    readonly node: string;
+    /** Process ID of the backend. */
+    readonly pid: number;
+    /** State of the backend in `pg_stat_activity`; `gone` if there was none any more. */
+    readonly state: 'idle' | 'idle in transaction' | 'idle in transaction (aborted)' | 'active' | 'gone';
+    /** For how long the backend had been in that state, milliseconds. */
+    readonly waitedMs: number;
+  };
+  /**
    * A call timed out or was aborted, and its statement was cancelled on the server. `ended` says whether it
    * ended there; if not, its connection was destroyed and the statement may go on.
    */

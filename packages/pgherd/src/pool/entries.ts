@@ -117,6 +117,11 @@ export class Entries<R extends object> {
     this.#discardFree(reason);
   }
 
+  /** Closes what is idle, if `which` returns `true`. */
+  discardIdle(which: (entry: Entry<R>) => boolean, reason: string): void {
+    for (const entry of this.idle.all()) if (which(entry)) this.discard(entry, reason);
+  }
+
   /** As {@link evict}, with nothing to be added afterwards; resolves when the last entry is gone. */
   async close(): Promise<void> {
     this.#closing = true;

@@ -201,6 +201,17 @@ export class Pool<R extends object> {
     this.#fill();
   }
 
+  /** Resources that are with a caller, or that were lent to another line; a copy. */
+  inUse(): R[] {
+    return this.#entries.all().flatMap(({ state, resource }) => (state === 'leased' ? [resource] : []));
+  }
+
+  /** Closes what is idle, whatever its age. */
+  closeIdle(reason: string): void {
+    this.#entries.discardIdle(() => true, reason);
+    this.#fill();
+  }
+
   /** As {@link evict}; resolves when the last resource that is open now is closed. */
   async drain(reason: string): Promise<void> {
     this.evict(reason);
@@ -283,7 +294,21 @@ export class Pool<R extends object> {
   /** Asks an entry that was taken from the stack. */
   #validate(entry: Entry<R>): void {
     const idleMs = this.#clock.now() - entry.idleSince;
-    void this.#check(entry, this.#factory.validate(entry.resource, idleMs));
+    const work = this.#factory.validate(entry.resource, idleMs);
+    void this.#check(
+      entry,
+      work.catch(() => this.#invalid()),
+    );
+  }
+
+  /**
+   * A resource failed its validation. What would have to be validated next is closed: no caller waits for one validation after the other,
+   * which together take as long as there are resources that were lost in one go.
+   */
+  #invalid(): string {
+    const now = this.#clock.now();
+    this.#entries.discardIdle((entry) => this.#entries.needsValidation(entry, now), FAILED_BEFORE);
+    return FAILED;
   }
 
   /**
@@ -342,3 +367,4 @@ export class Pool<R extends object> {
 }
 
 const FAILED = 'failed its validation';
+const FAILED_BEFORE = 'another one failed its validation';

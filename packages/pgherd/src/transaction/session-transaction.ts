@@ -209,7 +209,7 @@ export class SessionTransaction implements Viewed {
       }
     } catch (error) {
       if (this.#state !== 'committing') throw error;
-      await this.#commitUnanswered(error, survivor);
+      await this.#commitUnanswered(error, session.survivor ?? survivor);
       return this.#runAfterCommit();
     } finally {
       this.#level.turns.leave();

@@ -398,6 +398,39 @@ describe('a say about what comes back', () => {
 describe('validation', () => {
   const idleFor = { validateAfterMs: 500 };
 
+  it.each([
+    20, 5,
+  ])('of one that was lost: no caller waits for that of another, of %d that were lost with it', async (count) => {
+    const { acquire, pool, factory, clock, settle } = bench({ max: count, ...idleFor });
+    for (const thing of await Promise.all(Array.from({ length: count }, () => acquire())))
+      pool.release(thing);
+    await clock.advance(500);
+    const waiting = watched(acquire());
+    await settle();
+    expect(factory.validations).toHaveLength(1);
+    factory.validations[0]?.refuse(new Error('silent'));
+    await settle();
+    expect(factory.validations).toHaveLength(0);
+    expect(waiting.value).toMatchObject({ id: count + 1, ended: undefined });
+    expect(factory.alive).toHaveLength(1);
+  });
+
+  it('that fails leaves those alone that were used since', async () => {
+    const { acquire, pool, factory, clock, settle } = bench({ max: 3, ...idleFor });
+    const [used, lost, old] = await Promise.all([acquire(), acquire(), acquire()]);
+    pool.release(old);
+    pool.release(lost);
+    await clock.advance(500);
+    const waiting = watched(acquire());
+    await settle();
+    pool.release(used);
+    await settle();
+    expect(waiting.value).toBe(used);
+    factory.validations[0]?.refuse(new Error('silent'));
+    await settle();
+    expect([used, lost, old].map(({ ended }) => ended)).toEqual([undefined, 'closed', 'closed']);
+  });
+
   it('leaves alone what was used a moment ago', async () => {
     const { pool, factory, acquire, clock } = bench(idleFor);
     pool.release(await acquire());

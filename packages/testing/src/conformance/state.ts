@@ -43,6 +43,24 @@ export function describeState({ describe, it, expect, connect }: Suite): void {
       });
     }
 
+    it('shows, if it can, whether it is the turn of the server, and how much came from it', async () => {
+      const { connection } = await connect();
+      const { traffic: before } = connection;
+      if (before === undefined) return;
+      expect(before.awaitsServer).toBe(false);
+      const answer = connection.query({ text: 'select pg_sleep(1), 1 as n' });
+      await new Promise((resolve) => setImmediate(resolve));
+      expect(connection.traffic).toEqual({ awaitsServer: true, received: before.received });
+      await answer;
+      expect(connection.traffic?.awaitsServer).toBe(false);
+      expect(connection.traffic?.received).toBeGreaterThan(before.received);
+      if (connection.copyIn === undefined) return;
+      await connection.query({ text: 'create temporary table taken (n int)' });
+      const copy = await connection.copyIn('copy taken from stdin');
+      await copy.end();
+      expect(connection.traffic?.awaitsServer).toBe(false);
+    });
+
     it("is not dirty after ordinary work, nor after the library's own SQL", async () => {
       const { connection } = await connect();
       await connection.query({ text: 'select 1' });

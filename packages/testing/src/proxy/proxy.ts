@@ -131,11 +131,14 @@ export class TcpProxy {
    * Forgets the connections that are open now, as a firewall does that was restarted, or that saw nothing on them for too long: nothing
    * passes on them any more, also after {@link TcpProxy.heal}, and neither side is notified. Later connections work. Returns how many
    * were forgotten.
+   *
+   * @param which Which of them, by the port from which the proxy speaks to the server: `client_port` of the session in
+   *   `pg_stat_activity`. Default: all.
    */
-  forget(): number {
-    const pairs = [...this.#pairs];
-    this.#pairs.clear();
+  forget(which: (serverSidePort: number | undefined) => boolean = () => true): number {
+    const pairs = [...this.#pairs].filter(({ server }) => which(server.localPort));
     for (const pair of pairs) {
+      this.#pairs.delete(pair);
       this.#forgotten.add(pair);
       for (const each of directions('both')) pair.flows[each].close();
     }

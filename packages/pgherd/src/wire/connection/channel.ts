@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import type { TransactionStatus } from '../../connection/port.ts';
+import type { Traffic, TransactionStatus } from '../../connection/port.ts';
 import { messageOf } from '../../model/errors.ts';
 import type { TypeParsers } from '../../model/statement.ts';
 import {
@@ -112,6 +112,15 @@ export class Channel implements Line {
 
   get isClosed(): boolean {
     return this.#closed;
+  }
+
+  get traffic(): Traffic {
+    const socket = this.#socket;
+    const isSent = this.#unwritten === 0 && socket.writableLength === 0;
+    return {
+      awaitsServer: !this.#closed && !this.#isIdle && isSent && !socket.isPaused(),
+      received: socket.bytesRead,
+    };
   }
 
   get inTransaction(): boolean {

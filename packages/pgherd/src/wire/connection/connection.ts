@@ -7,6 +7,7 @@ import type {
   DriverCursor,
   DriverResult,
   PipelinedStatement,
+  Traffic,
   TransactionStatus,
 } from '../../connection/port.ts';
 import type { Statement, TypeParsers } from '../../model/statement.ts';
@@ -117,6 +118,10 @@ export class WireConnection implements DriverConnection, ChannelListener {
 
   get status(): TransactionStatus {
     return this.#channel.status;
+  }
+
+  get traffic(): Traffic {
+    return this.#channel.traffic;
   }
 
   get dirty(): boolean {

@@ -1,0 +1,50 @@
+import type { NodeDescription } from '../model/topology.ts';
+import type { Ask } from '../monitor/connection.ts';
+import type { ClusterEvents } from '../observe/events.ts';
+import type { ClusterSettings } from '../options/settings.ts';
+import type { Pool } from '../pool/pool.ts';
+import { Trial } from '../trial/trial.ts';
+import type { Session } from './session.ts';
+
+/** What the trial of a node's connections needs from the node. */
+export interface TriedNode {
+  readonly name: string;
+  readonly settings: ClusterSettings;
+  readonly pool: Pool<Session>;
+  /** Asks over the monitor's connection, while there is one. */
+  readonly ask: Ask | undefined;
+  readonly behindPooler: boolean;
+  /** The node in the current picture; `undefined` if it has left. */
+  describe(): NodeDescription | undefined;
+  condemned(event: ClusterEvents['connection:condemned']): void;
+  warned(message: string): void;
+}
+
+/** The trial of a node's connections that may be lost. */
+export function trialOf(node: TriedNode): Trial<Session> {
+  const { name, settings } = node;
+  return new Trial<Session>({
+    clock: settings.clock,
+    timeoutMs: settings.probe.timeoutMs,
+    get ask() {
+      return node.ask;
+    },
+    canBeTried: ({ openedAt }) => {
+      // A connection to an earlier life of the server, or to another server, is not known to this one.
+      const lifeSince = node.describe()?.lifeSince;
+      return !node.behindPooler && lifeSince !== undefined && openedAt >= lifeSince;
+    },
+    inUse: () => node.pool.inUse(),
+    condemned: ({ session, pid, state = 'gone', waitedMs, survivor }) => {
+      session.noteSurvivor(survivor);
+      node.condemned({ node: name, pid, state, waitedMs });
+      const reason =
+        state === 'gone' ? 'the server has no such session any more' : `lost: the server was ${state}`;
+      node.pool.destroyWhere((one) => one === session, reason);
+    },
+    impossible: (reason) =>
+      node.warned(
+        `${name}: connections that the network loses while they are in use are not found out, since pg_stat_activity cannot be asked: ${reason}`,
+      ),
+  });
+}
