@@ -20,6 +20,7 @@ const RANKS = [
   ['herd'],
   ['causal', 'recovery'],
   ['lanes'],
+  ['hedging'],
   ['engine'],
   ['query'],
   ['listen', 'transaction'],

@@ -49,6 +49,7 @@ const EVENTS: Readonly<Record<ClusterEventName, true>> = {
   'statement:cancelled': true,
   'lease:leaked': true,
   'call:retried': true,
+  'call:hedged': true,
   'retry:exhausted': true,
   'listen:lost': true,
   'listen:gap': true,

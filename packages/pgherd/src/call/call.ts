@@ -51,6 +51,11 @@ export interface CallOptions extends RoutingOptions {
    * added to those of `with`. Default: none.
    */
   readonly settings?: Readonly<Record<string, string | number | boolean>> | undefined;
+  /**
+   * Whether a single read is sent to a second node as well if its answer takes longer than usual; the first answer counts. Has no effect
+   * on writes, on texts that call functions of which nothing is known, and where only one node suits. Default: the cluster's `hedge`.
+   */
+  readonly hedge?: boolean | undefined;
   /** Running it twice does no harm: it is run again even if its outcome is unknown. Default `false`. */
   readonly idempotent?: boolean | undefined;
 }
@@ -70,6 +75,8 @@ export interface Call {
   readonly after: string | undefined;
   /** Whether it was narrowed to nodes that show these writes. */
   readonly routed?: boolean | undefined;
+  /** Whether it is hedged. Default: the cluster's. */
+  readonly hedge?: boolean | undefined;
   /** Scope whose reads must see its writes. */
   readonly scope?: CausalScope | undefined;
 }
@@ -106,6 +113,7 @@ export interface PreparedCall {
   readonly signal: AbortSignal | undefined;
   readonly idempotent: boolean;
   readonly after: string | undefined;
+  readonly hedge: boolean | undefined;
 }
 
 /** @throws PgHerdError `PGHERD_INVALID_ARGUMENT` for an invalid option. */
@@ -114,7 +122,19 @@ export function prepareCall(options: CallOptions, defaults: CallDefaults): Prepa
   assertLimits(options);
   assertRouting(options);
   const writes = target === 'read-write' || target === 'primary';
-  const { fallback, node, maxLagMs, maxLagBytes, allowStale, signal, idempotent = false, after } = options;
+  const {
+    fallback,
+    node,
+    maxLagMs,
+    maxLagBytes,
+    allowStale,
+    signal,
+    idempotent = false,
+    after,
+    hedge,
+  } = options;
+  if (hedge !== undefined && typeof hedge !== 'boolean')
+    throw invalidArgument('hedge', hedge, 'true or false');
   // The caller's own may change later.
   const tags = options.tags === undefined ? undefined : Object.freeze({ ...options.tags });
   const demand = Object.freeze({
@@ -138,13 +158,14 @@ export function prepareCall(options: CallOptions, defaults: CallDefaults): Prepa
     signal,
     idempotent,
     after,
+    hedge,
   };
 }
 
 /** Starts the clock of a call. */
 export function beginCall(prepared: PreparedCall, now: number, random: Random): Call {
   const { demand, demandWithPrimary, primaryReadWeight: weight, access, timeoutMs } = prepared;
-  return {
+  const call: Call = {
     demand: weight > 0 && random.next() < weight ? demandWithPrimary : demand,
     access,
     writesOnPrimary: prepared.writesOnPrimary,
@@ -154,6 +175,8 @@ export function beginCall(prepared: PreparedCall, now: number, random: Random): 
     startedAt: now,
     after: prepared.after,
   };
+  // Nearly no call says so, and each property of a call costs.
+  return prepared.hedge === undefined ? call : { ...call, hedge: prepared.hedge };
 }
 
 /** Whether the connections of a call may write on a node of this role; `undefined` for one that has left. */
@@ -179,6 +202,7 @@ export function hasCallOptions(options: CallOptions): boolean {
   if (maxLagMs !== undefined || maxLagBytes !== undefined || allowStale !== undefined) return true;
   const { primaryReadWeight, timeoutMs, signal, after, settings, idempotent } = options;
   if (primaryReadWeight !== undefined || timeoutMs !== undefined || signal !== undefined) return true;
+  if (options.hedge !== undefined) return true;
   return after !== undefined || settings !== undefined || idempotent !== undefined;
 }
 

@@ -2,6 +2,7 @@ import { type Call, mayWrite } from '../call/call.ts';
 import { busy, timedOut, unacknowledged } from '../call/failures.ts';
 import { Causal } from '../causal/causal.ts';
 import type { DriverResult } from '../connection/port.ts';
+import { HedgedReads } from '../hedging/hedged-reads.ts';
 import type { Herd } from '../herd/herd.ts';
 import { SharedStatements } from '../lanes/shared-statements.ts';
 import { factsOf, isRepeated } from '../lanes/statement-facts.ts';
@@ -38,6 +39,9 @@ export class Engine {
   readonly #abandonment: Abandonment;
   readonly #facts = new ByText(factsOf);
   readonly #shared: SharedStatements<Session, LiveNode>;
+  /** Whether reads are hedged unless their call says otherwise. */
+  readonly #hedges: boolean;
+  readonly #hedged: HedgedReads<Session, LiveNode>;
 
   constructor(herd: Herd) {
     this.#herd = herd;
@@ -62,6 +66,17 @@ export class Engine {
       discard: (session, reason) => this.discard(session, reason),
       abandon: (session, reason, running) => this.#abandonment.abandon(session, reason, running),
     });
+    this.#hedges = herd.settings.hedge.byDefault;
+    this.#hedged = new HedgedReads<Session, LiveNode>({
+      clock,
+      shared: this.#shared,
+      minDelayMs: herd.settings.hedge.minDelayMs,
+      hasOthers: ({ demand }) => this.sessions.hasOthers(demand),
+      pickBeside: ({ demand }, node) => this.sessions.pickBeside(demand, node),
+      mayRetry: () => this.recovery.mayHedge,
+      spend: () => this.recovery.noteHedge(),
+      ended: (end) => herd.events.emit('call:hedged', end),
+    });
   }
 
   get herd(): Herd {
@@ -79,6 +94,8 @@ export class Engine {
     const { prepare } = this.#herd.settings;
     const mayShare = facts.mayShare && (prepare || statement.name === undefined);
     if (!mayShare || this.held.holdsAny) return this.executeAlone(statement, call);
+    if ((call.hedge ?? this.#hedges) && !facts.writes && !mayWrite(call))
+      return this.#hedged.run(statement, call, facts);
     return this.#shared.run(statement, call, facts);
   }
 

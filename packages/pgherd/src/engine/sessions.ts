@@ -4,6 +4,7 @@ import type { Causal } from '../causal/causal.ts';
 import type { Herd } from '../herd/herd.ts';
 import { messageOf, PgHerdError } from '../model/errors.ts';
 import type { Access } from '../model/names.ts';
+import type { NodeDescription } from '../model/topology.ts';
 import type { LiveNode } from '../node/live-node.ts';
 import type { Session } from '../node/session.ts';
 import { Redirected } from '../pool/failures.ts';
@@ -119,12 +120,31 @@ export class Sessions {
   /** The node that the policy picks of those that suit `demand` best, without those to avoid. */
   pick(demand: Demand, avoid: ReadonlySet<string> = NONE): LiveNode | undefined {
     const herd = this.#herd;
-    const picked = chooseNode(herd.select(demand).tiers, avoid, herd.settings.policy, this.#policyContext);
-    const node = picked === undefined ? undefined : herd.nodes.get(picked.name);
+    return this.#liveNode(
+      chooseNode(herd.select(demand).tiers, avoid, herd.settings.policy, this.#policyContext),
+    );
+  }
+
+  #liveNode(picked: NodeDescription | undefined): LiveNode | undefined {
+    const node = picked === undefined ? undefined : this.#herd.nodes.get(picked.name);
     if (node === undefined) return undefined;
     this.#picks++;
     node.notePick(this.#picks);
     return node;
+  }
+
+  /** Whether several nodes suit `demand` best. */
+  hasOthers(demand: Demand): boolean {
+    return (this.#herd.select(demand).tiers[0]?.length ?? 0) > 1;
+  }
+
+  /** As {@link pick}, of the nodes that suit as well as this one; `undefined` if there is no other, or it does not suit any more. */
+  pickBeside(demand: Demand, name: string): LiveNode | undefined {
+    const [tier] = this.#herd.select(demand).tiers;
+    if (tier === undefined || !tier.some((node) => node.name === name)) return undefined;
+    return this.#liveNode(
+      chooseNode([tier], new Set([name]), this.#herd.settings.policy, this.#policyContext),
+    );
   }
 
   /** A session of this node, ready for the call; `undefined` if another node must be looked for. */

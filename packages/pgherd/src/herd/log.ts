@@ -60,6 +60,12 @@ export function logEvents(events: Emitter<ClusterEvents>, sink: Logger): void {
     const why = messageOf(error);
     logger.warn(`pgherd: a call failed${on(node)} and runs again, attempt ${attempt}: ${why}`);
   });
+  events.on('call:hedged', ({ node, other, afterMs, winner }) => {
+    const end = winner === undefined ? 'neither answered in time' : `${winner} answered first`;
+    logger.debug(
+      `pgherd: a read on ${node} was sent to ${other} too after ${Math.round(afterMs)} ms: ${end}`,
+    );
+  });
   events.on('retry:exhausted', ({ node, error }) => {
     const why = messageOf(error);
     logger.warn(

@@ -34,16 +34,34 @@ export class SharedStatements<S extends LaneSession, N extends LaneNode<S>> impl
 
   /** Runs a statement that may share a connection. */
   run(statement: Statement, call: Call, facts: StatementFacts): Promise<QueryResult<Row>> {
-    const { prepare } = this.#ports.herd.settings;
     // It was read when the call began, unless that call had to wait for a node that shows earlier writes.
     if (call.routed !== true) this.#clock.at(call.startedAt);
-    const repeated = isRepeated(facts) || statement.name !== undefined;
     return new Promise((resolve, reject) => {
-      this.#start(
-        new SharedStatement<S>(this, statement, call, facts, prepare && repeated, resolve, reject),
-        NONE,
-      );
+      this.#start(this.make(this, statement, call, facts, { resolve, reject }), NONE);
     });
+  }
+
+  /** A statement that has not started. What fails of it goes to `owner`, which may pass it on to this object. */
+  make(
+    owner: StatementOwner<S>,
+    statement: Statement,
+    call: Call,
+    facts: StatementFacts,
+    { resolve, reject }: Settlement,
+  ): SharedStatement<S> {
+    const repeated = isRepeated(facts) || statement.name !== undefined;
+    const prepare = this.#ports.herd.settings.prepare && repeated;
+    return new SharedStatement<S>(owner, statement, call, facts, prepare, resolve, reject);
+  }
+
+  /** Starts a statement of another owner. */
+  start(shared: SharedStatement<S>): void {
+    this.#start(shared, NONE);
+  }
+
+  /** Sends a statement to this node if a connection has room for it now; returns whether it was sent. */
+  sendAtOnce(node: N, shared: SharedStatement<S>): boolean {
+    return this.#joinAtOnce(node, shared);
   }
 
   failed(shared: SharedStatement<S>, session: S, error: unknown): void {
@@ -64,7 +82,7 @@ export class SharedStatements<S extends LaneSession, N extends LaneNode<S>> impl
     const isOpen = () => session.use === 'read-write' && !call.idempotent;
     withOutcome(work, call, this.#ports.herd.settings.clock, isOpen, {
       late: (now) => timedOut(session.node, call, now),
-      abandon: (error) => this.#abandon(shared, error.message),
+      abandon: (error) => this.abandon(shared, error.message),
     }).then(shared.resolve, (error: unknown) => this.failed(shared, session, error));
     return settlement;
   }
@@ -157,8 +175,8 @@ export class SharedStatements<S extends LaneSession, N extends LaneNode<S>> impl
     }
   }
 
-  /** Other statements on the lane continue; if there are none, the connection is abandoned. */
-  #abandon(shared: SharedStatement<S>, reason: string): void {
+  /** Gives up a statement that is on a lane. Others on the lane continue; if there are none, the connection is abandoned. */
+  abandon(shared: SharedStatement<S>, reason: string): void {
     const { lane } = shared;
     if (lane === undefined) return;
     lane.abandon(shared);

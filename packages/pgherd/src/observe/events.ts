@@ -92,6 +92,18 @@ export interface ClusterEvents {
     /** Pause before the attempt, milliseconds. */
     readonly delayMs: number;
   };
+  /**
+   * A read took longer than usual and was sent to another node as well (option `hedge`). Emitted when one of the two has answered, or the
+   * second has failed.
+   */
+  'call:hedged': {
+    readonly node: string;
+    readonly other: string;
+    /** Time after which it was sent a second time, milliseconds. */
+    readonly afterMs: number;
+    /** The node that answered first; `undefined` if the second attempt failed, or the call ended before. */
+    readonly winner: string | undefined;
+  };
   /** A call was not run again although its error allows it: the cluster's `retry.budget` is used up. */
   'retry:exhausted': { readonly node: string | undefined; readonly error: unknown };
   /** The connection that listens for notifications is lost; another one is being opened. */

@@ -103,6 +103,8 @@ export const OPTION_RULES: readonly OptionRule[] = Object.freeze([
   { name: 'retry.budgetRatio', kind: 'number', min: 0, default: 0.2 },
   { name: 'retry.budgetPerSecond', kind: 'number', min: 0, default: 10 },
   { name: 'retry.isRetryable', kind: 'function' },
+  { name: 'hedge', kind: 'boolean', default: false },
+  { name: 'hedge.minDelayMs', kind: 'duration', min: 0, default: 5 },
   { name: 'fencing', kind: 'choice', choices: ['strict', 'report'], default: 'strict' },
   { name: 'systemIdentifier', kind: 'text' },
   { name: 'onClusterReplaced', kind: 'choice', choices: ['refuse', 'adopt'], default: 'refuse' },

@@ -158,6 +158,12 @@ export interface PrepareOptions {
   readonly maxAgeMs?: number | undefined;
 }
 
+/** Hedged reads. */
+export interface HedgeOptions {
+  /** No read is sent a second time sooner than this, ms. Default 5. */
+  readonly minDelayMs?: number | undefined;
+}
+
 /** Options of `createCluster`. Every duration is in milliseconds. */
 export interface ClusterOptions extends SessionLimits {
   /**
@@ -182,6 +188,11 @@ export interface ClusterOptions extends SessionLimits {
    * Default 5.
    */
   readonly nearestWindowMs?: number | undefined;
+  /**
+   * Whether a single read whose answer takes longer than 95 % of the recent ones of its text is sent to a second node as well; the first
+   * answer counts. Bounded by `retry.budget`. Default `false`.
+   */
+  readonly hedge?: boolean | HedgeOptions | undefined;
   /** Longest wait of a call for a suitable node and a connection, ms. Default 10,000. */
   readonly waitTimeoutMs?: number | undefined;
   /** Longest duration of a call, all waits and attempts included, ms. Default: none. */

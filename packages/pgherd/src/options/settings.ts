@@ -42,6 +42,7 @@ export interface ClusterSettings extends Pools {
   readonly applicationName: string;
   readonly target: Target;
   readonly policy: Policy;
+  readonly hedge: { readonly byDefault: boolean; readonly minDelayMs: number };
   readonly waitTimeoutMs: number;
   readonly timeoutMs: number | undefined;
   readonly connectTimeoutMs: number;
@@ -117,6 +118,10 @@ export function resolveSettings(
     applicationName: options.applicationName ?? plan.applicationName ?? 'pgherd',
     target: targetOf(options.target, plan),
     policy: policyOf(options.policy, number('nearestWindowMs')),
+    hedge: Object.freeze({
+      byDefault: options.hedge !== undefined && options.hedge !== false,
+      minDelayMs: number('hedge.minDelayMs'),
+    }),
     waitTimeoutMs: options.waitTimeoutMs ?? plan.waitTimeoutMs ?? number('waitTimeoutMs'),
     timeoutMs: options.timeoutMs,
     connectTimeoutMs: options.connectTimeoutMs ?? plan.connectTimeoutMs ?? number('connectTimeoutMs'),

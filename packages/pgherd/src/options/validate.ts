@@ -33,6 +33,9 @@ const NAMES: readonly string[] = [...OPTION_RULES.map((rule) => rule.name), ...G
 /** Names at the top level: options of a group are given inside it. */
 const TOP_NAMES: readonly string[] = NAMES.filter((name) => !name.includes('.'));
 
+/** Groups that are options as well: `true`, `false`, or options. */
+const SWITCHES: ReadonlySet<string> = new Set(['prepare', 'hedge']);
+
 function groupOf(name: string): string {
   return name.slice(0, name.indexOf('.'));
 }
@@ -45,7 +48,7 @@ function flatten(options: object, violations: string[]): Map<string, unknown> {
       continue;
     }
     if (value === undefined || (name === 'lanes' && value === false)) continue;
-    if (name === 'prepare' && typeof value === 'boolean') {
+    if (SWITCHES.has(name) && typeof value === 'boolean') {
       flat.set(name, value);
       continue;
     }

@@ -168,15 +168,29 @@ export class Recovery {
     }
   }
 
+  /** Whether the budget has a token for an attempt that no failure made necessary. */
+  get mayHedge(): boolean {
+    return this.#afterSpending().allowed;
+  }
+
+  /** Takes a token for such an attempt. */
+  noteHedge(): void {
+    this.#spend();
+  }
+
   #spend(): boolean {
+    const { allowed, budget } = this.#afterSpending();
+    this.#budget = budget;
+    return allowed;
+  }
+
+  #afterSpending(): ReturnType<typeof spend> {
     const { nodes, settings } = this.#herd;
     let answered = 0;
     for (const node of nodes.values()) answered += node.answered;
     const now = settings.clock.now();
     this.#budget ??= fullBudget(settings.retry, now, answered);
-    const { allowed, budget } = spend(this.#budget, settings.retry, now, answered);
-    this.#budget = budget;
-    return allowed;
+    return spend(this.#budget, settings.retry, now, answered);
   }
 
   /**

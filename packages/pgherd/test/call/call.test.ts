@@ -30,6 +30,7 @@ describe('a prepared call', () => {
   it('is refused for what cannot be used', () => {
     expect(() => prepareCall({ maxLagMs: -1 }, DEFAULTS)).toThrow('maxLagMs');
     expect(() => prepareCall({ timeoutMs: 0 }, DEFAULTS)).toThrow('timeoutMs');
+    expect(() => prepareCall({ hedge: 'yes' as unknown as boolean }, DEFAULTS)).toThrow('hedge');
   });
 });
 
@@ -48,6 +49,7 @@ describe('whether a call has options of its own', () => {
     signal: new AbortController().signal,
     after: '',
     settings: {},
+    hedge: false,
     idempotent: false,
   };
 

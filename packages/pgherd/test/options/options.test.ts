@@ -4,7 +4,7 @@ import { createCluster } from '../../src/cluster/cluster.ts';
 import { InvalidOptionsError } from '../../src/model/errors.ts';
 import { TARGETS } from '../../src/model/names.ts';
 import { OPTION_RULES } from '../../src/options/option-rules.ts';
-import type { ClusterOptions, PrepareOptions } from '../../src/options/options.ts';
+import type { ClusterOptions, HedgeOptions, PrepareOptions } from '../../src/options/options.ts';
 import { resolveSettings } from '../../src/options/settings.ts';
 import { validateOptions } from '../../src/options/validate.ts';
 import { POLICY_NAMES, p2c, policyNamed } from '../../src/routing/policies.ts';
@@ -15,9 +15,9 @@ import { describedNode } from '../support/nodes.ts';
 /** Groups of options; a new one that is not named here leaves its own name in {@link OptionName}. */
 type Group = 'hooks' | 'tls' | 'lanes' | 'pool' | 'probe' | 'retry' | 'lag' | 'causal';
 type Inside<G extends Group> = `${G}.${keyof Exclude<ClusterOptions[G], false | undefined> & string}`;
-/** `prepare` is an option and a group. */
-type InsidePrepare = `prepare.${keyof PrepareOptions & string}`;
-type OptionName = Exclude<keyof ClusterOptions, Group> | { [G in Group]: Inside<G> }[Group] | InsidePrepare;
+/** Options that are groups as well. */
+type InsideSwitch = `prepare.${keyof PrepareOptions & string}` | `hedge.${keyof HedgeOptions & string}`;
+type OptionName = Exclude<keyof ClusterOptions, Group> | { [G in Group]: Inside<G> }[Group] | InsideSwitch;
 
 /** The default of every option. A new option without a line here does not compile. */
 const DEFAULTS: Readonly<Record<OptionName, unknown>> = {
@@ -82,6 +82,8 @@ const DEFAULTS: Readonly<Record<OptionName, unknown>> = {
   'retry.budgetRatio': 0.2,
   'retry.budgetPerSecond': 10,
   'retry.isRetryable': undefined,
+  hedge: false,
+  'hedge.minDelayMs': 5,
   fencing: 'strict',
   systemIdentifier: undefined,
   onClusterReplaced: 'refuse',
@@ -173,6 +175,8 @@ describe('a value that cannot be', () => {
     ['retry.factor', '2', 'retry.factor is "2", but must be a number, at least 1'],
     ['probe.longPoll', 'yes', 'probe.longPoll is "yes", but must be true or false'],
     ['applicationName', '', 'applicationName is "", but must be a non-empty string'],
+    ['hedge', 5, 'hedge is 5, but must be an object of options'],
+    ['hedge', { minDelay: 1 }, 'hedge.minDelay is not an option; did you mean hedge.minDelayMs?'],
     ['fencing', 'off', 'fencing is "off", but must be one of strict, report'],
     ['target', 'master', `target is "master", but must be one of ${TARGETS.join(', ')}`],
     ['policy', 'best', `policy is "best", but must be one of ${POLICY_NAMES.join(', ')}, or a function`],
