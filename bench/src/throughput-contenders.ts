@@ -26,6 +26,7 @@ export const PEERS = Object.freeze([
   'pg.Pool named',
   'postgres.js',
   'limit',
+  'pgbench',
   'pgherd one node',
 ] as const);
 export type PeerName = (typeof PEERS)[number];
@@ -41,6 +42,7 @@ export type ContenderName = SubjectName | PeerName;
  */
 export function isPair(subject: SubjectName, peer: PeerName, work: Work): boolean {
   if (work === 'transaction' && peer === 'limit') return false;
+  if (peer === 'pgbench') return subject === 'pgherd' && work === 'select';
   if (work.startsWith('skew') && peer !== 'pg.Pool' && peer !== 'postgres.js') return false;
   if (work === 'read' || peer === 'pgherd one node')
     return subject === 'pgherd' && work === 'read' && peer === 'pgherd one node';
@@ -56,6 +58,8 @@ export async function openContender(
   arrangement: () => Arrangement,
 ): Promise<Contender> {
   switch (name) {
+    case 'pgbench':
+      throw new Error('pgbench is no library: it is run as a program');
     case 'pgherd':
       return openPgherd(servers.cluster);
     case 'pgherd one node':

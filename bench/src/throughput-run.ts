@@ -10,6 +10,7 @@ import {
   type SubjectName,
 } from './throughput-contenders.ts';
 import type { ThroughputOptions } from './throughput-options.ts';
+import { findPgbench, PgbenchWorker } from './throughput-pgbench.ts';
 import { type PairSummary, type Round, summarizePair } from './throughput-summary.ts';
 import { startWorker, type Worker, type WorkerSettings } from './throughput-worker.ts';
 import { type Arrangement, type Cell, TABLE } from './throughput-works.ts';
@@ -48,8 +49,25 @@ const WARM_UP_SLICES = 4;
 export async function runThroughput(bench: Bench): Promise<PairSummary[]> {
   const { cluster, options } = bench;
   for (const text of TABLE) await inApp(cluster.primary, text);
+  const pgbench = await findPgbench();
+  const isWanted = options.works.some((work) =>
+    pairsOf(work, options).some(({ peer }) => peer === 'pgbench'),
+  );
+  if (isWanted && pgbench === undefined) bench.progress('pgbench is not installed: it is left out');
+  const present = pgbench === undefined ? withoutPgbench(bench) : bench;
+  return runPresent(present, pgbench);
+}
+
+/** A peer that is not installed takes no part. */
+function withoutPgbench(bench: Bench): Bench {
+  const peers = bench.options.peers.filter((peer) => peer !== 'pgbench');
+  return { ...bench, options: { ...bench.options, peers } };
+}
+
+async function runPresent(bench: Bench, pgbench: string | undefined): Promise<PairSummary[]> {
+  const { cluster, options } = bench;
   const pairs = options.works.flatMap((work) => pairsOf(work, options));
-  const workers = new Workers(bench);
+  const workers = new Workers(bench, pgbench);
   const summaries: PairSummary[] = [];
   try {
     await workers.start(new Set(pairs.flatMap(({ subject, peer }) => [subject, peer])));
@@ -67,10 +85,12 @@ export async function runThroughput(bench: Bench): Promise<PairSummary[]> {
 /** The processes of the contenders. */
 class Workers {
   readonly #bench: Bench;
-  readonly #all = new Map<ContenderName, Worker>();
+  readonly #pgbench: string | undefined;
+  readonly #all = new Map<ContenderName, Worker | PgbenchWorker>();
 
-  constructor(bench: Bench) {
+  constructor(bench: Bench, pgbench: string | undefined) {
     this.#bench = bench;
+    this.#pgbench = pgbench;
   }
 
   get updates(): number {
@@ -81,14 +101,19 @@ class Workers {
     const { cluster, worker } = this.#bench;
     const servers = { cluster: cluster.url, primary: cluster.primary.url };
     const starting = [...names].map(async (name) => {
-      this.#all.set(name, await startWorker(name, servers, worker));
+      this.#all.set(
+        name,
+        name === 'pgbench' && this.#pgbench !== undefined
+          ? new PgbenchWorker(this.#pgbench, servers.primary)
+          : await startWorker(name, servers, worker),
+      );
     });
     // Contenders that did start are closed if another one did not.
     await Promise.allSettled(starting);
     await Promise.all(starting);
   }
 
-  of(name: ContenderName): Worker {
+  of(name: ContenderName): Worker | PgbenchWorker {
     const worker = this.#all.get(name);
     if (worker === undefined) throw new Error(`${name} takes no part`);
     return worker;
@@ -133,7 +158,7 @@ async function runCell(bench: Bench, workers: Workers, cell: Cell): Promise<Pair
 /**
  * Each cell begins with a slice that does not count; a contender's first cell with as many as make it warm.
  */
-export async function warmUp(worker: Worker, cell: Cell, seconds: number): Promise<void> {
+export async function warmUp(worker: Worker | PgbenchWorker, cell: Cell, seconds: number): Promise<void> {
   for (let slices = 0; slices < WARM_UP_SLICES; slices++) {
     await worker.slice({ ...cell, seconds });
     if (worker.statements >= WARM_STATEMENTS) return;
@@ -151,7 +176,11 @@ async function runRound(
 }
 
 /** The arrangement with the most statements per second in short measurements, which do not count further. */
-async function bestArrangement(worker: Worker, cell: Cell, seconds: number): Promise<Arrangement> {
+async function bestArrangement(
+  worker: Worker | PgbenchWorker,
+  cell: Cell,
+  seconds: number,
+): Promise<Arrangement> {
   const tried = LANES.filter((lanes) => lanes <= cell.callers).flatMap((lanes) =>
     [false, true].map((cork) => ({ arrangement: { lanes, cork }, found: [] as number[] })),
   );

@@ -17,6 +17,7 @@ const LEAST: Readonly<Partial<Record<PeerName, Partial<Record<Work, readonly (nu
   'pg.Pool named': { select: [0.95, 1.5, 2, 1.9] },
   'postgres.js': { select: [1.2, 2.5, 3, 1.4], update: [1, 1.5, 1.5, 1.1] },
   limit: { select: [0.8, 0.85, 0.85, 0.85], update: [0.8, 0.85, 0.85, 0.85] },
+  pgbench: { select: [NONE, 1.3, 1.8, 1.8] },
   // Reads from two standbys and a primary cost no more than from one server; measured on shared cores.
   'pgherd one node': { read: [0.9, 0.9, 0.9, 0.9] },
 };

@@ -4,6 +4,7 @@ import { isPair, PEERS } from '../src/throughput-contenders.ts';
 import { type Contender, Driver, percentile } from '../src/throughput-load.ts';
 import { renderMarkdown } from '../src/throughput-markdown.ts';
 import { parseThroughputOptions } from '../src/throughput-options.ts';
+import { readReport } from '../src/throughput-pgbench.ts';
 import { runThroughput } from '../src/throughput-run.ts';
 import { renderPairs, summarizePair } from '../src/throughput-summary.ts';
 import { leastRatio, mostP99Ratio } from '../src/throughput-targets.ts';
@@ -84,7 +85,13 @@ describe('the arithmetic', () => {
   test('lanes off are held against pg.Pool alone, several nodes against one only where reads spread', () => {
     const those = (subject: 'pgherd' | 'pgherd lanes off', work: 'select' | 'mix' | 'read') =>
       PEERS.filter((peer) => isPair(subject, peer, work));
-    expect(those('pgherd', 'select')).toEqual(['pg.Pool', 'pg.Pool named', 'postgres.js', 'limit']);
+    expect(those('pgherd', 'select')).toEqual([
+      'pg.Pool',
+      'pg.Pool named',
+      'postgres.js',
+      'limit',
+      'pgbench',
+    ]);
     expect(those('pgherd', 'read')).toEqual(['pgherd one node']);
     expect(those('pgherd lanes off', 'select')).toEqual(['pg.Pool']);
     expect(those('pgherd lanes off', 'mix')).toEqual([]);
@@ -229,4 +236,23 @@ test('a small run on a real server measures every pair, and the table holds ever
   for (const one of found) expect(one.subjectPerSecond).toBeGreaterThanOrEqual(0);
   expect(found[1]?.arrangement).toMatch(/^[12] lanes?(, corked)?$/);
   expect(lines).toContain('select, 2 callers, 2/2');
+});
+
+describe('pgbench as a contender', () => {
+  const REPORT = `pgbench (18.4)
+number of clients: 10
+number of transactions actually processed: 20000
+latency average = 0.500 ms
+tps = 19876.543210 (without initial connection time)
+0m0.00s 0m0.01s
+0m1.50s 1m0.50s
+`;
+
+  test('its report is read: statements per second, and processor time of the children for each', () => {
+    expect(readReport(REPORT)).toEqual({ perSecond: 19_876.54321, clientUs: 3_100 });
+  });
+
+  test('what is no report is an error that shows it', () => {
+    expect(() => readReport('pgbench: error: connection refused')).toThrow('connection refused');
+  });
 });
