@@ -10,6 +10,7 @@ const { join } = require('node:path');
 const RANKS = [
   ['model'],
   ['time'],
+  ['floors'],
   ['connection', 'dsn', 'sql', 'topology'],
   ['discovery', 'pool', 'retry', 'routing'],
   ['observe', 'wire'],
@@ -33,7 +34,7 @@ const RANKS = [
 const NARROWER = { pool: ['time'] };
 
 /** What Node itself offers is closed to the folders that only describe and decide. */
-const WITHOUT_NODE = ['model', 'connection', 'dsn', 'routing', 'retry', 'sql', 'topology'];
+const WITHOUT_NODE = ['model', 'floors', 'connection', 'dsn', 'routing', 'retry', 'sql', 'topology'];
 
 const SRC = '^packages/pgherd/src/';
 const either = (names) => `(${names.join('|')})`;

@@ -40,6 +40,8 @@ const EVENTS: Readonly<Record<ClusterEventName, true>> = {
   'node:added': true,
   'node:removed': true,
   'cluster:replaced': true,
+  'cluster:writes-barred': true,
+  'cluster:floor-withdrawn': true,
   'discovery:failed': true,
   'discovery:refused': true,
   'connection:opened': true,

@@ -46,6 +46,10 @@ export function announce(change: TopologyChange, events: Emitter<ClusterEvents>)
       events.emit('cluster:foreign', { systemIdentifiers: change.systemIdentifiers });
       return;
     }
+    case 'floor-withdrawn': {
+      events.emit('cluster:floor-withdrawn', change.withdrawn);
+      return;
+    }
     case 'added': {
       events.emit('node:added', { node: change.node.name });
       return;

@@ -60,6 +60,11 @@ export class CallQueue {
     });
   }
 
+  /** Calls that wait now. */
+  get size(): number {
+    return this.#waiting.size;
+  }
+
   /** Wakes all calls, or only those to which lag matters. */
   wake(which: 'all' | 'lag'): void {
     if (this.#waiting.size === 0) return;

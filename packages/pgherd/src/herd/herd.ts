@@ -29,9 +29,11 @@ import {
 } from '../topology/topology.ts';
 import { assertAcceptable } from './accepted-epoch.ts';
 import { announce } from './announce.ts';
+import { BarredWritesWatch } from './barred-writes.ts';
 import { CallQueue } from './call-queue.ts';
 import { DiscoveryLoop } from './discovery-loop.ts';
 import { LiveNodes } from './live-nodes.ts';
+import { printing } from './log.ts';
 import { noNodeError, unreachableError } from './no-node-error.ts';
 import { configuredNodes, nothingAllowed, readNodeList } from './node-list.ts';
 
@@ -55,6 +57,7 @@ export class Herd {
   #state: 'idle' | 'watching' | 'closed' = 'idle';
   readonly #waiting: CallQueue;
   readonly #discovery: DiscoveryLoop | undefined;
+  readonly #barredWrites: BarredWritesWatch;
   readonly #selections = new Selections();
   readonly #selecting: SelectionContext;
   #graceTimer: Timer | undefined;
@@ -67,6 +70,12 @@ export class Herd {
       settings.logger.error(`A listener of "${name}" threw: ${messageOf(error)}`),
     );
     this.#waiting = new CallQueue(settings.clock, () => this.isClosed);
+    this.#barredWrites = new BarredWritesWatch({
+      clock: settings.clock,
+      logger: printing(settings.logger),
+      callsWaiting: () => this.#waiting.size,
+      announce: (barred) => this.events.emit('cluster:writes-barred', barred),
+    });
     this.#live = new LiveNodes(this.#nodePorts());
     this.nodes = this.#live.current;
     this.#discovery = this.#discoveryLoop();
@@ -198,6 +207,7 @@ export class Herd {
     this.#state = 'closed';
     this.#graceTimer?.cancel();
     this.#discovery?.stop();
+    this.#barredWrites.stop();
     this.#waiting.end();
   }
 
@@ -281,6 +291,7 @@ export class Herd {
     for (const change of changes) announce(change, this.events);
     if (wake === 'all') this.events.emit('topology:changed', { before, after });
     if (wake !== 'none') this.#waiting.wake(wake);
+    this.#barredWrites.follow(after.barred);
   }
 
   #hint(hint: Effects['hint']): void {

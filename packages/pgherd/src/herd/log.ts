@@ -3,6 +3,7 @@ import { printable } from '../model/foreign.ts';
 import type { Emitter } from '../observe/emitter.ts';
 import type { ClusterEvents } from '../observe/events.ts';
 import type { Logger } from '../observe/logger.ts';
+import { barredSentence } from './barred-writes.ts';
 
 /**
  * Writes events to the user's log. `error` needs an operator, `warn` may affect calls, `info` is a change,
@@ -38,6 +39,12 @@ export function logEvents(events: Emitter<ClusterEvents>, sink: Logger): void {
   events.on('cluster:replaced', ({ before, after, adopted }) => {
     const what = adopted ? 'the new system is adopted' : 'writes are refused';
     logger.error(`pgherd: all nodes are now of system ${after} instead of ${before}; ${what}`);
+  });
+  events.on('cluster:writes-barred', (barred) => logger.warn(`pgherd: ${barredSentence(barred)}`));
+  events.on('cluster:floor-withdrawn', ({ from, to, primary, witnesses }) => {
+    logger.warn(
+      `pgherd: timeline ${from} is given up, because ${witnesses.join(' and ')} follows ${primary} again; timeline ${to} is the highest now`,
+    );
   });
   events.on('node:added', ({ node }) => logger.info(`pgherd: ${node} was added`));
   events.on('node:removed', ({ node }) => logger.info(`pgherd: ${node} was removed`));
@@ -92,7 +99,7 @@ export function logEvents(events: Emitter<ClusterEvents>, sink: Logger): void {
 }
 
 /** Nothing that comes to the log commands a terminal, whatever an event holds. */
-function printing(sink: Logger): Logger {
+export function printing(sink: Logger): Logger {
   return {
     debug: (text) => sink.debug(printable(text)),
     info: (text) => sink.info(printable(text)),

@@ -5,9 +5,10 @@ import {
   NoSuitableNodeError,
   PgHerdError,
 } from '../model/errors.ts';
-import type { NodeDescription, TopologyDescription } from '../model/topology.ts';
+import type { BarredWrites, NodeDescription, TopologyDescription } from '../model/topology.ts';
 import type { Demand, Rejection } from '../routing/select.ts';
 import { isLastingFailure } from '../topology/node.ts';
+import { barredSentence } from './barred-writes.ts';
 
 /** What the error reports about a call that found no node. */
 export interface NoNodeReport {
@@ -53,10 +54,17 @@ function remedyFor(topology: TopologyDescription): string | undefined {
   if (nodes.some((node) => node.standing === 'ambiguous')) {
     return 'Stop all but one of them, or let a discovery name the leader.';
   }
+  if (topology.barred !== undefined) return barredRemedy(topology.barred, topology);
   const stale = nodes.find((node) => node.standing === 'stale' && node.promotable && node.health === 'ok');
   if (stale === undefined) return undefined;
   const system = stale.systemIdentifier ?? topology.systemIdentifier;
   return `If the higher timeline will not come back, call ${acceptEpochCall(system, stale.timeline)}.`;
+}
+
+function barredRemedy(barred: BarredWrites, { nodes }: TopologyDescription): string {
+  const [name] = barred.barred;
+  const timeline = nodes.find((node) => node.name === name)?.timeline;
+  return `${barredSentence(barred)}. If timeline ${barred.floor} will not come back, call ${acceptEpochCall(barred.systemIdentifier, timeline)}.`;
 }
 
 function acceptEpochCall(systemIdentifier: string | undefined, timeline: number | undefined): string {

@@ -14,6 +14,12 @@ export interface ProbeFacts {
   readonly timeline: number | undefined;
   /** Timeline of the control file, a lower bound on a standby. */
   readonly timelineAtLeast: number | undefined;
+  /** Timeline up to whose log the data are replayed, from the control file; in recovery only. */
+  readonly recoveryTimeline: number | undefined;
+  /** For how long the server has run by its own clock, milliseconds; asked for only when it matters. */
+  readonly uptimeMs: number | undefined;
+  /** Standbys that stream from it; asked for only when it matters. */
+  readonly walSenders: number | undefined;
   readonly lsn: Lsn | undefined;
   readonly receivedLsn: Lsn | undefined;
   readonly replayAgeMs: number | undefined;

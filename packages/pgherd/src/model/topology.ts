@@ -98,6 +98,11 @@ export interface NodeDescription extends NodeLabels {
   readonly timeline: number | undefined;
   /** A standby's timeline from its control file: only a lower bound. */
   readonly timelineAtLeast: number | undefined;
+  /**
+   * Highest timeline that the control file of a standby shows: its data are of that timeline, or of a later
+   * one that it has received since. `undefined` out of recovery, and if the server does not return it.
+   */
+  readonly dataTimeline: number | undefined;
   /** Current write position of a primary, replayed position of a standby. */
   readonly lsn: Lsn | undefined;
   /** What a standby has received from its upstream. */
@@ -117,6 +122,19 @@ export interface NodeDescription extends NodeLabels {
    * restart.
    */
   readonly postmasterStartedAt: string | undefined;
+  /**
+   * Whether the data of a standby may be of a timeline above that of the primary: it followed another server,
+   * or is ahead of what is known here. It gets no causal reads and none with a limit of lag, other reads only
+   * if no other node can serve.
+   */
+  readonly diverged: boolean;
+  /**
+   * The present life of the server began at this time or later; known only of a node that showed the floor,
+   * while the floor bars a primary.
+   */
+  readonly bornAt: number | undefined;
+  /** Standbys that stream from the node; known only of a primary that the floor bars. */
+  readonly walSenders: number | undefined;
   /** Smoothed round trip of the monitor's probes, milliseconds. */
   readonly rttMs: number | undefined;
   /** Number of restarts and losses seen so far. Evidence of an earlier generation is not believed. */
@@ -140,6 +158,80 @@ export interface NodeDescription extends NodeLabels {
   readonly aliveSince: number | undefined;
 }
 
+/** A node that returned a level as its own timeline. */
+export interface Witness {
+  readonly node: string;
+  /** Starts of its server while it showed the level, oldest first; empty if the server returns none. */
+  readonly starts: readonly string[];
+  /** When it was asked the last time that it showed the level, milliseconds of the cluster's clock. */
+  readonly askedAt: number;
+  /** When that answer came. */
+  readonly shownAt: number;
+}
+
+/** A timeline that was seen out of recovery. */
+export interface Level {
+  readonly timeline: number;
+  /** The nodes that showed it; none if the user accepted it before any node did. */
+  readonly witnesses: readonly Witness[];
+}
+
+/**
+ * The levels of each system that was seen, highest first; under `''` those of nodes that return no system
+ * identifier. The first one is the floor of its system.
+ */
+export type Levels = Readonly<Record<string, readonly Level[]>>;
+
+/** A primary works, but the floor keeps writes from it, and no other node can take them. */
+export interface BarredWrites {
+  readonly systemIdentifier: string | undefined;
+  /** The floor. */
+  readonly floor: number;
+  /** Names of the nodes that showed the floor. */
+  readonly witnesses: readonly string[];
+  /** Names of the primaries below the floor that could take writes. */
+  readonly barred: readonly string[];
+  /** What has to happen before the floor is withdrawn, in plain words, one sentence each. */
+  readonly missing: readonly string[];
+  /** How far the withdrawal has come; `undefined` while no primary qualifies. */
+  readonly progress: Progress | undefined;
+}
+
+/** How far the withdrawal of the floor has come. */
+export interface Progress {
+  /** Name of the primary that would get the writes. */
+  readonly primary: string;
+  /** Generation of that node: a new life begins anew. */
+  readonly generation: number;
+  /** Where the log of the primary stood, oldest first. */
+  readonly positions: readonly { readonly at: number; readonly lsn: Lsn }[];
+  /** How each witness follows the primary, by name. */
+  readonly streams: Readonly<Record<string, Stream>>;
+  /** Since when nothing has been missing but time, milliseconds of the cluster's clock. */
+  readonly heldSince: number | undefined;
+}
+
+/** How one witness follows the primary. */
+export interface Stream {
+  /** Comparisons in a row, each at least a second after the one before, in which it kept step. */
+  readonly rounds: number;
+  readonly roundAt: number | undefined;
+  /** A position of the witness that a later position of the primary has to be compared with. */
+  readonly sample: { readonly askedAt: number; readonly seenAt: number; readonly lsn: Lsn } | undefined;
+}
+
+/** A floor that fell because all its witnesses have come back. */
+export interface WithdrawnFloor {
+  readonly systemIdentifier: string;
+  readonly from: number;
+  /** The floor since then. */
+  readonly to: number;
+  /** Name of the primary that may be written to now. */
+  readonly primary: string;
+  /** Names of the nodes that had shown the level, and follow that primary now. */
+  readonly witnesses: readonly string[];
+}
+
 /** The immutable picture of all nodes at one time. */
 export interface TopologyDescription {
   /** Grows by one with each change. */
@@ -156,8 +248,14 @@ export interface TopologyDescription {
    * below it.
    */
   readonly floor: number | undefined;
-  /** The same for each system identifier that was seen; under `''` for nodes that return none. */
+  /** The timelines that were seen out of recovery, and where. */
+  readonly levels: Levels;
+  /** The highest level of each system identifier that was seen; under `''` for nodes that return none. */
   readonly floors: Readonly<Record<string, number>>;
+  /** Set while the floor keeps writes from a primary that works, and no other node can take them. */
+  readonly barred: BarredWrites | undefined;
+  /** The floor that was withdrawn last. */
+  readonly withdrawn: WithdrawnFloor | undefined;
   /** Name of the node that writes go to; `undefined` while there is none: then they wait. */
   readonly writable: string | undefined;
   /** Since when there is no such node, once watching has begun; `undefined` while there is one. */

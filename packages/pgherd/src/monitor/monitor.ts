@@ -1,3 +1,4 @@
+import { extraQuestions } from '../floors/evidence.ts';
 import type { TopologyDescription } from '../model/topology.ts';
 import type { Random, Timer } from '../time/port.ts';
 import { BURST_START_MS, type ProbePlan, planProbe } from '../topology/probe-plan.ts';
@@ -6,7 +7,7 @@ import type { Ask } from './connection.ts';
 import { type LongPoll, type MonitorSettings, Prober, type ProberPorts } from './prober.ts';
 
 /** What a monitor needs from the node around it. */
-export interface MonitorPorts extends Omit<ProberPorts, 'description'> {
+export interface MonitorPorts extends Omit<ProberPorts, 'description' | 'extraQuestions'> {
   readonly random: Random;
   /** The picture as it is now. */
   topology(): TopologyDescription;
@@ -49,8 +50,11 @@ export class NodeMonitor {
     this.#node = node;
     this.#settings = settings;
     this.#ports = ports;
-    const description = () => findNode(ports.topology(), node);
-    this.#prober = new Prober(node, settings, { ...ports, description }, () => this.hint());
+    const questions = {
+      description: () => findNode(ports.topology(), node),
+      extraQuestions: () => extraQuestions(node, ports.topology()),
+    };
+    this.#prober = new Prober(node, settings, { ...ports, ...questions }, () => this.hint());
   }
 
   /** As {@link Prober.ask}. */

@@ -1,3 +1,4 @@
+import type { ExtraQuestion } from '../floors/evidence.ts';
 import { parseLsn } from '../model/lsn.ts';
 import type { ProbeFacts } from '../model/observation.ts';
 import type { Row } from '../model/statement.ts';
@@ -21,11 +22,37 @@ const OWN_READ_ONLY = `case ${READ_ONLY} when 'on' then (select case when source
  * forbids costs its facts, not the node. Every column is text, so that type parsers of the application cannot
  * interfere.
  */
-export const PROBES: readonly string[] = Object.freeze([
-  probeText(['settings', 'position', 'control']),
-  probeText(['settings', 'position']),
-  probeText([]),
-]);
+export const PROBES: readonly (readonly Source[])[] = Object.freeze([
+  ['settings', 'position', 'control', 'recovery'],
+  ['settings', 'position', 'control'],
+  ['settings', 'position'],
+  [],
+] as const);
+
+/** Where facts come from. */
+type Source = 'settings' | 'position' | 'control' | 'recovery';
+
+const texts = new Map<string, string>();
+
+/** The question for these sources, and for what else the floors need to know. */
+export function probeText(level: number, extras: readonly ExtraQuestion[]): string {
+  const sources = PROBES[level] ?? [];
+  const key = [level, ...extras].join(' ');
+  const known = texts.get(key);
+  if (known !== undefined) return known;
+  const text = `select ${[...columnsOf(sources), ...extras.flatMap((extra) => EXTRA_COLUMNS[extra])].join(', ')}`;
+  texts.set(key, text);
+  return text;
+}
+
+/** Columns of the questions that are asked only while their answers matter. */
+const EXTRA_COLUMNS: Readonly<Record<ExtraQuestion, readonly string[]>> = Object.freeze({
+  withdrawal: [
+    `(extract(epoch from pg_catalog.clock_timestamp() - pg_catalog.pg_postmaster_start_time()) * 1000)::text as uptime`,
+    `case when pg_catalog.pg_is_in_recovery() then null
+      else (select pg_catalog.count(*)::text from pg_catalog.pg_stat_get_wal_senders()) end as wal_senders`,
+  ],
+});
 
 /** SQLSTATEs for a source that the server lacks or forbids. */
 export const SOURCE_MISSING: ReadonlySet<string> = new Set([
@@ -44,7 +71,7 @@ const STEP_PER_CONNECTION_S = 0.00005;
 /** Longest pause between two checks because of many connections, seconds. */
 const LONGEST_CROWDED_STEP_S = 0.25;
 
-function probeText(sources: readonly ('settings' | 'position' | 'control')[]): string {
+function columnsOf(sources: readonly Source[]): readonly string[] {
   const columns = [
     'pg_catalog.pg_is_in_recovery()::text as in_recovery',
     `${sources.includes('settings') ? OWN_READ_ONLY : READ_ONLY} as read_only`,
@@ -68,7 +95,11 @@ function probeText(sources: readonly ('settings' | 'position' | 'control')[]): s
       '(select timeline_id::text from pg_catalog.pg_control_checkpoint()) as checkpoint_timeline',
     );
   }
-  return `select ${columns.join(', ')}`;
+  if (sources.includes('recovery')) {
+    columns.push(`case when pg_catalog.pg_is_in_recovery() then
+      (select min_recovery_end_timeline::text from pg_catalog.pg_control_recovery()) end as recovery_timeline`);
+  }
+  return columns;
 }
 
 /**
@@ -96,6 +127,9 @@ export function parseFacts(row: Row | undefined): ProbeFacts | undefined {
     systemIdentifier: parseDigits(row['system_identifier']),
     timeline: parseTimeline(row['timeline']),
     timelineAtLeast: positive(Number(parseDigits(row['checkpoint_timeline']))),
+    recoveryTimeline: parseCount(row['recovery_timeline']),
+    uptimeMs: parseAge(row['uptime']),
+    walSenders: parseCount(row['wal_senders']),
     lsn: parseLsn(textOf(row['lsn'])),
     receivedLsn: parseLsn(textOf(row['received'])),
     replayAgeMs: parseAge(row['replay_age']),
@@ -115,6 +149,11 @@ function parseBoolean(value: unknown): boolean | undefined {
 
 function parseDigits(value: unknown): string | undefined {
   return typeof value === 'string' && /^[0-9]{1,20}$/.test(value) ? value : undefined;
+}
+
+function parseCount(value: unknown): number | undefined {
+  const digits = parseDigits(value);
+  return digits === undefined ? undefined : Number(digits);
 }
 
 function parseTimeline(value: unknown): number | undefined {

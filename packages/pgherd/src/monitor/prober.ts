@@ -1,4 +1,5 @@
 import type { ConnectionListener, DriverConnection, DriverResult } from '../connection/port.ts';
+import type { ExtraQuestion } from '../floors/evidence.ts';
 import { messageOf, PgHerdError } from '../model/errors.ts';
 import type { Observation } from '../model/observation.ts';
 import type { NodeDescription } from '../model/topology.ts';
@@ -10,13 +11,15 @@ import type { ProbePlan, ProbeSettings } from '../topology/probe-plan.ts';
 import { type Ask, MonitorConnection } from './connection.ts';
 import { type DialSettings, dialLimitMs, type LoginTimes, withLogin } from './dial-limit.ts';
 import { FailureRow } from './failure-row.ts';
-import { longPollText, PROBES, parseFacts, SOURCE_MISSING } from './probe.ts';
+import { longPollText, PROBES, parseFacts, probeText, SOURCE_MISSING } from './probe.ts';
 
 /** What the prober needs from the node around it. */
 export interface ProberPorts {
   readonly clock: Clock;
   /** The node as the picture describes it now; `undefined` if it has left. */
   description(): NodeDescription | undefined;
+  /** What the next probe asks besides. */
+  extraQuestions(): readonly ExtraQuestion[];
   /** Takes in a piece of evidence. */
   observe(observation: Observation): void;
   /** Opens a connection for the monitor itself, outside the pool. */
@@ -60,6 +63,8 @@ export class Prober {
   #connection: MonitorConnection | undefined;
   #beforeItsTime = false;
   #probeLevel = 0;
+  /** Whether the server lacks or forbids what was asked besides. */
+  #refusesExtras = false;
   #longPollWorks = true;
   #loginTimes: LoginTimes = [];
   /** Whether a connection was given up because of its silence, and no other one has answered yet. */
@@ -212,7 +217,8 @@ export class Prober {
   }
 
   async #probe(connection: MonitorConnection): Promise<void> {
-    const text = PROBES[this.#probeLevel] ?? '';
+    const extras = this.#refusesExtras ? [] : this.#ports.extraQuestions();
+    const text = probeText(this.#probeLevel, extras);
     const askedAt = this.#ports.clock.now();
     let result: DriverResult;
     try {
@@ -220,6 +226,10 @@ export class Prober {
     } catch (error) {
       const { severity, sqlState } = classifyError(error);
       const sourceMissing = sqlState !== undefined && SOURCE_MISSING.has(sqlState);
+      if (sourceMissing && extras.length > 0) {
+        this.#refusesExtras = true;
+        return this.#probe(connection);
+      }
       if (sourceMissing && this.#probeLevel < PROBES.length - 1) {
         this.#probeLevel++;
         return this.#probe(connection);

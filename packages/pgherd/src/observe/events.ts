@@ -32,6 +32,27 @@ export interface ClusterEvents {
   'cluster:split-brain': { readonly nodes: readonly string[]; readonly timeline: number | undefined };
   /** Primaries of different clusters answer; writes are refused until one of them is pinned or removed. */
   'cluster:foreign': { readonly systemIdentifiers: readonly string[] };
+  /**
+   * A primary works, but a higher timeline was seen out of recovery (the floor), so that it gets no writes,
+   * and no other node can take them. `missing` says what has to happen before the floor is withdrawn. At
+   * once, and every 30 s while it lasts.
+   */
+  'cluster:writes-barred': {
+    readonly floor: number;
+    /** Nodes that showed the floor. */
+    readonly witnesses: readonly string[];
+    /** Primaries below the floor that could take writes. */
+    readonly barred: readonly string[];
+    readonly missing: readonly string[];
+  };
+  /** The nodes that showed the floor follow `primary` again: it gets writes, on the lower timeline `to`. */
+  'cluster:floor-withdrawn': {
+    readonly systemIdentifier: string;
+    readonly from: number;
+    readonly to: number;
+    readonly primary: string;
+    readonly witnesses: readonly string[];
+  };
   /** A node was added to the list by discovery. */
   'node:added': { readonly node: string };
   /** A node is no longer on the list of discovery; its connections are drained within `drainMs`. */

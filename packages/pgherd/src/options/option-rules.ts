@@ -36,6 +36,8 @@ export interface OptionRule {
   readonly choices?: readonly string[];
   /** Whether a function is allowed as well. */
   readonly orFunction?: boolean;
+  /** Whether `false` is allowed as well. */
+  readonly orFalse?: boolean;
   /** The value is never shown. */
   readonly secret?: boolean;
 }
@@ -106,6 +108,8 @@ export const OPTION_RULES: readonly OptionRule[] = Object.freeze([
   { name: 'hedge', kind: 'boolean', default: false },
   { name: 'hedge.minDelayMs', kind: 'duration', min: 0, default: 5 },
   { name: 'fencing', kind: 'choice', choices: ['strict', 'report'], default: 'strict' },
+  { name: 'fencing.mode', kind: 'choice', choices: ['strict', 'report'] },
+  { name: 'fencing.withdrawAfterMs', kind: 'duration', min: 0, default: 10_000, orFalse: true },
   { name: 'systemIdentifier', kind: 'text' },
   { name: 'onClusterReplaced', kind: 'choice', choices: ['refuse', 'adopt'], default: 'refuse' },
   { name: 'identityGraceMs', kind: 'duration', min: 0, default: 30_000 },

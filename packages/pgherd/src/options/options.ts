@@ -149,6 +149,17 @@ export interface CausalOptions {
   readonly tokenSecret?: string | readonly string[] | undefined;
 }
 
+/** Nodes that are not believed. */
+export interface FencingOptions {
+  /** As `fencing` without details. Default `strict`. */
+  readonly mode?: 'strict' | 'report' | undefined;
+  /**
+   * How long the nodes that showed the highest timeline out of recovery must have been standbys of the
+   * primary again before that primary gets writes, ms; `false` for never. Default 10,000.
+   */
+  readonly withdrawAfterMs?: number | false | undefined;
+}
+
 /** Prepared statements. */
 export interface PrepareOptions {
   /**
@@ -238,9 +249,10 @@ export interface ClusterOptions extends SessionLimits {
   readonly probe?: ProbeOptions | undefined;
   readonly retry?: RetryOptions | undefined;
   /**
-   * `strict` gives stale and ambiguous nodes no work; `report` only reports them in events. Default `strict`.
+   * `strict` gives stale and ambiguous nodes no work; `report` only reports them in events; an object is for
+   * the details. Default `strict`.
    */
-  readonly fencing?: 'strict' | 'report' | undefined;
+  readonly fencing?: 'strict' | 'report' | FencingOptions | undefined;
   /**
    * The only cluster to accept, as `pg_control_system()` returns it. Default: the first one that has a
    * primary.

@@ -59,6 +59,8 @@ export interface ClusterSettings extends Pools {
     BudgetSettings &
     Pick<RetryOptions, 'isRetryable'> & { readonly attempts: number };
   readonly fencing: Fencing;
+  /** How long witnesses must have followed the primary before their floor falls; infinite for never. */
+  readonly withdrawAfterMs: number;
   readonly systemIdentifier: string | undefined;
   readonly onClusterReplaced: 'refuse' | 'adopt';
   readonly identityGraceMs: number;
@@ -138,7 +140,7 @@ export function resolveSettings(
       longPoll: values.get('probe.longPoll') === true,
     }),
     retry: retrySettings(options, number),
-    fencing: options.fencing ?? 'strict',
+    ...fencingSettings(values),
     systemIdentifier: options.systemIdentifier,
     onClusterReplaced: options.onClusterReplaced ?? 'refuse',
     identityGraceMs: number('identityGraceMs'),
@@ -228,6 +230,15 @@ function retrySettings(
     budgetPerSecond: number('retry.budgetPerSecond'),
     isRetryable: retry?.isRetryable,
   });
+}
+
+function fencingSettings(values: OptionValues): Pick<ClusterSettings, 'fencing' | 'withdrawAfterMs'> {
+  const mode = values.get('fencing.mode') ?? values.get('fencing');
+  const withdrawAfterMs = values.get('fencing.withdrawAfterMs');
+  return {
+    fencing: mode === 'report' ? 'report' : 'strict',
+    withdrawAfterMs: withdrawAfterMs === false ? Number.POSITIVE_INFINITY : Number(withdrawAfterMs),
+  };
 }
 
 function causalSettings(values: OptionValues): ClusterSettings['causal'] {

@@ -48,7 +48,8 @@ function flatten(options: object, violations: string[]): Map<string, unknown> {
       continue;
     }
     if (value === undefined || (name === 'lanes' && value === false)) continue;
-    if (SWITCHES.has(name) && typeof value === 'boolean') {
+    const isSwitched = SWITCHES.has(name) && typeof value === 'boolean';
+    if (isSwitched || (name === 'fencing' && typeof value === 'string')) {
       flat.set(name, value);
       continue;
     }
@@ -161,10 +162,13 @@ function isText(value: unknown): value is string {
 /** The requirement that `value` does not meet; `undefined` if it does. */
 function requirement(rule: OptionRule, value: unknown): string | undefined {
   if (rule.orFunction === true && typeof value === 'function') return undefined;
+  if (rule.orFalse === true && value === false) return undefined;
   const min = rule.min ?? 0;
   switch (rule.kind) {
     case 'duration':
-      return isNumber(value) && value >= min ? undefined : `a number of milliseconds, at least ${min}`;
+      return isNumber(value) && value >= min
+        ? undefined
+        : `a number of milliseconds, at least ${min}${rule.orFalse === true ? ', or false' : ''}`;
     case 'count':
       return Number.isInteger(value) && Number(value) >= min ? undefined : `a whole number, at least ${min}`;
     case 'number':

@@ -62,6 +62,8 @@ interface Pass {
   readonly words: string;
   /** Whether standbys beyond the lag limits are taken too. */
   readonly stale: boolean;
+  /** Whether standbys are taken whose data may be of another timeline. */
+  readonly diverged: boolean;
 }
 
 interface Tier {
@@ -85,7 +87,7 @@ export function selectNodes(
     if (reason === undefined) left.push(node);
     else rejections.push(Object.freeze({ node: node.name, reason }));
   }
-  const passes = passesOf(demand, context);
+  const passes = passesOf(demand, context, left.some(isDiverged));
   const tiers: Tier[] = [];
   for (const pass of passes) {
     if (!topology.writesOpen && waitsForTheStart(pass, passes)) continue;
@@ -113,24 +115,30 @@ function waitsForTheStart(pass: Pass, passes: readonly Pass[]): boolean {
   return WRITES.has(pass.asks) || pass !== passes[0];
 }
 
-/** The target, then the fallback; after both, if allowed, the same again for standbys that lag behind. */
-function passesOf(demand: Demand, context: SelectionContext): Pass[] {
+function isDiverged({ diverged }: NodeDescription): boolean {
+  return diverged;
+}
+
+/**
+ * The target, then the fallback; after both, if allowed, the same again for standbys that lag behind; last of
+ * all, if there are any, for standbys of another timeline.
+ */
+function passesOf(demand: Demand, context: SelectionContext, withDiverged: boolean): Pass[] {
   const { target, fallback } = demand;
   const fresh = passesOfTarget(target, target);
   if (fallback !== undefined) fresh.push(...passesOfTarget(fallback, `the fallback ${fallback}`));
-  if (!(demand.allowStale ?? context.lag.allowStale)) return fresh;
-  const stale = fresh.map(({ asks, words }) => ({
-    asks,
-    words: `${words}, beyond the lag limit`,
-    stale: true,
-  }));
-  return [...fresh, ...stale];
+  const again = (pass: Partial<Pass>, how: string) =>
+    fresh.map((one): Pass => ({ ...one, ...pass, words: `${one.words}, ${how}` }));
+  const stale =
+    (demand.allowStale ?? context.lag.allowStale) ? again({ stale: true }, 'beyond the lag limit') : [];
+  const diverged = withDiverged ? again({ diverged: true }, 'perhaps of another timeline') : [];
+  return [...fresh, ...stale, ...diverged];
 }
 
 /** `prefer-…` targets are two passes, as in libpq. */
 function passesOfTarget(target: Target, words: string): Pass[] {
-  const first = { asks: target, words: `suits ${words}`, stale: false };
-  const second = { asks: 'any', words: `suits ${words} as second choice`, stale: false } as const;
+  const first = { asks: target, words: `suits ${words}`, stale: false, diverged: false };
+  const second = { ...first, asks: 'any', words: `suits ${words} as second choice` } as const;
   if (target === 'prefer-standby') return [{ ...first, asks: 'standby' }, second];
   return target === 'prefer-primary' ? [first, second] : [first];
 }
@@ -205,11 +213,12 @@ function countsAsStandby(node: NodeDescription, demand: Demand): boolean {
 /** Whether a standby may be read. */
 function serves(node: NodeDescription, pass: Pass, demand: Demand, context: SelectionContext): boolean {
   if (!isReadable(node, demand) || !isCaughtUp(node, demand)) return false;
+  if (node.diverged && !pass.diverged) return false;
   return pass.stale || isFresh(node, demand, context.lag);
 }
 
 function isCaughtUp(node: NodeDescription, demand: Demand): boolean {
-  return demand.caughtUp === undefined || demand.caughtUp.includes(node.name);
+  return demand.caughtUp === undefined || (!node.diverged && demand.caughtUp.includes(node.name));
 }
 
 /** A call that names this node may use it. */
@@ -233,6 +242,7 @@ function unsuitableBecause(
     if (!isReadable(node, demand)) return 'a standby that must not be read (readable: false)';
     if (!isCaughtUp(node, demand))
       return 'a standby that is not known to have replayed what the call must see';
+    if (node.diverged) return `its data may be of timeline ${node.dataTimeline}, above that of the primary`;
     return staleBecause(node, demand, context.lag);
   }
   return `its role is ${node.role}`;

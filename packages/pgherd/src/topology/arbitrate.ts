@@ -1,18 +1,15 @@
+import { isOutOfRecovery, mayBePrimary } from '../floors/claims.ts';
+import { floorOf, floorsOf, hasShown, NO_SYSTEM, withoutLevel, withShown } from '../floors/levels.ts';
+import { assess, type WithdrawalSettings } from '../floors/withdrawal.ts';
 import type { Fencing, Standing } from '../model/names.ts';
-import type { NodeDescription, TopologyDescription } from '../model/topology.ts';
+import type { BarredWrites, Levels, NodeDescription, TopologyDescription } from '../model/topology.ts';
 import { withAliases } from './aliases.ts';
-import {
-  decideIdentity,
-  type Identity,
-  type IdentitySettings,
-  isOutOfRecovery,
-  mayBePrimary,
-} from './identity.ts';
+import { decideIdentity, type Identity, type IdentitySettings } from './identity.ts';
 import { hasLimit, type LagSettings, withLag } from './lag.ts';
 import { chooseWritable, isTimelineSettled } from './writable.ts';
 
 /** Settings of the arbitration between nodes. */
-export interface ArbitrationSettings extends IdentitySettings, LagSettings {
+export interface ArbitrationSettings extends IdentitySettings, LagSettings, WithdrawalSettings {
   readonly fencing: Fencing;
 }
 
@@ -26,16 +23,40 @@ export function arbitrate(
   settings: ArbitrationSettings,
   now: number,
 ): TopologyDescription {
+  const picture = arbitrated(topology, settings, now);
+  const { barred, falls } = assess(picture, settings, now);
+  if (barred === undefined && picture.barred === undefined) return picture;
+  if (!falls || barred === undefined) return Object.freeze({ ...picture, barred });
+  return arbitrate(withoutFloor(picture, barred), settings, now);
+}
+
+/** The picture without the floor, whose witnesses have all come back. */
+function withoutFloor(picture: TopologyDescription, barred: BarredWrites): TopologyDescription {
+  const { systemIdentifier = NO_SYSTEM, floor, witnesses } = barred;
+  const levels = withoutLevel(picture.levels, systemIdentifier, floor);
+  const primary = barred.progress?.primary ?? '';
+  const to = floorOf(levels, systemIdentifier) ?? 0;
+  const withdrawn = Object.freeze({ systemIdentifier, from: floor, to, primary, witnesses });
+  return { ...picture, levels, withdrawn, barred: undefined };
+}
+
+function arbitrated(
+  topology: TopologyDescription,
+  settings: ArbitrationSettings,
+  now: number,
+): TopologyDescription {
   const nodes = withAliases(topology.nodes);
   const identity = decideIdentity(topology, nodes, settings, now);
   const adopted = identity.replacement?.confirmed === true && !identityKept(identity, topology);
   const incumbent = adopted ? undefined : topology.incumbent;
-  const floors = raisedFloors(topology.floors, nodes, identity.systemIdentifier);
-  const floor = floorOf(floors, identity.systemIdentifier);
+  const levels = withClaims(topology.levels, nodes, identity.systemIdentifier, now);
+  const floor = floorOf(levels, identity.systemIdentifier);
   const claims = nodes.filter((node) => claimsEpoch(node, identity.systemIdentifier, floor));
   const believed = believedClaim(claims, incumbent, topology.leaderHint);
   const judged = nodes.map((node) => judge(node, { identity, floor, claims, believed }));
-  const measured = withLag(judged, topology.positions, currentPrimary(judged), settings);
+  const primary = currentPrimary(judged);
+  const compared = judged.map((node) => withDivergence(node, primary?.timeline));
+  const measured = withLag(compared, topology.positions, primary, settings);
   const writable = chooseWritable(measured.nodes, settings.fencing)?.name;
   const isWatched = topology.startedAt !== undefined;
   return Object.freeze({
@@ -50,7 +71,8 @@ export function arbitrate(
     lagMatters: topology.lagMatters || hasLimit(settings.lag),
     incumbent,
     floor,
-    floors,
+    levels,
+    floors: floorsOf(levels),
     positions: measured.positions,
     nodes: Object.freeze(measured.nodes),
   });
@@ -65,40 +87,30 @@ function identityKept(identity: Identity, topology: TopologyDescription): boolea
   return identity.systemIdentifier === topology.systemIdentifier;
 }
 
-/** Key of the floor for nodes that return no system identifier. */
-export const NO_SYSTEM = '';
-
-/** Floors never fall, and outlive a conflict or a change of identity: the former system may come back. */
-function raisedFloors(
-  floors: Readonly<Record<string, number>>,
+/**
+ * Levels outlive a conflict or a change of identity: the former system may come back. What nodes claim is one
+ * already if they were allowed to be the primary when they answered.
+ */
+function withClaims(
+  levels: Levels,
   nodes: readonly NodeDescription[],
   systemIdentifier: string | undefined,
-): Readonly<Record<string, number>> {
-  let raised = floors;
+  now: number,
+): Levels {
+  let raised = levels;
   for (const node of nodes) {
     if (!mayBePrimary(node) || node.timeline === undefined) continue;
-    const system = node.systemIdentifier ?? systemIdentifier ?? NO_SYSTEM;
-    raised = raisedFloor(raised, system, node.timeline);
+    const showing = {
+      systemIdentifier: node.systemIdentifier ?? systemIdentifier ?? NO_SYSTEM,
+      timeline: node.timeline,
+      node: node.name,
+      start: node.postmasterStartedAt,
+      askedAt: node.lsnAt ?? now,
+      at: node.seenAt ?? now,
+    };
+    if (!hasShown(raised, showing)) raised = withShown(raised, showing);
   }
   return raised;
-}
-
-/** Floors with one of them at least at `timeline`. */
-export function raisedFloor(
-  floors: Readonly<Record<string, number>>,
-  systemIdentifier: string,
-  timeline: number,
-): Readonly<Record<string, number>> {
-  if (timeline <= (floors[systemIdentifier] ?? 0)) return floors;
-  return Object.freeze({ ...floors, [systemIdentifier]: timeline });
-}
-
-function floorOf(
-  floors: Readonly<Record<string, number>>,
-  systemIdentifier: string | undefined,
-): number | undefined {
-  const floor = Math.max(floors[systemIdentifier ?? NO_SYSTEM] ?? 0, floors[NO_SYSTEM] ?? 0);
-  return floor > 0 ? floor : undefined;
 }
 
 /**
@@ -178,6 +190,13 @@ function foreignBecause(node: NodeDescription, identity: Identity): string | und
   return identity.pinned && node.rttMs !== undefined
     ? `it returns no system identifier, and only ${systemIdentifier} is believed`
     : undefined;
+}
+
+function withDivergence(node: NodeDescription, timeline: number | undefined): NodeDescription {
+  const { dataTimeline, role } = node;
+  const diverged =
+    role === 'standby' && dataTimeline !== undefined && timeline !== undefined && dataTimeline > timeline;
+  return node.diverged === diverged ? node : Object.freeze({ ...node, diverged });
 }
 
 /** The node whose position the standbys' lag is measured against. */

@@ -1,5 +1,5 @@
-import type { NodeDescription, TopologyDescription } from '../model/topology.ts';
-import { isOutOfRecovery } from './identity.ts';
+import { isOutOfRecovery } from '../floors/claims.ts';
+import type { NodeDescription, TopologyDescription, WithdrawnFloor } from '../model/topology.ts';
 import { findNode } from './topology.ts';
 import { isTimelineSettled, writableNode } from './writable.ts';
 
@@ -17,7 +17,8 @@ export type TopologyChange =
   | { readonly kind: 'removed'; readonly node: NodeDescription }
   | { readonly kind: 'replaced'; readonly before: string; readonly after: string; readonly adopted: boolean }
   | { readonly kind: 'split-brain'; readonly nodes: readonly NodeDescription[] }
-  | { readonly kind: 'foreign'; readonly systemIdentifiers: readonly string[] };
+  | { readonly kind: 'foreign'; readonly systemIdentifiers: readonly string[] }
+  | { readonly kind: 'floor-withdrawn'; readonly withdrawn: WithdrawnFloor };
 
 /** What changed, in the order of the events. Positions and round trips are no change. */
 export function changesBetween(before: TopologyDescription, after: TopologyDescription): TopologyChange[] {
@@ -32,6 +33,10 @@ export function changesBetween(before: TopologyDescription, after: TopologyDescr
     if (old.health !== node.health) changes.push({ kind: 'health', before: old, after: node });
     if (old.role !== node.role) changes.push({ kind: 'role', before: old, after: node });
     if (old.standing !== node.standing) changes.push({ kind: 'standing', before: old, after: node });
+  }
+  const { withdrawn } = after;
+  if (withdrawn !== undefined && withdrawn !== before.withdrawn) {
+    changes.push({ kind: 'floor-withdrawn', withdrawn });
   }
   const [lost, found] = [writableNode(before), writableNode(after)];
   if (lost?.name !== found?.name) changes.push({ kind: 'primary', before: lost, after: found });
@@ -121,6 +126,7 @@ function differs(old: NodeDescription, node: NodeDescription): boolean {
     old.role !== node.role ||
     old.standing !== node.standing ||
     old.aliasOf !== node.aliasOf ||
+    old.diverged !== node.diverged ||
     old.timeline !== node.timeline ||
     // A server may stop, or begin, to return what its timeline depends on.
     isTimelineSettled(old) !== isTimelineSettled(node) ||

@@ -1,5 +1,5 @@
+import { isOutOfRecovery } from '../floors/claims.ts';
 import type { NodeDescription } from '../model/topology.ts';
-import { isOutOfRecovery } from './identity.ts';
 
 /**
  * What becomes of a node's connections, from the mildest on. All but `keep` send callers that wait for one to

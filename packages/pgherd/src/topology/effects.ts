@@ -61,7 +61,15 @@ function poolEffects(before: TopologyDescription, after: TopologyDescription): P
  */
 function hintAfter(before: TopologyDescription, after: TopologyDescription): Effects['hint'] {
   if (before.writable !== undefined && after.writable === undefined) return 'monitors-and-discovery';
+  if (hasDiverged(before, after)) return 'monitors-and-discovery';
   return fellSilent(before, after) ? 'monitors' : 'none';
+}
+
+/** Whether the data of a standby have just turned out to be of a later timeline than the primary's. */
+function hasDiverged(before: TopologyDescription, after: TopologyDescription): boolean {
+  return after.nodes.some(
+    (node, index) => node.diverged && counterpart(node, index, before)?.diverged !== true,
+  );
 }
 
 /** Whether a node has just fallen silent. The answers of the others show whether the fault is ours. */

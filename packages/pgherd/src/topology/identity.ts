@@ -1,3 +1,4 @@
+import { mayBePrimary } from '../floors/claims.ts';
 import type { NodeDescription, Replacement, TopologyDescription } from '../model/topology.ts';
 
 /** Settings of the cluster's identity. */
@@ -18,18 +19,6 @@ export interface Identity {
   /** System identifiers of several systems that each have a primary, before anything was written. */
   readonly conflict: readonly string[] | undefined;
   readonly replacement: Replacement | undefined;
-}
-
-/** Whether the node says that it is out of recovery. */
-export function isOutOfRecovery(node: NodeDescription): boolean {
-  return node.role === 'primary' || node.role === 'primary-read-only';
-}
-
-/**
- * Whether the node says that it is the primary, and may be. One promoted only to look into the past may not.
- */
-export function mayBePrimary(node: NodeDescription): boolean {
-  return node.promotable && isOutOfRecovery(node);
 }
 
 /**

@@ -95,6 +95,8 @@ export function lagOf(
 ): Lag {
   const newest = positions.at(-1);
   const { lsn, lsnAt } = standby;
+  // Positions of two timelines cannot be compared.
+  if (standby.diverged) return UNKNOWN_LAG;
   if (standby.role !== 'standby' || lsn === undefined || lsnAt === undefined || newest === undefined) {
     return UNKNOWN_LAG;
   }

@@ -1,3 +1,4 @@
+import { floorEvidence, NO_FLOOR_EVIDENCE } from '../floors/evidence.ts';
 import type { ConnectFailure, Role } from '../model/names.ts';
 import type { Observation, ProbeFacts } from '../model/observation.ts';
 import type { NodeAddress, NodeDescription, NodeLabels } from '../model/topology.ts';
@@ -51,6 +52,8 @@ export function unknownNode(address: NodeAddress, labels: NodeLabels = NO_LABELS
     systemIdentifier: undefined,
     timeline: undefined,
     timelineAtLeast: undefined,
+    ...NO_FLOOR_EVIDENCE,
+    diverged: false,
     lsn: undefined,
     receivedLsn: undefined,
     lag: Object.freeze({ bytes: undefined, ms: undefined }),
@@ -194,6 +197,7 @@ function believed(
     systemIdentifier: facts.systemIdentifier ?? (restarted ? undefined : node.systemIdentifier),
     timeline: facts.inRecovery ? undefined : facts.timeline,
     timelineAtLeast: facts.timelineAtLeast,
+    ...floorEvidence(facts, askedAt, restarted ? undefined : node.bornAt),
     lsn: facts.lsn,
     lsnAt: facts.lsn === undefined ? undefined : askedAt,
     receivedLsn: facts.receivedLsn,

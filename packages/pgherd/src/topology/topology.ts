@@ -1,13 +1,15 @@
+import { mayBePrimary } from '../floors/claims.ts';
+import { NO_LEVELS, NO_SYSTEM, withFloorAt, withShown } from '../floors/levels.ts';
 import type { Observation } from '../model/observation.ts';
 import type {
   AcceptedEpoch,
+  Levels,
   NodeAddress,
   NodeDescription,
   NodeLabels,
   TopologyDescription,
 } from '../model/topology.ts';
-import { type ArbitrationSettings, arbitrate, NO_SYSTEM, raisedFloor } from './arbitrate.ts';
-import { mayBePrimary } from './identity.ts';
+import { type ArbitrationSettings, arbitrate } from './arbitrate.ts';
 import { NO_LABELS, type NodeSettings, nodeName, observeNode, unknownNode } from './node.ts';
 
 /** Settings of all transitions. */
@@ -32,7 +34,10 @@ export function initialTopology(listed: readonly (NodeAddress | ListedNode)[]): 
     startedAt: undefined,
     systemIdentifier: undefined,
     floor: undefined,
+    levels: NO_LEVELS,
     floors: Object.freeze({}),
+    barred: undefined,
+    withdrawn: undefined,
     writable: undefined,
     primaryLostAt: undefined,
     writesOpen: false,
@@ -78,8 +83,8 @@ export function observe(
   const after = observeNode(before, observation, settings, othersOf(before, observation, topology));
   if (after === before) return topology;
   const nodes = Object.freeze(topology.nodes.map((node, at) => (at === index ? after : node)));
-  const floors = floorsAfter(topology, after, observation);
-  return arbitrate({ ...topology, version: topology.version + 1, floors, nodes }, settings, observation.at);
+  const levels = levelsAfter(topology, after, observation);
+  return arbitrate({ ...topology, version: topology.version + 1, levels, nodes }, settings, observation.at);
 }
 
 /**
@@ -94,19 +99,23 @@ function othersOf(
 }
 
 /**
- * A timeline that a node returns as its own raises the floor, even if newer evidence says that it is no
- * longer the primary.
+ * A timeline that a node returns as its own is a level, even if newer evidence says that it is no longer the
+ * primary.
  */
-function floorsAfter(
-  topology: TopologyDescription,
-  node: NodeDescription,
-  observation: Observation,
-): TopologyDescription['floors'] {
-  if (observation.kind !== 'probe-answered') return topology.floors;
-  const { inRecovery, systemIdentifier, timeline } = observation.facts;
-  if (inRecovery || timeline === undefined || !node.promotable) return topology.floors;
-  const system = systemIdentifier ?? node.systemIdentifier ?? topology.systemIdentifier ?? NO_SYSTEM;
-  return raisedFloor(topology.floors, system, timeline);
+function levelsAfter(topology: TopologyDescription, node: NodeDescription, observation: Observation): Levels {
+  if (observation.kind !== 'probe-answered') return topology.levels;
+  const { inRecovery, postmasterStartedAt: start, timeline, ...facts } = observation.facts;
+  if (inRecovery || timeline === undefined || !node.promotable) return topology.levels;
+  const systemIdentifier =
+    facts.systemIdentifier ?? node.systemIdentifier ?? topology.systemIdentifier ?? NO_SYSTEM;
+  return withShown(topology.levels, {
+    systemIdentifier,
+    timeline,
+    node: node.name,
+    start,
+    askedAt: observation.askedAt,
+    at: observation.at,
+  });
 }
 
 /**
@@ -172,13 +181,13 @@ export function withAcceptedEpoch(
     const above = ours && node.timeline !== undefined && node.timeline > timeline;
     return above ? Object.freeze({ ...node, role: 'unknown' as const, timeline: undefined }) : node;
   });
-  const floors = { ...topology.floors, [systemIdentifier ?? NO_SYSTEM]: timeline };
-  if ((floors[NO_SYSTEM] ?? 0) > timeline) floors[NO_SYSTEM] = timeline;
+  let levels = withFloorAt(topology.levels, systemIdentifier ?? NO_SYSTEM, timeline);
+  if ((levels[NO_SYSTEM]?.[0]?.timeline ?? 0) > timeline) levels = withFloorAt(levels, NO_SYSTEM, timeline);
   const accepted = systemIdentifier === undefined ? undefined : Object.freeze({ systemIdentifier, timeline });
   const version = topology.version + 1;
   const replacement = undefined;
   return arbitrate(
-    { ...topology, version, accepted, replacement, incumbent: undefined, floors, nodes },
+    { ...topology, version, accepted, replacement, incumbent: undefined, levels, nodes },
     settings,
     now,
   );

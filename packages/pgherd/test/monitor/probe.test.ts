@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { EXTRA_QUESTIONS } from '../../src/floors/evidence.ts';
 import type { ProbeFacts } from '../../src/model/observation.ts';
-import { longPollText, PROBES, parseFacts } from '../../src/monitor/probe.ts';
+import { longPollText, PROBES, parseFacts, probeText } from '../../src/monitor/probe.ts';
 
 const STANDBY = {
   in_recovery: 'true',
@@ -14,11 +15,13 @@ const STANDBY = {
   replay_age: '12.345',
   system_identifier: '7300000000000000001',
   checkpoint_timeline: '3',
+  recovery_timeline: '2',
 };
 const PRIMARY = {
   ...STANDBY,
   in_recovery: 'false',
   timeline: '0000000A',
+  recovery_timeline: null,
   received: null,
   replay_age: null,
 };
@@ -28,6 +31,9 @@ const STANDBY_FACTS: ProbeFacts = {
   systemIdentifier: '7300000000000000001',
   timeline: undefined,
   timelineAtLeast: 3,
+  recoveryTimeline: 2,
+  uptimeMs: undefined,
+  walSenders: undefined,
   lsn: 0x3000148n,
   receivedLsn: 0x3000200n,
   replayAgeMs: 12.345,
@@ -45,6 +51,7 @@ describe('what a probe tells', () => {
       ...STANDBY_FACTS,
       inRecovery: false,
       timeline: 10,
+      recoveryTimeline: undefined,
       receivedLsn: undefined,
       replayAgeMs: undefined,
     });
@@ -57,6 +64,9 @@ describe('what a probe tells', () => {
       systemIdentifier: undefined,
       timeline: undefined,
       timelineAtLeast: undefined,
+      recoveryTimeline: undefined,
+      uptimeMs: undefined,
+      walSenders: undefined,
       lsn: undefined,
       receivedLsn: undefined,
       replayAgeMs: undefined,
@@ -115,16 +125,19 @@ describe('what a probe tells', () => {
   });
 });
 
+/** The questions at rest, from the full one down. */
+const TEXTS = PROBES.map((_sources, level) => probeText(level, []));
+
 describe('the questions', () => {
   it('ask for less and less, and always for the role', () => {
-    const lengths = PROBES.map((text) => text.length);
+    const lengths = TEXTS.map((text) => text.length);
     expect(lengths).toEqual([...lengths].sort((a, b) => b - a));
-    for (const text of PROBES) expect(text).toContain('pg_is_in_recovery()::text as in_recovery');
-    expect(PROBES.at(-1)).not.toMatch(/pg_control|wal/);
+    for (const text of TEXTS) expect(text).toContain('pg_is_in_recovery()::text as in_recovery');
+    expect(TEXTS.at(-1)).not.toMatch(/pg_control|wal/);
   });
 
   it('name every function with its schema, so that no search_path can replace it', () => {
-    for (const text of [...PROBES, longPollText(500, 10)]) {
+    for (const text of [...TEXTS, probeText(0, EXTRA_QUESTIONS), longPollText(500, 10)]) {
       for (const [, before, name] of text.matchAll(/(\S*?)\b((?:pg_|current_|clock_)\w+)\(/g)) {
         expect(`${before}${name}`).toMatch(/pg_catalog\.\w+$/);
       }

@@ -4,7 +4,12 @@ import { createCluster } from '../../src/cluster/cluster.ts';
 import { InvalidOptionsError } from '../../src/model/errors.ts';
 import { TARGETS } from '../../src/model/names.ts';
 import { OPTION_RULES } from '../../src/options/option-rules.ts';
-import type { ClusterOptions, HedgeOptions, PrepareOptions } from '../../src/options/options.ts';
+import type {
+  ClusterOptions,
+  FencingOptions,
+  HedgeOptions,
+  PrepareOptions,
+} from '../../src/options/options.ts';
 import { resolveSettings } from '../../src/options/settings.ts';
 import { validateOptions } from '../../src/options/validate.ts';
 import { POLICY_NAMES, p2c, policyNamed } from '../../src/routing/policies.ts';
@@ -16,7 +21,10 @@ import { describedNode } from '../support/nodes.ts';
 type Group = 'hooks' | 'tls' | 'lanes' | 'pool' | 'probe' | 'retry' | 'lag' | 'causal';
 type Inside<G extends Group> = `${G}.${keyof Exclude<ClusterOptions[G], false | undefined> & string}`;
 /** Options that are groups as well. */
-type InsideSwitch = `prepare.${keyof PrepareOptions & string}` | `hedge.${keyof HedgeOptions & string}`;
+type InsideSwitch =
+  | `prepare.${keyof PrepareOptions & string}`
+  | `hedge.${keyof HedgeOptions & string}`
+  | `fencing.${keyof FencingOptions & string}`;
 type OptionName = Exclude<keyof ClusterOptions, Group> | { [G in Group]: Inside<G> }[Group] | InsideSwitch;
 
 /** The default of every option. A new option without a line here does not compile. */
@@ -85,6 +93,8 @@ const DEFAULTS: Readonly<Record<OptionName, unknown>> = {
   hedge: false,
   'hedge.minDelayMs': 5,
   fencing: 'strict',
+  'fencing.mode': undefined,
+  'fencing.withdrawAfterMs': 10_000,
   systemIdentifier: undefined,
   onClusterReplaced: 'refuse',
   identityGraceMs: 30_000,

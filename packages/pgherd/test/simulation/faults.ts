@@ -79,6 +79,7 @@ export class Faults {
       loop.world(this.#dice.between(0, scenario.troubleMs), () => loop.stepWallClock(step));
     }
     if (scenario.splitFromTheStart) this.#promoteTwo();
+    this.#takeBackPromotions();
     if (scenario.stranger) this.#sendStrangerHome();
   }
 
@@ -261,6 +262,35 @@ export class Faults {
     loop.world(this.#dice.between(1_600, 0.9 * scenario.troubleMs), () => {
       if (!this.#over) this.#referee.rejoin(stranger);
     });
+  }
+
+  /** A standby is promoted by mistake; soon it is a standby again, rebuilt or with the data that it wrote. */
+  #takeBackPromotions(): void {
+    const { loop, scenario } = this.#world;
+    const dice = new Dice(scenario.seed, 'taken back');
+    for (let count = 0; count < scenario.takenBack; count++) {
+      loop.world(dice.between(300, scenario.troubleMs), () => {
+        const { truth } = this.#referee;
+        const standbys = this.#world.servers.filter((one) => one !== truth && one.inRecovery && one.isUp);
+        if (this.#over || standbys.length === 0) return;
+        const stray = dice.pick(standbys);
+        this.#world.trace.note(`script: ${stray.name} is promoted by mistake`);
+        stray.promote();
+        this.#until(stray, dice.between(100, 1_500), () => this.#takeBack(stray, dice.chance(0.6)));
+      });
+    }
+  }
+
+  #takeBack(stray: Server, rebuilds: boolean): void {
+    const { truth } = this.#referee;
+    if (stray === truth || stray.inRecovery) return;
+    if (rebuilds) {
+      this.#referee.rejoin(stray);
+      return;
+    }
+    stray.crash();
+    stray.demoteAsItIs(truth);
+    this.#referee.restart(stray);
   }
 
   /** Two standbys are promoted apart from each other: equal epochs. */

@@ -27,6 +27,8 @@ export interface RoleEvidence {
 export class Knowledge {
   readonly told = new Map<string, Told>();
   readonly roles = new Map<string, RoleEvidence>();
+  /** Nodes that told of a timeline of their own, by system identifier and timeline. */
+  readonly witnesses = new Map<string, Set<string>>();
   /** Highest timeline that a node told of itself out of recovery, by system identifier. */
   readonly floors = new Map<string, number>();
 
@@ -45,6 +47,17 @@ export class Knowledge {
     this.roleSeen(node, { validFrom: askedAt, inRecovery, generation });
     if (inRecovery || timeline === undefined || !promotable) return;
     this.floors.set(systemIdentifier, Math.max(timeline, this.floors.get(systemIdentifier) ?? 0));
+    const level = levelName(systemIdentifier, timeline);
+    this.witnesses.set(level, (this.witnesses.get(level) ?? new Set()).add(node));
+  }
+
+  /** The client has withdrawn a floor: the nodes that it had been seen at. */
+  withdrawn(systemIdentifier: string, from: number, to: number): readonly string[] {
+    const level = levelName(systemIdentifier, from);
+    const witnesses = [...(this.witnesses.get(level) ?? [])];
+    this.witnesses.delete(level);
+    this.floors.set(systemIdentifier, to);
+    return witnesses;
   }
 
   roleSeen(node: string, evidence: RoleEvidence): void {
@@ -76,4 +89,8 @@ export class Knowledge {
       return rival ? [name] : [];
     });
   }
+}
+
+function levelName(systemIdentifier: string, timeline: number): string {
+  return `${systemIdentifier}/${timeline}`;
 }

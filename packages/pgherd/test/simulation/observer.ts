@@ -1,5 +1,5 @@
 import type { DriverResult } from '../../src/connection/port.ts';
-import type { Cluster } from '../../src/index.ts';
+import type { Cluster, ClusterEvents } from '../../src/index.ts';
 import type { NodeDescription, TopologyDescription } from '../../src/model/topology.ts';
 import type { SentStatement } from './backend.ts';
 import { Chronicle } from './chronicle.ts';
@@ -52,6 +52,7 @@ export class Observer implements Watcher {
   watch(cluster: Cluster): void {
     this.#cluster = cluster;
     this.#chronicle = new Chronicle(cluster, this.#world, (text) => this.violate(text));
+    cluster.on('cluster:floor-withdrawn', (withdrawn) => this.#checkWithdrawn(withdrawn));
   }
 
   violate(text: string): void {
@@ -64,6 +65,19 @@ export class Observer implements Watcher {
     this.knowledge.accepted(systemIdentifier, timeline);
     this.#system = systemIdentifier;
     this.#hasAccepted = true;
+  }
+
+  /** A floor falls only when none of the servers that were seen on it has its data any more. */
+  #checkWithdrawn({ from, systemIdentifier, to }: ClusterEvents['cluster:floor-withdrawn']): void {
+    this.#world.trace.note(`client: floor ${from} is withdrawn, ${to} is the floor now`);
+    const nodes = this.knowledge.withdrawn(systemIdentifier, from, to);
+    for (const node of nodes) {
+      const { server } = this.#world.at(node);
+      const told = this.knowledge.told.get(node);
+      const isAgain = !server.inRecovery && told?.inRecovery === true;
+      if (server.timeline !== from || server.systemIdentifier !== systemIdentifier || isAgain) continue;
+      this.violate(`timeline ${from} is given up although ${node} has data of it`);
+    }
   }
 
   dialling(connection: SimConnection): void {

@@ -22,6 +22,21 @@ export const PLANTED_BUGS: readonly PlantedBug[] = Object.freeze([
     seeds: 200,
   },
   {
+    name: 'a floor falls as soon as one of its witnesses is in recovery',
+    file: 'floors/withdrawal.ts',
+    find: 'const { missing, progress, falls } = follow(circumstances);',
+    replace: `const { missing, progress } = follow(circumstances);
+  const falls = picture.nodes.some((node) => node.role === 'standby' && witnesses.some((one) => one.node === node.name));`,
+    seeds: 400,
+  },
+  {
+    name: 'no floor ever falls',
+    file: 'floors/withdrawal.ts',
+    find: 'heldMs >= settings.withdrawAfterMs &&',
+    replace: 'heldMs < 0 &&',
+    seeds: 400,
+  },
+  {
     name: 'of equal claims all are believed',
     file: 'topology/arbitrate.ts',
     find: 'if (node.name === believed || ',
@@ -96,8 +111,8 @@ export const PLANTED_BUGS: readonly PlantedBug[] = Object.freeze([
   {
     name: 'floors are forgotten while the identity is in doubt',
     file: 'topology/arbitrate.ts',
-    find: 'raisedFloors(topology.floors, nodes',
-    replace: 'raisedFloors(identity.conflict === undefined ? topology.floors : {}, nodes',
+    find: 'withClaims(topology.levels, nodes',
+    replace: 'withClaims(identity.conflict === undefined ? topology.levels : {}, nodes',
     seeds: 400,
   },
   {

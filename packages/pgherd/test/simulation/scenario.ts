@@ -24,6 +24,8 @@ export interface Scenario {
   readonly callEveryMs: number;
   /** Whether the first call comes when two servers claim to be the primary already. */
   readonly splitFromTheStart: boolean;
+  /** How often a standby is promoted by mistake and made a standby again. */
+  readonly takenBack: number;
   /** Whether a primary of another cluster stands at one of the addresses. */
   readonly stranger: boolean;
   /** Whether the client knows the first server by two addresses. */
@@ -42,6 +44,7 @@ export interface Scenario {
     readonly timeoutMs: number;
     readonly longPoll: boolean;
     readonly policy: 'p2c' | 'round-robin' | 'random' | 'most-idle';
+    readonly withdrawAfterMs: number;
     readonly validate: 'always' | 'if-idle' | 'never';
   };
 }
@@ -52,6 +55,7 @@ const STRANGER_FACTOR = 3;
 /** The scenario of a seed; `seconds` is how long faults go on. */
 export function scenarioOf(seed: number, seconds: number): Scenario {
   const dice = new Dice(seed, 'scenario');
+  const fencing = new Dice(seed, 'fencing');
   const mode = dice.weighted<Mode>({ calm: 8, 'careful-sync': 45, 'careful-async': 15, careless: 32 });
   const stranger = mode === 'careless' && dice.chance(0.1);
   const troubleMs = (stranger ? STRANGER_FACTOR : 1) * seconds * 1_000;
@@ -71,6 +75,7 @@ export function scenarioOf(seed: number, seconds: number): Scenario {
     faults: mode === 'calm' ? 0 : dice.whole(1, 4),
     callEveryMs: dice.between(40, 160) * (stranger ? STRANGER_FACTOR : 1),
     stranger,
+    takenBack: mode === 'careless' && !stranger && fencing.chance(0.4) ? fencing.whole(1, 2) : 0,
     alias: dice.chance(0.07),
     lastNotPromotable: (mode === 'careless' || mode === 'calm') && dice.chance(0.08),
     discovery: dice.chance(0.12),
@@ -84,6 +89,7 @@ export function scenarioOf(seed: number, seconds: number): Scenario {
       timeoutMs: dice.chance(0.7) ? 1_000 : 500,
       longPoll: !dice.chance(0.15),
       policy: dice.pick(['p2c', 'round-robin', 'random', 'most-idle'] as const),
+      withdrawAfterMs: fencing.chance(0.5) ? 2_000 : 500,
       validate: dice.weighted({ always: 1, 'if-idle': 8, never: 1 }),
     },
   });

@@ -32,6 +32,9 @@ export class Server {
   systemIdentifier: string;
   timeline = 1;
   checkpointTimeline = 1;
+  /** Timeline of the end of the log that the data need, as the control file has it. */
+  recoveryTimeline = 1;
+  bornAt = 0;
   inRecovery: boolean;
   startedAt = '';
   /** Records that a standby shows already. */
@@ -196,6 +199,7 @@ export class Server {
 
   #stampStart(): void {
     const { loop, dice } = this.surroundings;
+    this.bornAt = loop.now;
     const unique = BigInt(dice.whole(0, 900_000_000));
     this.startedAt = String(EPOCH_US + BigInt(Math.floor(loop.now * 1_000)) * 1_000n + unique);
   }
@@ -208,6 +212,7 @@ export class Server {
       this.follow(undefined);
       this.replayed = this.wal.length;
       this.timeline++;
+      this.recoveryTimeline = this.timeline;
       this.inRecovery = false;
       this.wal.append([], this.surroundings.loop.now);
       this.note(`is promoted: timeline ${this.timeline}`);
@@ -232,6 +237,7 @@ export class Server {
     this.systemIdentifier = other.systemIdentifier;
     this.timeline = other.timeline;
     this.checkpointTimeline = other.timeline;
+    this.recoveryTimeline = other.timeline;
     this.inRecovery = true;
     this.upstream = other;
   }
@@ -243,6 +249,7 @@ export class Server {
     this.systemIdentifier = systemIdentifier;
     this.timeline = 1;
     this.checkpointTimeline = 1;
+    this.recoveryTimeline = 1;
     this.inRecovery = false;
   }
 
@@ -253,7 +260,20 @@ export class Server {
     this.wal.append([], this.surroundings.loop.now);
     this.timeline = Math.max(1, this.timeline - 1);
     this.checkpointTimeline = this.timeline;
+    this.recoveryTimeline = this.timeline;
     this.inRecovery = false;
+  }
+
+  /** Is made a standby of `other` with the data that it has: `standby.signal`, and no rebuild. Only while stopped. */
+  demoteAsItIs(other: Server): void {
+    if (this.state !== 'down') return;
+    this.inRecovery = true;
+    this.upstream = other;
+  }
+
+  /** Standbys that stream from it. */
+  get walSenders(): number {
+    return this.#streams.size;
   }
 
   stopStreamingTo(standby: Server): void {

@@ -93,6 +93,7 @@ class Run {
         deadAfterMs: options.deadAfterMs,
         policy: options.policy,
         pool: { max: options.poolMax, validate: options.validate },
+        fencing: { withdrawAfterMs: options.withdrawAfterMs },
         probe: { intervalMs: options.intervalMs, timeoutMs: options.timeoutMs, longPoll: options.longPoll },
       },
     );
@@ -148,6 +149,7 @@ class Run {
     const wholeAt = this.#loop.now;
     await this.#advance(1_000, () => this.#untruth(wholeAt) === undefined);
     this.#workload.end();
+    await this.#expectWithdrawal(wholeAt);
     await this.#acceptRestored();
     // A login that was refused is tried again after half a minute.
     const refused = this.#db.topology.nodes.some(({ connectFailure }) => REFUSED.has(connectFailure ?? ''));
@@ -165,6 +167,29 @@ class Run {
       this.#observer.violate(`call ${call.name} has not ended in a world that is whole`);
     }
     await this.#prove();
+  }
+
+  /** A floor whose witnesses are all standbys of the primary again falls without the user's help. */
+  async #expectWithdrawal(wholeAt: number): Promise<void> {
+    const { topology } = this.#db;
+    const { node } = this.#world.siteOf(this.#referee.truth);
+    const { systemIdentifier, surroundings, timeline } = this.#referee.truth;
+    if (this.#isBroken() || !surroundings.traits.controlFile) return;
+    const levels = topology.levels[systemIdentifier] ?? [];
+    const above = levels.filter((level) => level.timeline > timeline);
+    const names = above.flatMap(({ witnesses }) => witnesses.map((witness) => witness.node));
+    const comeBack =
+      above.length > 0 && topology.systemIdentifier === systemIdentifier && !names.includes(node);
+    if (!comeBack) return;
+    const limitMs = above.length * (TRUTH_MS + this.#scenario.options.withdrawAfterMs);
+    await this.#advance(limitMs, () => this.#untruth(wholeAt) === undefined);
+    const untruth = this.#untruth(wholeAt);
+    const refused = this.#db.topology.nodes.some(({ connectFailure }) => REFUSED.has(connectFailure ?? ''));
+    if (untruth === undefined || refused || this.#isBroken()) return;
+    const missing = this.#db.topology.barred?.missing.join('; ');
+    this.#observer.violate(
+      `timeline ${above[0]?.timeline} is not given up, although all its witnesses are standbys: ${untruth}: ${missing}`,
+    );
   }
 
   /** A timeline below the highest, or another cluster than the first, gets no writes until the user says so. */

@@ -98,5 +98,8 @@ function probeFacts(server: ServerView, readOnly: boolean): Readonly<Record<stri
     replay_age: inRecovery && last !== undefined ? String(server.surroundings.loop.now - last.at) : null,
     system_identifier: server.systemIdentifier,
     checkpoint_timeline: String(server.checkpointTimeline),
+    recovery_timeline: inRecovery ? String(server.recoveryTimeline) : null,
+    uptime: String(server.surroundings.loop.now - server.bornAt),
+    wal_senders: inRecovery ? null : String(server.walSenders),
   };
 }

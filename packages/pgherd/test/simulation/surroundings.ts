@@ -40,6 +40,9 @@ export interface ServerView {
   readonly systemIdentifier: string;
   readonly timeline: number;
   readonly checkpointTimeline: number;
+  readonly recoveryTimeline: number;
+  readonly bornAt: number;
+  readonly walSenders: number;
   readonly inRecovery: boolean;
   readonly startedAt: string;
   /** Records that a standby shows already. */

@@ -27,6 +27,9 @@ export const NO_FACTS: ProbeFacts = Object.freeze({
   systemIdentifier: undefined,
   timeline: undefined,
   timelineAtLeast: undefined,
+  recoveryTimeline: undefined,
+  uptimeMs: undefined,
+  walSenders: undefined,
   lsn: undefined,
   receivedLsn: undefined,
   replayAgeMs: undefined,
@@ -52,6 +55,7 @@ export function standbyFacts(facts: Partial<ProbeFacts> = {}): Partial<ProbeFact
     inRecovery: true,
     systemIdentifier: SYSTEM,
     timelineAtLeast: 1,
+    recoveryTimeline: 1,
     lsn: 1_000n,
     receivedLsn: 1_000n,
     replayAgeMs: 5,
@@ -118,6 +122,7 @@ export function bytes(letter: string, { at, generation = 0 }: When): Observation
 
 export const SETTINGS: TopologySettings = Object.freeze({
   fencing: 'strict',
+  withdrawAfterMs: 10_000,
   deadAfterMs: 5_000,
   expireAfterMs: 10_000,
   systemIdentifier: undefined,

@@ -118,6 +118,7 @@ export interface CaseFile {
 /** What holds where a case sets nothing else: the product's defaults. */
 export const DEFAULTS: TopologySettings = Object.freeze({
   fencing: 'strict',
+  withdrawAfterMs: 10_000,
   deadAfterMs: 5_000,
   expireAfterMs: 10_000,
   systemIdentifier: undefined,

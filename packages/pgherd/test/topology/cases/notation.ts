@@ -13,7 +13,19 @@ const WORDS: readonly string[] = Object.freeze([...ANSWERS, ...OTHERS, ...CONNEC
 const PROBE_TIMEOUT_MS = 1_000;
 const ROUND_TRIP_MS = 1;
 
-const FACT_KEYS = ['sys', 'tl', 'atleast', 'lsn', 'received', 'age', 'started', 'version'] as const;
+const FACT_KEYS = [
+  'sys',
+  'tl',
+  'atleast',
+  'recovery',
+  'uptime',
+  'senders',
+  'lsn',
+  'received',
+  'age',
+  'started',
+  'version',
+] as const;
 const KEYS: Readonly<Record<string, readonly string[]>> = Object.freeze({
   silent: ['asked', 'gen'],
   failed: ['asked', 'gen'],
@@ -196,6 +208,9 @@ function told(values: Values): Partial<ProbeFacts> {
     ...(values.has('sys') && { systemIdentifier: systemOf(values) }),
     ...(values.has('tl') && { timeline: values.number('tl') }),
     ...(values.has('atleast') && { timelineAtLeast: values.number('atleast') }),
+    ...(values.has('recovery') && { recoveryTimeline: values.number('recovery') }),
+    ...(values.has('uptime') && { uptimeMs: values.number('uptime') }),
+    ...(values.has('senders') && { walSenders: values.number('senders') }),
     ...(values.has('lsn') && { lsn: position(values, 'lsn') }),
     ...(values.has('received') && { receivedLsn: position(values, 'received') }),
     ...(values.has('age') && { replayAgeMs: values.number('age') }),

@@ -151,6 +151,8 @@ export function told(change: TopologyChange): string {
       return `split-brain ${change.nodes.map(letter).join(' ')}`;
     case 'foreign':
       return `foreign ${change.systemIdentifiers.map(systemName).join(' ')}`;
+    case 'floor-withdrawn':
+      return `floor-withdrawn ${change.withdrawn.from} → ${change.withdrawn.to}`;
     case 'added':
     case 'removed':
       return `${change.kind} ${letter(change.node)}`;

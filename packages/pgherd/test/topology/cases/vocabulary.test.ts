@@ -29,6 +29,7 @@ const CHANGES: Readonly<Record<TopologyChange['kind'], true>> = {
   replaced: true,
   'split-brain': true,
   foreign: true,
+  'floor-withdrawn': true,
 };
 
 /** The texts that cases expect of a field of a node. */
