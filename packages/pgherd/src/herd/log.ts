@@ -26,26 +26,7 @@ export function logEvents(events: Emitter<ClusterEvents>, sink: Logger): void {
     if (after === undefined) logger.warn(`pgherd: primary ${before} is lost; writes wait for a new one`);
     else logger.info(`pgherd: writes go to ${after} on timeline ${timeline ?? 'unknown'}`);
   });
-  events.on('cluster:split-brain', ({ nodes, timeline }) => {
-    logger.error(
-      `pgherd: ${nodes.join(' and ')} claim to be the primary of the same timeline ${timeline ?? 'unknown'}`,
-    );
-  });
-  events.on('cluster:foreign', ({ systemIdentifiers }) => {
-    logger.error(
-      `pgherd: primaries of different clusters answer, writes are refused: system identifiers ${systemIdentifiers.join(' and ')}`,
-    );
-  });
-  events.on('cluster:replaced', ({ before, after, adopted }) => {
-    const what = adopted ? 'the new system is adopted' : 'writes are refused';
-    logger.error(`pgherd: all nodes are now of system ${after} instead of ${before}; ${what}`);
-  });
-  events.on('cluster:writes-barred', (barred) => logger.warn(`pgherd: ${barredSentence(barred)}`));
-  events.on('cluster:floor-withdrawn', ({ from, to, primary, witnesses }) => {
-    logger.warn(
-      `pgherd: timeline ${from} is given up, because ${witnesses.join(' and ')} follows ${primary} again; timeline ${to} is the highest now`,
-    );
-  });
+  logClaims(events, logger);
   events.on('node:added', ({ node }) => logger.info(`pgherd: ${node} was added`));
   events.on('node:removed', ({ node }) => logger.info(`pgherd: ${node} was removed`));
   events.on('discovery:failed', ({ error }) => {
@@ -96,6 +77,30 @@ export function logEvents(events: Emitter<ClusterEvents>, sink: Logger): void {
     logger.warn(`pgherd: notifications on "${channel}" from ${gap} may be lost; listening on ${node} now`);
   });
   events.on('cluster:warned', ({ message }) => logger.warn(`pgherd: ${message}`));
+}
+
+/** Which nodes are believed, and which are not. */
+function logClaims(events: Emitter<ClusterEvents>, logger: Logger): void {
+  events.on('cluster:split-brain', ({ nodes, timeline }) => {
+    logger.error(
+      `pgherd: ${nodes.join(' and ')} claim to be the primary of the same timeline ${timeline ?? 'unknown'}`,
+    );
+  });
+  events.on('cluster:foreign', ({ systemIdentifiers }) => {
+    logger.error(
+      `pgherd: primaries of different clusters answer, writes are refused: system identifiers ${systemIdentifiers.join(' and ')}`,
+    );
+  });
+  events.on('cluster:replaced', ({ before, after, adopted }) => {
+    const what = adopted ? 'the new system is adopted' : 'writes are refused';
+    logger.error(`pgherd: all nodes are now of system ${after} instead of ${before}; ${what}`);
+  });
+  events.on('cluster:writes-barred', (barred) => logger.warn(`pgherd: ${barredSentence(barred)}`));
+  events.on('cluster:floor-withdrawn', ({ from, to, primary, witnesses }) => {
+    logger.warn(
+      `pgherd: timeline ${from} is given up, because ${witnesses.join(' and ')} follows ${primary} again; timeline ${to} is the highest now`,
+    );
+  });
 }
 
 /** Nothing that comes to the log commands a terminal, whatever an event holds. */
