@@ -268,7 +268,7 @@ export interface DriverConnection {
   setRef(ref: boolean): void;
   /** Sends Terminate and closes the connection. Never rejects. */
   end(): Promise<void>;
-  /** Destroys the socket at once. */
+  /** Destroys the socket at once. No answer is delivered any more, also none that has been read already. */
   destroy(): void;
 }
 

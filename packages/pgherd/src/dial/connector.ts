@@ -110,10 +110,14 @@ export class Connector {
     this.#monitors.destroy();
   }
 
-  #pinnedAddress(): string | undefined {
+  /** Whether the node has a name, which may lead elsewhere at any time. */
+  get isNamed(): boolean {
     const { address } = this.#ports.describe();
-    const isName = address.transport === 'tcp' && address.hostaddr === undefined && isIP(address.host) === 0;
-    return isName ? this.#monitors.address : undefined;
+    return address.transport === 'tcp' && address.hostaddr === undefined && isIP(address.host) === 0;
+  }
+
+  #pinnedAddress(): string | undefined {
+    return this.isNamed ? this.#monitors.address : undefined;
   }
 
   #noteMonitor(connection: DriverConnection): void {

@@ -255,6 +255,7 @@ export class Herd {
     return {
       settings: this.settings,
       topology: () => this.#topology,
+      callsWait: () => this.#waiting.size > 0,
       observe: (node, observation) => {
         if (isCurrent(node)) this.observe(observation);
       },

@@ -39,7 +39,13 @@ interface Evidence {
 /** One dated piece of evidence about one node. */
 export type Observation =
   /** A probe was answered. Its facts were true no earlier than `askedAt`. */
-  | (Evidence & { readonly kind: 'probe-answered'; readonly askedAt: number; readonly facts: ProbeFacts })
+  | (Evidence & {
+      readonly kind: 'probe-answered';
+      readonly askedAt: number;
+      readonly facts: ProbeFacts;
+      /** Whether the monitor has dialled the address anew, so that this is the server that it leads to now. */
+      readonly redialled?: boolean | undefined;
+    })
   /** A probe on an open connection was not answered within `probe.timeoutMs`. */
   | (Evidence & { readonly kind: 'probe-missed'; readonly askedAt: number })
   /** A probe was answered with an error: the server is alive, but returned no facts. */
@@ -55,6 +61,10 @@ export type Observation =
     })
   /** ParameterStatus of `in_hot_standby` on any connection. */
   | (Evidence & { readonly kind: 'parameters'; readonly inHotStandby: boolean })
+  /** A new connection showed when its server was started; it may be another server than the node's. */
+  | (Evidence & { readonly kind: 'start-shown'; readonly startedAt: string })
+  /** Of connections that the monitor dialled one after the other, some led to another server than the others. */
+  | (Evidence & { readonly kind: 'address-alternates' })
   /** Bytes came from the node on any connection. */
   | (Evidence & { readonly kind: 'bytes-received' });
 

@@ -135,6 +135,11 @@ export interface NodeDescription extends NodeLabels {
   readonly bornAt: number | undefined;
   /** Standbys that stream from the node; known only of a primary that the floor bars. */
   readonly walSenders: number | undefined;
+  /**
+   * Start of another server, which a new connection to this address has led to; `undefined` unless the monitor has
+   * yet to find out where the address leads now. The node gets no writes meanwhile.
+   */
+  readonly leadsTo: string | undefined;
   /** Smoothed round trip of the monitor's probes, milliseconds. */
   readonly rttMs: number | undefined;
   /** Number of restarts and losses seen so far. Evidence of an earlier generation is not believed. */

@@ -1,4 +1,5 @@
 import type { DriverConnection, DriverResult } from '../connection/port.ts';
+import type { Clock } from '../time/port.ts';
 import { Serial } from '../time/serial.ts';
 
 /** Asks one session of a server; the answer of the last statement. */
@@ -18,6 +19,15 @@ export class MonitorConnection {
   constructor(connection: DriverConnection, generation: number) {
     this.#connection = connection;
     this.generation = generation;
+  }
+
+  /** Closes the socket when all that was asked is answered, and after `limitMs` milliseconds at the latest. */
+  retire(clock: Clock, limitMs: number): void {
+    const timer = clock.schedule(limitMs, () => this.destroy(), { ref: false });
+    void this.#serial.run(async () => {
+      timer.cancel();
+      this.destroy();
+    });
   }
 
   /** Closes the socket at once. */

@@ -1,14 +1,13 @@
 import { extraQuestions } from '../floors/evidence.ts';
 import type { TopologyDescription } from '../model/topology.ts';
-import type { Random, Timer } from '../time/port.ts';
+import type { Timer } from '../time/port.ts';
 import { BURST_START_MS, type ProbePlan, planProbe } from '../topology/probe-plan.ts';
 import { findNode } from '../topology/topology.ts';
 import type { Ask } from './connection.ts';
 import { type LongPoll, type MonitorSettings, Prober, type ProberPorts } from './prober.ts';
 
 /** What a monitor needs from the node around it. */
-export interface MonitorPorts extends Omit<ProberPorts, 'description' | 'extraQuestions'> {
-  readonly random: Random;
+export interface MonitorPorts extends Omit<ProberPorts, 'description' | 'nodes' | 'extraQuestions'> {
   /** The picture as it is now. */
   topology(): TopologyDescription;
   /**
@@ -52,6 +51,7 @@ export class NodeMonitor {
     this.#ports = ports;
     const questions = {
       description: () => findNode(ports.topology(), node),
+      nodes: () => ports.topology().nodes.length,
       extraQuestions: () => extraQuestions(node, ports.topology()),
     };
     this.#prober = new Prober(node, settings, { ...ports, ...questions }, () => this.hint());

@@ -2,6 +2,7 @@ import type { ExtraQuestion } from '../floors/evidence.ts';
 import { parseLsn } from '../model/lsn.ts';
 import type { ProbeFacts } from '../model/observation.ts';
 import type { Row } from '../model/statement.ts';
+import { parseDigits, parseStart, STARTED } from './start.ts';
 
 /**
  * Sources of a setting that belong to the role, the database or the session. The first two are replicated:
@@ -54,16 +55,6 @@ const EXTRA_COLUMNS: Readonly<Record<ExtraQuestion, readonly string[]>> = Object
   ],
 });
 
-/** SQLSTATEs for a source that the server lacks or forbids. */
-export const SOURCE_MISSING: ReadonlySet<string> = new Set([
-  '42501',
-  '42883',
-  '42P01',
-  '42703',
-  '0A000',
-  '55000',
-]);
-
 /** From this `max_connections` on there may be so many clients that each of them has to check less often. */
 const CROWD_POSSIBLE = 100;
 /** Pause between two checks per connection of the server, seconds: a thousand clients check every 50 ms. */
@@ -79,7 +70,7 @@ function columnsOf(sources: readonly Source[]): readonly string[] {
   ];
   if (sources.includes('position')) {
     columns.push(
-      '(extract(epoch from pg_catalog.pg_postmaster_start_time()) * 1000000)::bigint::text as started',
+      STARTED,
       `case when pg_catalog.pg_is_in_recovery() then null
         else substr(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_lsn()), 1, 8) end as timeline`,
       `(case when pg_catalog.pg_is_in_recovery() then pg_catalog.pg_last_wal_replay_lsn()
@@ -133,7 +124,7 @@ export function parseFacts(row: Row | undefined): ProbeFacts | undefined {
     lsn: parseLsn(textOf(row['lsn'])),
     receivedLsn: parseLsn(textOf(row['received'])),
     replayAgeMs: parseAge(row['replay_age']),
-    postmasterStartedAt: parseDigits(row['started']),
+    postmasterStartedAt: parseStart(row),
     serverVersion: positive(Number(parseDigits(row['version']))),
   });
 }
@@ -145,10 +136,6 @@ function textOf(value: unknown): string | undefined {
 function parseBoolean(value: unknown): boolean | undefined {
   if (value === 'true' || value === 'on' || value === 't') return true;
   return value === 'false' || value === 'off' || value === 'f' ? false : undefined;
-}
-
-function parseDigits(value: unknown): string | undefined {
-  return typeof value === 'string' && /^[0-9]{1,20}$/.test(value) ? value : undefined;
 }
 
 function parseCount(value: unknown): number | undefined {

@@ -1,17 +1,20 @@
 import type { ConnectionListener, DriverConnection, DriverResult } from '../connection/port.ts';
 import type { ExtraQuestion } from '../floors/evidence.ts';
 import { messageOf, PgHerdError } from '../model/errors.ts';
-import type { Observation } from '../model/observation.ts';
+import type { Observation, ProbeFacts } from '../model/observation.ts';
 import type { NodeDescription } from '../model/topology.ts';
 import { classifyError, connectFailureOf } from '../retry/classify.ts';
-import type { Clock, Timer } from '../time/port.ts';
+import type { Clock, Random, Timer } from '../time/port.ts';
 import { onAbort } from '../time/wait.ts';
 import { watchdog } from '../time/watchdog.ts';
 import type { ProbePlan, ProbeSettings } from '../topology/probe-plan.ts';
+import type { RedialSettings } from '../topology/redial-plan.ts';
 import { type Ask, MonitorConnection } from './connection.ts';
 import { type DialSettings, dialLimitMs, type LoginTimes, withLogin } from './dial-limit.ts';
 import { FailureRow } from './failure-row.ts';
-import { longPollText, PROBES, parseFacts, probeText, SOURCE_MISSING } from './probe.ts';
+import { longPollText } from './probe.ts';
+import { Questions } from './questions.ts';
+import { Redial } from './redial.ts';
 
 /** What the prober needs from the node around it. */
 export interface ProberPorts {
@@ -29,12 +32,17 @@ export interface ProberPorts {
    * as that of the question was.
    */
   renewed(): void;
+  /** Whether calls wait for something that the node is not. */
+  callsWait(): boolean;
+  readonly random: Random;
+  /** How many nodes there are. */
+  nodes(): number;
   /** ParameterStatus on the monitor's connection. */
   parameter(generation: number, name: string, value: string): void;
 }
 
 /** Settings of a monitor: its rhythm and its limits. */
-export interface MonitorSettings extends ProbeSettings, DialSettings {}
+export interface MonitorSettings extends ProbeSettings, DialSettings, RedialSettings {}
 
 /** A long poll that was planned. */
 export type LongPoll = Extract<ProbePlan, { kind: 'long-poll' }>;
@@ -60,11 +68,10 @@ export class Prober {
   readonly #hint: () => void;
   readonly #stopped = new AbortController();
   readonly #failures = new FailureRow();
+  readonly #redial: Redial;
   #connection: MonitorConnection | undefined;
   #beforeItsTime = false;
-  #probeLevel = 0;
-  /** Whether the server lacks or forbids what was asked besides. */
-  #refusesExtras = false;
+  readonly #questions: Questions;
   #longPollWorks = true;
   #loginTimes: LoginTimes = [];
   /** Whether a connection was given up because of its silence, and no other one has answered yet. */
@@ -76,6 +83,17 @@ export class Prober {
     this.#settings = settings;
     this.#ports = ports;
     this.#hint = hint;
+    this.#questions = new Questions(ports.extraQuestions);
+    this.#redial = new Redial({
+      ...ports,
+      node,
+      settings,
+      isConnected: () => this.isConnected,
+      open: () => this.#open(ports.description()?.generation ?? 0, false, new AbortController(), true),
+      facts: ({ ask }) => this.#questions.facts(ask),
+      adopt: (connection) => this.#replaceBy(connection),
+      failed: (error, askedAt) => this.#redialFailed(error, askedAt),
+    });
   }
 
   /**
@@ -107,6 +125,7 @@ export class Prober {
   async run({ beforeItsTime, longPoll }: Round): Promise<void> {
     this.#beforeItsTime = beforeItsTime;
     const connection = this.#connection ?? (await this.#connect());
+    this.#redial.beginIfDue();
     const poll = longPoll();
     if (poll !== undefined) await this.#longPoll(connection, poll);
     if (this.#connection === connection) await this.#probe(connection);
@@ -115,11 +134,19 @@ export class Prober {
   /** Ends everything: no timer or socket is left. */
   stop(): void {
     this.#stopped.abort(new PgHerdError('PGHERD_CLOSED', 'the monitor was stopped'));
+    this.#redial.stop();
     this.#drop();
+  }
+
+  /** While the open connection works, and leads where the address does as far as is known, it is no news that none can be added. */
+  #redialFailed(error: unknown, askedAt: number): void {
+    const node = this.#ports.description();
+    if (node?.leadsTo !== undefined) this.#connectFailed(error, node.generation, askedAt);
   }
 
   /** Opens the connection, or reports why there is none. */
   async #connect(): Promise<MonitorConnection> {
+    this.#redial.noteDial();
     const generation = this.#ports.description()?.generation ?? 0;
     const askedAt = this.#ports.clock.now();
     const wasOk = this.#ports.description()?.health === 'ok';
@@ -137,7 +164,13 @@ export class Prober {
     }
   }
 
-  async #open(generation: number, wasOk: boolean, controller: AbortController): Promise<MonitorConnection> {
+  /** `isRival`: it opens one beside the present connection, and what it reports counts only once it has replaced that one. */
+  async #open(
+    generation: number,
+    wasOk: boolean,
+    controller: AbortController,
+    isRival = false,
+  ): Promise<MonitorConnection> {
     const { signal } = this.#stopped;
     const forget = onAbort(signal, () => controller.abort(signal.reason));
     const { clock } = this.#ports;
@@ -147,7 +180,10 @@ export class Prober {
     const timer = watchdog(clock, limitMs, expired, { ref: false });
     let opened: MonitorConnection | undefined;
     const listener: ConnectionListener = {
-      parameter: (name, value) => this.#ports.parameter(opened?.generation ?? generation, name, value),
+      parameter: (name, value) => {
+        if (isRival && (opened === undefined || opened !== this.#connection)) return;
+        this.#ports.parameter(opened?.generation ?? generation, name, value);
+      },
       message: () => undefined,
       closed: () => this.#onClosed(opened),
     };
@@ -168,8 +204,8 @@ export class Prober {
 
   /** Reports the node silent when a probe would have timed out, unless cancelled before. */
   #missedUnless(generation: number, askedAt: number): Timer {
-    const { clock } = this.#ports;
-    return watchdog(clock, this.#settings.timeoutMs, () => this.#missed(generation, askedAt), { ref: false });
+    const missed = () => this.#observe('probe-missed', generation, askedAt);
+    return watchdog(this.#ports.clock, this.#settings.timeoutMs, missed, { ref: false });
   }
 
   #connectFailed(error: unknown, generation: number, askedAt: number): void {
@@ -200,6 +236,13 @@ export class Prober {
     this.#failures.end();
   }
 
+  #replaceBy(connection: MonitorConnection): void {
+    const before = this.#connection;
+    this.#connection = connection;
+    this.#failures.end();
+    before?.retire(this.#ports.clock, this.#settings.timeoutMs);
+  }
+
   #drop(): void {
     const connection = this.#connection;
     this.#connection = undefined;
@@ -217,30 +260,18 @@ export class Prober {
   }
 
   async #probe(connection: MonitorConnection): Promise<void> {
-    const extras = this.#refusesExtras ? [] : this.#ports.extraQuestions();
-    const text = probeText(this.#probeLevel, extras);
-    const askedAt = this.#ports.clock.now();
-    let result: DriverResult;
+    let askedAt = this.#ports.clock.now();
+    let facts: ProbeFacts;
     try {
-      result = await this.#answered(connection, text, this.#settings.timeoutMs);
+      facts = await this.#questions.facts((text) => {
+        askedAt = this.#ports.clock.now();
+        return this.#answered(connection, text, this.#settings.timeoutMs);
+      });
     } catch (error) {
-      const { severity, sqlState } = classifyError(error);
-      const sourceMissing = sqlState !== undefined && SOURCE_MISSING.has(sqlState);
-      if (sourceMissing && extras.length > 0) {
-        this.#refusesExtras = true;
-        return this.#probe(connection);
-      }
-      if (sourceMissing && this.#probeLevel < PROBES.length - 1) {
-        this.#probeLevel++;
-        return this.#probe(connection);
-      }
-      if (severity === 'ERROR') this.#failed(connection, askedAt);
+      const isUnsupported = error instanceof PgHerdError && error.code === 'PGHERD_UNSUPPORTED';
+      if (isUnsupported || classifyError(error).severity === 'ERROR')
+        this.#observe('probe-failed', connection.generation, askedAt);
       throw error;
-    }
-    const facts = parseFacts(result.rows[0]);
-    if (facts === undefined) {
-      this.#failed(connection, askedAt);
-      throw new PgHerdError('PGHERD_UNSUPPORTED', 'the server did not return its role');
     }
     const { generation } = connection;
     const at = this.#ports.clock.now();
@@ -252,24 +283,8 @@ export class Prober {
     this.#ports.renewed();
   }
 
-  #failed({ generation }: MonitorConnection, askedAt: number): void {
-    this.#ports.observe({
-      kind: 'probe-failed',
-      node: this.#node,
-      at: this.#ports.clock.now(),
-      generation,
-      askedAt,
-    });
-  }
-
-  #missed(generation: number, askedAt: number): void {
-    this.#ports.observe({
-      kind: 'probe-missed',
-      node: this.#node,
-      at: this.#ports.clock.now(),
-      generation,
-      askedAt,
-    });
+  #observe(kind: 'probe-failed' | 'probe-missed', generation: number, askedAt: number): void {
+    this.#ports.observe({ kind, node: this.#node, at: this.#ports.clock.now(), generation, askedAt });
   }
 
   /**
@@ -282,17 +297,18 @@ export class Prober {
     const answer = connection.ask(text);
     const late = new Promise<'late'>((resolve) => {
       const expired = () => {
-        this.#missed(connection.generation, askedAt);
+        if (this.#connection === connection) this.#observe('probe-missed', connection.generation, askedAt);
         resolve('late');
       };
       const timer = watchdog(this.#ports.clock, timeoutMs, expired, { ref: false });
-      answer.then(
-        () => timer.cancel(),
-        () => timer.cancel(),
-      );
+      const cancel = () => timer.cancel();
+      answer.then(cancel, cancel);
     });
     const first = await Promise.race([answer, late]);
-    return first === 'late' ? this.#secondProof(connection, answer) : first;
+    if (first !== 'late') return first;
+    // It was replaced meanwhile, and its silence proves nothing.
+    if (this.#connection !== connection) throw replaced();
+    return this.#secondProof(connection, answer);
   }
 
   async #secondProof(connection: MonitorConnection, answer: Promise<DriverResult>): Promise<DriverResult> {
@@ -300,7 +316,7 @@ export class Prober {
     const askedAt = this.#ports.clock.now();
     // It is evidence for the node's present life, which may have begun with this silence.
     const generation = this.#ports.description()?.generation ?? connection.generation;
-    const fresh: Promise<Proof> = this.#open(generation, true, controller).then(
+    const fresh: Promise<Proof> = this.#open(generation, true, controller, true).then(
       (opened) => ({ kind: 'fresh', opened }) as const,
       (error: unknown) => ({ kind: 'failed', error }) as const,
     );
@@ -318,11 +334,9 @@ export class Prober {
         this.#wasSilent = true;
         this.#adopt(proof.opened);
         this.#hint();
-        throw new PgHerdError(
-          'PGHERD_TIMEOUT',
-          'the probe was not answered in time; a new connection was opened',
-        );
+        throw replaced();
       case 'failed':
+        if (this.#connection !== undefined && this.#connection !== connection) throw replaced();
         this.#wasSilent = true;
         this.#drop();
         this.#connectFailed(proof.error, connection.generation, askedAt);
@@ -337,6 +351,10 @@ type Proof =
   | { readonly kind: 'answered'; readonly result: DriverResult }
   | { readonly kind: 'fresh'; readonly opened: MonitorConnection }
   | { readonly kind: 'failed'; readonly error: unknown };
+
+function replaced(): PgHerdError {
+  return new PgHerdError('PGHERD_TIMEOUT', 'the probe was not answered in time; a new connection was opened');
+}
 
 function connectTimeout(waitedMs: number): PgHerdError {
   return new PgHerdError('PGHERD_CONNECT_TIMEOUT', `no connection within ${Math.round(waitedMs)} ms`);

@@ -5,7 +5,6 @@ import type { Access } from '../model/names.ts';
 import type { Observation } from '../model/observation.ts';
 import type { NodeDescription, TopologyDescription } from '../model/topology.ts';
 import { type MonitorPorts, NodeMonitor } from '../monitor/monitor.ts';
-import type { MonitorSettings } from '../monitor/prober.ts';
 import type { ClusterEvents } from '../observe/events.ts';
 import type { ClusterSettings } from '../options/settings.ts';
 import { Pool } from '../pool/pool.ts';
@@ -18,6 +17,7 @@ import type { Trial } from '../trial/trial.ts';
 import { GuestList } from './guest-list.ts';
 import type { GuestSession } from './guest-session.ts';
 import { InFlight } from './in-flight.ts';
+import { monitorSettings } from './monitor-settings.ts';
 import { openGuest } from './open-guest.ts';
 import { poolErrors } from './pool-errors.ts';
 import type { Session } from './session.ts';
@@ -34,6 +34,8 @@ export interface NodePorts {
   /** The current picture. */
   topology(): TopologyDescription;
   observe(node: LiveNode, observation: Observation): void;
+  /** Whether calls wait because no node suits them. */
+  callsWait(): boolean;
   /** ParameterStatus on any connection of the node. */
   parameter(node: LiveNode, generation: number, name: string, value: string): void;
   opened(node: string, durationMs: number): void;
@@ -207,9 +209,10 @@ export class LiveNode {
     }
   }
 
-  /** Destroys the connections of reads that can run elsewhere. */
+  /** Destroys the connections of reads that can run elsewhere, and those on which nothing was written yet. */
   #destroyReads(reason: string): void {
-    this.pool.destroyWhere((session) => session.use === 'read-only' && session.movable, reason);
+    const canMove = (session: Session) => session.use === 'read-only' && session.movable;
+    this.pool.destroyWhere((session) => session.isLookedAt || canMove(session), reason);
   }
 
   /** Opens a connection for notifications, outside the pool. */
@@ -263,6 +266,11 @@ export class LiveNode {
       opened: (durationMs) => ports.opened(name, durationMs),
       failed: (error) => ports.failed(name, error),
       closed: (reason) => ports.closed(name, reason),
+      showed: (generation, startedAt) => {
+        const at = ports.settings.clock.now();
+        ports.observe(this, { kind: 'start-shown', node: name, at, generation, startedAt });
+      },
+      discard: (session, reason) => this.pool.destroyWhere((one) => one === session, reason),
       lost: (session) => this.pool.forget(session),
       warned: (message) => ports.warned(message),
     };
@@ -275,6 +283,7 @@ export class LiveNode {
       random: settings.random,
       topology: () => this.#ports.topology(),
       trafficAt: () => this.trafficAt,
+      callsWait: () => this.#ports.callsWait(),
       observe: (observation) => this.#ports.observe(this, observation),
       connect: (listener, signal) => this.#connectMonitor(listener, signal),
       parameter: (generation, name, value) => this.#ports.parameter(this, generation, name, value),
@@ -322,21 +331,6 @@ export class LiveNode {
     if (node === undefined) throw new Error(`no node is called ${this.name}`);
     return node;
   }
-}
-
-/**
- * A long poll would keep one of the pooler's few connections to the server; a pooler may be detected only
- * later.
- */
-function monitorSettings(settings: ClusterSettings, connector: Connector): MonitorSettings {
-  const { connectTimeoutMs, probe } = settings;
-  return Object.freeze({
-    ...probe,
-    connectTimeoutMs,
-    get longPoll() {
-      return probe.longPoll && !connector.behindPooler;
-    },
-  });
 }
 
 function loadOf(node: LiveNode): NodeLoad {

@@ -1,19 +1,21 @@
 import type { ServerMessage } from '../connection/port.ts';
 import { withinConnectTimeout } from '../dial/connect-timeout.ts';
 import type { Connector } from '../dial/connector.ts';
-import { messageOf } from '../model/errors.ts';
+import { messageOf, PgHerdError } from '../model/errors.ts';
 import type { Access } from '../model/names.ts';
 import type { NodeDescription } from '../model/topology.ts';
 import type { ClusterSettings } from '../options/settings.ts';
 import type { PoolFactory, PoolSettings } from '../pool/settings.ts';
 import { withLimit } from '../time/wait.ts';
 import { isStillReady } from '../topology/readiness.ts';
+import { askStart, type ShownStart } from './identify.ts';
 import { Session } from './session.ts';
 import { SessionHooks } from './session-hooks.ts';
 import { SessionListener, type SessionObserver } from './session-listener.ts';
 
 /** Time a goodbye may take before the socket is destroyed, milliseconds. */
 const GOODBYE_MS = 1_000;
+const LATE = 'its server did not say in time when it was started (connectTimeoutMs)';
 
 /** What the sessions of a node need from it. */
 export interface SessionFactoryPorts {
@@ -31,6 +33,10 @@ export interface SessionFactoryPorts {
   closed(reason: string): void;
   /** What was sent on one of the connections was not answered in time. */
   silent(): void;
+  /** A connection of this generation showed when its server was started. */
+  showed(generation: number, startedAt: string): void;
+  /** Ends a session that must not be used; the pool forgets it. */
+  discard(session: Session, reason: string): void;
   /** The connection of a session was closed: the pool must not hand it out. */
   lost(session: Session): void;
   warned(message: string): void;
@@ -41,6 +47,8 @@ export class SessionFactory implements PoolFactory<Session>, SessionObserver {
   readonly #ports: SessionFactoryPorts;
   readonly #hooks: SessionHooks;
   readonly #validateAfterMs: number;
+  /** Whether the node did not say when it was started. */
+  #isWithheld = false;
   /** Runs the hook afterRelease, if there is one. */
   readonly returned: PoolFactory<Session>['returned'];
 
@@ -73,17 +81,72 @@ export class SessionFactory implements PoolFactory<Session>, SessionObserver {
     }
   }
 
-  async #connect({ generation, role }: NodeDescription, signal: AbortSignal): Promise<Session> {
+  async #connect(
+    { generation, role, postmasterStartedAt }: NodeDescription,
+    signal: AbortSignal,
+  ): Promise<Session> {
     const access: Access = role === 'standby' ? 'read-only' : 'read-write';
-    const listener = new SessionListener(this, generation);
+    const { connector, node, settings } = this.#ports;
+    // Behind a pooler each transaction may run on another server: no answer would hold for the next one.
+    const canTell = postmasterStartedAt !== undefined && !this.#isWithheld && !connector.behindPooler;
+    const listener = new SessionListener(this, generation, canTell);
     await this.#hooks.beforeConnect(access, signal);
-    const connection = await this.#ports.connector.connect(access, listener, signal);
+    const connection = await connector.connect(access, listener, signal);
     connection.setRef(false);
-    const { node, settings } = this.#ports;
     const session = new Session(node, generation, connection, access, settings.reset, settings.clock.now());
+    if (canTell && !connector.behindPooler) this.#lookAt(session, listener);
+    else listener.believe();
     await this.#hooks.prepare(session, signal);
+    if (session.retired !== undefined) throw elsewhere(node, session.retired);
     listener.session = session;
     return session;
+  }
+
+  /** Finds out whether the session's server is the node's. If it is not, the session ends before anything else is answered on it. */
+  #lookAt(session: Session, listener: SessionListener): void {
+    const { clock, connectTimeoutMs } = this.#ports.settings;
+    session.beginLooking();
+    const timer = clock.schedule(connectTimeoutMs, () => this.#rejects(session, LATE), { ref: false });
+    askStart(session.connection, (shown) => {
+      timer.cancel();
+      const refusal = this.#refusalOf(session, shown);
+      if (refusal !== undefined) {
+        this.#rejects(session, refusal);
+        return;
+      }
+      listener.believe();
+      session.endLooking();
+    });
+  }
+
+  #refusalOf(session: Session, shown: ShownStart): string | undefined {
+    if (shown.kind === 'failed')
+      return `its server could not be asked for its start: ${messageOf(shown.error)}`;
+    if (shown.kind === 'withheld') {
+      this.#noteWithheld(shown.reason);
+      return undefined;
+    }
+    const known = this.#ports.describe().postmasterStartedAt;
+    this.#ports.showed(session.generation, shown.startedAt);
+    return known === undefined || known === shown.startedAt
+      ? undefined
+      : 'leads to another server than the node';
+  }
+
+  #noteWithheld(reason: string): void {
+    if (this.#isWithheld) return;
+    this.#isWithheld = true;
+    this.#ports.warned(
+      `${this.#ports.node} tells its monitor when it was started, but not the pool (${reason}): a connection that leads to ` +
+        'another server cannot be found out.',
+    );
+  }
+
+  #rejects(session: Session, reason: string): void {
+    session.retire(reason);
+    session.endLooking(elsewhere(this.#ports.node, reason));
+    this.#ports.discard(session, reason);
+    session.connection.destroy();
   }
 
   async validate(session: Session, idleMs: number): Promise<string | undefined> {
@@ -146,4 +209,10 @@ export class SessionFactory implements PoolFactory<Session>, SessionObserver {
     this.#ports.closed(messageOf(error));
     this.#ports.hint();
   }
+}
+
+function elsewhere(node: string, reason: string): PgHerdError {
+  return new PgHerdError('PGHERD_CONNECTION_LOST', `A new connection to ${node} ${reason}.`, {
+    details: { node, phase: 'not-handed' },
+  });
 }

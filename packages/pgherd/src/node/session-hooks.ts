@@ -58,6 +58,8 @@ export class SessionHooks {
     try {
       if (this.#ports.isBehindPooler()) assertHooksBehindPooler(this.#hooks);
       signal.throwIfAborted();
+      // The hook may write.
+      await session.setAccess(session.access);
       await unlessAborted(this.#afterConnect(session, 'opened'), signal);
       if (!session.isClean) throw leftUnclean();
     } catch (error) {

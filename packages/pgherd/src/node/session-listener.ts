@@ -1,7 +1,7 @@
 import type { ConnectionListener, ServerMessage } from '../connection/port.ts';
 import type { Session } from './session.ts';
 
-/** What the listeners of a node's sessions report to. While a session is being prepared it is `undefined`. */
+/** What the listeners of a node's sessions report to. For what comes with its login a session is `undefined`. */
 export interface SessionObserver {
   parameter(generation: number, session: Session | undefined, name: string, value: string): void;
   message(session: Session | undefined, message: ServerMessage): void;
@@ -18,14 +18,25 @@ export class SessionListener implements ConnectionListener {
   readonly #generation: number;
   /** Set once the session is ready. */
   session: Session | undefined;
+  /** Parameters that are held back until it is known which server reports them; `undefined` when they are not. */
+  #held: (readonly [name: string, value: string])[] | undefined;
 
-  constructor(observer: SessionObserver, generation: number) {
+  constructor(observer: SessionObserver, generation: number, holdsBack: boolean) {
     this.#observer = observer;
     this.#generation = generation;
+    if (holdsBack) this.#held = [];
   }
 
   parameter(name: string, value: string): void {
-    this.#observer.parameter(this.#generation, this.session, name, value);
+    if (this.#held === undefined) this.#observer.parameter(this.#generation, this.session, name, value);
+    else this.#held.push([name, value]);
+  }
+
+  /** The server is the node's: what it has reported so far is passed on. */
+  believe(): void {
+    const held = this.#held ?? [];
+    this.#held = undefined;
+    for (const [name, value] of held) this.#observer.parameter(this.#generation, undefined, name, value);
   }
 
   message(message: ServerMessage): void {

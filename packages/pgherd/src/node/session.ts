@@ -7,6 +7,7 @@ import type { Pool } from '../pool/pool.ts';
 import type { Clock } from '../time/port.ts';
 import { withLimit } from '../time/wait.ts';
 import { HandedOver } from './handed-over.ts';
+import { type Looking, looking, setBehind } from './identify.ts';
 import type { Trace } from './leaks.ts';
 
 /** The server stopped waiting for its synchronous standby: the commit is durable on this server only. */
@@ -21,6 +22,7 @@ const CLEAN_UP_MS = 1_000;
  * - a call leases it (`lease`, `allowMove`) and gives it back (`returnTo`, which undoes all of
  *   that);
  * - what runs on it is `handed` over; a stream or a COPY occupies it (`occupy`, `vacate`);
+ * - while its server is looked at (`beginLooking`, `endLooking`) it gets no writes;
  * - `retire` decides that it is never used again, and `leave` that we are the side that ends the connection.
  */
 export class Session {
@@ -37,6 +39,10 @@ export class Session {
   /** Access that a reset of the session brings back. */
   readonly #initialAccess: Access;
   #access: Access;
+  /** Access for which it can be used without a round trip; `undefined` for none. */
+  #ready: Access | undefined;
+  /** Settles when it is known that its server is the node's; `undefined` once it is. */
+  #looking: Looking | undefined;
   #restore: (() => Promise<void>) | undefined;
 
   // The lease.
@@ -72,6 +78,7 @@ export class Session {
     this.#perTransaction = connection.perTransaction;
     this.#initialAccess = access;
     this.#access = access;
+    this.#ready = access;
   }
 
   /** Access that the session has now. */
@@ -81,16 +88,56 @@ export class Session {
 
   /** Whether it can be used for `access` without a round trip. */
   suits(access: Access): boolean {
-    return this.#perTransaction !== undefined || this.#access === access;
+    return this.#perTransaction !== undefined || this.#ready === access;
   }
 
-  /** Switches between reading and writing: a round trip, needed only on a node that serves both. */
+  /**
+   * Makes it ready for reading or for writing. A write waits until its server is known to be the node's; switching between both
+   * is a round trip, needed only on a node that serves both.
+   * @throws what the connection rejects with; PgHerdError `PGHERD_CONNECTION_LOST` if its server turns out to be another.
+   */
   async setAccess(access: Access): Promise<void> {
     this.#useFor(access);
-    if (this.#access === access) return;
+    const looking = access === 'read-write' ? this.#looking?.promise : undefined;
+    if (this.#access !== access) await Promise.all([this.#switchTo(access), looking]);
+    else if (looking !== undefined) await looking;
+    this.#ready = this.#readyFor;
+  }
+
+  async #switchTo(access: Access): Promise<void> {
     const value = access === 'read-only' ? 'on' : 'off';
-    await this.connection.simple(`SET default_transaction_read_only = ${value}`);
+    const { connection } = this;
+    // Behind the question to its server, in the same flight.
+    if (this.#looking !== undefined && connection.pipeline !== undefined) await setBehind(connection, value);
+    else await connection.simple(`SET default_transaction_read_only = ${value}`);
     this.#access = access;
+  }
+
+  /** What it is ready for by what is known now. */
+  get #readyFor(): Access | undefined {
+    return this.#looking === undefined || this.#access === 'read-only' ? this.#access : undefined;
+  }
+
+  /** Its server was asked who it is: until `endLooking` it gets no writes. */
+  beginLooking(): void {
+    this.#looking = looking();
+    this.#ready = this.#readyFor;
+  }
+
+  /** Its server is the node's, as far as can be known; or why it is not used, in `error`. */
+  endLooking(error?: unknown): void {
+    const ended = this.#looking;
+    if (ended === undefined) return;
+    if (error === undefined) {
+      this.#looking = undefined;
+      this.#ready = this.#readyFor;
+      ended.resolve();
+    } else ended.reject(error);
+  }
+
+  /** Whether it is not yet known whether its server is the node's: nothing was written on it. */
+  get isLookedAt(): boolean {
+    return this.#looking !== undefined;
   }
 
   /** Sets a function that restores, after a reset, the settings that are not in the startup packet. */
@@ -123,7 +170,12 @@ export class Session {
 
   /** Whether what it ran last cannot have written, so that it is safe to run it again. */
   get couldNotWrite(): boolean {
-    return this.#use === 'read-only' && (this.#perTransaction?.couldNotWrite ?? true);
+    return this.couldNotWriteFor(this.#use);
+  }
+
+  /** The same for a call that had it for `use`. */
+  couldNotWriteFor(use: Access): boolean {
+    return use === 'read-only' && (this.#perTransaction?.couldNotWrite ?? true);
   }
 
   /** When it was last handed to a call, milliseconds of the cluster's clock. */
@@ -273,6 +325,7 @@ export class Session {
     this.#mayHaveChanged = false;
     await this.#restore?.();
     this.#access = this.#initialAccess;
+    this.#ready = this.#readyFor;
   }
 
   /** Ends the lease: the pool gets it back, after cleaning it up if that is needed, or destroys it. */

@@ -97,6 +97,7 @@ export const OPTION_RULES: readonly OptionRule[] = Object.freeze([
   { name: 'probe.intervalMs', kind: 'duration', min: 10, default: 1_000 },
   { name: 'probe.timeoutMs', kind: 'duration', min: 10, default: 1_000 },
   { name: 'probe.longPoll', kind: 'boolean', default: true },
+  { name: 'probe.redialMs', kind: 'duration', min: 0 },
   { name: 'retry.attempts', kind: 'count', min: 1, default: 3 },
   { name: 'retry.baseMs', kind: 'duration', min: 0, default: 50 },
   { name: 'retry.factor', kind: 'number', min: 1, default: 2 },

@@ -66,6 +66,12 @@ export interface ProbeOptions {
   readonly intervalMs?: number | undefined;
   /** How long a probe or a monitor's connection attempt may take, ms. Default 1,000. */
   readonly timeoutMs?: number | undefined;
+  /**
+   * How often a monitor dials its node anew, by its name, to find out where the name leads now, ms, lengthened by up to a quarter at
+   * random; 0 for never. Default 30,000 for names, never for IP addresses and Unix sockets. While calls wait in vain, and when a new
+   * connection of the pool leads to another server, monitors dial anew in any case.
+   */
+  readonly redialMs?: number | undefined;
   /** Whether monitors watch standbys by a server-side long poll while no primary is known. Default `true`. */
   readonly longPoll?: boolean | undefined;
 }

@@ -54,7 +54,8 @@ export interface ClusterSettings extends Pools {
   readonly lanes: LaneLimits | undefined;
   /** Whether repeated statements are prepared. */
   readonly prepare: boolean;
-  readonly probe: ProbeSettings;
+  /** `redialMs` is `undefined` if it depends on the node. */
+  readonly probe: ProbeSettings & { readonly redialMs: number | undefined };
   readonly retry: BackoffSettings &
     BudgetSettings &
     Pick<RetryOptions, 'isRetryable'> & { readonly attempts: number };
@@ -138,6 +139,7 @@ export function resolveSettings(
       intervalMs: number('probe.intervalMs'),
       timeoutMs: number('probe.timeoutMs'),
       longPoll: values.get('probe.longPoll') === true,
+      redialMs: values.get('probe.redialMs') as number | undefined,
     }),
     retry: retrySettings(options, number),
     ...fencingSettings(values),

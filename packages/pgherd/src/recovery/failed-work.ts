@@ -11,7 +11,8 @@ export function failedWork(error: unknown, session: Session, call: Call, text: s
   return {
     phase: phaseOf(error),
     classification: classifyError(error),
-    readOnlyConnection: session.couldNotWrite,
+    // Another call may have got the session by now: what this one used it for counts.
+    readOnlyConnection: session.couldNotWriteFor(call.access),
     idempotent: call.idempotent,
     atomic: readStatement(text).atomic,
   };

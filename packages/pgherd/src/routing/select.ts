@@ -234,6 +234,8 @@ function unsuitableBecause(
 ): string {
   if (node.role === 'primary' && passes.some(({ asks }) => WRITES.has(asks))) {
     if (!writesOpen) return `a primary, but the first write ${UNTIL_STARTED}`;
+    if (node.leadsTo !== undefined)
+      return 'its address leads to another server than before, and the monitor has yet to look there';
     if (!isTimelineSettled(node)) return 'just promoted: its timeline is not known yet';
   }
   if (!writesOpen && passes.some((pass, index) => index > 0 && suits(node, pass, demand, context)))

@@ -128,6 +128,7 @@ function differs(old: NodeDescription, node: NodeDescription): boolean {
     old.aliasOf !== node.aliasOf ||
     old.diverged !== node.diverged ||
     old.timeline !== node.timeline ||
+    old.leadsTo !== node.leadsTo ||
     // A server may stop, or begin, to return what its timeline depends on.
     isTimelineSettled(old) !== isTimelineSettled(node) ||
     old.connectFailure !== node.connectFailure ||

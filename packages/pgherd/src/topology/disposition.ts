@@ -49,6 +49,9 @@ export function disposeConnections(
   if (isOutOfRecovery(before) && before.role === 'primary' && after.role !== 'primary') {
     return { disposition: 'drain', reason: `became ${after.role}` };
   }
+  if (after.leadsTo !== undefined && before.leadsTo === undefined) {
+    return { disposition: 'redirect', reason: 'its address leads to another server' };
+  }
   return KEEP;
 }
 

@@ -62,7 +62,7 @@ function poolEffects(before: TopologyDescription, after: TopologyDescription): P
 function hintAfter(before: TopologyDescription, after: TopologyDescription): Effects['hint'] {
   if (before.writable !== undefined && after.writable === undefined) return 'monitors-and-discovery';
   if (hasDiverged(before, after)) return 'monitors-and-discovery';
-  return fellSilent(before, after) ? 'monitors' : 'none';
+  return hasDoubts(before, after) ? 'monitors' : 'none';
 }
 
 /** Whether the data of a standby have just turned out to be of a later timeline than the primary's. */
@@ -72,11 +72,16 @@ function hasDiverged(before: TopologyDescription, after: TopologyDescription): b
   );
 }
 
-/** Whether a node has just fallen silent. The answers of the others show whether the fault is ours. */
-function fellSilent(before: TopologyDescription, after: TopologyDescription): boolean {
+/**
+ * Whether a node has just fallen silent, or its address turned out to lead elsewhere. After a silence the answers of
+ * the others show whether the fault is ours.
+ */
+function hasDoubts(before: TopologyDescription, after: TopologyDescription): boolean {
   return after.nodes.some((node, index) => {
-    if (node.suspectedAt === undefined) return false;
-    return counterpart(node, index, before)?.suspectedAt === undefined;
+    if (node.suspectedAt === undefined && node.leadsTo === undefined) return false;
+    const old = counterpart(node, index, before);
+    const fellSilent = node.suspectedAt !== undefined && old?.suspectedAt === undefined;
+    return fellSilent || (node.leadsTo !== undefined && old?.leadsTo === undefined);
   });
 }
 

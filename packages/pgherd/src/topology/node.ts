@@ -61,6 +61,7 @@ export function unknownNode(address: NodeAddress, labels: NodeLabels = NO_LABELS
     replayAgeMs: undefined,
     serverVersion: undefined,
     postmasterStartedAt: undefined,
+    leadsTo: undefined,
     rttMs: undefined,
     generation: 0,
     lsnAt: undefined,
@@ -121,11 +122,15 @@ function transition(
 ): NodeDescription {
   switch (observation.kind) {
     case 'probe-answered':
-      return onAnswer(node, observation.facts, observation.askedAt, observation.at);
+      return onAnswer(node, observation);
     case 'probe-failed':
       return onFailedProbe(node, observation.at);
     case 'parameters':
       return onParameters(node, observation.inHotStandby, observation.at);
+    case 'start-shown':
+      return onStart(node, observation.startedAt);
+    case 'address-alternates':
+      return node.leadsTo === undefined ? node : Object.freeze({ ...node, leadsTo: undefined });
     case 'bytes-received':
       return onSignOfLife(node, observation.at);
     case 'probe-missed':
@@ -142,7 +147,10 @@ function roleOf(inRecovery: boolean, readOnly: boolean): Role {
   return readOnly ? 'primary-read-only' : 'primary';
 }
 
-function onAnswer(node: NodeDescription, facts: ProbeFacts, askedAt: number, at: number): NodeDescription {
+function onAnswer(
+  node: NodeDescription,
+  { facts, askedAt, at, redialled }: Extract<Observation, { kind: 'probe-answered' }>,
+): NodeDescription {
   const rtt = at - askedAt;
   const rttMs = node.rttMs === undefined ? rtt : node.rttMs + (rtt - node.rttMs) * RTT_WEIGHT;
   const alive: NodeDescription = {
@@ -155,6 +163,7 @@ function onAnswer(node: NodeDescription, facts: ProbeFacts, askedAt: number, at:
     silentSince: undefined,
     suspectedAt: undefined,
     aliveSince: node.health === 'ok' ? node.aliveSince : at,
+    leadsTo: leadsStillTo(node, facts, redialled === true),
   };
   // The facts were true at some time after the question: evidence received since then is newer. If it says
   // the same, as the ParameterStatus that arrives with this answer does, there is nothing to decide.
@@ -165,6 +174,22 @@ function onAnswer(node: NodeDescription, facts: ProbeFacts, askedAt: number, at:
     return Object.freeze({ ...alive, ...identified(node, facts, at) });
   }
   return Object.freeze({ ...alive, ...believed(node, facts, askedAt, at) });
+}
+
+/** Two connections that were dialled one after the other agree on where the address leads, or the monitor has looked. */
+function leadsStillTo(
+  { leadsTo }: NodeDescription,
+  { postmasterStartedAt }: ProbeFacts,
+  redialled: boolean,
+): string | undefined {
+  return redialled || leadsTo === postmasterStartedAt ? undefined : leadsTo;
+}
+
+/** A new connection that leads to another server shows that the address has moved, or has several servers behind it. */
+function onStart(node: NodeDescription, startedAt: string): NodeDescription {
+  const known = node.postmasterStartedAt;
+  if (known === undefined || known === startedAt || node.leadsTo === startedAt) return node;
+  return Object.freeze({ ...node, leadsTo: startedAt });
 }
 
 /**

@@ -14,11 +14,16 @@ export function isTimelineSettled(node: NodeDescription): boolean {
 }
 
 /**
- * Whether this node may be written to: usable, out of recovery, not read-only, and its timeline settled. With
- * `strict` fencing at most one node of a picture is.
+ * Whether this node may be written to: usable, out of recovery, not read-only, its timeline settled, and its address
+ * not known to lead to another server. With `strict` fencing at most one node of a picture is.
  */
 export function isWritable(node: NodeDescription, fencing: Fencing): boolean {
-  return node.role === 'primary' && isTimelineSettled(node) && unusableBecause(node, fencing) === undefined;
+  return (
+    node.role === 'primary' &&
+    isTimelineSettled(node) &&
+    node.leadsTo === undefined &&
+    unusableBecause(node, fencing) === undefined
+  );
 }
 
 /**

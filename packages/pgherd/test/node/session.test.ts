@@ -80,3 +80,52 @@ describe('a session that is given back', () => {
     expect([session.movable, session.committedLocallyOnly]).toEqual([false, false]);
   });
 });
+
+describe('a session whose server is looked at', () => {
+  function looked(access: 'read-write' | 'read-only') {
+    const connection = new ScriptedConnection();
+    const session = new Session('n:1', 1, connection, access);
+    session.beginLooking();
+    return { connection, session };
+  }
+
+  it("serves reads at once, and writes once its server is the node's", async () => {
+    const { session } = looked('read-write');
+    expect(session.suits('read-write')).toBe(false);
+    const order: string[] = [];
+    const ready = session.setAccess('read-write').then(() => order.push('ready'));
+    for (let turn = 0; turn < 10; turn++) await Promise.resolve();
+    order.push('shown');
+    session.endLooking();
+    await ready;
+    expect(order).toEqual(['shown', 'ready']);
+    expect(session.suits('read-write')).toBe(true);
+    expect(looked('read-only').session.suits('read-only')).toBe(true);
+  });
+
+  it('is switched to reading without waiting', async () => {
+    const { connection, session } = looked('read-write');
+    await session.setAccess('read-only');
+    expect(session.suits('read-only')).toBe(true);
+    expect(connection.sent).toEqual(['SET default_transaction_read_only = on']);
+  });
+
+  it('is not ready for writes before both are done, the switch and the look', async () => {
+    const { session } = looked('read-only');
+    const ready = session.setAccess('read-write');
+    for (let turn = 0; turn < 10; turn++) await Promise.resolve();
+    expect(session.suits('read-write')).toBe(false);
+    session.endLooking();
+    await ready;
+    expect(session.suits('read-write')).toBe(true);
+  });
+
+  it('refuses a write if its server turns out to be another', async () => {
+    const { session } = looked('read-write');
+    const ready = session.setAccess('read-write');
+    session.endLooking(new Error('leads to another server'));
+    await expect(ready).rejects.toThrow('leads to another server');
+    await expect(session.setAccess('read-write')).rejects.toThrow('leads to another server');
+    expect(session.suits('read-write')).toBe(false);
+  });
+});

@@ -82,6 +82,7 @@ const DEFAULTS: Readonly<Record<OptionName, unknown>> = {
   'probe.intervalMs': 1_000,
   'probe.timeoutMs': 1_000,
   'probe.longPoll': true,
+  'probe.redialMs': undefined,
   'retry.attempts': 3,
   'retry.baseMs': 50,
   'retry.factor': 2,

@@ -234,6 +234,7 @@ export class Backend {
   #atOnce(parsed: Parsed, text: string): DriverResult | SimServerError {
     const transaction = this.#transaction;
     switch (parsed.kind) {
+      case 'start':
       case 'probe':
         if (asksControlFile(text) && !this.server.surroundings.traits.controlFile) {
           return new SimServerError('ERROR', '42501', 'permission denied for function pg_control_system');

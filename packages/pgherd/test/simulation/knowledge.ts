@@ -9,6 +9,8 @@ export interface Told {
   /** `''` where the server does not tell. */
   readonly systemIdentifier: string;
   readonly timeline: number | undefined;
+  /** Start of the server; `undefined` where it does not tell. */
+  readonly started: string | undefined;
 }
 
 /** The freshest word about a role, by whatever way it came. */
@@ -42,7 +44,8 @@ export class Knowledge {
     const before = this.told.get(node);
     if (before === undefined || before.askedAt <= askedAt) {
       const readOnly = row['read_only'] === 'on';
-      this.told.set(node, { askedAt, inRecovery, readOnly, systemIdentifier, timeline });
+      const started = typeof row['started'] === 'string' ? row['started'] : before?.started;
+      this.told.set(node, { askedAt, inRecovery, readOnly, systemIdentifier, timeline, started });
     }
     this.roleSeen(node, { validFrom: askedAt, inRecovery, generation });
     if (inRecovery || timeline === undefined || !promotable) return;

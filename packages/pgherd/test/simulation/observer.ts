@@ -29,6 +29,10 @@ export class Observer implements Watcher {
   #topology: TopologyDescription | undefined;
   #incumbent: string | undefined;
   #generations = new Map<SimConnection, number>();
+  /** Connections of a monitor that had one already. */
+  readonly #rivals = new WeakSet<SimConnection>();
+  /** Roles that came with the logins of connections whose server has not said yet who it is. */
+  readonly #atLogin = new Map<SimConnection, string>();
   #answeredNow: { node: string; connection: SimConnection }[] = [];
   /** Connections whose open transaction has inserted something. */
   #writing = new Set<SimConnection>();
@@ -81,6 +85,9 @@ export class Observer implements Watcher {
   }
 
   dialling(connection: SimConnection): void {
+    const isRival = ({ node, isMonitor, status }: SimConnection) =>
+      isMonitor && node === connection.node && status !== 'unknown';
+    if (connection.isMonitor && [...this.sockets].some(isRival)) this.#rivals.add(connection);
     this.sockets.add(connection);
     const { node } = connection;
     this.#generations.set(connection, this.#describe(node)?.generation ?? 0);
@@ -100,6 +107,15 @@ export class Observer implements Watcher {
 
   parameter(connection: SimConnection, name: string, value: string): void {
     if (name !== 'in_hot_standby' || this.#isOfEarlierLife(connection)) return;
+    const isLogin = connection.status === 'unknown';
+    // What comes with the login of the pool's counts once the server has been asked who it is; a second one of the monitor's is
+    // asked for everything.
+    if ((isLogin && !connection.isMonitor) || this.#atLogin.has(connection))
+      this.#atLogin.set(connection, value);
+    else if (!isLogin || !this.#rivals.has(connection)) this.#roleReported(connection, value);
+  }
+
+  #roleReported(connection: SimConnection, value: string): void {
     this.knowledge.roleSeen(connection.node, {
       validFrom: this.#world.loop.now,
       inRecovery: value === 'on',
@@ -108,7 +124,16 @@ export class Observer implements Watcher {
   }
 
   answered(connection: SimConnection, statement: SentStatement, outcome: DriverResult | Error): void {
-    if (outcome instanceof Error || parse(statement.text).kind !== 'probe') return;
+    if (outcome instanceof Error) return;
+    const { kind } = parse(statement.text);
+    const atLogin = this.#atLogin.get(connection);
+    this.#atLogin.delete(connection);
+    if (kind === 'start' && atLogin !== undefined) {
+      const known = this.knowledge.told.get(connection.node)?.started;
+      if (known === undefined || known === outcome.rows[0]?.['started'])
+        this.#roleReported(connection, atLogin);
+    }
+    if (kind !== 'probe') return;
     const [row] = outcome.rows;
     if (row === undefined) return;
     const { node } = connection;

@@ -280,11 +280,13 @@ export class SimConnection implements DriverConnection {
     if (this.closed || !this.wire.clientOpen) return Promise.reject(lostBefore(undefined));
     return new Promise((resolve, reject) => {
       this.#queue.push({ text, values, resolve, reject, askedAt: this.#now() });
-      if (this.#active === undefined) this.#sendNext();
+      this.#sendNext();
     });
   }
 
+  /** What needs the connection to itself waits until it is idle, as with a real one. */
   #sendNext(): void {
+    if (this.#active !== undefined || this.#pipelined.length > 0) return;
     const job = this.#queue.shift();
     if (job === undefined) return;
     this.#active = job;

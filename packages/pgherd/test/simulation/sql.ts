@@ -4,7 +4,8 @@ import type { ServerView } from './surroundings.ts';
 
 /** What of a text a server must know to answer it. */
 export type Parsed =
-  | { readonly kind: 'probe' }
+  /** The start of the server alone, or with all else that a probe asks for. */
+  | { readonly kind: 'start' | 'probe' }
   | { readonly kind: 'long-poll'; readonly boundMs: number }
   | { readonly kind: 'begin'; readonly readOnly: boolean | undefined }
   | {
@@ -24,6 +25,15 @@ export type Parsed =
 
 const PATTERNS: readonly (readonly [RegExp, (match: RegExpExecArray) => Parsed])[] = [
   [/^select .*pg_is_in_recovery\(\)/is, () => ({ kind: 'probe' })],
+  [/^select .*pg_postmaster_start_time\(\)/is, () => ({ kind: 'start' })],
+  [
+    /^select pg_catalog\.set_config\('default_transaction_read_only', 'on'/i,
+    () => ({ kind: 'set-read-only', on: true }),
+  ],
+  [
+    /^select pg_catalog\.set_config\('default_transaction_read_only', 'off'/i,
+    () => ({ kind: 'set-read-only', on: false }),
+  ],
   [/^DO \$pgherd\$.*?interval '(\d+) milliseconds'/is, (match) => longPoll(match[1])],
   [/^BEGIN\b/i, (match) => ({ kind: 'begin', readOnly: readOnlyOf(match.input) })],
   [/^COMMIT\b/i, () => ({ kind: 'commit' })],

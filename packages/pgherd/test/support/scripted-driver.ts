@@ -1,4 +1,5 @@
 import type { Driver, DriverConnection, DriverResult } from '../../src/connection/port.ts';
+import { START_QUESTION } from '../../src/monitor/start.ts';
 import { ScriptedConnection } from './scripted-connection.ts';
 
 const PROBE_ROW = Object.freeze({
@@ -28,7 +29,8 @@ class ScriptedPrimary extends ScriptedConnection {
   }
 
   async #answerTo(text: string): Promise<Partial<DriverResult>> {
-    if (text.includes('pg_is_in_recovery()::text as in_recovery')) return { rows: [PROBE_ROW] };
+    if (text.includes('pg_is_in_recovery()::text as in_recovery') || text === START_QUESTION)
+      return { rows: [PROBE_ROW] };
     if (text === 'SELECT 1') return {};
     return this.#script(text, this);
   }

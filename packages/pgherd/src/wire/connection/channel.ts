@@ -191,8 +191,9 @@ export class Channel implements Line {
     });
   }
 
-  /** Destroys the socket; what waits is settled when it has closed. */
+  /** Destroys the socket; what waits is settled when it has closed. What was read, but not handed out, is not handed out any more. */
   destroy(): void {
+    this.#cutter.take = takeNothing;
     this.#socket.destroy();
   }
 
@@ -339,6 +340,10 @@ export class Channel implements Line {
     for (const { lost } of this.#waiting.splice(0)) lost(lostBefore(reason));
     this.#listener.gone(reason);
   }
+}
+
+function takeNothing(): boolean {
+  return false;
 }
 
 function impossible(type: number, state: string): Error {

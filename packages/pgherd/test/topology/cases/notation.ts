@@ -5,7 +5,15 @@ import { NO_FACTS, named, primaryFacts, standbyFacts } from '../../support/evide
 import { type Step, SYSTEMS } from './format.ts';
 
 const ANSWERS = Object.freeze(['primary', 'primary-read-only', 'standby'] as const);
-const OTHERS = Object.freeze(['silent', 'failed', 'bytes', 'parameters', 'wrote'] as const);
+const OTHERS = Object.freeze([
+  'silent',
+  'failed',
+  'bytes',
+  'parameters',
+  'shows',
+  'alternates',
+  'wrote',
+] as const);
 const CLUSTER_WORDS = Object.freeze(['accepts', 'lists'] as const);
 const WORDS: readonly string[] = Object.freeze([...ANSWERS, ...OTHERS, ...CONNECT_FAILURES]);
 
@@ -30,6 +38,8 @@ const KEYS: Readonly<Record<string, readonly string[]>> = Object.freeze({
   silent: ['asked', 'gen'],
   failed: ['asked', 'gen'],
   bytes: ['gen'],
+  shows: ['started', 'gen'],
+  alternates: ['gen'],
   parameters: ['hot-standby', 'gen'],
   wrote: [],
 });
@@ -163,6 +173,12 @@ function otherEvidence(
   values: Values,
 ) {
   if (word === 'bytes') return { kind: 'bytes-received' as const, ...evidence };
+  if (word === 'alternates') return { kind: 'address-alternates' as const, ...evidence };
+  if (word === 'shows') {
+    const startedAt = values.text('started');
+    if (startedAt === undefined) throw new Error('"shows" needs started=');
+    return { kind: 'start-shown' as const, ...evidence, startedAt };
+  }
   if (word === 'failed') {
     const askedAt = values.number('asked') ?? Math.max(0, evidence.at - ROUND_TRIP_MS);
     return { kind: 'probe-failed' as const, ...evidence, askedAt };
@@ -184,7 +200,8 @@ interface AnswerLine {
 }
 
 function answered(line: string, { at, letter, word, rest }: AnswerLine): Step {
-  const values = new Values(word, rest, ['asked', 'gen', ...FACT_KEYS]);
+  const values = new Values(word, rest, ['asked', 'gen', 'redialled', ...FACT_KEYS]);
+  const redialled = values.flag('redialled');
   const facts: ProbeFacts = {
     ...NO_FACTS,
     // Every server was started at a moment of its own, unless the line says otherwise.
@@ -197,7 +214,15 @@ function answered(line: string, { at, letter, word, rest }: AnswerLine): Step {
   return {
     kind: 'observe',
     line,
-    observation: { kind: 'probe-answered', node: named(letter), at, askedAt, generation: 0, facts },
+    observation: {
+      kind: 'probe-answered',
+      node: named(letter),
+      at,
+      askedAt,
+      generation: 0,
+      facts,
+      redialled,
+    },
     generation: values.number('gen'),
   };
 }

@@ -17,6 +17,8 @@ const KINDS: Readonly<Record<ObservationKind, true>> = {
   'probe-failed': true,
   'connect-failed': true,
   parameters: true,
+  'start-shown': true,
+  'address-alternates': true,
   'bytes-received': true,
 };
 const CHANGES: Readonly<Record<TopologyChange['kind'], true>> = {

@@ -1,0 +1,42 @@
+import type { ExtraQuestion } from '../floors/evidence.ts';
+import { PgHerdError } from '../model/errors.ts';
+import type { ProbeFacts } from '../model/observation.ts';
+import { classifyError } from '../retry/classify.ts';
+import type { Ask } from './connection.ts';
+import { PROBES, parseFacts, probeText } from './probe.ts';
+import { SOURCE_MISSING } from './start.ts';
+
+/** What one node is asked in a probe: all that its server answers. */
+export class Questions {
+  readonly #extras: () => readonly ExtraQuestion[];
+  #level = 0;
+  /** Whether the server lacks or forbids what was asked besides. */
+  #refusesExtras = false;
+
+  /** `extras` says what is asked besides, each time. */
+  constructor(extras: () => readonly ExtraQuestion[]) {
+    this.#extras = extras;
+  }
+
+  /**
+   * The facts that a session gives; sources that its server lacks or forbids are left out from then on.
+   * @throws what `ask` rejects with; PgHerdError `PGHERD_UNSUPPORTED` if not even the role comes.
+   */
+  async facts(ask: Ask): Promise<ProbeFacts> {
+    for (;;) {
+      const extras = this.#refusesExtras ? [] : this.#extras();
+      try {
+        const { rows } = await ask(probeText(this.#level, extras));
+        const facts = parseFacts(rows[0]);
+        if (facts !== undefined) return facts;
+        throw new PgHerdError('PGHERD_UNSUPPORTED', 'the server did not return its role');
+      } catch (error) {
+        const { sqlState } = classifyError(error);
+        if (sqlState === undefined || !SOURCE_MISSING.has(sqlState)) throw error;
+        if (extras.length > 0) this.#refusesExtras = true;
+        else if (this.#level < PROBES.length - 1) this.#level++;
+        else throw error;
+      }
+    }
+  }
+}

@@ -1,0 +1,24 @@
+import type { Connector } from '../dial/connector.ts';
+import type { MonitorSettings } from '../monitor/prober.ts';
+import type { ClusterSettings } from '../options/settings.ts';
+
+/** Pause between two dials of a node that has a name, milliseconds. */
+const REDIAL_NAMES_MS = 30_000;
+
+/**
+ * A long poll would keep one of the pooler's few connections to the server; a pooler may be detected only
+ * later.
+ */
+export function monitorSettings(settings: ClusterSettings, connector: Connector): MonitorSettings {
+  const { connectTimeoutMs, probe } = settings;
+  return Object.freeze({
+    ...probe,
+    connectTimeoutMs,
+    get longPoll() {
+      return probe.longPoll && !connector.behindPooler;
+    },
+    get redialMs() {
+      return probe.redialMs ?? (connector.isNamed ? REDIAL_NAMES_MS : 0);
+    },
+  });
+}
