@@ -54,6 +54,7 @@ function engineWith(policy: PolicyName): Engine {
         recoveryTimeline: inRecovery ? 1 : undefined,
         uptimeMs: undefined,
         walSenders: undefined,
+        acceptEpoch: undefined,
         lsn: 1_000n,
         receivedLsn: inRecovery ? 1_000n : undefined,
         replayAgeMs: inRecovery ? 5 : undefined,

@@ -196,3 +196,103 @@ describe.each(serverVersions())('promotions that are taken back, PostgreSQL %s',
     },
   );
 });
+
+/** The value that the operator writes, by the clock of the server. */
+async function epochOf(node: TestNode): Promise<string> {
+  const [row] = await node.sql(`select (select system_identifier from pg_control_system())::text || '/'
+    || ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int || '/'
+    || to_char(clock_timestamp(), 'YYYY-MM-DD"T"HH24:MI:SS.USOF') as value`);
+  return String(row?.['value']);
+}
+
+describe.each(
+  serverVersions(),
+)('an epoch that the operator writes into the database, PostgreSQL %s', (version) => {
+  let cluster: TestCluster;
+  beforeAll(async () => {
+    cluster = await createTestCluster({ standbys: 1, ...(version !== undefined && { version }) });
+    await createTable(cluster, 'kept', 'id int');
+  }, PATIENCE_MS);
+  afterEach(() => restore(cluster), PATIENCE_MS);
+  afterAll(() => cluster?.close());
+
+  /** The standby was promoted and is gone for good; the primary serves below it, and has been asked since. */
+  async function abandoned(db: Cluster): Promise<{ truth: TestNode; lost: TestNode }> {
+    const [lost] = cluster.standbys;
+    if (lost === undefined) throw new Error('there must be a standby');
+    await db.ready({ primaries: 1, standbys: 1 });
+    await promoteByMistake(db, lost);
+    await lost.kill();
+    await waitUntil(() => db.topology.barred !== undefined, { what: 'barred writes' });
+    return { truth: cluster.primary, lost };
+  }
+
+  const places = {
+    'a setting of the database': {
+      write: (value: string) => `alter database app set pgherd.accept_epoch = '${value}'`,
+      remove: 'alter database app reset pgherd.accept_epoch',
+    },
+    'a word in the comment on the database': {
+      write: (value: string) =>
+        `comment on database app is 'the shop, pgherd.accept_epoch=${value} until Monday'`,
+      remove: 'comment on database app is null',
+    },
+  };
+
+  it.each(Object.entries(places))(
+    'as %s lifts the floor, in every process, without a deploy',
+    LONG,
+    async (_name, place) => {
+      await using db = open(cluster);
+      const { truth, lost } = await abandoned(db);
+      const accepted: ClusterEvents['cluster:epoch-accepted'][] = [];
+      db.on('cluster:epoch-accepted', (event) => accepted.push(event));
+      const floor = db.topology.floor ?? 0;
+      const value = await epochOf(truth);
+      await truth.sql(place.write(value));
+      try {
+        expect((await db.query('insert into kept values (1)')).node).toBe(nameOf(truth));
+        expect(accepted).toEqual([
+          { by: 'database', node: nameOf(truth), value, from: floor, to: floor - 1 },
+        ]);
+        // The abandoned one comes back, higher than the accepted: it was given up.
+        await lost.start();
+        await waitUntil(
+          () => described(db, lost).health === 'ok' && described(db, lost).standing === 'stale',
+        );
+        expect((await db.query('insert into kept values (2)')).node).toBe(nameOf(truth));
+        // A value that was written before the last promotion lowers nothing.
+        await lost.rejoin();
+        await waitUntil(() => db.topology.givenUp.length === 0, { what: 'the lost one as a standby' });
+        await promoteByMistake(db, lost);
+        await lost.kill();
+        await waitUntil(() => db.topology.barred !== undefined, { what: 'barred writes again' });
+        await expectFloorStays(db, db.topology.floor ?? 0);
+        expect(accepted).toHaveLength(1);
+      } finally {
+        await truth.sql(place.remove);
+      }
+    },
+  );
+
+  it('counts neither for another timeline nor as a setting of a session', LONG, async () => {
+    await using db = open(cluster, {
+      url: `${cluster.url}?options=-c%20pgherd.accept_epoch%3D${'1'.repeat(9)}`,
+    });
+    const warned: string[] = [];
+    db.on('cluster:warned', ({ message }) => warned.push(message));
+    const { truth } = await abandoned(db);
+    const value = (await epochOf(truth)).replace(
+      /\/(\d+)\//,
+      (_all, timeline: string) => `/${Number(timeline) + 1}/`,
+    );
+    await truth.sql(places['a setting of the database'].write(value));
+    try {
+      await waitUntil(() => warned.some((message) => message.includes(value)), { what: 'the refusal' });
+      expect(warned.join()).toContain('is refused: the server is on timeline');
+      await expectFloorStays(db, db.topology.floor ?? 0);
+    } finally {
+      await truth.sql(places['a setting of the database'].remove);
+    }
+  });
+});

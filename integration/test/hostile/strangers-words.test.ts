@@ -41,6 +41,7 @@ const EVENTS: Readonly<Record<ClusterEventName, true>> = {
   'node:removed': true,
   'cluster:replaced': true,
   'cluster:writes-barred': true,
+  'cluster:epoch-accepted': true,
   'cluster:floor-withdrawn': true,
   'discovery:failed': true,
   'discovery:refused': true,

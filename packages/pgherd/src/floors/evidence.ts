@@ -44,15 +44,20 @@ function latest(
 }
 
 /** What a probe asks besides, while the floors need to know it. */
-export const EXTRA_QUESTIONS = Object.freeze(['withdrawal'] as const);
+export const EXTRA_QUESTIONS = Object.freeze(['withdrawal', 'accept-epoch'] as const);
 /** One of {@link EXTRA_QUESTIONS}. */
 export type ExtraQuestion = (typeof EXTRA_QUESTIONS)[number];
 
 const NOTHING: readonly ExtraQuestion[] = Object.freeze([]);
 const WITHDRAWAL: readonly ExtraQuestion[] = Object.freeze(['withdrawal']);
+const ACCEPTANCE: readonly ExtraQuestion[] = Object.freeze(['accept-epoch']);
+const BOTH: readonly ExtraQuestion[] = EXTRA_QUESTIONS;
 
 /** What the next probe of the node asks besides; at rest nothing. */
 export function extraQuestions(node: string, { barred }: TopologyDescription): readonly ExtraQuestion[] {
-  if (barred?.progress === undefined) return NOTHING;
-  return barred.progress.primary === node || barred.witnesses.includes(node) ? WITHDRAWAL : NOTHING;
+  if (barred === undefined) return NOTHING;
+  const isBarred = barred.barred.includes(node);
+  if (barred.progress === undefined) return isBarred ? ACCEPTANCE : NOTHING;
+  if (isBarred) return barred.progress.primary === node ? BOTH : ACCEPTANCE;
+  return barred.witnesses.includes(node) ? WITHDRAWAL : NOTHING;
 }

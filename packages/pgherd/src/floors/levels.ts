@@ -31,7 +31,7 @@ export function withShown(levels: Levels, showing: Showing): Levels {
   const before = levels[showing.systemIdentifier] ?? [];
   const known = before.find(({ timeline }) => timeline === showing.timeline);
   const witnesses = withWitness(known?.witnesses ?? [], showing);
-  const level = Object.freeze({ timeline: showing.timeline, witnesses });
+  const level = Object.freeze({ timeline: showing.timeline, witnesses, acceptedAt: known?.acceptedAt });
   return withSystem(levels, showing.systemIdentifier, [...before.filter((one) => one !== known), level]);
 }
 
@@ -74,12 +74,12 @@ export function withoutLevel(levels: Levels, systemIdentifier: string, timeline:
 }
 
 /** The levels once `timeline` was accepted as the floor, whether a node showed it or not. */
-export function withFloorAt(levels: Levels, systemIdentifier: string, timeline: number): Levels {
-  const kept = (levels[systemIdentifier] ?? []).filter((level) => level.timeline <= timeline);
-  if (!kept.some((level) => level.timeline === timeline)) {
-    kept.push(Object.freeze({ timeline, witnesses: Object.freeze([]) }));
-  }
-  return withSystem(levels, systemIdentifier, kept);
+export function withFloorAt(levels: Levels, systemIdentifier: string, timeline: number, now: number): Levels {
+  const before = levels[systemIdentifier] ?? [];
+  const known = before.find((level) => level.timeline === timeline);
+  const witnesses = known?.witnesses ?? Object.freeze([]);
+  const accepted = Object.freeze({ timeline, witnesses, acceptedAt: now });
+  return withSystem(levels, systemIdentifier, [...before.filter((one) => one.timeline < timeline), accepted]);
 }
 
 function withSystem(levels: Levels, systemIdentifier: string, unsorted: readonly Level[]): Levels {

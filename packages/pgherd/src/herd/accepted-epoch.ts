@@ -1,6 +1,6 @@
+import { nodeAbove } from '../floors/acceptance.ts';
 import { argumentError } from '../model/errors.ts';
 import type { AcceptedEpoch, TopologyDescription } from '../model/topology.ts';
-import { nodeAbove } from '../topology/topology.ts';
 
 /**
  * Throws for an epoch that cannot be accepted: an invalid one, one of another system than the pinned one, one

@@ -1,3 +1,4 @@
+import { quoted } from '../model/foreign.ts';
 import type { Emitter } from '../observe/emitter.ts';
 import type { ClusterEvents } from '../observe/events.ts';
 import type { TopologyChange } from '../topology/diff.ts';
@@ -48,6 +49,16 @@ export function announce(change: TopologyChange, events: Emitter<ClusterEvents>)
     }
     case 'floor-withdrawn': {
       events.emit('cluster:floor-withdrawn', change.withdrawn);
+      return;
+    }
+    case 'epoch-written': {
+      const { epoch, from, node, reason, value } = change.acceptance;
+      if (epoch !== undefined) {
+        events.emit('cluster:epoch-accepted', { by: 'database', node, value, from, to: epoch.timeline });
+      } else {
+        const message = `pgherd.accept_epoch ${quoted(value)} on ${node} is refused: ${reason}`;
+        events.emit('cluster:warned', { message });
+      }
       return;
     }
     case 'added': {

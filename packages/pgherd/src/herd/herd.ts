@@ -136,7 +136,10 @@ export class Herd {
   acceptEpoch(epoch: AcceptedEpoch): void {
     if (this.isClosed) throw closedError();
     assertAcceptable(epoch, this.#topology, this.settings.systemIdentifier);
+    const from = this.#topology.floor;
     this.#replace(withAcceptedEpoch(this.#topology, epoch, this.settings, this.settings.clock.now()));
+    const accepted = { node: undefined, value: undefined, from, to: epoch.timeline };
+    this.events.emit('cluster:epoch-accepted', { by: 'call', ...accepted });
     this.#hint('monitors-and-discovery');
   }
 

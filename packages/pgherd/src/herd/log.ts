@@ -101,6 +101,12 @@ function logClaims(events: Emitter<ClusterEvents>, logger: Logger): void {
       `pgherd: timeline ${from} is given up, because ${witnesses.join(' and ')} follows ${primary} again; timeline ${to} is the highest now`,
     );
   });
+  events.on('cluster:epoch-accepted', ({ by, from, node, to }) => {
+    const where = by === 'call' ? 'acceptEpoch' : `the database of ${node}`;
+    logger.warn(
+      `pgherd: timeline ${to} is the highest now instead of ${from ?? 'none'}, accepted by ${where}`,
+    );
+  });
 }
 
 /** Nothing that comes to the log commands a terminal, whatever an event holds. */

@@ -64,7 +64,7 @@ function remedyFor(topology: TopologyDescription): string | undefined {
 function barredRemedy(barred: BarredWrites, { nodes }: TopologyDescription): string {
   const [name] = barred.barred;
   const timeline = nodes.find((node) => node.name === name)?.timeline;
-  return `${barredSentence(barred)}. If timeline ${barred.floor} will not come back, call ${acceptEpochCall(barred.systemIdentifier, timeline)}.`;
+  return `${barredSentence(barred)}. If timeline ${barred.floor} will not come back, call ${acceptEpochCall(barred.systemIdentifier, timeline)}, or write pgherd.accept_epoch into the database of ${name}.`;
 }
 
 function acceptEpochCall(systemIdentifier: string | undefined, timeline: number | undefined): string {

@@ -18,6 +18,8 @@ export interface ProbeFacts {
   readonly recoveryTimeline: number | undefined;
   /** For how long the server has run by its own clock, milliseconds; asked for only when it matters. */
   readonly uptimeMs: number | undefined;
+  /** The epoch that the operator wrote down in the database; asked for only when it matters. */
+  readonly acceptEpoch: EpochNote | undefined;
   /** Standbys that stream from it; asked for only when it matters. */
   readonly walSenders: number | undefined;
   readonly lsn: Lsn | undefined;
@@ -25,6 +27,14 @@ export interface ProbeFacts {
   readonly replayAgeMs: number | undefined;
   readonly postmasterStartedAt: string | undefined;
   readonly serverVersion: number | undefined;
+}
+
+/** What the database of a server says of an epoch to accept. */
+export interface EpochNote {
+  /** As it is written; `undefined` if nothing is. */
+  readonly value: string | undefined;
+  /** The server's clock, milliseconds since 1970. */
+  readonly clockMs: number;
 }
 
 interface Evidence {

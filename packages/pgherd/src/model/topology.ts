@@ -179,6 +179,8 @@ export interface Level {
   readonly timeline: number;
   /** The nodes that showed it; none if the user accepted it before any node did. */
   readonly witnesses: readonly Witness[];
+  /** When the user accepted it as the floor, milliseconds of the cluster's clock; `undefined` if not. */
+  readonly acceptedAt: number | undefined;
 }
 
 /**
@@ -186,6 +188,33 @@ export interface Level {
  * identifier. The first one is the floor of its system.
  */
 export type Levels = Readonly<Record<string, readonly Level[]>>;
+
+/**
+ * A node that showed a level above an epoch that was accepted since. Its claims between the two are void, until
+ * its data are of no later timeline than the accepted one.
+ */
+export interface GivenUp {
+  readonly node: string;
+  readonly systemIdentifier: string;
+  /** The accepted timeline. */
+  readonly accepted: number;
+  /** The floor before. */
+  readonly floor: number;
+}
+
+/** An epoch that the operator wrote into the database of a primary, and what became of it. */
+export interface Acceptance {
+  /** Name of the node that has it. */
+  readonly node: string;
+  /** As it is written there. */
+  readonly value: string;
+  /** The epoch that was accepted; `undefined` if it was refused. */
+  readonly epoch: Epoch | undefined;
+  /** The floor before. */
+  readonly from: number;
+  /** Why it was refused, in plain words; `undefined` if it was not. */
+  readonly reason: string | undefined;
+}
 
 /** A primary works, but the floor keeps writes from it, and no other node can take them. */
 export interface BarredWrites {
@@ -259,6 +288,10 @@ export interface TopologyDescription {
   readonly floors: Readonly<Record<string, number>>;
   /** Set while the floor keeps writes from a primary that works, and no other node can take them. */
   readonly barred: BarredWrites | undefined;
+  /** Nodes whose claims are void since an epoch below them was accepted. */
+  readonly givenUp: readonly GivenUp[];
+  /** Epochs that were found in the databases of primaries, oldest first; the last ones only. */
+  readonly acceptances: readonly Acceptance[];
   /** The floor that was withdrawn last. */
   readonly withdrawn: WithdrawnFloor | undefined;
   /** Name of the node that writes go to; `undefined` while there is none: then they wait. */

@@ -1,6 +1,6 @@
 import type { ExtraQuestion } from '../floors/evidence.ts';
 import { parseLsn } from '../model/lsn.ts';
-import type { ProbeFacts } from '../model/observation.ts';
+import type { EpochNote, ProbeFacts } from '../model/observation.ts';
 import type { Row } from '../model/statement.ts';
 import { parseDigits, parseStart, STARTED } from './start.ts';
 
@@ -47,7 +47,23 @@ export function probeText(level: number, extras: readonly ExtraQuestion[]): stri
 }
 
 /** Columns of the questions that are asked only while their answers matter. */
+/** The row of our database in `pg_database`. */
+const OUR_DATABASE = '(select oid from pg_catalog.pg_database where datname = pg_catalog.current_database())';
+
+/**
+ * The epoch that the operator wrote down: as a setting of the database, which only its catalog shows in open
+ * sessions and which no client can set for itself, else as a word in the comment on the database.
+ */
+const ACCEPT_EPOCH = `pg_catalog.left(coalesce(
+    (select pg_catalog.split_part(setting, '=', 2) from pg_catalog.pg_db_role_setting, pg_catalog.unnest(setconfig) as setting
+      where setrole = 0 and setdatabase = ${OUR_DATABASE} and setting like 'pgherd.accept\\_epoch=%' limit 1),
+    pg_catalog.substring(pg_catalog.shobj_description(${OUR_DATABASE}, 'pg_database'), 'pgherd\\.accept_epoch=(\\S+)')), 100)`;
+
 const EXTRA_COLUMNS: Readonly<Record<ExtraQuestion, readonly string[]>> = Object.freeze({
+  'accept-epoch': [
+    `${ACCEPT_EPOCH} as accept_epoch`,
+    '(extract(epoch from pg_catalog.clock_timestamp()) * 1000)::text as clock',
+  ],
   withdrawal: [
     `(extract(epoch from pg_catalog.clock_timestamp() - pg_catalog.pg_postmaster_start_time()) * 1000)::text as uptime`,
     `case when pg_catalog.pg_is_in_recovery() then null
@@ -121,6 +137,7 @@ export function parseFacts(row: Row | undefined): ProbeFacts | undefined {
     recoveryTimeline: parseCount(row['recovery_timeline']),
     uptimeMs: parseAge(row['uptime']),
     walSenders: parseCount(row['wal_senders']),
+    acceptEpoch: parseNote(row['accept_epoch'], row['clock']),
     lsn: parseLsn(textOf(row['lsn'])),
     receivedLsn: parseLsn(textOf(row['received'])),
     replayAgeMs: parseAge(row['replay_age']),
@@ -136,6 +153,11 @@ function textOf(value: unknown): string | undefined {
 function parseBoolean(value: unknown): boolean | undefined {
   if (value === 'true' || value === 'on' || value === 't') return true;
   return value === 'false' || value === 'off' || value === 'f' ? false : undefined;
+}
+
+function parseNote(value: unknown, clock: unknown): EpochNote | undefined {
+  const clockMs = parseAge(clock);
+  return clockMs === undefined ? undefined : Object.freeze({ value: textOf(value), clockMs });
 }
 
 function parseCount(value: unknown): number | undefined {

@@ -53,6 +53,21 @@ export interface ClusterEvents {
     readonly primary: string;
     readonly witnesses: readonly string[];
   };
+  /**
+   * An epoch below the floor was accepted: by `db.acceptEpoch`, or because the operator wrote it into the
+   * database of the primary (`pgherd.accept_epoch`).
+   */
+  'cluster:epoch-accepted': {
+    readonly by: 'call' | 'database';
+    /** Node whose database has it; `undefined` for a call. */
+    readonly node: string | undefined;
+    /** As it is written there; `undefined` for a call. */
+    readonly value: string | undefined;
+    /** The floor before; `undefined` if there was none. */
+    readonly from: number | undefined;
+    /** The accepted timeline. */
+    readonly to: number;
+  };
   /** A node was added to the list by discovery. */
   'node:added': { readonly node: string };
   /** A node is no longer on the list of discovery; its connections are drained within `drainMs`. */

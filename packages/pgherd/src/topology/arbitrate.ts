@@ -1,8 +1,15 @@
 import { isOutOfRecovery, mayBePrimary } from '../floors/claims.ts';
+import { givenUpClaim } from '../floors/given-up.ts';
 import { floorOf, floorsOf, hasShown, NO_SYSTEM, withoutLevel, withShown } from '../floors/levels.ts';
 import { assess, type WithdrawalSettings } from '../floors/withdrawal.ts';
 import type { Fencing, Standing } from '../model/names.ts';
-import type { BarredWrites, Levels, NodeDescription, TopologyDescription } from '../model/topology.ts';
+import type {
+  BarredWrites,
+  GivenUp,
+  Levels,
+  NodeDescription,
+  TopologyDescription,
+} from '../model/topology.ts';
 import { withAliases } from './aliases.ts';
 import { decideIdentity, type Identity, type IdentitySettings } from './identity.ts';
 import { hasLimit, type LagSettings, withLag } from './lag.ts';
@@ -49,11 +56,15 @@ function arbitrated(
   const identity = decideIdentity(topology, nodes, settings, now);
   const adopted = identity.replacement?.confirmed === true && !identityKept(identity, topology);
   const incumbent = adopted ? undefined : topology.incumbent;
-  const levels = withClaims(topology.levels, nodes, identity.systemIdentifier, now);
+  const levels = withClaims(topology, nodes, identity.systemIdentifier, now);
   const floor = floorOf(levels, identity.systemIdentifier);
-  const claims = nodes.filter((node) => claimsEpoch(node, identity.systemIdentifier, floor));
+  const claims = nodes.filter(
+    (node) => claimsEpoch(node, identity.systemIdentifier, floor) && !isVoid(node, topology.givenUp),
+  );
   const believed = believedClaim(claims, incumbent, topology.leaderHint);
-  const judged = nodes.map((node) => judge(node, { identity, floor, claims, believed }));
+  const judged = nodes.map((node) =>
+    judge(node, { identity, floor, claims, believed, givenUp: topology.givenUp }),
+  );
   const primary = currentPrimary(judged);
   const compared = judged.map((node) => withDivergence(node, primary?.timeline));
   const measured = withLag(compared, topology.positions, primary, settings);
@@ -92,14 +103,14 @@ function identityKept(identity: Identity, topology: TopologyDescription): boolea
  * already if they were allowed to be the primary when they answered.
  */
 function withClaims(
-  levels: Levels,
+  { givenUp, levels }: TopologyDescription,
   nodes: readonly NodeDescription[],
   systemIdentifier: string | undefined,
   now: number,
 ): Levels {
   let raised = levels;
   for (const node of nodes) {
-    if (!mayBePrimary(node) || node.timeline === undefined) continue;
+    if (!mayBePrimary(node) || node.timeline === undefined || isVoid(node, givenUp)) continue;
     const showing = {
       systemIdentifier: node.systemIdentifier ?? systemIdentifier ?? NO_SYSTEM,
       timeline: node.timeline,
@@ -145,6 +156,7 @@ interface Circumstances {
   readonly identity: Identity;
   readonly floor: number | undefined;
   readonly claims: readonly NodeDescription[];
+  readonly givenUp: readonly GivenUp[];
   /** The claim that is believed. */
   readonly believed: string | undefined;
 }
@@ -155,18 +167,26 @@ function judge(node: NodeDescription, circumstances: Circumstances): NodeDescrip
   return Object.freeze({ ...node, standing, standingReason: reason });
 }
 
+function isVoid(node: NodeDescription, givenUp: readonly GivenUp[]): boolean {
+  return givenUpClaim(node, givenUp) !== undefined;
+}
+
 /** A standing, and why it is not `current`. */
 type StandingReason = readonly [Standing, string | undefined];
 
 function standingOf(
   node: NodeDescription,
-  { identity, floor, claims, believed }: Circumstances,
+  { identity, floor, claims, believed, givenUp }: Circumstances,
 ): StandingReason {
   const foreign = foreignBecause(node, identity);
   if (foreign !== undefined) return ['foreign', foreign];
   if (!isOutOfRecovery(node)) return ['current', undefined];
   if (!node.promotable) {
     return ['stale', 'out of recovery although promotable is false: its data are out of date'];
+  }
+  const instead = givenUpClaim(node, givenUp);
+  if (instead !== undefined) {
+    return ['stale', `timeline ${node.timeline} was given up when timeline ${instead.accepted} was accepted`];
   }
   if (node.timeline !== undefined && floor !== undefined && node.timeline < floor) {
     return ['stale', `timeline ${node.timeline}, but timeline ${floor} has been seen out of recovery`];

@@ -1,5 +1,5 @@
 import { isOutOfRecovery } from '../floors/claims.ts';
-import type { NodeDescription, TopologyDescription, WithdrawnFloor } from '../model/topology.ts';
+import type { Acceptance, NodeDescription, TopologyDescription, WithdrawnFloor } from '../model/topology.ts';
 import { findNode } from './topology.ts';
 import { isTimelineSettled, writableNode } from './writable.ts';
 
@@ -18,7 +18,8 @@ export type TopologyChange =
   | { readonly kind: 'replaced'; readonly before: string; readonly after: string; readonly adopted: boolean }
   | { readonly kind: 'split-brain'; readonly nodes: readonly NodeDescription[] }
   | { readonly kind: 'foreign'; readonly systemIdentifiers: readonly string[] }
-  | { readonly kind: 'floor-withdrawn'; readonly withdrawn: WithdrawnFloor };
+  | { readonly kind: 'floor-withdrawn'; readonly withdrawn: WithdrawnFloor }
+  | { readonly kind: 'epoch-written'; readonly acceptance: Acceptance };
 
 /** What changed, in the order of the events. Positions and round trips are no change. */
 export function changesBetween(before: TopologyDescription, after: TopologyDescription): TopologyChange[] {
@@ -37,6 +38,10 @@ export function changesBetween(before: TopologyDescription, after: TopologyDescr
   const { withdrawn } = after;
   if (withdrawn !== undefined && withdrawn !== before.withdrawn) {
     changes.push({ kind: 'floor-withdrawn', withdrawn });
+  }
+  const acceptance = after.acceptances.at(-1);
+  if (acceptance !== undefined && acceptance !== before.acceptances.at(-1)) {
+    changes.push({ kind: 'epoch-written', acceptance });
   }
   const [lost, found] = [writableNode(before), writableNode(after)];
   if (lost?.name !== found?.name) changes.push({ kind: 'primary', before: lost, after: found });

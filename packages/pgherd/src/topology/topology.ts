@@ -1,4 +1,5 @@
-import { mayBePrimary } from '../floors/claims.ts';
+import { acceptanceOf, withAcceptance } from '../floors/acceptance.ts';
+import { givenUpAfter, givenUpClaim, givenUpFor, NOTHING_GIVEN_UP } from '../floors/given-up.ts';
 import { NO_LEVELS, NO_SYSTEM, withFloorAt, withShown } from '../floors/levels.ts';
 import type { Observation } from '../model/observation.ts';
 import type {
@@ -37,6 +38,8 @@ export function initialTopology(listed: readonly (NodeAddress | ListedNode)[]): 
     levels: NO_LEVELS,
     floors: Object.freeze({}),
     barred: undefined,
+    givenUp: NOTHING_GIVEN_UP,
+    acceptances: Object.freeze([]),
     withdrawn: undefined,
     writable: undefined,
     primaryLostAt: undefined,
@@ -84,7 +87,26 @@ export function observe(
   if (after === before) return topology;
   const nodes = Object.freeze(topology.nodes.map((node, at) => (at === index ? after : node)));
   const levels = levelsAfter(topology, after, observation);
-  return arbitrate({ ...topology, version: topology.version + 1, levels, nodes }, settings, observation.at);
+  const givenUp = givenUpAfter(topology.givenUp, after);
+  const version = topology.version + 1;
+  const picture = arbitrate({ ...topology, version, levels, givenUp, nodes }, settings, observation.at);
+  return observation.kind === 'probe-answered'
+    ? withWrittenEpoch(picture, after, observation, settings)
+    : picture;
+}
+
+/** The picture once the epoch that the operator wrote into the node's database, if any, was accepted or refused. */
+function withWrittenEpoch(
+  picture: TopologyDescription,
+  node: NodeDescription,
+  { at, facts }: Extract<Observation, { kind: 'probe-answered' }>,
+  settings: TopologySettings,
+): TopologyDescription {
+  const acceptance = acceptanceOf(picture, node, facts, at);
+  if (acceptance === undefined) return picture;
+  const acceptances = withAcceptance(picture.acceptances, acceptance);
+  if (acceptance.epoch === undefined) return Object.freeze({ ...picture, acceptances });
+  return arbitrate(withFloorOf({ ...picture, acceptances }, acceptance.epoch, at), settings, at);
 }
 
 /**
@@ -106,6 +128,8 @@ function levelsAfter(topology: TopologyDescription, node: NodeDescription, obser
   if (observation.kind !== 'probe-answered') return topology.levels;
   const { inRecovery, postmasterStartedAt: start, timeline, ...facts } = observation.facts;
   if (inRecovery || timeline === undefined || !node.promotable) return topology.levels;
+  const claim = { name: node.name, systemIdentifier: facts.systemIdentifier, timeline };
+  if (givenUpClaim(claim, topology.givenUp) !== undefined) return topology.levels;
   const systemIdentifier =
     facts.systemIdentifier ?? node.systemIdentifier ?? topology.systemIdentifier ?? NO_SYSTEM;
   return withShown(topology.levels, {
@@ -175,36 +199,25 @@ export function withAcceptedEpoch(
   settings: TopologySettings,
   now: number,
 ): TopologyDescription {
+  return arbitrate({ ...withFloorOf(topology, epoch, now), version: topology.version + 1 }, settings, now);
+}
+
+/** The picture with `epoch` as the floor, before the nodes are compared. */
+function withFloorOf(topology: TopologyDescription, epoch: AcceptedEpoch, now: number): TopologyDescription {
   const { systemIdentifier, timeline } = epoch;
+  const givenUp = givenUpFor(topology, systemIdentifier ?? NO_SYSTEM, timeline);
   const nodes = topology.nodes.map((node) => {
     const ours = node.systemIdentifier === undefined || node.systemIdentifier === systemIdentifier;
     const above = ours && node.timeline !== undefined && node.timeline > timeline;
     return above ? Object.freeze({ ...node, role: 'unknown' as const, timeline: undefined }) : node;
   });
-  let levels = withFloorAt(topology.levels, systemIdentifier ?? NO_SYSTEM, timeline);
-  if ((levels[NO_SYSTEM]?.[0]?.timeline ?? 0) > timeline) levels = withFloorAt(levels, NO_SYSTEM, timeline);
+  let levels = withFloorAt(topology.levels, systemIdentifier ?? NO_SYSTEM, timeline, now);
+  if ((levels[NO_SYSTEM]?.[0]?.timeline ?? 0) > timeline) {
+    levels = withFloorAt(levels, NO_SYSTEM, timeline, now);
+  }
   const accepted = systemIdentifier === undefined ? undefined : Object.freeze({ systemIdentifier, timeline });
-  const version = topology.version + 1;
   const replacement = undefined;
-  return arbitrate(
-    { ...topology, version, accepted, replacement, incumbent: undefined, levels, nodes },
-    settings,
-    now,
-  );
-}
-
-/**
- * A reachable node out of recovery above `epoch`: it would fence the epoch again at once, so it must be
- * stopped first.
- */
-export function nodeAbove(topology: TopologyDescription, epoch: AcceptedEpoch): NodeDescription | undefined {
-  return topology.nodes.find(
-    (node) =>
-      node.health === 'ok' &&
-      mayBePrimary(node) &&
-      node.systemIdentifier === epoch.systemIdentifier &&
-      (node.timeline ?? 0) > epoch.timeline,
-  );
+  return { ...topology, accepted, replacement, incumbent: undefined, givenUp, levels, nodes };
 }
 
 /**

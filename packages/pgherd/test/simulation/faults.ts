@@ -80,6 +80,7 @@ export class Faults {
     }
     if (scenario.splitFromTheStart) this.#promoteTwo();
     this.#takeBackPromotions();
+    this.#leaveNote();
     if (scenario.stranger) this.#sendStrangerHome();
   }
 
@@ -279,6 +280,17 @@ export class Faults {
         this.#until(stray, dice.between(100, 1_500), () => this.#takeBack(stray, dice.chance(0.6)));
       });
     }
+  }
+
+  /** The operator accepts the epoch of the primary, and leaves the note where it is. */
+  #leaveNote(): void {
+    const { loop, scenario } = this.#world;
+    const dice = new Dice(scenario.seed, 'note');
+    if (this.#referee.isCareful || !dice.chance(0.4)) return;
+    loop.world(dice.between(0, 0.5 * scenario.troubleMs), () => {
+      const { truth } = this.#referee;
+      if (!this.#over && !truth.inRecovery) truth.writeNote();
+    });
   }
 
   #takeBack(stray: Server, rebuilds: boolean): void {

@@ -29,6 +29,12 @@ export interface RoleEvidence {
 export class Knowledge {
   readonly told = new Map<string, Told>();
   readonly roles = new Map<string, RoleEvidence>();
+  /** When each of these levels was last shown. */
+  readonly shownAt = new Map<string, number>();
+  readonly #givenUp = new Map<
+    string,
+    { readonly systemIdentifier: string; readonly from: number; readonly to: number }
+  >();
   /** Nodes that told of a timeline of their own, by system identifier and timeline. */
   readonly witnesses = new Map<string, Set<string>>();
   /** Highest timeline that a node told of itself out of recovery, by system identifier. */
@@ -48,10 +54,15 @@ export class Knowledge {
       this.told.set(node, { askedAt, inRecovery, readOnly, systemIdentifier, timeline, started });
     }
     this.roleSeen(node, { validFrom: askedAt, inRecovery, generation });
+    if (inRecovery) this.#noteData(node, systemIdentifier, row);
     if (inRecovery || timeline === undefined || !promotable) return;
+    const given = this.#givenUp.get(node);
+    if (given?.systemIdentifier === systemIdentifier && timeline > given.to && timeline <= given.from) return;
     this.floors.set(systemIdentifier, Math.max(timeline, this.floors.get(systemIdentifier) ?? 0));
     const level = levelName(systemIdentifier, timeline);
     this.witnesses.set(level, (this.witnesses.get(level) ?? new Set()).add(node));
+    const shownAt = Math.max(askedAt, this.shownAt.get(level) ?? 0);
+    this.shownAt.set(level, shownAt);
   }
 
   /** The client has withdrawn a floor: the nodes that it had been seen at. */
@@ -68,9 +79,33 @@ export class Knowledge {
     if (before === undefined || before.validFrom <= evidence.validFrom) this.roles.set(node, evidence);
   }
 
-  /** The user has declared this timeline to be the one to go on with. */
+  /** The user has declared this timeline to be the one to go on with; what is known of the ones above is given up. */
   accepted(systemIdentifier: string, timeline: number): void {
+    const from = this.floors.get(systemIdentifier) ?? timeline;
     this.floors.set(systemIdentifier, timeline);
+    for (let above = timeline + 1; above <= from; above++) {
+      const level = levelName(systemIdentifier, above);
+      for (const node of this.witnesses.get(level) ?? []) {
+        if (systemIdentifier !== '') this.#givenUp.set(node, { systemIdentifier, from, to: timeline });
+      }
+      this.witnesses.delete(level);
+    }
+  }
+
+  /** When a timeline above this one was last seen to be shown, by the time of the question. */
+  lastShownAbove(systemIdentifier: string, timeline: number): number {
+    const floor = this.floors.get(systemIdentifier) ?? 0;
+    let last = Number.NEGATIVE_INFINITY;
+    for (let above = timeline + 1; above <= floor; above++) {
+      last = Math.max(last, this.shownAt.get(levelName(systemIdentifier, above)) ?? last);
+    }
+    return last;
+  }
+
+  #noteData(node: string, systemIdentifier: string, row: Row): void {
+    const given = this.#givenUp.get(node);
+    const data = Math.max(Number(row['checkpoint_timeline']), Number(row['recovery_timeline']));
+    if (given?.systemIdentifier === systemIdentifier && data <= given.to) this.#givenUp.delete(node);
   }
 
   /** The node is no longer one of the cluster's. */

@@ -56,6 +56,9 @@ export class Observer implements Watcher {
   watch(cluster: Cluster): void {
     this.#cluster = cluster;
     this.#chronicle = new Chronicle(cluster, this.#world, (text) => this.violate(text));
+    cluster.on('cluster:epoch-accepted', ({ by, node, to }) => {
+      if (by === 'database' && node !== undefined) this.#checkNote(node, to);
+    });
     cluster.on('cluster:floor-withdrawn', (withdrawn) => this.#checkWithdrawn(withdrawn));
   }
 
@@ -69,6 +72,19 @@ export class Observer implements Watcher {
     this.knowledge.accepted(systemIdentifier, timeline);
     this.#system = systemIdentifier;
     this.#hasAccepted = true;
+  }
+
+  /** What the operator wrote down counts against what was seen before, and against nothing that was seen since. */
+  #checkNote(node: string, timeline: number): void {
+    const { note, systemIdentifier } = this.#world.at(node).server;
+    this.#world.trace.note(`client: accepts timeline ${timeline} by the note on ${node}`);
+    const shownAt = this.knowledge.lastShownAbove(systemIdentifier, timeline);
+    if (note === undefined || note.writtenAt <= shownAt) {
+      this.violate(
+        `the note on ${node} is of ${note?.writtenAt}, but a higher timeline was seen at ${shownAt}`,
+      );
+    }
+    this.accepted(systemIdentifier, timeline);
   }
 
   /** A floor falls only when none of the servers that were seen on it has its data any more. */

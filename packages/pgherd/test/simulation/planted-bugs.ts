@@ -30,6 +30,20 @@ export const PLANTED_BUGS: readonly PlantedBug[] = Object.freeze([
     seeds: 400,
   },
   {
+    name: 'an old note of the operator counts against what was seen since',
+    file: 'floors/acceptance.ts',
+    find: 'at !== undefined && now - at <= ageMs,',
+    replace: 'at !== undefined && now - at < 0,',
+    seeds: 400,
+  },
+  {
+    name: 'what was given up counts again as soon as it is back',
+    file: 'floors/given-up.ts',
+    find: 'timeline > one.accepted &&',
+    replace: 'timeline < one.accepted &&',
+    seeds: 1000,
+  },
+  {
     name: 'no floor ever falls',
     file: 'floors/withdrawal.ts',
     find: 'heldMs >= settings.withdrawAfterMs &&',
@@ -111,8 +125,8 @@ export const PLANTED_BUGS: readonly PlantedBug[] = Object.freeze([
   {
     name: 'floors are forgotten while the identity is in doubt',
     file: 'topology/arbitrate.ts',
-    find: 'withClaims(topology.levels, nodes',
-    replace: 'withClaims(identity.conflict === undefined ? topology.levels : {}, nodes',
+    find: 'withClaims(topology, nodes',
+    replace: 'withClaims(identity.conflict === undefined ? topology : { ...topology, levels: {} }, nodes',
     seeds: 400,
   },
   {

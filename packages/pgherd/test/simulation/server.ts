@@ -35,6 +35,8 @@ export class Server {
   /** Timeline of the end of the log that the data need, as the control file has it. */
   recoveryTimeline = 1;
   bornAt = 0;
+  /** What the operator wrote into its database, and when. */
+  note: { readonly value: string; readonly writtenAt: number } | undefined;
   inRecovery: boolean;
   startedAt = '';
   /** Records that a standby shows already. */
@@ -76,7 +78,7 @@ export class Server {
     return this.#epochs.get(life) ?? { systemIdentifier, timeline };
   }
 
-  note(text: string): void {
+  say(text: string): void {
     this.surroundings.trace.note(`${this.name} ${text}`);
   }
 
@@ -127,13 +129,13 @@ export class Server {
   }
 
   freeze(): void {
-    this.note('is frozen');
+    this.say('is frozen');
     this.frozen = true;
   }
 
   thaw(): void {
     if (!this.frozen) return;
-    this.note('thaws');
+    this.say('thaws');
     this.frozen = false;
     for (const work of this.#frozenWork.splice(0)) this.later(this.surroundings.dice.next(), work);
   }
@@ -141,7 +143,7 @@ export class Server {
   /** SIGKILL, or an immediate stop, which at least says goodbye. */
   crash(how: 'killed' | 'immediate' = 'killed'): void {
     if (this.state === 'down' || this.state === 'lost') return;
-    this.note(how === 'killed' ? 'is killed' : 'is stopped immediately');
+    this.say(how === 'killed' ? 'is killed' : 'is stopped immediately');
     if (how === 'immediate') for (const backend of this.backends) backend.warn('57P01', undefined);
     this.#end('down');
   }
@@ -149,14 +151,14 @@ export class Server {
   /** The host is gone; nobody is told. */
   lose(): void {
     if (this.state === 'lost') return;
-    this.note('is lost with its host');
+    this.say('is lost with its host');
     this.#end('lost');
   }
 
   /** `pg_ctl stop -m fast`. */
   stopFast(): void {
     if (this.state !== 'up' && this.state !== 'starting') return;
-    this.note('stops fast');
+    this.say('stops fast');
     this.thaw();
     this.state = 'stopping';
     for (const backend of [...this.backends]) backend.terminate();
@@ -185,14 +187,14 @@ export class Server {
   /** Starts the postmaster; connections are refused with 57P03 for `startupMs`. */
   start(startupMs: number): void {
     if (this.state !== 'down' && this.state !== 'lost') return;
-    this.note(`starts as ${this.inRecovery ? 'a standby' : 'a primary'} of timeline ${this.timeline}`);
+    this.say(`starts as ${this.inRecovery ? 'a standby' : 'a primary'} of timeline ${this.timeline}`);
     this.state = 'starting';
     this.life++;
     this.#stampStart();
     this.replayed = this.wal.length;
     this.later(startupMs, () => {
       this.state = 'up';
-      this.note('is up');
+      this.say('is up');
       this.#connectUpstream();
     });
   }
@@ -215,7 +217,7 @@ export class Server {
       this.recoveryTimeline = this.timeline;
       this.inRecovery = false;
       this.wal.append([], this.surroundings.loop.now);
-      this.note(`is promoted: timeline ${this.timeline}`);
+      this.say(`is promoted: timeline ${this.timeline}`);
       this.later(this.surroundings.traits.checkpointDelayMs, () => {
         this.checkpointTimeline = this.timeline;
       });
@@ -269,6 +271,19 @@ export class Server {
     if (this.state !== 'down') return;
     this.inRecovery = true;
     this.upstream = other;
+  }
+
+  /** The operator writes into its database that its epoch is to be accepted. */
+  writeNote(): void {
+    const writtenAt = this.surroundings.loop.now;
+    const time = new Date(this.clockMs).toISOString();
+    this.note = { value: `${this.systemIdentifier}/${this.timeline}/${time}`, writtenAt };
+    this.say(`has the note ${this.note.value}`);
+  }
+
+  /** Its clock, milliseconds since 1970. */
+  get clockMs(): number {
+    return Number(EPOCH_US / 1_000n) + Math.floor(this.surroundings.loop.now);
   }
 
   /** Standbys that stream from it. */

@@ -201,6 +201,10 @@ class Run {
     const isForeign = system !== '' && known !== undefined && known !== system;
     if (this.#isBroken() || !(isForeign || (floor !== undefined && floor > timeline))) return;
     this.#trace.note(`the user accepts timeline ${timeline}`);
+    if (system !== '' && !isForeign && new Dice(this.#scenario.seed, 'acceptance').chance(0.5)) {
+      this.#referee.truth.writeNote();
+      return;
+    }
     await this.#loop.act(() => {
       this.#observer.accepted(system, timeline);
       this.#db.acceptEpoch({ systemIdentifier: system === '' ? undefined : system, timeline });

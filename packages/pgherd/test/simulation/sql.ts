@@ -110,6 +110,8 @@ function probeFacts(server: ServerView, readOnly: boolean): Readonly<Record<stri
     checkpoint_timeline: String(server.checkpointTimeline),
     recovery_timeline: inRecovery ? String(server.recoveryTimeline) : null,
     uptime: String(server.surroundings.loop.now - server.bornAt),
+    accept_epoch: server.note?.value ?? null,
+    clock: String(server.clockMs),
     wal_senders: inRecovery ? null : String(server.walSenders),
   };
 }

@@ -43,6 +43,8 @@ export interface ServerView {
   readonly recoveryTimeline: number;
   readonly bornAt: number;
   readonly walSenders: number;
+  readonly note: { readonly value: string; readonly writtenAt: number } | undefined;
+  readonly clockMs: number;
   readonly inRecovery: boolean;
   readonly startedAt: string;
   /** Records that a standby shows already. */

@@ -30,6 +30,7 @@ export const NO_FACTS: ProbeFacts = Object.freeze({
   recoveryTimeline: undefined,
   uptimeMs: undefined,
   walSenders: undefined,
+  acceptEpoch: undefined,
   lsn: undefined,
   receivedLsn: undefined,
   replayAgeMs: undefined,

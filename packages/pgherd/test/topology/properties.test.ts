@@ -24,6 +24,13 @@ const someFacts: fc.Arbitrary<ProbeFacts> = fc.record({
   recoveryTimeline: fc.constantFrom(1, 1, 2, undefined),
   uptimeMs: fc.constantFrom(0, 10, 5_000, undefined),
   walSenders: fc.constantFrom(0, 1, 1, undefined),
+  acceptEpoch: fc.constantFrom(
+    undefined,
+    undefined,
+    { value: undefined, clockMs: 1_767_225_600_000 },
+    { value: `${SYSTEM}/1/2026-01-01T00:00:00Z`, clockMs: 1_767_225_601_000 },
+    { value: 'nonsense', clockMs: 1_767_225_601_000 },
+  ),
   lsn: fc.constantFrom(1n, 500n, 2n ** 40n, undefined),
   receivedLsn: fc.constantFrom(500n, undefined),
   replayAgeMs: fc.constantFrom(0, 17.5, undefined),
@@ -152,7 +159,7 @@ describe('whatever evidence comes, in whatever order', () => {
 
   it('no floor ever falls, unless it was withdrawn', () => {
     always((before, after) => {
-      if (after.withdrawn !== before.withdrawn) return;
+      if (after.withdrawn !== before.withdrawn || after.acceptances !== before.acceptances) return;
       for (const [system, floor] of Object.entries(before.floors)) {
         expect(after.floors[system]).toBeGreaterThanOrEqual(floor);
       }

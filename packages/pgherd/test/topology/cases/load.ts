@@ -53,6 +53,7 @@ const CHANGE_WORDS = [
   'removed',
   'replaced',
   'floor-withdrawn',
+  'epoch-written',
 ];
 
 /** What a tag that is asked for begins with: `tag:for=reports`. */

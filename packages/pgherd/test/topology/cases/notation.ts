@@ -21,6 +21,9 @@ const WORDS: readonly string[] = Object.freeze([...ANSWERS, ...OTHERS, ...CONNEC
 const PROBE_TIMEOUT_MS = 1_000;
 const ROUND_TRIP_MS = 1;
 
+/** The clock of every server, milliseconds since 1970. */
+const CLOCK_MS = 1_767_225_600_000;
+
 const FACT_KEYS = [
   'sys',
   'tl',
@@ -28,6 +31,7 @@ const FACT_KEYS = [
   'recovery',
   'uptime',
   'senders',
+  'accepts',
   'lsn',
   'received',
   'age',
@@ -236,12 +240,20 @@ function told(values: Values): Partial<ProbeFacts> {
     ...(values.has('recovery') && { recoveryTimeline: values.number('recovery') }),
     ...(values.has('uptime') && { uptimeMs: values.number('uptime') }),
     ...(values.has('senders') && { walSenders: values.number('senders') }),
+    ...(values.has('accepts') && { acceptEpoch: noteOf(values) }),
     ...(values.has('lsn') && { lsn: position(values, 'lsn') }),
     ...(values.has('received') && { receivedLsn: position(values, 'received') }),
     ...(values.has('age') && { replayAgeMs: values.number('age') }),
     ...(values.has('started') && { postmasterStartedAt: values.text('started') }),
     ...(values.has('version') && { serverVersion: values.number('version') }),
   };
+}
+
+/** `accepts=main/2/30`: the epoch in the database of the node, and for how many seconds it has been there. */
+function noteOf(values: Values): ProbeFacts['acceptEpoch'] {
+  const [system = '', timeline = '', age = ''] = (values.text('accepts') ?? '').split('/');
+  const written = new Date(CLOCK_MS - Number(age) * 1_000).toISOString();
+  return { value: `${SYSTEMS[system] ?? system}/${timeline}/${written}`, clockMs: CLOCK_MS };
 }
 
 function systemOf(values: Values): string | undefined {

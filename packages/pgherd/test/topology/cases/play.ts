@@ -1,3 +1,4 @@
+import { nodeAbove } from '../../../src/floors/acceptance.ts';
 import type { NodeDescription, TopologyDescription } from '../../../src/model/topology.ts';
 import { type SelectionContext, selectNodes } from '../../../src/routing/select.ts';
 import type { TopologyChange } from '../../../src/topology/diff.ts';
@@ -8,7 +9,6 @@ import {
   findNode,
   initialTopology,
   type ListedNode,
-  nodeAbove,
   observe,
   startedTopology,
   withAcceptedEpoch,
@@ -151,6 +151,10 @@ export function told(change: TopologyChange): string {
       return `split-brain ${change.nodes.map(letter).join(' ')}`;
     case 'foreign':
       return `foreign ${change.systemIdentifiers.map(systemName).join(' ')}`;
+    case 'epoch-written': {
+      const { epoch, from } = change.acceptance;
+      return epoch === undefined ? 'epoch-written refused' : `epoch-written ${from} → ${epoch.timeline}`;
+    }
     case 'floor-withdrawn':
       return `floor-withdrawn ${change.withdrawn.from} → ${change.withdrawn.to}`;
     case 'added':

@@ -32,6 +32,7 @@ const CHANGES: Readonly<Record<TopologyChange['kind'], true>> = {
   'split-brain': true,
   foreign: true,
   'floor-withdrawn': true,
+  'epoch-written': true,
 };
 
 /** The texts that cases expect of a field of a node. */
