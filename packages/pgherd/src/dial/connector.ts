@@ -11,6 +11,7 @@ import type { OpenSession } from '../wire/login/open.ts';
 import { type Dial, Dialer, type DialerPorts } from './dialer.ts';
 import { firstOf } from './first-of.ts';
 import { HeldListener } from './held-listener.ts';
+import { LoginGate } from './login-gate.ts';
 import { MonitorConnections } from './monitor-connections.ts';
 
 /**
@@ -26,12 +27,21 @@ export interface ConnectorPorts extends DialerPorts {
   outdated(reason: string): void;
   /** Reports something that the operator should know. */
   warned(message: string): void;
+  /** Logins are refused, for another reason or once more, or accepted again. */
+  loginsChanged(): void;
 }
 
 /** What a connection is for and where it goes, before it is decided whether a pooler is expected. */
 type Purpose = Omit<Dial, 'behindPooler'>;
 
 const MONITOR: Purpose = Object.freeze({ access: 'read-write', purpose: 'monitor', hostaddr: undefined });
+
+/** A connection that is only opened to see whether it can be. */
+const SILENT: ConnectionListener = Object.freeze({
+  parameter: () => undefined,
+  message: () => undefined,
+  closed: () => undefined,
+});
 
 /** A connection whose listener hears nothing yet. */
 interface Unheard {
@@ -53,17 +63,42 @@ export class Connector {
   readonly #ports: ConnectorPorts;
   readonly #dialer: Dialer;
   readonly #monitors = new MonitorConnections();
+  /** Whether logins are refused. */
+  readonly gate: LoginGate;
   #route: Route;
 
   constructor(ports: ConnectorPorts) {
     this.#ports = ports;
     this.#dialer = new Dialer(ports);
+    this.gate = new LoginGate(() => ports.loginsChanged());
     this.#route = ports.settings.route;
   }
 
   /** Whether connections lead to a pooler in transaction mode, as far as is known. */
   get behindPooler(): boolean {
     return this.#route === 'pooler';
+  }
+
+  /**
+   * To be called before a connection is opened that is not the monitor's.
+   * @throws the error with which the node refused the last login, while it refuses them.
+   */
+  assertLetsIn(): void {
+    const { refusal } = this.gate;
+    if (refusal !== undefined) throw refusal.error;
+  }
+
+  /** Whether there is a password by now that the server has not refused. Errors as of {@link connect}. */
+  hasAnotherPassword(signal: AbortSignal): Promise<boolean> {
+    return this.#dialer.hasAnotherPassword(signal);
+  }
+
+  /** Connects as the pool does, and closes that connection; what came of it shows in {@link gate}. Never rejects. */
+  async testLogin(signal: AbortSignal): Promise<void> {
+    const hostaddr = this.#pinnedAddress();
+    const purpose: Purpose = { access: 'read-write', purpose: 'pool', hostaddr };
+    const connection = await this.#noted(this.#dial(purpose, SILENT, signal)).catch(() => undefined);
+    void connection?.end();
   }
 
   /**
@@ -77,7 +112,7 @@ export class Connector {
   ): Promise<DriverConnection> {
     const held = new HeldListener(listener);
     const hostaddr = this.#pinnedAddress();
-    const connection = await this.#dial({ access, purpose: 'pool', hostaddr }, held, signal);
+    const connection = await this.#noted(this.#dial({ access, purpose: 'pool', hostaddr }, held, signal));
     held.open(!this.behindPooler);
     return this.#wrapped(connection);
   }
@@ -87,7 +122,7 @@ export class Connector {
    * that there is a server: the pooler itself accepts every connection. Errors as of {@link connect}.
    */
   async connectMonitor(listener: ConnectionListener, signal: AbortSignal): Promise<DriverConnection> {
-    const { held, connection } = await this.#reachServer(listener, signal);
+    const { held, connection } = await this.#noted(this.#reachServer(listener, signal));
     held.open(!this.behindPooler);
     this.#noteMonitor(connection);
     return this.#wrapped(connection);
@@ -108,6 +143,20 @@ export class Connector {
   /** Closes the monitor's connections, which may lead to a lost server: the monitor opens another one. */
   dropMonitor(): void {
     this.#monitors.destroy();
+  }
+
+  /** Takes note of what comes of an attempt that begins now. */
+  async #noted<T>(attempt: Promise<T>): Promise<T> {
+    const { clock } = this.#ports.settings;
+    const startedAt = clock.now();
+    try {
+      const opened = await attempt;
+      this.gate.noteSuccess();
+      return opened;
+    } catch (error) {
+      this.gate.noteFailure(error, startedAt, clock.now());
+      throw error;
+    }
   }
 
   /** Whether the node has a name, which may lead elsewhere at any time. */

@@ -1,5 +1,5 @@
 import type { ConnectionListener, ConnectRequest, DriverConnection } from '../connection/port.ts';
-import { Credentials, refusesPassword } from '../login/credentials.ts';
+import { Credentials } from '../login/credentials.ts';
 import type { Login } from '../login/login.ts';
 import { allowedMethods } from '../login/trust.ts';
 import { PgHerdError } from '../model/errors.ts';
@@ -8,6 +8,7 @@ import type { Access } from '../model/names.ts';
 import type { Secret } from '../model/secret.ts';
 import type { NodeDescription } from '../model/topology.ts';
 import type { ClusterSettings } from '../options/settings.ts';
+import { isPasswordRefused } from '../retry/classify.ts';
 import type { OpenSession } from '../wire/login/open.ts';
 
 /** Oldest major version that is supported. */
@@ -87,16 +88,35 @@ export class Dialer {
     });
   }
 
+  /** Whether there is a password by now that the server has not refused. Errors as of {@link Credentials.current}. */
+  hasAnotherPassword(signal: AbortSignal): Promise<boolean> {
+    return this.#credentials.hasAnother(signal);
+  }
+
   /** A password that the program supplies is asked for again, once, if the server refuses it. */
   async #logIn<T>(signal: AbortSignal, connect: (password: Secret | undefined) => Promise<T>): Promise<T> {
     const password = await this.#credentials.current(signal);
     try {
-      return await connect(password);
+      return await this.#tried(password, connect);
     } catch (error) {
-      if (signal.aborted || !refusesPassword(error)) throw error;
+      if (signal.aborted || !isPasswordRefused(error)) throw error;
       const other = await this.#credentials.instead(password, signal);
       if (other === undefined) throw error;
-      return connect(other);
+      return this.#tried(other, connect);
+    }
+  }
+
+  async #tried<T>(
+    password: Secret | undefined,
+    connect: (password: Secret | undefined) => Promise<T>,
+  ): Promise<T> {
+    try {
+      const connected = await connect(password);
+      this.#credentials.noteAccepted();
+      return connected;
+    } catch (error) {
+      if (isPasswordRefused(error)) this.#credentials.noteRefused(password);
+      throw error;
     }
   }
 

@@ -37,6 +37,8 @@ import { printing } from './log.ts';
 import { noNodeError, unreachableError } from './no-node-error.ts';
 import { configuredNodes, nothingAllowed, readNodeList } from './node-list.ts';
 
+/** For so long a call that failed at once counts as one that waits, milliseconds: others are likely to follow. */
+const UNSERVED_MS = 2_000;
 /** PostgreSQL's port. */
 const DEFAULT_PORT = 5432;
 
@@ -61,6 +63,8 @@ export class Herd {
   readonly #selections = new Selections();
   readonly #selecting: SelectionContext;
   #graceTimer: Timer | undefined;
+  /** When a call last failed because every node refuses our logins. */
+  #unservedAt = Number.NEGATIVE_INFINITY;
 
   constructor(settings: ClusterSettings) {
     this.settings = settings;
@@ -170,14 +174,24 @@ export class Herd {
    */
   changed(deadline: Deadline, signal: AbortSignal | undefined, demand?: Demand): Promise<boolean> {
     const lagMatters = demand !== undefined && hasOwnLimit(demand);
-    return this.#waiting.wait({ deadline, signal, lagMatters });
+    const woken = this.#waiting.wait({ deadline, signal, lagMatters });
+    for (const node of this.nodes.values()) node.wanted();
+    return woken;
   }
 
-  /** Throws if waiting is pointless: the cluster is closed, or every node has a lasting failure. */
+  /** Throws if waiting is pointless: the cluster is closed, or every node refuses our logins. */
   assertReachable(): void {
     if (this.isClosed) throw closedError();
-    const unreachable = unreachableError(this.#topology, this.#live.causes());
-    if (unreachable !== undefined) throw unreachable;
+    const refusals = this.#live.refusals();
+    if (refusals === undefined) return;
+    this.#unservedAt = this.settings.clock.now();
+    for (const node of this.nodes.values()) node.wanted();
+    throw unreachableError(refusals);
+  }
+
+  /** Whether calls wait for a node, or have failed just now because every node refuses our logins. */
+  #callsWait(): boolean {
+    return this.#waiting.size > 0 || this.settings.clock.now() - this.#unservedAt < UNSERVED_MS;
   }
 
   /**
@@ -258,7 +272,8 @@ export class Herd {
     return {
       settings: this.settings,
       topology: () => this.#topology,
-      callsWait: () => this.#waiting.size > 0,
+      callsWait: () => this.#callsWait(),
+      loginsChanged: () => this.#waiting.wake('all'),
       observe: (node, observation) => {
         if (isCurrent(node)) this.observe(observation);
       },

@@ -4,9 +4,7 @@ import type { Session } from '../node/session.ts';
 import type { Effects } from '../topology/effects.ts';
 import { findNode } from '../topology/topology.ts';
 import { LeavingNodes } from './leaving-nodes.ts';
-
-/** Most causes that an error carries along. */
-const MAX_CAUSES = 8;
+import { MAX_CAUSES } from './no-node-error.ts';
 
 /**
  * The live side of the picture: a live node for each of its nodes, and those that have left until they are
@@ -73,6 +71,20 @@ export class LiveNodes {
   /** Every monitor probes as soon as it may. */
   hint(): void {
     for (const node of this.current.values()) node.monitor.hint();
+  }
+
+  /**
+   * Why each node lets nobody in, by its name, if that is so for all of them and waiting is pointless; else `undefined`. A node with open
+   * connections serves.
+   */
+  refusals(): ReadonlyMap<string, unknown> | undefined {
+    const refusals = new Map<string, unknown>();
+    for (const { isOk, logins, name, pool } of this.current.values()) {
+      const { settledRefusal } = logins;
+      if (settledRefusal === undefined || (isOk && !pool.isEmpty)) return undefined;
+      refusals.set(name, settledRefusal);
+    }
+    return refusals.size === 0 ? undefined : refusals;
   }
 
   /**

@@ -2,13 +2,18 @@ import {
   AmbiguousPrimaryError,
   type ErrorCode,
   ForeignClusterError,
+  messageOf,
   NoSuitableNodeError,
   PgHerdError,
 } from '../model/errors.ts';
+import type { ConnectFailure } from '../model/names.ts';
 import type { BarredWrites, NodeDescription, TopologyDescription } from '../model/topology.ts';
+import { connectFailureOf } from '../retry/classify.ts';
 import type { Demand, Rejection } from '../routing/select.ts';
-import { isLastingFailure } from '../topology/node.ts';
 import { barredSentence } from './barred-writes.ts';
+
+/** Most causes that an error carries along. */
+export const MAX_CAUSES = 8;
 
 /** What the error reports about a call that found no node. */
 export interface NoNodeReport {
@@ -77,19 +82,27 @@ function newest(nodes: readonly NodeDescription[]): number | undefined {
   return timelines.length === 0 ? undefined : Math.max(...timelines);
 }
 
-/** The error of every call while all nodes have a lasting failure; `undefined` while one has not. */
-export function unreachableError(topology: TopologyDescription, cause: unknown): PgHerdError | undefined {
-  const { nodes } = topology;
-  if (nodes.length === 0 || !nodes.every((node) => isLastingFailure(node.connectFailure))) return undefined;
-  const list = nodes.map((node) => `${node.name}: ${node.healthReason ?? node.connectFailure}`).join('; ');
-  return new PgHerdError(unreachableCode(nodes), `No node can be used. ${list}`, {
-    cause,
-    details: { nodes: nodes.map((node) => node.name), failure: nodes[0]?.connectFailure },
+/** The error of every call while each node refuses our logins, for the reason given by its name. */
+export function unreachableError(refusals: ReadonlyMap<string, unknown>): PgHerdError {
+  const errors = [...refusals.values()];
+  const failures = errors.map(connectFailureOf);
+  const list = [...refusals].map(([node, error]) => `${node}: ${messageOf(error)}`).join('; ');
+  const causes = errors.slice(0, MAX_CAUSES);
+  return new PgHerdError(unreachableCode(failures), `No node can be used. ${list}`, {
+    cause: causes.length === 1 ? causes[0] : new AggregateError(causes, 'what the nodes answered'),
+    details: { nodes: [...refusals.keys()], failure: failures[0] },
   });
 }
 
-function unreachableCode(nodes: readonly NodeDescription[]): ErrorCode {
-  if (nodes.every((node) => node.connectFailure === 'authentication')) return 'PGHERD_AUTHENTICATION_FAILED';
-  if (nodes.every((node) => node.connectFailure === 'server-too-old')) return 'PGHERD_SERVER_TOO_OLD';
-  return 'PGHERD_CONNECT_FAILED';
+/** Codes of failures that have one of their own. */
+const OWN_CODES: Readonly<Partial<Record<ConnectFailure, ErrorCode>>> = Object.freeze({
+  authentication: 'PGHERD_AUTHENTICATION_FAILED',
+  protocol: 'PGHERD_PROTOCOL_ERROR',
+  'server-too-old': 'PGHERD_SERVER_TOO_OLD',
+});
+
+function unreachableCode([first, ...others]: readonly ConnectFailure[]): ErrorCode {
+  const own =
+    first === undefined || others.some((failure) => failure !== first) ? undefined : OWN_CODES[first];
+  return own ?? 'PGHERD_CONNECT_FAILED';
 }

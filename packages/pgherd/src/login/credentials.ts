@@ -44,6 +44,9 @@ export interface CredentialsPorts {
   about(): PasswordRequest;
 }
 
+/** How many refused values are remembered. */
+const REMEMBERED = 8;
+
 interface Answer {
   readonly password: Secret;
   readonly expiresAtMs: number;
@@ -54,6 +57,8 @@ export class Credentials {
   readonly #ports: CredentialsPorts;
   #answer: Answer | undefined;
   #asking: Promise<Answer> | undefined;
+  /** Values that the server refused since it last accepted one, the newest last. */
+  #refused: readonly Secret[] = [];
 
   constructor(ports: CredentialsPorts) {
     this.#ports = ports;
@@ -86,11 +91,37 @@ export class Credentials {
    * {@link current}.
    */
   async instead(refused: Secret | undefined, signal: AbortSignal): Promise<Secret | undefined> {
+    this.noteRefused(refused);
     if (this.#ports.origin.kind !== 'asked') return undefined;
     // If many connections fail at once, the first asks again, and the others use the answer it got.
     if (this.#answer?.password.equals(refused)) this.#answer = undefined;
     const other = await this.current(signal);
-    return other?.equals(refused) ? undefined : other;
+    return this.#wasRefused(other) ? undefined : other;
+  }
+
+  /**
+   * Whether there is a value by now that the server has not refused; a function is asked, a file is read. Errors as of {@link current}.
+   */
+  async hasAnother(signal: AbortSignal): Promise<boolean> {
+    if (this.#ports.origin.kind === 'known') return false;
+    this.#answer = undefined;
+    const other = await this.current(signal);
+    return other !== undefined && !this.#wasRefused(other);
+  }
+
+  /** The server refused this value. */
+  noteRefused(password: Secret | undefined): void {
+    if (password === undefined || this.#wasRefused(password)) return;
+    this.#refused = [...this.#refused.slice(1 - REMEMBERED), password];
+  }
+
+  /** The server has accepted a value: what it refused before may be right some day. */
+  noteAccepted(): void {
+    if (this.#refused.length > 0) this.#refused = [];
+  }
+
+  #wasRefused(password: Secret | undefined): boolean {
+    return this.#refused.some((refused) => refused.equals(password));
   }
 
   #asked(ask: PasswordFunction, signal: AbortSignal): Promise<Answer> {
@@ -142,13 +173,4 @@ function failed({ node, user }: PasswordRequest, what: string, cause?: unknown):
     `No connection to ${node} as ${JSON.stringify(user)}: the function that returns its password ${what}.`,
     { ...(cause === undefined ? {} : { cause }), details: { node, user } },
   );
-}
-
-/** Whether the server, or a pooler, says that the password is wrong. */
-export function refusesPassword(error: unknown): boolean {
-  const { code, message } = (error ?? {}) as { code?: unknown; message?: unknown };
-  if (code === '28P01') return true;
-  // Servers that pass the password on (PAM, LDAP, cloud tokens), and poolers, have other codes for it.
-  const others = code === '28000' || code === '08P01';
-  return others && typeof message === 'string' && message.includes('authentication failed');
 }

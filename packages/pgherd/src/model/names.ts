@@ -42,6 +42,7 @@ export const CONNECT_FAILURES = Object.freeze([
   'timeout',
   'closed',
   'tls',
+  'protocol',
   'authentication',
   'database-missing',
   'too-many-connections',

@@ -1,10 +1,12 @@
 import { extraQuestions } from '../floors/evidence.ts';
 import type { TopologyDescription } from '../model/topology.ts';
 import type { Timer } from '../time/port.ts';
+import { LOOK_FOR_PASSWORD_MS, shortestPauseMs } from '../topology/login-pauses.ts';
 import { BURST_START_MS, type ProbePlan, planProbe } from '../topology/probe-plan.ts';
 import { findNode } from '../topology/topology.ts';
 import type { Ask } from './connection.ts';
-import { type LongPoll, type MonitorSettings, Prober, type ProberPorts } from './prober.ts';
+import type { LongPoll, MonitorSettings, ProberPorts } from './ports.ts';
+import { Prober } from './prober.ts';
 
 /** What a monitor needs from the node around it. */
 export interface MonitorPorts extends Omit<ProberPorts, 'description' | 'nodes' | 'extraQuestions'> {
@@ -15,6 +17,10 @@ export interface MonitorPorts extends Omit<ProberPorts, 'description' | 'nodes' 
    * `undefined`.
    */
   trafficAt(): number | undefined;
+  /** Whether calls wait for a node. */
+  callsWait(): boolean;
+  /** Whether there is a password by now that the server has not refused. Never rejects. */
+  hasAnotherPassword(): Promise<boolean>;
   /** Called after every round of questions, with the error that ended it. */
   probed(error: unknown): void;
 }
@@ -30,7 +36,9 @@ interface ProbeWaiter {
  *
  * It is always in one of three states: `stopped`; `waiting`, with a timer for the next step; or `busy`, with
  * exactly one question in flight (a connection attempt, a probe or a long poll). A hint while waiting brings
- * the next step forward, a hint while busy makes another step follow, both at most every 50 ms.
+ * the next step forward, a hint while busy makes another step follow, both at most every 50 ms, and less often
+ * while logins are refused. A refused password is not sent again before its time: such a step only looks for
+ * another one.
  */
 export class NodeMonitor {
   readonly #node: string;
@@ -43,6 +51,11 @@ export class NodeMonitor {
   #beforeItsTime = false;
   #hinted = false;
   #lastStart = Number.NEGATIVE_INFINITY;
+  /** When the last round ended, and the dice of the pause after it. */
+  #restedAt = 0;
+  #dice = 0;
+  /** Whether the pause was planned while calls waited. */
+  #isUrgent = false;
   #waiters: ProbeWaiter[] = [];
 
   constructor(node: string, settings: MonitorSettings, ports: MonitorPorts) {
@@ -81,6 +94,12 @@ export class NodeMonitor {
     if (this.#state === 'waiting') this.#bringForward();
   }
 
+  /** A call begins to wait: an attempt to connect that was put off comes sooner, if it may. */
+  wanted(): void {
+    const isPutOff = this.#state === 'waiting' && !this.#beforeItsTime && !this.#isUrgent;
+    if (isPutOff && this.#prober.failing !== undefined) this.#wait(this.#pauseMs());
+  }
+
   /** Resolves when a step that starts from now on has ended, or the monitor stops. */
   probeNow(): Promise<void> {
     if (this.#state === 'stopped') return Promise.resolve();
@@ -94,7 +113,9 @@ export class NodeMonitor {
   /** The next step comes as soon as the shortest pause between two steps is over. */
   #bringForward(): void {
     this.#beforeItsTime = true;
-    this.#wait(Math.max(0, this.#lastStart + BURST_START_MS - this.#ports.clock.now()));
+    const { failing } = this.#prober;
+    const pauseMs = failing === undefined ? BURST_START_MS : shortestPauseMs(failing.kind);
+    this.#wait(Math.max(0, this.#lastStart + pauseMs - this.#ports.clock.now()));
   }
 
   #wait(ms: number): void {
@@ -108,17 +129,32 @@ export class NodeMonitor {
     this.#hinted = false;
     const startedAt = this.#ports.clock.now();
     this.#lastStart = startedAt;
+    if (await this.#mayAsk()) await this.#ask();
+    if (this.#isStopped()) return;
+    this.#settleWaiters(startedAt);
+    this.#scheduleNext();
+  }
+
+  /** A refused password may be sent again when its pause is over; before, another one may. */
+  async #mayAsk(): Promise<boolean> {
+    if (this.#prober.failing?.kind !== 'password' || this.#ports.clock.now() >= this.#dueAt()) return true;
+    return this.#ports.hasAnotherPassword();
+  }
+
+  async #ask(): Promise<void> {
     const longPoll = () => this.#plannedLongPoll();
+    // What was brought forward may have been due all the same.
+    const beforeItsTime = this.#beforeItsTime && this.#ports.clock.now() < this.#dueAt();
     let failure: unknown;
     try {
-      await this.#prober.run({ beforeItsTime: this.#beforeItsTime, longPoll });
+      await this.#prober.run({ beforeItsTime, longPoll });
     } catch (error) {
       failure = error;
     }
     if (this.#isStopped()) return;
+    this.#restedAt = this.#ports.clock.now();
+    this.#dice = this.#ports.random.next();
     this.#ports.probed(failure);
-    this.#settleWaiters(startedAt);
-    this.#scheduleNext();
   }
 
   #isStopped(): boolean {
@@ -137,27 +173,44 @@ export class NodeMonitor {
       return;
     }
     this.#beforeItsTime = false;
-    const plan = this.#plan();
-    this.#wait(plan.kind === 'probe' ? plan.afterMs : 0);
+    this.#wait(this.#pauseMs());
+  }
+
+  #pauseMs(): number {
+    this.#isUrgent = this.#ports.callsWait();
+    const looks = this.#isUrgent && this.#prober.failing?.kind === 'password';
+    const lookAt = looks ? this.#lastStart + LOOK_FOR_PASSWORD_MS : Number.POSITIVE_INFINITY;
+    return Math.max(0, Math.min(this.#dueAt(), lookAt) - this.#ports.clock.now());
+  }
+
+  /** When the next round is due. */
+  #dueAt(): number {
+    const plan = this.#plan(this.#dice);
+    return this.#restedAt + (plan.kind === 'probe' ? plan.afterMs : 0);
   }
 
   /** A caller that waits for a probe does not wait for a long poll. */
   #plannedLongPoll(): LongPoll | undefined {
-    const plan = this.#plan();
+    const plan = this.#plan(this.#ports.random.next());
     return plan.kind === 'long-poll' && this.#waiters.length === 0 ? plan : undefined;
   }
 
-  #plan(): ProbePlan {
+  #plan(dice: number): ProbePlan {
     const topology = this.#ports.topology();
+    const now = this.#ports.clock.now();
+    const { isConnected, failing, longPollWorks, maxConnections } = this.#prober;
     const node = findNode(topology, this.#node);
     if (node === undefined) return { kind: 'probe', afterMs: this.#settings.intervalMs };
     return planProbe(node, topology, this.#settings, {
       trafficAt: this.#ports.trafficAt(),
-      failures: this.#prober.failures,
-      connected: this.#prober.isConnected,
-      longPollWorks: this.#prober.longPollWorks,
-      now: this.#ports.clock.now(),
-      dice: this.#ports.random.next(),
+      failures:
+        failing === undefined
+          ? undefined
+          : { ...failing, forMs: now - failing.since, callsWait: this.#ports.callsWait(), maxConnections },
+      connected: isConnected,
+      longPollWorks,
+      now,
+      dice,
     });
   }
 }

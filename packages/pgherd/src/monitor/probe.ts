@@ -84,6 +84,9 @@ function columnsOf(sources: readonly Source[]): readonly string[] {
     `${sources.includes('settings') ? OWN_READ_ONLY : READ_ONLY} as read_only`,
     "pg_catalog.current_setting('server_version_num') as version",
   ];
+  if (sources.includes('settings')) {
+    columns.push("pg_catalog.current_setting('max_connections') as max_connections");
+  }
   if (sources.includes('position')) {
     columns.push(
       STARTED,
@@ -144,6 +147,11 @@ export function parseFacts(row: Row | undefined): ProbeFacts | undefined {
     postmasterStartedAt: parseStart(row),
     serverVersion: positive(Number(parseDigits(row['version']))),
   });
+}
+
+/** `max_connections` in a probe's row; `undefined` if it was not asked for. */
+export function parseMaxConnections(row: Row | undefined): number | undefined {
+  return positive(Number(parseDigits(row?.['max_connections'])));
 }
 
 function textOf(value: unknown): string | undefined {

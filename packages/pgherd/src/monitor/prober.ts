@@ -1,59 +1,17 @@
-import type { ConnectionListener, DriverConnection, DriverResult } from '../connection/port.ts';
-import type { ExtraQuestion } from '../floors/evidence.ts';
+import type { ConnectionListener, DriverResult } from '../connection/port.ts';
 import { messageOf, PgHerdError } from '../model/errors.ts';
-import type { Observation, ProbeFacts } from '../model/observation.ts';
-import type { NodeDescription } from '../model/topology.ts';
+import type { ProbeFacts } from '../model/observation.ts';
 import { classifyError, connectFailureOf } from '../retry/classify.ts';
-import type { Clock, Random, Timer } from '../time/port.ts';
+import type { Timer } from '../time/port.ts';
 import { onAbort } from '../time/wait.ts';
 import { watchdog } from '../time/watchdog.ts';
-import type { ProbePlan, ProbeSettings } from '../topology/probe-plan.ts';
-import type { RedialSettings } from '../topology/redial-plan.ts';
 import { type Ask, MonitorConnection } from './connection.ts';
-import { type DialSettings, dialLimitMs, type LoginTimes, withLogin } from './dial-limit.ts';
-import { FailureRow } from './failure-row.ts';
+import { dialLimitMs, type LoginTimes, withLogin } from './dial-limit.ts';
+import { type Failing, FailureRow } from './failure-row.ts';
+import type { LongPoll, MonitorSettings, ProberPorts, Round } from './ports.ts';
 import { longPollText } from './probe.ts';
 import { Questions } from './questions.ts';
 import { Redial } from './redial.ts';
-
-/** What the prober needs from the node around it. */
-export interface ProberPorts {
-  readonly clock: Clock;
-  /** The node as the picture describes it now; `undefined` if it has left. */
-  description(): NodeDescription | undefined;
-  /** What the next probe asks besides. */
-  extraQuestions(): readonly ExtraQuestion[];
-  /** Takes in a piece of evidence. */
-  observe(observation: Observation): void;
-  /** Opens a connection for the monitor itself, outside the pool. */
-  connect(listener: ConnectionListener, signal: AbortSignal): Promise<DriverConnection>;
-  /**
-   * A question stayed unanswered, and a probe on a new connection was answered: the node is alive, but other connections may be lost
-   * as that of the question was.
-   */
-  renewed(): void;
-  /** Whether calls wait for something that the node is not. */
-  callsWait(): boolean;
-  readonly random: Random;
-  /** How many nodes there are. */
-  nodes(): number;
-  /** ParameterStatus on the monitor's connection. */
-  parameter(generation: number, name: string, value: string): void;
-}
-
-/** Settings of a monitor: its rhythm and its limits. */
-export interface MonitorSettings extends ProbeSettings, DialSettings, RedialSettings {}
-
-/** A long poll that was planned. */
-export type LongPoll = Extract<ProbePlan, { kind: 'long-poll' }>;
-
-/** One round of questions. */
-export interface Round {
-  /** Whether the round was brought forward. */
-  readonly beforeItsTime: boolean;
-  /** The long poll that precedes the probe; asked for once there is a connection. */
-  longPoll(): LongPoll | undefined;
-}
 
 /**
  * Asks one node over a connection of its own and reports answers and failures as observations.
@@ -108,9 +66,14 @@ export class Prober {
     return this.#connection !== undefined;
   }
 
-  /** Attempts to connect that failed in a row. */
-  get failures(): number {
-    return this.#failures.count;
+  /** Attempts to connect that failed in a row; `undefined` if the last one succeeded. */
+  get failing(): Failing | undefined {
+    return this.#failures.failing;
+  }
+
+  /** `max_connections` of the server, as last probed. */
+  get maxConnections(): number | undefined {
+    return this.#questions.maxConnections;
   }
 
   /** `false` once the server turned out to be unable to run the long poll. */
@@ -125,7 +88,7 @@ export class Prober {
   async run({ beforeItsTime, longPoll }: Round): Promise<void> {
     this.#beforeItsTime = beforeItsTime;
     const connection = this.#connection ?? (await this.#connect());
-    this.#redial.beginIfDue();
+    if (!this.#ports.loginsAreRefused()) this.#redial.beginIfDue();
     const poll = longPoll();
     if (poll !== undefined) await this.#longPoll(connection, poll);
     if (this.#connection === connection) await this.#probe(connection);
@@ -210,7 +173,7 @@ export class Prober {
 
   #connectFailed(error: unknown, generation: number, askedAt: number): void {
     const failure = connectFailureOf(error);
-    this.#failures.add(failure, this.#beforeItsTime);
+    this.#failures.add(error, this.#beforeItsTime, this.#ports.clock.now());
     if (this.#stopped.signal.aborted) return;
     this.#ports.observe({
       kind: 'connect-failed',

@@ -3,7 +3,7 @@ import { PgHerdError } from '../model/errors.ts';
 import type { ProbeFacts } from '../model/observation.ts';
 import { classifyError } from '../retry/classify.ts';
 import type { Ask } from './connection.ts';
-import { PROBES, parseFacts, probeText } from './probe.ts';
+import { PROBES, parseFacts, parseMaxConnections, probeText } from './probe.ts';
 import { SOURCE_MISSING } from './start.ts';
 
 /** What one node is asked in a probe: all that its server answers. */
@@ -12,10 +12,16 @@ export class Questions {
   #level = 0;
   /** Whether the server lacks or forbids what was asked besides. */
   #refusesExtras = false;
+  #maxConnections: number | undefined;
 
   /** `extras` says what is asked besides, each time. */
   constructor(extras: () => readonly ExtraQuestion[]) {
     this.#extras = extras;
+  }
+
+  /** `max_connections` of the server, as last asked for. */
+  get maxConnections(): number | undefined {
+    return this.#maxConnections;
   }
 
   /**
@@ -27,6 +33,7 @@ export class Questions {
       const extras = this.#refusesExtras ? [] : this.#extras();
       try {
         const { rows } = await ask(probeText(this.#level, extras));
+        this.#maxConnections = parseMaxConnections(rows[0]) ?? this.#maxConnections;
         const facts = parseFacts(rows[0]);
         if (facts !== undefined) return facts;
         throw new PgHerdError('PGHERD_UNSUPPORTED', 'the server did not return its role');

@@ -2,11 +2,8 @@ import { accessOn, type Call } from '../call/call.ts';
 import type { ConnectionListener, DriverConnection } from '../connection/port.ts';
 import { Connector } from '../dial/connector.ts';
 import type { Access } from '../model/names.ts';
-import type { Observation } from '../model/observation.ts';
-import type { NodeDescription, TopologyDescription } from '../model/topology.ts';
+import type { NodeDescription } from '../model/topology.ts';
 import { type MonitorPorts, NodeMonitor } from '../monitor/monitor.ts';
-import type { ClusterEvents } from '../observe/events.ts';
-import type { ClusterSettings } from '../options/settings.ts';
 import { Pool } from '../pool/pool.ts';
 import type { PoolSettings } from '../pool/settings.ts';
 import type { NodeLoad } from '../routing/policies.ts';
@@ -17,34 +14,18 @@ import type { Trial } from '../trial/trial.ts';
 import { GuestList } from './guest-list.ts';
 import type { GuestSession } from './guest-session.ts';
 import { InFlight } from './in-flight.ts';
+import { loadOf } from './load.ts';
+import { NodeLogins } from './logins.ts';
 import { monitorSettings } from './monitor-settings.ts';
+import type { NodePortsOf } from './node-ports.ts';
 import { openGuest } from './open-guest.ts';
 import { poolErrors } from './pool-errors.ts';
 import type { Session } from './session.ts';
 import { SessionFactory, type SessionFactoryPorts } from './session-factory.ts';
 import { type TriedNode, trialOf } from './trial-of.ts';
 
-/**
- * What live nodes report to the herd and read from it; one object for all of them. Evidence comes with the
- * live node that reports it: once that one has left the list, its evidence says nothing about a node that has
- * its name now.
- */
-export interface NodePorts {
-  readonly settings: ClusterSettings;
-  /** The current picture. */
-  topology(): TopologyDescription;
-  observe(node: LiveNode, observation: Observation): void;
-  /** Whether calls wait because no node suits them. */
-  callsWait(): boolean;
-  /** ParameterStatus on any connection of the node. */
-  parameter(node: LiveNode, generation: number, name: string, value: string): void;
-  opened(node: string, durationMs: number): void;
-  failed(node: string, error: unknown): void;
-  closed(node: string, reason: string): void;
-  condemned(event: ClusterEvents['connection:condemned']): void;
-  /** Reports something that the operator should know. */
-  warned(message: string): void;
-}
+/** As of {@link NodePortsOf}. */
+export type NodePorts = NodePortsOf<LiveNode>;
 
 /** The live side of one node: its pool, its monitor, and what runs there. */
 export class LiveNode {
@@ -52,6 +33,8 @@ export class LiveNode {
   readonly pool: Pool<Session>;
   readonly monitor: NodeMonitor;
   readonly inFlight: InFlight;
+  /** Whether the node lets us in. */
+  readonly logins: NodeLogins;
   /** Foreign clients that speak on connections to the node. */
   readonly guests = new GuestList();
   /** How busy the node is now. It is read for every choice: one object, whose getters compute the values. */
@@ -79,6 +62,16 @@ export class LiveNode {
       describe: () => this.#describe(),
       outdated: (reason) => this.pool.evict(reason),
       warned: (message) => ports.warned(message),
+      loginsChanged: () => this.logins.follow(),
+    });
+    this.logins = new NodeLogins({
+      name,
+      settings,
+      connector: this.#connector,
+      isWatched: () => this.monitor.ask !== undefined,
+      callsWait: () => this.#callsWait(),
+      accepted: () => this.pool.revive(),
+      changed: () => ports.loginsChanged(),
     });
     this.monitor = new NodeMonitor(name, monitorSettings(settings, this.#connector), this.#monitorPorts());
     this.inFlight = new InFlight(settings.clock, () => this.monitor.hint());
@@ -141,6 +134,17 @@ export class LiveNode {
     const revives = isOk && !this.#isOk;
     this.#isOk = isOk;
     if (revives) this.pool.revive();
+  }
+
+  /** A call waits, perhaps for this node: what was put off comes sooner, if it may. */
+  wanted(): void {
+    if (this.#isOk && !this.logins.areRefused) return;
+    this.monitor.wanted();
+    this.logins.wanted();
+  }
+
+  #callsWait(): boolean {
+    return this.#ports.callsWait() || this.pool.waitingCount > 0;
   }
 
   /** Opens connections: as many as the node keeps open, at least one. */
@@ -216,7 +220,8 @@ export class LiveNode {
   }
 
   /** Opens a connection for notifications, outside the pool. */
-  connectListener(listener: ConnectionListener, signal: AbortSignal): Promise<DriverConnection> {
+  async connectListener(listener: ConnectionListener, signal: AbortSignal): Promise<DriverConnection> {
+    this.#connector.assertLetsIn();
     return this.#connector.connect('read-write', listener, signal);
   }
 
@@ -240,6 +245,7 @@ export class LiveNode {
     this.monitor.stop();
     this.inFlight.stop();
     this.#trial.stop();
+    this.logins.stop();
   }
 
   /** The connections of the pool may be lost, as another one was: idle ones are closed, those in use are on trial. */
@@ -284,6 +290,8 @@ export class LiveNode {
       topology: () => this.#ports.topology(),
       trafficAt: () => this.trafficAt,
       callsWait: () => this.#ports.callsWait(),
+      loginsAreRefused: () => this.logins.areRefused,
+      hasAnotherPassword: () => this.logins.hasAnotherPassword(),
       observe: (observation) => this.#ports.observe(this, observation),
       connect: (listener, signal) => this.#connectMonitor(listener, signal),
       parameter: (generation, name, value) => this.#ports.parameter(this, generation, name, value),
@@ -331,21 +339,4 @@ export class LiveNode {
     if (node === undefined) throw new Error(`no node is called ${this.name}`);
     return node;
   }
-}
-
-function loadOf(node: LiveNode): NodeLoad {
-  return Object.freeze({
-    get inFlight() {
-      return node.inFlight.count;
-    },
-    get idle() {
-      return node.pool.idleCount;
-    },
-    get ewmaMs() {
-      return node.inFlight.ewmaMs;
-    },
-    get lastPick() {
-      return node.lastPick;
-    },
-  });
 }

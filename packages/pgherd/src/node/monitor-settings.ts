@@ -1,5 +1,5 @@
 import type { Connector } from '../dial/connector.ts';
-import type { MonitorSettings } from '../monitor/prober.ts';
+import type { MonitorSettings } from '../monitor/ports.ts';
 import type { ClusterSettings } from '../options/settings.ts';
 
 /** Pause between two dials of a node that has a name, milliseconds. */

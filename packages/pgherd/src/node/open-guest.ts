@@ -22,6 +22,7 @@ export async function openGuest(
   signal: AbortSignal,
 ): Promise<GuestSession> {
   const { node, settings, connector } = ports;
+  connector.assertLetsIn();
   const { generation } = ports.describe();
   const startedAt = settings.clock.now();
   try {

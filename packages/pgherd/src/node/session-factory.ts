@@ -65,7 +65,8 @@ export class SessionFactory implements PoolFactory<Session>, SessionObserver {
   }
 
   async open(signal: AbortSignal): Promise<Session> {
-    const { node, settings } = this.#ports;
+    const { connector, node, settings } = this.#ports;
+    connector.assertLetsIn();
     const description = this.#ports.describe();
     const startedAt = settings.clock.now();
     try {

@@ -93,6 +93,16 @@ export class Pool<R extends object> {
     return this.#entries.idle.length;
   }
 
+  /** Whether no resource is open. */
+  get isEmpty(): boolean {
+    return this.#entries.size === 0;
+  }
+
+  /** Callers and others that wait now. */
+  get waitingCount(): number {
+    return this.#waiting.size;
+  }
+
   /** Most resources that there may be. */
   get max(): number {
     return this.#settings.max;

@@ -139,9 +139,30 @@ export function isOfConnecting(error: unknown): boolean {
   return error.syscall === 'connect' || error.syscall === 'getaddrinfo';
 }
 
+/**
+ * Whether the server, or a pooler, says that the password is wrong. Servers that pass the password on (PAM, LDAP, cloud tokens), and
+ * poolers, have other codes for it.
+ */
+export function isPasswordRefused(error: unknown): boolean {
+  return causeChain(error).some((link) => {
+    const code = codeOf(link);
+    if (code === '28P01') return true;
+    const others = code === '28000' || code === '08P01';
+    return others && link instanceof Error && link.message.includes('authentication failed');
+  });
+}
+
+/** SQLSTATEs of a FATAL that refuses a login for lack of the right to connect, or because the database takes no connections. */
+const NOT_LET_IN: ReadonlyMap<string, ConnectFailure> = new Map([
+  ['42501', 'authentication'],
+  ['55000', 'database-missing'],
+]);
+
 /** Why a connection could not be opened. */
 export function connectFailureOf(error: unknown): ConnectFailure {
-  const { kind } = classifyError(error);
+  const { kind, severity, sqlState = '' } = classifyError(error);
+  const notLetIn = severity === 'FATAL' ? NOT_LET_IN.get(sqlState) : undefined;
+  if (notLetIn !== undefined) return notLetIn;
   switch (kind) {
     case 'authentication':
       return 'authentication';
@@ -168,6 +189,7 @@ function failureOf(chain: readonly unknown[]): ConnectFailure {
     codes.some((code) => code !== undefined && wanted.includes(code));
   if (has('PGHERD_SERVER_TOO_OLD')) return 'server-too-old';
   if (has('PGHERD_TLS_FAILED')) return 'tls';
+  if (has('PGHERD_PROTOCOL_ERROR')) return 'protocol';
   if (has('PGHERD_CONNECT_TIMEOUT', 'CONNECT_TIMEOUT', 'ETIMEDOUT')) return 'timeout';
   if (has('ECONNREFUSED', 'ENOENT')) return 'refused';
   if (has('EHOSTUNREACH', 'ENETUNREACH', 'EHOSTDOWN', 'EACCES')) return 'unreachable';

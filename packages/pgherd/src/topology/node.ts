@@ -3,21 +3,8 @@ import type { ConnectFailure, Role } from '../model/names.ts';
 import type { Observation, ProbeFacts } from '../model/observation.ts';
 import type { NodeAddress, NodeDescription, NodeLabels } from '../model/topology.ts';
 
-/** Failures that no retry mends: the server or the options have to change. */
-const LASTING_FAILURES: ReadonlySet<ConnectFailure> = new Set([
-  'authentication',
-  'database-missing',
-  'tls',
-  'server-too-old',
-]);
-
 /** Weight of the newest round trip in the smoothed one. */
 const RTT_WEIGHT = 0.3;
-
-/** Whether the failure stays until the server or the options change. */
-export function isLastingFailure(failure: ConnectFailure | undefined): boolean {
-  return failure !== undefined && LASTING_FAILURES.has(failure);
-}
 
 /** The name of a node, as it is written in a connection string. */
 export function nodeName(address: NodeAddress): string {

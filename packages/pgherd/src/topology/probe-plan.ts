@@ -1,5 +1,5 @@
 import type { NodeDescription, TopologyDescription } from '../model/topology.ts';
-import { isLastingFailure } from './node.ts';
+import { type Failures, pauseAfterFailure } from './login-pauses.ts';
 
 /** Settings of the monitor's rhythm, all in milliseconds. */
 export interface ProbeSettings {
@@ -28,9 +28,6 @@ export const WATCH_MS = 60_000;
 export const JITTER = 0.25;
 /** Factor on the pause of a node that traffic proves alive. */
 export const PROVEN_FACTOR = 2;
-const LASTING_FAILURE_START_MS = 30_000;
-const LASTING_FAILURE_MAX_MS = 300_000;
-const MAX_DOUBLINGS = 20;
 /** From this version on, the server reports a change of its role on every connection with the next reply. */
 const TELLS_ROLE_VERSION = 140_000;
 
@@ -58,8 +55,8 @@ export const WATCH_PHASES: readonly WatchPhase[] = Object.freeze([
 
 /** What the plan depends on besides the topology. */
 export interface ProbeCircumstances {
-  /** Connection attempts that failed in a row. */
-  readonly failures: number;
+  /** Connection attempts that failed in a row; `undefined` if the last one succeeded. */
+  readonly failures: Omit<Failures, 'intervalMs'> | undefined;
   /** Whether a connection to the node is open. */
   readonly connected: boolean;
   /** `false` once the server turned out to be unable to run the long poll. */
@@ -77,8 +74,7 @@ export interface ProbeCircumstances {
 /**
  * When and how the node is probed next. Healthy: every `intervalMs`, or half as often while traffic proves
  * the node alive. Without a primary: standbys by long poll, all other nodes in a burst, both less and less
- * often until they are back at `intervalMs`. A lasting failure is tried again after 30 seconds, doubling to
- * five minutes.
+ * often until they are back at `intervalMs`. After a failed attempt to connect: as of `pauseAfterFailure`.
  */
 export function planProbe(
   node: NodeDescription,
@@ -88,10 +84,10 @@ export function planProbe(
 ): ProbePlan {
   const { failures, dice, now } = circumstances;
   const { lagMatters, primaryLostAt } = topology;
-  if (isLastingFailure(node.connectFailure)) {
-    return probeAfter(backoff(LASTING_FAILURE_START_MS, failures, LASTING_FAILURE_MAX_MS), dice);
+  if (failures !== undefined) {
+    const { intervalMs } = settings;
+    return { kind: 'probe', afterMs: pauseAfterFailure({ ...failures, intervalMs }, dice) };
   }
-  if (failures > 0) return probeAfter(backoff(BURST_START_MS, failures, settings.intervalMs), dice);
   if (primaryLostAt === undefined) {
     const factor = !lagMatters && isProvenByTraffic(node, settings, circumstances) ? PROVEN_FACTOR : 1;
     return probeAfter(settings.intervalMs * factor, dice);
@@ -142,9 +138,4 @@ function isProvenByTraffic(
 
 function probeAfter(ms: number, dice: number): ProbePlan {
   return { kind: 'probe', afterMs: ms * (1 + JITTER * dice) };
-}
-
-/** `start`, doubled with each step after the first, at most `max`. */
-function backoff(start: number, steps: number, max: number): number {
-  return Math.min(max, start * 2 ** Math.min(Math.max(0, steps - 1), MAX_DOUBLINGS));
 }

@@ -82,6 +82,7 @@ function connector(options: Partial<ClusterOptions> = {}, labels: Partial<NodeLa
     describe: () => node,
     outdated: (reason) => outdated.push(reason),
     warned: (message) => told.push(message),
+    loginsChanged: () => undefined,
   });
 }
 

@@ -1,13 +1,9 @@
 import { inspect } from 'node:util';
 import { beforeEach, describe, expect, it } from 'vitest';
-import {
-  Credentials,
-  type PasswordFunction,
-  type PasswordOrigin,
-  refusesPassword,
-} from '../../src/login/credentials.ts';
+import { Credentials, type PasswordFunction, type PasswordOrigin } from '../../src/login/credentials.ts';
 import { PgHerdError } from '../../src/model/errors.ts';
 import { Secret } from '../../src/model/secret.ts';
+import { isPasswordRefused } from '../../src/retry/classify.ts';
 import { serverError } from '../support/scripted-connection.ts';
 import { type VirtualClock, virtualClock } from '../support/virtual-clock.ts';
 
@@ -141,6 +137,38 @@ describe('a password that is known', () => {
 });
 
 describe('a refused password', () => {
+  it('is not another one, however often it is asked for, until the server has accepted one', async () => {
+    const from = answering('one', 'two', 'one', 'two', 'two', 'three');
+    const first = await from.current(never);
+    const second = await from.instead(first, never);
+    expect(second?.reveal()).toBe('two');
+    from.noteRefused(second);
+    expect([await from.hasAnother(never), await from.hasAnother(never)]).toEqual([false, false]);
+    from.noteAccepted();
+    expect(await from.hasAnother(never)).toBe(true);
+    from.noteRefused(second);
+    expect(await from.hasAnother(never)).toBe(true);
+    expect(asked).toHaveLength(6);
+  });
+
+  it('is known for the last eight', async () => {
+    const values = Array.from({ length: 9 }, (_, n) => `value ${n}`);
+    const from = answering('value 0', 'value 8');
+    for (const value of values) from.noteRefused(new Secret(value));
+    expect([await from.hasAnother(never), await from.hasAnother(never)]).toEqual([true, false]);
+  });
+
+  it('that is known has no other; one of a file is looked up again', async () => {
+    const known = credentials({ kind: 'known', password: new Secret('one') });
+    expect(await known.hasAnother(never)).toBe(false);
+    let inFile = 'one';
+    const looked = credentials({ kind: 'looked-up', lookUp: async () => new Secret(inFile) });
+    looked.noteRefused(await looked.current(never));
+    expect(await looked.hasAnother(never)).toBe(false);
+    inFile = 'two';
+    expect(await looked.hasAnother(never)).toBe(true);
+  });
+
   it.each([
     [serverError('password authentication failed for user "app"', '28P01', 'FATAL'), true],
     [serverError('PAM authentication failed for user "app"', '28000', 'FATAL'), true],
@@ -149,6 +177,6 @@ describe('a refused password', () => {
     [serverError('database "shop" does not exist', '3D000', 'FATAL'), false],
     [new Error('connect ECONNREFUSED'), false],
   ])('is told from other errors: %s', (error, expected) => {
-    expect(refusesPassword(error)).toBe(expected);
+    expect(isPasswordRefused(error)).toBe(expected);
   });
 });

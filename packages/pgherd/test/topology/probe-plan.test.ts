@@ -1,8 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { ConnectFailure } from '../../src/model/names.ts';
 import type { TopologyDescription } from '../../src/model/topology.ts';
-import { isLastingFailure } from '../../src/topology/node.ts';
 import {
   type ProbeCircumstances,
   type ProbePlan,
@@ -24,7 +22,7 @@ import {
 
 const SETTINGS: ProbeSettings = { intervalMs: 1_000, timeoutMs: 900, longPoll: true };
 const CALM: ProbeCircumstances = {
-  failures: 0,
+  failures: undefined,
   connected: true,
   longPollWorks: true,
   now: 100_000,
@@ -72,45 +70,17 @@ describe('when a node is asked next', () => {
     expect(pauses('b')).toEqual([1_000, 1_250]);
   });
 
-  it.each([
-    [1, 50],
-    [2, 100],
-    [3, 200],
-    [5, 800],
-    [6, 1_000],
-    [1_000_000, 1_000],
-  ])('after %i failures in a row %i ms later, or a little more', (failures, ms) => {
-    expect(pauses('b', HEALTHY, { failures })).toEqual(spread(ms));
-  });
-
-  it.each([
-    [0, 30_000],
-    [1, 30_000],
-    [2, 60_000],
-    [3, 120_000],
-    [4, 240_000],
-    [5, 300_000],
-    [500, 300_000],
-  ])('after %i lasting failures %i ms later, or a little more', (failures, ms) => {
-    for (const failure of ['authentication', 'database-missing', 'server-too-old'] as const) {
-      const topology = after(HEALTHY, [connectFailed('b', failure, { at: 20 })]);
-      expect(pauses('b', topology, { failures })).toEqual(spread(ms));
-    }
-  });
-
-  it.each<[ConnectFailure, boolean]>([
-    ['authentication', true],
-    ['database-missing', true],
-    ['server-too-old', true],
-    ['tls', true],
-    ['refused', false],
-    ['timeout', false],
-    ['starting-up', false],
-    ['too-many-connections', false],
-    ['name-not-found', false],
-  ])('and %s is such a failure: %s', (failure, lasting) => {
-    expect(isLastingFailure(failure)).toBe(lasting);
-    expect(isLastingFailure(undefined)).toBe(false);
+  it('after a failed attempt to connect when its pause is over, primary or not', () => {
+    const failures = {
+      kind: 'passing',
+      count: 3,
+      forMs: 500,
+      callsWait: false,
+      maxConnections: 100,
+    } as const;
+    expect(pauses('b', HEALTHY, { failures })).toEqual(spread(200));
+    expect(pauses('b', LOST, { failures })).toEqual(spread(200));
+    expect(pauses('b', LOST, { failures: { ...failures, kind: 'lasting' } })).toEqual(spread(4_000));
   });
 });
 
@@ -224,7 +194,7 @@ it('no pause is ever nothing, nor much longer than two intervals without a lasti
   fc.assert(
     fc.property(
       fc.record({
-        failures: fc.nat(),
+        failures: fc.constant(undefined),
         connected: fc.boolean(),
         longPollWorks: fc.boolean(),
         trafficAt: fc.option(fc.integer({ min: CALM.now - 5_000, max: CALM.now }), { nil: undefined }),
@@ -251,7 +221,7 @@ it('no pause is ever nothing, nor much longer than two intervals without a lasti
         expect(next.afterMs).toBeGreaterThan(0);
         const proven = circumstances.trafficAt !== undefined && !lagMatters ? 2 : 1;
         expect(next.afterMs).toBeLessThanOrEqual(settings.intervalMs * proven * 1.25);
-        if (primaryLostAt === undefined && circumstances.failures === 0) {
+        if (primaryLostAt === undefined) {
           expect(next.afterMs).toBeGreaterThanOrEqual(settings.intervalMs);
         }
       },

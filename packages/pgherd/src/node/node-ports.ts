@@ -1,0 +1,28 @@
+import type { Observation } from '../model/observation.ts';
+import type { TopologyDescription } from '../model/topology.ts';
+import type { ClusterEvents } from '../observe/events.ts';
+import type { ClusterSettings } from '../options/settings.ts';
+
+/**
+ * What live nodes report to the herd and read from it; one object for all of them. Evidence comes with the
+ * live node that reports it: once that one has left the list, its evidence says nothing about a node that has
+ * its name now.
+ */
+export interface NodePortsOf<N> {
+  readonly settings: ClusterSettings;
+  /** The current picture. */
+  topology(): TopologyDescription;
+  /** Logins to a node are refused, for another reason or once more, or accepted again. */
+  loginsChanged(): void;
+  observe(node: N, observation: Observation): void;
+  /** Whether calls wait because no node suits them, or failed just now because every node refuses our logins. */
+  callsWait(): boolean;
+  /** ParameterStatus on any connection of the node. */
+  parameter(node: N, generation: number, name: string, value: string): void;
+  opened(node: string, durationMs: number): void;
+  failed(node: string, error: unknown): void;
+  closed(node: string, reason: string): void;
+  condemned(event: ClusterEvents['connection:condemned']): void;
+  /** Reports something that the operator should know. */
+  warned(message: string): void;
+}
