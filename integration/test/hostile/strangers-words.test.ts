@@ -52,6 +52,8 @@ const EVENTS: Readonly<Record<ClusterEventName, true>> = {
   'statement:cancelled': true,
   'lease:leaked': true,
   'call:retried': true,
+  'node:ejected': true,
+  'node:readmitted': true,
   'call:hedged': true,
   'retry:exhausted': true,
   'listen:lost': true,

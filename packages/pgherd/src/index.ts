@@ -92,6 +92,7 @@ export type { TransactionSettings } from './options/local-settings.ts';
 export type {
   CausalOptions,
   ClusterOptions,
+  EjectOptions,
   FencingOptions,
   HedgeOptions,
   LagOptions,

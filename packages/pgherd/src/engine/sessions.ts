@@ -9,10 +9,12 @@ import type { LiveNode } from '../node/live-node.ts';
 import type { Session } from '../node/session.ts';
 import { Redirected } from '../pool/failures.ts';
 import { withinCall } from '../recovery/within.ts';
+import { classifyError } from '../retry/classify.ts';
+import { isNodeFailure } from '../retry/node-failure.ts';
 import { onLeaseFailure } from '../retry/on-lease-failure.ts';
 import { chooseNode } from '../routing/choose.ts';
 import type { NodeLoad, PolicyContext } from '../routing/policies.ts';
-import type { Demand } from '../routing/select.ts';
+import type { Demand, Selection } from '../routing/select.ts';
 import { earliest, isPast } from '../time/deadline.ts';
 import type { HeldLeases } from './held.ts';
 
@@ -91,11 +93,14 @@ export class Sessions {
     return { startedAt, deadline, avoid: new Set(lostOn), refusals: new Map() };
   }
 
-  /** The path of nearly every call: a suitable node is known and has an idle connection of the right access. */
-  acquireAtOnce(node: LiveNode | undefined, call: Call, now?: number): Session | undefined {
+  /**
+   * The path of nearly every call: a suitable node is known and has an idle connection of the right access. `untested`: also one that would
+   * be validated first.
+   */
+  acquireAtOnce(node: LiveNode | undefined, call: Call, now?: number, untested = false): Session | undefined {
     if (node === undefined) return undefined;
     const access = node.accessFor(call);
-    const session = node.pool.tryAcquire(SUITS[access], now);
+    const session = node.pool.tryAcquire(SUITS[access], now, untested);
     if (session === undefined) return undefined;
     if (!session.suits(access)) {
       this.#ends.release(session);
@@ -120,9 +125,25 @@ export class Sessions {
   /** The node that the policy picks of those that suit `demand` best, without those to avoid. */
   pick(demand: Demand, avoid: ReadonlySet<string> = NONE): LiveNode | undefined {
     const herd = this.#herd;
-    return this.#liveNode(
-      chooseNode(herd.select(demand).tiers, avoid, herd.settings.policy, this.#policyContext),
-    );
+    const { tiers } = herd.select(demand);
+    const picked = chooseNode(tiers, avoid, herd.settings.policy, this.#policyContext);
+    return this.#liveNode(herd.returning.any ? this.#eased(picked, tiers, avoid) : picked);
+  }
+
+  /** A node that has just come back passes a part of its calls on to the others of its tier. */
+  #eased(
+    picked: NodeDescription | undefined,
+    tiers: Selection['tiers'],
+    avoid: ReadonlySet<string>,
+  ): NodeDescription | undefined {
+    const tier = picked === undefined ? undefined : tiers.find((nodes) => nodes.includes(picked));
+    if (picked === undefined || tier === undefined || tier.length === 1) return picked;
+    if (this.#herd.returning.keeps(picked.name)) return picked;
+    // It has had its turn, for policies that go by that.
+    this.#picks++;
+    this.#herd.nodes.get(picked.name)?.notePick(this.#picks);
+    const others = new Set(avoid).add(picked.name);
+    return chooseNode([tier], others, this.#herd.settings.policy, this.#policyContext) ?? picked;
   }
 
   #liveNode(picked: NodeDescription | undefined): LiveNode | undefined {
@@ -138,13 +159,12 @@ export class Sessions {
     return (this.#herd.select(demand).tiers[0]?.length ?? 0) > 1;
   }
 
-  /** As {@link pick}, of the nodes that suit as well as this one; `undefined` if there is no other, or it does not suit any more. */
-  pickBeside(demand: Demand, name: string): LiveNode | undefined {
+  /** As {@link pick}, of the nodes that suit best, without these; `undefined` if no other is left, or one of these does not suit best. */
+  pickBeside(demand: Demand, nodes: ReadonlySet<string>): LiveNode | undefined {
     const [tier] = this.#herd.select(demand).tiers;
-    if (tier === undefined || !tier.some((node) => node.name === name)) return undefined;
-    return this.#liveNode(
-      chooseNode([tier], new Set([name]), this.#herd.settings.policy, this.#policyContext),
-    );
+    if (tier === undefined) return undefined;
+    for (const name of nodes) if (!tier.some((node) => node.name === name)) return undefined;
+    return this.#liveNode(chooseNode([tier], nodes, this.#herd.settings.policy, this.#policyContext));
   }
 
   /** A session of this node, ready for the call; `undefined` if another node must be looked for. */
@@ -191,6 +211,8 @@ export class Sessions {
       default:
         outcome satisfies never;
     }
+    if (this.#herd.outliers !== undefined && isNodeFailure(error, classifyError(error)))
+      this.#herd.outliers.noteFailure(name);
     search.avoid.add(name);
     // A refusal that is known already says more than the time that has passed.
     const isTimeout = error instanceof PgHerdError && error.code === 'PGHERD_WAIT_TIMEOUT';

@@ -3,9 +3,13 @@ import type { Settlement, SharedStatement, StatementOwner } from '../lanes/share
 import type { QueryResult, Row } from '../model/statement.ts';
 import type { Timer } from '../time/port.ts';
 
+/** If there was no room elsewhere, it is tried again when the read has taken so many times as long. */
+const AGAIN_FACTOR = 2;
+
 /** How a hedged read ended: which node answered it, if any did. */
 export interface HedgeEnd {
-  readonly node: string;
+  /** `undefined` if the first attempt still waited for its connection. */
+  readonly node: string | undefined;
   readonly other: string;
   /** Time after which the second attempt was sent, milliseconds. */
   readonly afterMs: number;
@@ -104,6 +108,10 @@ export class HedgedRead<S extends LaneSession> implements StatementOwner<S> {
     };
   }
 
+  get isOver(): boolean {
+    return this.#over;
+  }
+
   unacknowledged(): unknown {
     return this.#ports.owner.unacknowledged();
   }
@@ -127,19 +135,21 @@ export class HedgedRead<S extends LaneSession> implements StatementOwner<S> {
     this.#timer = this.#ports.later(ms, () => this.#late(first, delayMs));
   }
 
-  /** What still waits for a connection is not hedged: then there is too much work already, not a slow node. */
   #late(first: SharedStatement<S>, delayMs: number): void {
     this.#timer = undefined;
-    if (this.#over || first.lane === undefined) return;
-    const { node } = first.lane.session;
-    const afterMs = this.#ports.now() - first.sentAt;
+    if (this.#over) return;
+    const node = first.lane?.session.node;
+    const afterMs = this.#ports.now() - (node === undefined ? first.call.startedAt : first.sentAt);
     if (afterMs < delayMs) {
       this.#wait(first, delayMs - afterMs, delayMs);
       return;
     }
     const second = this.#ports.second(this, first);
-    // If its connection was gone already, it has failed by now.
-    if (second?.lane === undefined) return;
+    // There was no room, or its connection was gone already and it has failed by now.
+    if (second?.lane === undefined) {
+      this.#wait(first, delayMs, AGAIN_FACTOR * delayMs);
+      return;
+    }
     this.#second = second;
     this.#hedge = { node, other: second.lane.session.node, afterMs };
   }

@@ -23,8 +23,8 @@ export interface HedgedReadsPorts<S extends LaneSession, N extends LaneNode<S>> 
   readonly minDelayMs: number;
   /** Whether more than one node suits the call as well as the first. */
   hasOthers(call: Call): boolean;
-  /** Another node that suits the call as well; `undefined` if there is none. */
-  pickBeside(call: Call, node: string): N | undefined;
+  /** Another node that suits the call as well as these; `undefined` if there is none. */
+  pickBeside(call: Call, nodes: ReadonlySet<string>): N | undefined;
   /** Whether the retry budget has a token. */
   mayRetry(): boolean;
   /** Takes a token of the retry budget. */
@@ -89,17 +89,24 @@ export class HedgedReads<S extends LaneSession, N extends LaneNode<S>> {
   #second(read: HedgedRead<S>, first: SharedStatement<S>): SharedStatement<S> | undefined {
     const { shared } = this.#ports;
     const { call, facts, statement } = first;
-    const node = first.lane?.session.node;
-    if (node === undefined || !this.#ports.mayRetry()) return undefined;
-    const other = this.#ports.pickBeside(call, node);
-    if (other === undefined) return undefined;
+    if (!this.#ports.mayRetry()) return undefined;
     const unlimited = { ...call, deadline: Number.POSITIVE_INFINITY, signal: undefined };
     const second: SharedStatement<S> = shared.make(read, statement, unlimited, facts, {
       resolve: (result) => read.answered(second, result),
       reject: () => undefined,
     });
-    if (!shared.sendAtOnce(other, second)) return undefined;
-    this.#ports.spend();
-    return second;
+    const node = first.lane?.session.node;
+    const tried = new Set(node === undefined ? [] : [node]);
+    for (
+      let other = this.#ports.pickBeside(call, tried);
+      other !== undefined;
+      other = this.#ports.pickBeside(call, tried)
+    ) {
+      tried.add(other.name);
+      if (!shared.sendAtOnce(other, second)) continue;
+      this.#ports.spend();
+      return second;
+    }
+    return undefined;
   }
 }

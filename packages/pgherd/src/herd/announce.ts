@@ -1,7 +1,15 @@
 import { quoted } from '../model/foreign.ts';
 import type { Emitter } from '../observe/emitter.ts';
 import type { ClusterEvents } from '../observe/events.ts';
+import type { EjectionChange } from '../routing/ejection.ts';
 import type { TopologyChange } from '../topology/diff.ts';
+
+/** Emits the event for an ejection or its end. */
+export function announceEjection(change: EjectionChange, events: Emitter<ClusterEvents>): void {
+  const { node } = change;
+  if (change.kind === 'readmitted') events.emit('node:readmitted', { node });
+  else events.emit('node:ejected', { node, reason: change.reason, forMs: change.forMs });
+}
 
 /** Emits the event for a change of the picture. */
 export function announce(change: TopologyChange, events: Emitter<ClusterEvents>): void {

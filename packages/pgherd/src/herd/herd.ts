@@ -9,6 +9,7 @@ import { Emitter } from '../observe/emitter.ts';
 import type { ClusterEvents } from '../observe/events.ts';
 import { warnProcess } from '../observe/process-warning.ts';
 import type { ClusterSettings } from '../options/settings.ts';
+import type { EjectionSettings } from '../routing/ejection.ts';
 import { hasOwnLimit } from '../routing/freshness.ts';
 import type { Demand, Selection, SelectionContext } from '../routing/select.ts';
 import { Selections } from '../routing/selections.ts';
@@ -28,7 +29,7 @@ import {
   withWritesOpen,
 } from '../topology/topology.ts';
 import { assertAcceptable } from './accepted-epoch.ts';
-import { announce } from './announce.ts';
+import { announce, announceEjection } from './announce.ts';
 import { BarredWritesWatch } from './barred-writes.ts';
 import { CallQueue } from './call-queue.ts';
 import { DiscoveryLoop } from './discovery-loop.ts';
@@ -36,6 +37,8 @@ import { LiveNodes } from './live-nodes.ts';
 import { printing } from './log.ts';
 import { noNodeError, unreachableError } from './no-node-error.ts';
 import { configuredNodes, nothingAllowed, readNodeList } from './node-list.ts';
+import { Outliers } from './outliers.ts';
+import { ReturningNodes } from './returning-nodes.ts';
 
 /** For so long a call that failed at once counts as one that waits, milliseconds: others are likely to follow. */
 const UNSERVED_MS = 2_000;
@@ -61,7 +64,11 @@ export class Herd {
   readonly #discovery: DiscoveryLoop | undefined;
   readonly #barredWrites: BarredWritesWatch;
   readonly #selections = new Selections();
-  readonly #selecting: SelectionContext;
+  #selecting: SelectionContext;
+  /** Nodes that take their share gradually. */
+  readonly returning: ReturningNodes;
+  /** Finds nodes to be ejected; `undefined` without the option. */
+  readonly outliers: Outliers | undefined;
   #graceTimer: Timer | undefined;
   /** When a call last failed because every node refuses our logins. */
   #unservedAt = Number.NEGATIVE_INFINITY;
@@ -70,6 +77,8 @@ export class Herd {
     this.settings = settings;
     const { fencing, zones, lag } = settings;
     this.#selecting = Object.freeze({ fencing, zones, lag });
+    this.returning = new ReturningNodes(settings);
+    this.outliers = settings.eject === undefined ? undefined : this.#outliersBy(settings.eject);
     this.events = new Emitter<ClusterEvents>((name, error) =>
       settings.logger.error(`A listener of "${name}" threw: ${messageOf(error)}`),
     );
@@ -108,6 +117,7 @@ export class Herd {
     let index = 0;
     for (const node of this.nodes.values()) node.monitor.start(startDelayMs(index++, random.next()));
     this.#discovery?.start();
+    this.outliers?.start();
   }
 
   /** To libpq, which has one connection, `any` is the first server; here a statement may get any node. */
@@ -225,12 +235,27 @@ export class Herd {
     this.#graceTimer?.cancel();
     this.#discovery?.stop();
     this.#barredWrites.stop();
+    this.outliers?.stop();
     this.#waiting.end();
   }
 
   /** As {@link LiveNodes.all}. */
   get liveNodes(): readonly LiveNode[] {
     return this.#live.all;
+  }
+
+  #outliersBy(eject: EjectionSettings): Outliers {
+    return new Outliers(eject, {
+      clock: this.settings.clock,
+      nodes: () => this.nodes.values(),
+      apply: (ejected) => {
+        this.#selecting = Object.freeze({ ...this.#selecting, ejected });
+      },
+      changed: (change) => {
+        if (change.kind === 'readmitted') this.returning.note(change.node);
+        announceEjection(change, this.events);
+      },
+    });
   }
 
   #discoveryLoop(): DiscoveryLoop | undefined {
@@ -302,6 +327,7 @@ export class Herd {
     const before = this.#topology;
     if (after === before) return;
     this.#topology = after;
+    this.returning.follow(before, after);
     const following = effects(before, after);
     const { changes, hint, prepare, wake } = following;
     this.#live.follow(following);

@@ -48,12 +48,7 @@ export function logEvents(events: Emitter<ClusterEvents>, sink: Logger): void {
     const why = messageOf(error);
     logger.warn(`pgherd: a call failed${on(node)} and runs again, attempt ${attempt}: ${why}`);
   });
-  events.on('call:hedged', ({ node, other, afterMs, winner }) => {
-    const end = winner === undefined ? 'neither answered in time' : `${winner} answered first`;
-    logger.debug(
-      `pgherd: a read on ${node} was sent to ${other} too after ${Math.round(afterMs)} ms: ${end}`,
-    );
-  });
+  logSharing(events, logger);
   events.on('retry:exhausted', ({ node, error }) => {
     const why = messageOf(error);
     logger.warn(
@@ -105,6 +100,20 @@ function logClaims(events: Emitter<ClusterEvents>, logger: Logger): void {
     const where = by === 'call' ? 'acceptEpoch' : `the database of ${node}`;
     logger.warn(
       `pgherd: timeline ${to} is the highest now instead of ${from ?? 'none'}, accepted by ${where}`,
+    );
+  });
+}
+
+/** How work is shared among nodes that suit. */
+function logSharing(events: Emitter<ClusterEvents>, logger: Logger): void {
+  events.on('node:ejected', ({ node, reason, forMs }) =>
+    logger.warn(`pgherd: reads avoid ${node} for ${Math.round(forMs / 1_000)} s: ${reason}`),
+  );
+  events.on('node:readmitted', ({ node }) => logger.info(`pgherd: reads go to ${node} again`));
+  events.on('call:hedged', ({ node, other, afterMs, winner }) => {
+    const end = winner === undefined ? 'neither answered in time' : `${winner} answered first`;
+    logger.debug(
+      `pgherd: a read${on(node)} was sent to ${other} too after ${Math.round(afterMs)} ms: ${end}`,
     );
   });
 }

@@ -314,6 +314,7 @@ export class NodeLanes<S extends LaneSession> implements LanePorts<S>, Line<S> {
    */
   #takeForUse(waiting: QueuedStatement<S>, now: number): boolean {
     waiting.takeOut();
+    if (waiting.shared.isOver) return false;
     if (!this.#ports.suits(waiting.shared)) {
       this.#ports.elsewhere(waiting);
       return false;

@@ -82,8 +82,8 @@ export interface FailedStatement<S> {
 export interface SharedStatementsPorts<S, N> {
   readonly herd: LaneHerd;
   pickAtOnce(call: Call, lostOn: ReadonlySet<string>): N | undefined;
-  /** `now` is the current time. */
-  acquireAtOnce(node: N, call: Call, now: number): S | undefined;
+  /** `now` is the current time; `untested`: also a connection that would be validated first. */
+  acquireAtOnce(node: N, call: Call, now: number, untested?: boolean): S | undefined;
   /** Calls `look` with nodes that suit until it returns `true`. */
   search(call: Call, look: (node: N) => true, picked: undefined, begun: Search): Promise<true>;
   /** A call gets a session that suits its access. */

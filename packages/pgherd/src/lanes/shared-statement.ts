@@ -31,6 +31,8 @@ export interface StatementOwner<S extends LaneSession> {
   failed(shared: SharedStatement<S>, session: S, error: unknown): void;
   /** Applies the limits of a call that has any, once the statement was sent. */
   limit(shared: SharedStatement<S>, session: S): Settlement;
+  /** Whether the call of the statement has ended while it may still wait for a connection. */
+  readonly isOver: boolean;
   /** The error of a write that no synchronous standby confirmed. */
   unacknowledged(): unknown;
 }
@@ -86,6 +88,11 @@ export class SharedStatement<S extends LaneSession> implements PipelinedStatemen
     this.prepare = prepare;
     this.resolve = resolve;
     this.reject = reject;
+  }
+
+  /** Whether its call has ended, so that it need not be sent. */
+  get isOver(): boolean {
+    return this.#owner.isOver;
   }
 
   /** It joins a lane, which counts its cost until it leaves. `newTextsMs` is the risk of a text that never ran. */

@@ -59,10 +59,15 @@ export class SharedStatements<S extends LaneSession, N extends LaneNode<S>> impl
     this.#start(shared, NONE);
   }
 
-  /** Sends a statement to this node if a connection has room for it now; returns whether it was sent. */
+  /**
+   * Sends a statement to this node if a connection has room for it now, be it one that has been idle for long; returns whether it was sent.
+   */
   sendAtOnce(node: N, shared: SharedStatement<S>): boolean {
-    return this.#joinAtOnce(node, shared);
+    return this.#joinAtOnce(node, shared, true);
   }
+
+  /** What ends a waiting statement of this owner takes it out of its queue. */
+  readonly isOver = false;
 
   failed(shared: SharedStatement<S>, session: S, error: unknown): void {
     void this.#recover(shared, session, error);
@@ -104,6 +109,7 @@ export class SharedStatements<S extends LaneSession, N extends LaneNode<S>> impl
   /** Looks for a node on which the statement can run or wait. */
   #search(shared: SharedStatement<S>, search: Search): void {
     const look = (node: N): true => {
+      if (shared.isOver) return true;
       if (this.#joinAtOnce(node, shared)) return true;
       shared.search = search;
       this.#wait(node, shared, search.deadline, search.startedAt);
@@ -146,7 +152,7 @@ export class SharedStatements<S extends LaneSession, N extends LaneNode<S>> impl
     shared.reject(waitTimedOut(error, call, deadline, now));
   }
 
-  #joinAtOnce(node: N, shared: SharedStatement<S>): boolean {
+  #joinAtOnce(node: N, shared: SharedStatement<S>, untested = false): boolean {
     const access = node.accessFor(shared.call);
     const lanes = this.#lanesOf(node, access);
     const now = this.#clock.now();
@@ -155,7 +161,7 @@ export class SharedStatements<S extends LaneSession, N extends LaneNode<S>> impl
       if (access === 'read-write') this.#ports.herd.noteWriter(node.name);
       return true;
     }
-    const session = this.#ports.acquireAtOnce(node, shared.call, now);
+    const session = this.#ports.acquireAtOnce(node, shared.call, now, untested);
     if (session === undefined) return false;
     lanes.open(session, shared, now);
     return true;

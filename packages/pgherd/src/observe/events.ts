@@ -22,6 +22,13 @@ export interface ClusterEvents {
     readonly after: Standing;
     readonly reason: string | undefined;
   };
+  /**
+   * Reads avoid a node for so many milliseconds, since it fails or is slow where the others are not (option `eject`); `reason` says with
+   * which figures.
+   */
+  'node:ejected': { readonly node: string; readonly reason: string; readonly forMs: number };
+  /** The ejection of a node is over. */
+  'node:readmitted': { readonly node: string };
   /** Writes go to another node, or to none: then they wait. */
   'primary:changed': {
     readonly before: string | undefined;
@@ -133,7 +140,8 @@ export interface ClusterEvents {
    * second has failed.
    */
   'call:hedged': {
-    readonly node: string;
+    /** Where it was sent first; `undefined` if it still waited for a connection. */
+    readonly node: string | undefined;
     readonly other: string;
     /** Time after which it was sent a second time, milliseconds. */
     readonly afterMs: number;

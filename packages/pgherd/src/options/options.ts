@@ -181,6 +181,14 @@ export interface HedgeOptions {
   readonly minDelayMs?: number | undefined;
 }
 
+/** Ejection of nodes that stand out. */
+export interface EjectOptions {
+  /** How long a node is ejected the first time, ms; each further time it is longer by this. Default 10,000. */
+  readonly baseMs?: number | undefined;
+  /** Longest ejection, ms. Default 300,000. */
+  readonly maxMs?: number | undefined;
+}
+
 /** Options of `createCluster`. Every duration is in milliseconds. */
 export interface ClusterOptions extends SessionLimits {
   /**
@@ -210,6 +218,13 @@ export interface ClusterOptions extends SessionLimits {
    * answer counts. Bounded by `retry.budget`. Default `false`.
    */
   readonly hedge?: boolean | HedgeOptions | undefined;
+  /**
+   * Whether reads avoid, for a time, a node on which far more calls fail or take far longer than on the others; never more than a third of
+   * the nodes. Default `false`.
+   */
+  readonly eject?: boolean | EjectOptions | undefined;
+  /** Time in which a node that came back reaches its full share of the reads, ms; 0 for at once. Default 10,000. */
+  readonly slowStartMs?: number | undefined;
   /** Longest wait of a call for a suitable node and a connection, ms. Default 10,000. */
   readonly waitTimeoutMs?: number | undefined;
   /** Longest duration of a call, all waits and attempts included, ms. Default: none. */

@@ -12,6 +12,7 @@ import { type Route, statedRoute } from '../pooler/detect.ts';
 import { localSettings } from '../pooler/local-settings.ts';
 import type { BudgetSettings } from '../retry/budget.ts';
 import type { BackoffSettings } from '../retry/decide.ts';
+import type { EjectionSettings } from '../routing/ejection.ts';
 import { POLICY_NAMES, type Policy, policyNamed } from '../routing/policies.ts';
 import type { Clock, Random } from '../time/port.ts';
 import { systemClock, systemRandom } from '../time/system.ts';
@@ -43,6 +44,9 @@ export interface ClusterSettings extends Pools {
   readonly target: Target;
   readonly policy: Policy;
   readonly hedge: { readonly byDefault: boolean; readonly minDelayMs: number };
+  /** `undefined` if no node is ejected. */
+  readonly eject: EjectionSettings | undefined;
+  readonly slowStartMs: number;
   readonly waitTimeoutMs: number;
   readonly timeoutMs: number | undefined;
   readonly connectTimeoutMs: number;
@@ -122,9 +126,13 @@ export function resolveSettings(
     target: targetOf(options.target, plan),
     policy: policyOf(options.policy, number('nearestWindowMs')),
     hedge: Object.freeze({
-      byDefault: options.hedge !== undefined && options.hedge !== false,
+      byDefault: isOn(options.hedge),
       minDelayMs: number('hedge.minDelayMs'),
     }),
+    eject: isOn(options.eject)
+      ? Object.freeze({ baseMs: number('eject.baseMs'), maxMs: number('eject.maxMs') })
+      : undefined,
+    slowStartMs: number('slowStartMs'),
     waitTimeoutMs: options.waitTimeoutMs ?? plan.waitTimeoutMs ?? number('waitTimeoutMs'),
     timeoutMs: options.timeoutMs,
     connectTimeoutMs: options.connectTimeoutMs ?? plan.connectTimeoutMs ?? number('connectTimeoutMs'),
@@ -192,6 +200,11 @@ function targetOf(given: Target | undefined, plan: ConnectionPlan): Target {
 function policyOf(given: ClusterOptions['policy'], nearestWindowMs: number): Policy {
   if (typeof given === 'function') return given;
   return policyNamed(POLICY_NAMES.find((name) => name === given) ?? 'p2c', { nearestWindowMs });
+}
+
+/** Whether an option that is a switch and a group is on. */
+function isOn(option: boolean | object | undefined): boolean {
+  return option !== undefined && option !== false;
 }
 
 function laneLimits(number: (name: string) => number): LaneLimits {

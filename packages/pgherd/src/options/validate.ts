@@ -34,7 +34,7 @@ const NAMES: readonly string[] = [...OPTION_RULES.map((rule) => rule.name), ...G
 const TOP_NAMES: readonly string[] = NAMES.filter((name) => !name.includes('.'));
 
 /** Groups that are options as well: `true`, `false`, or options. */
-const SWITCHES: ReadonlySet<string> = new Set(['prepare', 'hedge']);
+const SWITCHES: ReadonlySet<string> = new Set(['prepare', 'hedge', 'eject']);
 
 function groupOf(name: string): string {
   return name.slice(0, name.indexOf('.'));

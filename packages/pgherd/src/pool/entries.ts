@@ -96,9 +96,10 @@ export class Entries<R extends object> {
   }
 
   /** Whether an idle entry has to be validated before its next use. */
-  needsValidation(entry: Entry<R>, now?: number): boolean {
+  needsValidation(entry: Entry<R>, now?: number, idleIsNoReason = false): boolean {
     const { validateAfterMs } = this.#settings;
     if (validateAfterMs === Number.POSITIVE_INFINITY) return false;
+    if (idleIsNoReason) return validateAfterMs === 0;
     return (now ?? this.#ports.clock.now()) - entry.idleSince >= validateAfterMs;
   }
 

@@ -134,14 +134,15 @@ export class Pool<R extends object> {
 
   /**
    * An idle resource that needs no validation, at once, or `undefined`. Never overtakes a caller that waits.
-   * `now` is the time of the pool's clock, if the caller has just read it.
+   * `now` is the time of the pool's clock, if the caller has just read it. `untested`: also one that would be validated first since it
+   * was idle for long, for work that is lost without harm.
    */
-  tryAcquire(prefer?: (resource: R) => boolean, now?: number): R | undefined {
+  tryAcquire(prefer?: (resource: R) => boolean, now?: number, untested = false): R | undefined {
     if (this.#closing || this.#waiting.wanted > 0) return undefined;
     const { idle } = this.#entries;
     const index = idle.find(prefer);
     const entry = idle.at(index);
-    if (entry === undefined || this.#entries.needsValidation(entry, now)) return undefined;
+    if (entry === undefined || this.#entries.needsValidation(entry, now, untested)) return undefined;
     idle.removeAt(index);
     return this.#lease(entry);
   }

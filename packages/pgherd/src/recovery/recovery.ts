@@ -15,6 +15,7 @@ import {
   overruled,
   takesToken,
 } from '../retry/decide.ts';
+import { isNodeFailure } from '../retry/node-failure.ts';
 import { isFinal } from '../retry/rules.ts';
 import { type RetryVerdict, verdictOf } from '../retry/verdict.ts';
 import { isPast } from '../time/deadline.ts';
@@ -71,7 +72,7 @@ export class Recovery {
     const { error, session, call } = attempt;
     const work = failedWork(error, session, call, attempt.text);
     const { classification } = work;
-    this.#hint(classification, session);
+    this.#hint(classification, error, session);
     const failed = {
       ...work,
       ...this.#limits(attempt),
@@ -92,7 +93,7 @@ export class Recovery {
     const { error, session, readOnly } = attempt;
     if (isFinal(error, 'transaction')) throw error;
     const classification = classifyTransaction(error, attempt.firstError);
-    this.#hint(classification, session);
+    this.#hint(classification, error, session);
     const failed: FailedAttempt = {
       phase: 'in-transaction',
       classification,
@@ -113,7 +114,9 @@ export class Recovery {
     return { attempts: progress.attempts, maxAttempts, movedBefore: progress.movedBefore };
   }
 
-  #hint({ nodeVerdict }: Classification, session: Session): void {
+  #hint(classification: Classification, error: unknown, session: Session): void {
+    const { nodeVerdict } = classification;
+    if (isNodeFailure(error, classification)) this.#herd.outliers?.noteFailure(session.node);
     if (nodeVerdict === 'probe') this.#herd.nodes.get(session.node)?.monitor.hint();
   }
 

@@ -35,6 +35,8 @@ export interface SelectionContext {
   readonly zones: readonly string[];
   /** Lag limits of the whole cluster. */
   readonly lag: LagRule;
+  /** Nodes that reads avoid, by name, with the reason. Default: none. */
+  readonly ejected?: ReadonlyMap<string, string> | undefined;
 }
 
 /** Why a node does not suit. */
@@ -67,6 +69,8 @@ interface Pass {
 }
 
 interface Tier {
+  /** What its nodes were asked for. */
+  readonly asks: Target;
   readonly nodes: readonly NodeDescription[];
   readonly reason: string;
 }
@@ -100,9 +104,10 @@ export function selectNodes(
     const reason = unsuitableBecause(node, { passes, writesOpen: topology.writesOpen }, demand, context);
     rejections.push(Object.freeze({ node: node.name, reason }));
   }
+  const ranked = withoutEjected(tiers, topology, context.ejected);
   return Object.freeze({
-    tiers: Object.freeze(tiers.map(({ nodes }) => Object.freeze(nodes))),
-    reasons: Object.freeze(tiers.map(({ reason }) => reason)),
+    tiers: Object.freeze(ranked.map(({ nodes }) => Object.freeze(nodes))),
+    reasons: Object.freeze(ranked.map(({ reason }) => reason)),
     rejections: Object.freeze(rejections),
   });
 }
@@ -117,6 +122,36 @@ function waitsForTheStart(pass: Pass, passes: readonly Pass[]): boolean {
 
 function isDiverged({ diverged }: NodeDescription): boolean {
   return diverged;
+}
+
+/**
+ * Ejected nodes come last: they serve only if no other node can. Writes go to the primary all the same. If fewer than half of the nodes on
+ * the list would be left, nothing is wrong with these nodes alone, and every one is needed: ejections do not count (panic mode).
+ */
+function withoutEjected(
+  tiers: readonly Tier[],
+  { nodes }: TopologyDescription,
+  ejected: SelectionContext['ejected'],
+): readonly Tier[] {
+  if (ejected === undefined || ejected.size === 0) return tiers;
+  const left = nodes.filter(({ health, name }) => health === 'ok' && !ejected.has(name));
+  if (2 * left.length < nodes.length) return tiers;
+  const kept: Tier[] = [];
+  const last: Tier[] = [];
+  for (const tier of tiers) {
+    if (ZONELESS.has(tier.asks)) {
+      kept.push(tier);
+      continue;
+    }
+    const good = tier.nodes.filter(({ name }) => !ejected.has(name));
+    if (good.length > 0) kept.push({ ...tier, nodes: good });
+    for (const node of tier.nodes) {
+      const why = ejected.get(node.name);
+      if (why !== undefined)
+        last.push({ ...tier, nodes: [node], reason: `${tier.reason}, but ejected: ${why}` });
+    }
+  }
+  return [...kept, ...last];
 }
 
 /**
@@ -150,19 +185,25 @@ function passesOfTarget(target: Target, words: string): Pass[] {
 function split(found: readonly NodeDescription[], { asks, words }: Pass, context: SelectionContext): Tier[] {
   const zones = ZONELESS.has(asks) ? [] : context.zones;
   const current = found.filter((node) => node.standing === 'current');
-  if (current.length === found.length) return byZone(found, zones, words);
+  if (current.length === found.length) return byZone(asks, found, zones, words);
   const others = found.filter((node) => node.standing !== 'current');
-  return [...byZone(current, zones, words), ...byZone(others, zones, `${words}, not believed`)];
+  return [...byZone(asks, current, zones, words), ...byZone(asks, others, zones, `${words}, not believed`)];
 }
 
-function byZone(nodes: readonly NodeDescription[], zones: readonly string[], words: string): Tier[] {
-  if (zones.length === 0) return nodes.length === 0 ? [] : [{ nodes, reason: words }];
+function byZone(
+  asks: Target,
+  nodes: readonly NodeDescription[],
+  zones: readonly string[],
+  words: string,
+): Tier[] {
+  if (zones.length === 0) return nodes.length === 0 ? [] : [{ asks, nodes, reason: words }];
   const tiers = [...new Set(zones)].map((zone) => ({
+    asks,
     nodes: nodes.filter((node) => node.zone === zone),
     reason: `${words}, in zone ${zone}`,
   }));
   const elsewhere = nodes.filter((node) => node.zone === undefined || !zones.includes(node.zone));
-  tiers.push({ nodes: elsewhere, reason: `${words}, not in zone ${zones.join(' or ')}` });
+  tiers.push({ asks, nodes: elsewhere, reason: `${words}, not in zone ${zones.join(' or ')}` });
   return tiers.filter((tier) => tier.nodes.length > 0);
 }
 

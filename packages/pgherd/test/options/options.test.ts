@@ -6,6 +6,7 @@ import { TARGETS } from '../../src/model/names.ts';
 import { OPTION_RULES } from '../../src/options/option-rules.ts';
 import type {
   ClusterOptions,
+  EjectOptions,
   FencingOptions,
   HedgeOptions,
   PrepareOptions,
@@ -24,6 +25,7 @@ type Inside<G extends Group> = `${G}.${keyof Exclude<ClusterOptions[G], false | 
 type InsideSwitch =
   | `prepare.${keyof PrepareOptions & string}`
   | `hedge.${keyof HedgeOptions & string}`
+  | `eject.${keyof EjectOptions & string}`
   | `fencing.${keyof FencingOptions & string}`;
 type OptionName = Exclude<keyof ClusterOptions, Group> | { [G in Group]: Inside<G> }[Group] | InsideSwitch;
 
@@ -92,6 +94,10 @@ const DEFAULTS: Readonly<Record<OptionName, unknown>> = {
   'retry.budgetPerSecond': 10,
   'retry.isRetryable': undefined,
   hedge: false,
+  eject: false,
+  'eject.baseMs': 10_000,
+  'eject.maxMs': 300_000,
+  slowStartMs: 10_000,
   'hedge.minDelayMs': 5,
   fencing: 'strict',
   'fencing.mode': undefined,
@@ -186,6 +192,8 @@ describe('a value that cannot be', () => {
     ['retry.factor', '2', 'retry.factor is "2", but must be a number, at least 1'],
     ['probe.longPoll', 'yes', 'probe.longPoll is "yes", but must be true or false'],
     ['applicationName', '', 'applicationName is "", but must be a non-empty string'],
+    ['eject', 'yes', 'eject is "yes", but must be an object of options'],
+    ['eject.baseMs', 10, 'eject.baseMs is 10, but must be a number of milliseconds, at least 1000'],
     ['hedge', 5, 'hedge is 5, but must be an object of options'],
     ['hedge', { minDelay: 1 }, 'hedge.minDelay is not an option; did you mean hedge.minDelayMs?'],
     ['fencing', 'off', 'fencing is "off", but must be one of strict, report'],

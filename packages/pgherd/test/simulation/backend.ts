@@ -11,6 +11,9 @@ import type { Wire } from './network.ts';
 import { asksControlFile, type Parsed, parse, probeRow } from './sql.ts';
 import type { ServerView } from './surroundings.ts';
 
+/** Part of the statements that take far longer than the others. */
+const USUALLY_SLOW = 0.01;
+
 /** A statement on its way. */
 export interface SentStatement {
   readonly text: string;
@@ -161,8 +164,8 @@ export class Backend {
     const statement = this.#queue.shift();
     if (statement === undefined) return;
     this.#busy = true;
-    const { dice } = this.server.surroundings;
-    const slow = dice.chance(0.01) ? dice.between(10, 150) : 0;
+    const { dice, traits } = this.server.surroundings;
+    const slow = dice.chance(traits.slowStatements ?? USUALLY_SLOW) ? dice.between(10, 150) : 0;
     this.server.later(dice.between(0.05, 0.6) + slow, () => {
       if (!this.#closed) this.#execute(statement);
     });

@@ -29,7 +29,28 @@ export function withBug({ file, find, replace }: PlantedBug): string {
 }
 
 /** Runs the simulation in a process of its own on a copy of the sources, with a bug or without. */
-export async function simulateCopy(bug: PlantedBug | undefined, seeds: number): Promise<CopyReport> {
+export function simulateCopy(bug: PlantedBug | undefined, seeds: number): Promise<CopyReport> {
+  return onCopy(bug, (directory) => run(directory, bug?.from ?? 1, seeds));
+}
+
+/** What the rule of sharing says that this bug must break, on a copy with the bug; empty if it says nothing. */
+export function playRuleOnCopy(bug: PlantedBug & { readonly rule: string }): Promise<string> {
+  return onCopy(bug, async (directory) => {
+    const args = [
+      '--import',
+      TSX,
+      join(directory, 'test/simulation/sharing-cli.ts'),
+      bug.rule,
+      String(bug.seeds),
+    ];
+    const { code, output } = await outputOf(args, directory);
+    if (code !== 0 && !output.includes(`${bug.rule}, seed`))
+      throw new Error(`the rule ended with ${code}:\n${output}`);
+    return output;
+  });
+}
+
+async function onCopy<T>(bug: PlantedBug | undefined, work: (directory: string) => Promise<T>): Promise<T> {
   const directory = mkdtempSync(join(tmpdir(), 'pgherd-planted-'));
   try {
     for (const folder of ['src', 'test/simulation', 'test/support']) {
@@ -38,7 +59,7 @@ export async function simulateCopy(bug: PlantedBug | undefined, seeds: number): 
     symlinkSync(NODE_MODULES, join(directory, 'node_modules'));
     writeFileSync(join(directory, 'package.json'), '{ "type": "module" }\n');
     if (bug !== undefined) writeFileSync(join(directory, 'src', bug.file), withBug(bug));
-    return await run(directory, bug?.from ?? 1, seeds);
+    return await work(directory);
   } finally {
     rmSync(directory, { recursive: true, force: true });
   }
@@ -47,7 +68,18 @@ export async function simulateCopy(bug: PlantedBug | undefined, seeds: number): 
 async function run(directory: string, from: number, seeds: number): Promise<CopyReport> {
   const cli = join(directory, 'test/simulation/cli.ts');
   const args = ['--import', TSX, cli, '--from', String(from), '--seeds', String(seeds), '--first-failure'];
-  const child = spawn(process.execPath, args, { cwd: directory, stdio: ['ignore', 'pipe', 'pipe'] });
+  const { code, output } = await outputOf(args, directory);
+  const [, seed, violation] = FAILURE.exec(output) ?? [];
+  if ((code === 0) !== (seed === undefined)) throw new Error(`the simulation ended with ${code}:\n${output}`);
+  return { failingSeed: seed === undefined ? undefined : Number(seed), violation, output };
+}
+
+/** Runs Node there, and collects what it prints. */
+async function outputOf(
+  args: readonly string[],
+  cwd: string,
+): Promise<{ readonly code: number | null; readonly output: string }> {
+  const child = spawn(process.execPath, args, { cwd, stdio: ['ignore', 'pipe', 'pipe'] });
   let output = '';
   child.stdout.on('data', (chunk: Buffer) => {
     output += chunk.toString();
@@ -56,7 +88,5 @@ async function run(directory: string, from: number, seeds: number): Promise<Copy
     output += chunk.toString();
   });
   const [code] = (await once(child, 'close')) as [number | null];
-  const [, seed, violation] = FAILURE.exec(output) ?? [];
-  if ((code === 0) !== (seed === undefined)) throw new Error(`the simulation ended with ${code}:\n${output}`);
-  return { failingSeed: seed === undefined ? undefined : Number(seed), violation, output };
+  return { code, output };
 }
