@@ -19,6 +19,10 @@ describe('starting', () => {
     const error = await rejection(own.ready({ primaries: 1, standbys: 3, timeoutMs: 50 }));
     expect(error).toMatchObject({ code: 'PGHERD_NO_SUITABLE_NODE' });
     expect(String(error)).toContain(`${setUp.primaryName()}: its role is primary`);
+    expect(await rejection(own.ready({ primaries: 2 }))).toMatchObject({
+      code: 'PGHERD_INVALID_ARGUMENT',
+      message: expect.stringContaining('a cluster has one primary'),
+    });
     expect(await rejection(own.ready({ standbys: -1 }))).toMatchObject({ code: 'PGHERD_INVALID_ARGUMENT' });
     const signal = AbortSignal.abort(new Error('enough'));
     expect(await rejection(own.ready({ standbys: 3, signal }))).toMatchObject({
@@ -37,6 +41,7 @@ describe('starting', () => {
   it('shows application_name, of the option, of the URL, and of the monitor', async () => {
     await using own = open(setUp.cluster, { applicationName: 'shop' });
     expect(await own.one('show application_name')).toEqual({ application_name: 'shop' });
+    await own.nextProbe();
     expect(await sessionsOf('shop monitor')).toBe(1);
     await using byUrl = open(setUp.cluster, { url: `${setUp.cluster.url}?application_name=till` });
     expect(await byUrl.one('show application_name')).toEqual({ application_name: 'till' });

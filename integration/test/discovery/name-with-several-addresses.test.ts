@@ -98,9 +98,10 @@ afterAll(() => cluster?.close());
 
 type Answer = (error: null, found: string | { address: string; family: number }[], family?: number) => void;
 
-/** As many connections of the pool as are asked for, all in use at once. */
+/** As many connections of the pool as are asked for, all in use at once; the monitor has its own, if the pool took its first. */
 async function use(count: number): Promise<void> {
   await Promise.all(Array.from({ length: count }, () => db.query('select pg_sleep(0.05)')));
+  await db.nextProbe();
 }
 
 async function endMonitor(): Promise<void> {

@@ -24,6 +24,7 @@ export {
 export type { ClusterQuerier } from './cluster/verbs.ts';
 export type { Notification, ServerMessage, TransactionStatus } from './connection/port.ts';
 export type { DiscoveredNode, Discovery, DiscoveryContext } from './discovery/port.ts';
+export type { ClusterHealth, ClusterStatus, NodeHealth } from './herd/health.ts';
 export type { Ready } from './herd/ready.ts';
 export type { ClusterStats, NodeStats } from './herd/stats.ts';
 export type {

@@ -87,7 +87,7 @@ export class ReplayWatch {
     const pauseMs = (this.#askedAt.get(name) ?? Number.NEGATIVE_INFINITY) + PAUSE_MS - clock.now();
     if (pauseMs > 0) await sleep(clock, pauseMs);
     this.#askedAt.set(name, clock.now());
-    const question = this.#herd.nodes.get(name)?.monitor.ask;
+    const question = this.#herd.nodes.get(name)?.monitor.askSoon;
     const generation = findNode(this.#herd.topology, name)?.generation;
     if (question === undefined || generation === undefined) return;
     const ask = async (text: string) => (await withLimit(clock, probe.timeoutMs, question(text))).rows[0];

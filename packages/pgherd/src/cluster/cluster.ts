@@ -3,6 +3,7 @@ import { closedInside, unknownNodeName } from '../call/failures.ts';
 import type { Driver } from '../connection/port.ts';
 import { Engine } from '../engine/engine.ts';
 import { GuestSessions } from '../engine/guests.ts';
+import type { ClusterHealth } from '../herd/health.ts';
 import { Herd } from '../herd/herd.ts';
 import { logEvents } from '../herd/log.ts';
 import { type Ready, waitUntilReady } from '../herd/ready.ts';
@@ -66,6 +67,12 @@ export interface Cluster extends ClusterQuerier, AsyncDisposable {
   /** Which nodes would serve a target, and why the others would not. */
   explainTarget(target: RoutingOptions['target'], options?: RoutingOptions): TargetExplanation;
   stats(): ClusterStats;
+  /**
+   * The state of the cluster in one word, with the reasons, for people and for readiness probes. Starts to watch if nothing has done so
+   * yet; the first answer of a program is then `down`.
+   * @throws PgHerdError `PGHERD_CLOSED`.
+   */
+  health(): ClusterHealth;
   on<N extends ClusterEventName>(
     name: N,
     fn: (event: ClusterEvents[N]) => void,
@@ -238,6 +245,12 @@ class HerdCluster implements Omit<Cluster, keyof ClusterQuerier> {
 
   stats(): ClusterStats {
     return statsOf(this.#herd);
+  }
+
+  health(): ClusterHealth {
+    this.#assertOpen();
+    this.#herd.start();
+    return this.#herd.health();
   }
 
   on<N extends ClusterEventName>(

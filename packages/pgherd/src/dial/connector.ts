@@ -2,6 +2,7 @@ import { isIP } from 'node:net';
 import type { ConnectionListener, ConnectRequest, DriverConnection } from '../connection/port.ts';
 import { messageOf } from '../model/errors.ts';
 import type { Access } from '../model/names.ts';
+import type { MonitorDial } from '../monitor/first-connection.ts';
 import { examine, type Route, type RouteEvidence, routeAfter } from '../pooler/detect.ts';
 import { fromPooler, refusesStartupParameters } from '../pooler/errors.ts';
 import { localSettings, localSettingsText } from '../pooler/local-settings.ts';
@@ -121,8 +122,12 @@ export class Connector {
    * Opens a connection for the monitor, which resolves the name anew. Behind a pooler only an answer proves
    * that there is a server: the pooler itself accepts every connection. Errors as of {@link connect}.
    */
-  async connectMonitor(listener: ConnectionListener, signal: AbortSignal): Promise<DriverConnection> {
-    const { held, connection } = await this.#noted(this.#reachServer(listener, signal));
+  async connectMonitor(
+    listener: ConnectionListener,
+    signal: AbortSignal,
+    way: MonitorDial = 'anew',
+  ): Promise<DriverConnection> {
+    const { held, connection } = await this.#noted(this.#reachServer(listener, signal, way));
     held.open(!this.behindPooler);
     this.#noteMonitor(connection);
     return this.#wrapped(connection);
@@ -199,8 +204,8 @@ export class Connector {
   }
 
   /** A connection for the monitor over which the server itself has answered. */
-  async #reachServer(listener: ConnectionListener, signal: AbortSignal): Promise<Unheard> {
-    const direct = this.behindPooler ? undefined : await this.#reachDirectly(listener, signal);
+  async #reachServer(listener: ConnectionListener, signal: AbortSignal, way: MonitorDial): Promise<Unheard> {
+    const direct = this.behindPooler ? undefined : await this.#reachDirectly(listener, signal, way);
     if (direct !== undefined) return direct;
     const attempts = {
       laterMs: LATER_ATTEMPTS_MS,
@@ -211,9 +216,15 @@ export class Connector {
   }
 
   /** `undefined` if there turns out to be a pooler. */
-  async #reachDirectly(listener: ConnectionListener, signal: AbortSignal): Promise<Unheard | undefined> {
+  async #reachDirectly(
+    listener: ConnectionListener,
+    signal: AbortSignal,
+    way: MonitorDial,
+  ): Promise<Unheard | undefined> {
     const held = new HeldListener(listener);
-    const connection = await this.#dial(MONITOR, held, signal);
+    const hostaddr = way === 'beside' ? this.#pinnedAddress() : undefined;
+    const purpose = way === 'as-pools' ? 'pool' : 'monitor';
+    const connection = await this.#dial({ ...MONITOR, purpose, hostaddr }, held, signal);
     if (this.#route === 'unknown') {
       const { parameterStatus } = this.#ports.settings.driver.capabilities;
       const sign = await whileOpen(connection, examine(connection, parameterStatus), signal);

@@ -14,6 +14,11 @@ import type { OpenSession } from '../wire/login/open.ts';
 /** Oldest major version that is supported. */
 const MIN_MAJOR_VERSION = 13;
 
+/** How the monitor's connections are called, beside those of the application. */
+export function monitorName(applicationName: string): string {
+  return `${applicationName} monitor`;
+}
+
 /** What one connection is for. */
 export interface Dial {
   readonly access: Access;
@@ -144,7 +149,7 @@ export class Dialer {
       tls: this.#login.tls,
       ...allowedMethods({ address, origin }, this.#login.tls, plan.requireAuth, namedHosts),
       channelBinding: plan.channelBinding,
-      applicationName: purpose === 'monitor' ? `${applicationName} monitor` : applicationName,
+      applicationName: purpose === 'monitor' ? monitorName(applicationName) : applicationName,
       startup: behindPooler ? {} : this.#startup(dial),
       behindPooler,
       keepAliveMs: plan.keepalive.enabled ? (plan.keepalive.idleMs ?? 10_000) : undefined,

@@ -6,7 +6,7 @@ import type { Session } from '../node/session.ts';
  * if it cannot be asked. An ordinary role sees the waits of its own sessions.
  */
 export async function waitsForLock(herd: Herd, { node, connection }: Session): Promise<boolean> {
-  const ask = herd.nodes.get(node)?.monitor.ask;
+  const ask = herd.nodes.get(node)?.monitor.askSoon;
   const { backendPid } = connection;
   if (ask === undefined || backendPid === undefined) return false;
   const text = `SELECT 1 FROM pg_catalog.pg_stat_activity WHERE pid = ${backendPid} AND wait_event_type = 'Lock'`;

@@ -33,6 +33,8 @@ import { announce, announceEjection } from './announce.ts';
 import { BarredWritesWatch } from './barred-writes.ts';
 import { CallQueue } from './call-queue.ts';
 import { DiscoveryLoop } from './discovery-loop.ts';
+import type { ClusterHealth } from './health.ts';
+import { ANYTHING, HealthWatch } from './health-watch.ts';
 import { LiveNodes } from './live-nodes.ts';
 import { printing } from './log.ts';
 import { noNodeError, unreachableError } from './no-node-error.ts';
@@ -69,6 +71,7 @@ export class Herd {
   readonly returning: ReturningNodes;
   /** Finds nodes to be ejected; `undefined` without the option. */
   readonly outliers: Outliers | undefined;
+  readonly #health: HealthWatch;
   #graceTimer: Timer | undefined;
   /** When a call last failed because every node refuses our logins. */
   #unservedAt = Number.NEGATIVE_INFINITY;
@@ -82,6 +85,7 @@ export class Herd {
     this.events = new Emitter<ClusterEvents>((name, error) =>
       settings.logger.error(`A listener of "${name}" threw: ${messageOf(error)}`),
     );
+    this.#health = new HealthWatch(settings);
     this.#waiting = new CallQueue(settings.clock, () => this.isClosed);
     this.#barredWrites = new BarredWritesWatch({
       clock: settings.clock,
@@ -187,6 +191,11 @@ export class Herd {
     const woken = this.#waiting.wait({ deadline, signal, lagMatters });
     for (const node of this.nodes.values()) node.wanted();
     return woken;
+  }
+
+  /** The state of the cluster now. */
+  health(): ClusterHealth {
+    return this.#health.of(this.#topology, this.select(ANYTHING));
   }
 
   /** Throws if waiting is pointless: the cluster is closed, or every node refuses our logins. */
@@ -334,6 +343,7 @@ export class Herd {
     this.#hint(hint);
     for (const name of prepare) void this.nodes.get(name)?.prepareWriter();
     for (const change of changes) announce(change, this.events);
+    if (wake === 'all') this.health();
     if (wake === 'all') this.events.emit('topology:changed', { before, after });
     if (wake !== 'none') this.#waiting.wake(wake);
     this.#barredWrites.follow(after.barred);

@@ -17,13 +17,14 @@ export interface Ready {
 /**
  * Resolves when as many nodes as wanted serve.
  * @throws PgHerdError `PGHERD_NO_SUITABLE_NODE` after `timeoutMs`, with the state of each node;
- * `PGHERD_CLOSED`, `PGHERD_ABORTED`; at once if every node has a lasting failure.
+ * `PGHERD_INVALID_ARGUMENT`, `PGHERD_CLOSED`, `PGHERD_ABORTED`; at once if every node has a lasting failure.
  */
 export async function waitUntilReady(herd: Herd, wanted: Ready): Promise<void> {
   const { clock, waitTimeoutMs } = herd.settings;
   const standbys = wanted.standbys ?? 0;
   const primaries = wanted.primaries ?? (wanted.standbys === undefined ? 1 : 0);
   assertCount('primaries', primaries);
+  if (primaries > 1) throw invalidArgument('primaries', primaries, '0 or 1: a cluster has one primary');
   assertCount('standbys', standbys);
   assertLimits(wanted);
   const startedAt = clock.now();

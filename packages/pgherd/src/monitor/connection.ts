@@ -1,6 +1,7 @@
-import type { DriverConnection, DriverResult } from '../connection/port.ts';
+import type { ConnectionListener, DriverConnection, DriverResult } from '../connection/port.ts';
 import type { Clock } from '../time/port.ts';
 import { Serial } from '../time/serial.ts';
+import type { Relay } from './relay.ts';
 
 /** Asks one session of a server; the answer of the last statement. */
 export type Ask = (text: string) => Promise<DriverResult>;
@@ -10,15 +11,28 @@ export class MonitorConnection {
   /** Generation of the node that this connection is evidence for. */
   generation: number;
   readonly #connection: DriverConnection;
+  readonly #relay: Relay;
   readonly #serial = new Serial();
+  #unanswered = 0;
   /**
    * The answer to a statement, once all that was asked before is answered; rejects when the session is gone.
    */
-  readonly ask: Ask = (text) => this.#serial.run(() => this.#connection.simple(text));
+  readonly ask: Ask = (text) => {
+    this.#unanswered++;
+    return this.#serial.run(() => this.#connection.simple(text)).finally(() => this.#unanswered--);
+  };
 
-  constructor(connection: DriverConnection, generation: number) {
+  constructor(connection: DriverConnection, generation: number, relay: Relay) {
     this.#connection = connection;
     this.generation = generation;
+    this.#relay = relay;
+  }
+
+  /** Gives the connection to another owner, who listens to it from now on; `undefined` while it has something to answer. */
+  handOver(listener: ConnectionListener): DriverConnection | undefined {
+    if (this.#unanswered > 0 || this.#connection.closed) return undefined;
+    this.#relay.passTo(listener);
+    return this.#connection;
   }
 
   /** Closes the socket when all that was asked is answered, and after `limitMs` milliseconds at the latest. */

@@ -1,3 +1,4 @@
+import type { ConnectionListener, DriverConnection } from '../connection/port.ts';
 import { extraQuestions } from '../floors/evidence.ts';
 import type { TopologyDescription } from '../model/topology.ts';
 import type { Timer } from '../time/port.ts';
@@ -75,9 +76,26 @@ export class NodeMonitor {
     return this.#prober.ask;
   }
 
-  /** Begins, after a pause. Once, before {@link stop}. */
+  /** As {@link ask}, also while a connection is being opened in the place of one that the pool took over: then it waits for it. */
+  get askSoon(): Ask | undefined {
+    return this.#prober.first.askSoon(() => this.ask);
+  }
+
+  /** Settles when that connection is open, or could not be opened; `undefined` if none is being opened. */
+  get reopening(): Promise<void> | undefined {
+    return this.#prober.first.reopening;
+  }
+
+  /** Begins, after a pause if there is one. Once, before {@link stop}. */
   start(pauseMs = 0): void {
-    if (this.#state === 'stopped') this.#wait(pauseMs);
+    if (this.#state !== 'stopped') return;
+    if (pauseMs > 0) this.#wait(pauseMs);
+    else void this.#step();
+  }
+
+  /** As {@link Prober.handOver}. */
+  handOver(listener: ConnectionListener): DriverConnection | undefined {
+    return this.#state === 'stopped' ? undefined : this.#prober.handOver(listener);
   }
 
   /** Ends everything: no timer, socket or waiting caller is left. */
@@ -145,9 +163,10 @@ export class NodeMonitor {
     const longPoll = () => this.#plannedLongPoll();
     // What was brought forward may have been due all the same.
     const beforeItsTime = this.#beforeItsTime && this.#ports.clock.now() < this.#dueAt();
+    const isStartOver = this.#ports.topology().writesOpen;
     let failure: unknown;
     try {
-      await this.#prober.run({ beforeItsTime, longPoll });
+      await this.#prober.run({ beforeItsTime, isStartOver, longPoll });
     } catch (error) {
       failure = error;
     }

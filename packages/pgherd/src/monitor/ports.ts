@@ -6,6 +6,7 @@ import type { Clock, Random } from '../time/port.ts';
 import type { ProbePlan, ProbeSettings } from '../topology/probe-plan.ts';
 import type { RedialSettings } from '../topology/redial-plan.ts';
 import type { DialSettings } from './dial-limit.ts';
+import type { MonitorDial } from './first-connection.ts';
 
 /** What the prober needs from the node around it. */
 export interface ProberPorts {
@@ -16,8 +17,15 @@ export interface ProberPorts {
   extraQuestions(): readonly ExtraQuestion[];
   /** Takes in a piece of evidence. */
   observe(observation: Observation): void;
-  /** Opens a connection for the monitor itself, outside the pool. */
-  connect(listener: ConnectionListener, signal: AbortSignal): Promise<DriverConnection>;
+  /**
+   * Opens a connection for the monitor itself, outside the pool: by the name of the node, or `as-pools`, so that the pool can take it
+   * over, or `beside` the one that it has taken over.
+   */
+  connect(listener: ConnectionListener, signal: AbortSignal, way: MonitorDial): Promise<DriverConnection>;
+  /** Whether the pool can take over the monitor's first connection. */
+  mayHandOver(): boolean;
+  /** What makes the monitor's own connection of one that the pool could have taken over. */
+  readonly ownSettings: string;
   /**
    * A question stayed unanswered, and a probe on a new connection was answered: the node is alive, but other connections may be lost
    * as that of the question was.
@@ -44,6 +52,8 @@ export type LongPoll = Extract<ProbePlan, { kind: 'long-poll' }>;
 export interface Round {
   /** Whether the round was brought forward. */
   readonly beforeItsTime: boolean;
+  /** Whether the calls that came at the start have found their nodes. */
+  readonly isStartOver: boolean;
   /** The long poll that precedes the probe; asked for once there is a connection. */
   longPoll(): LongPoll | undefined;
 }

@@ -1,5 +1,5 @@
-import type { ConnectionListener, DriverResult } from '../connection/port.ts';
-import { messageOf, PgHerdError } from '../model/errors.ts';
+import type { ConnectionListener, DriverConnection, DriverResult } from '../connection/port.ts';
+import { PgHerdError } from '../model/errors.ts';
 import type { ProbeFacts } from '../model/observation.ts';
 import { classifyError, connectFailureOf } from '../retry/classify.ts';
 import type { Timer } from '../time/port.ts';
@@ -8,10 +8,14 @@ import { watchdog } from '../time/watchdog.ts';
 import { type Ask, MonitorConnection } from './connection.ts';
 import { dialLimitMs, type LoginTimes, withLogin } from './dial-limit.ts';
 import { type Failing, FailureRow } from './failure-row.ts';
+import { FirstConnection } from './first-connection.ts';
 import type { LongPoll, MonitorSettings, ProberPorts, Round } from './ports.ts';
 import { longPollText } from './probe.ts';
 import { Questions } from './questions.ts';
 import { Redial } from './redial.ts';
+import { Relay } from './relay.ts';
+import { connectTimeout, Reports, replaced } from './reports.ts';
+import { secondProof } from './second-proof.ts';
 
 /**
  * Asks one node over a connection of its own and reports answers and failures as observations.
@@ -26,6 +30,9 @@ export class Prober {
   readonly #hint: () => void;
   readonly #stopped = new AbortController();
   readonly #failures = new FailureRow();
+  readonly #reports: Reports;
+  /** What becomes of the first connection. */
+  readonly first = new FirstConnection();
   readonly #redial: Redial;
   #connection: MonitorConnection | undefined;
   #beforeItsTime = false;
@@ -41,6 +48,7 @@ export class Prober {
     this.#settings = settings;
     this.#ports = ports;
     this.#hint = hint;
+    this.#reports = new Reports(node, ports);
     this.#questions = new Questions(ports.extraQuestions);
     this.#redial = new Redial({
       ...ports,
@@ -81,12 +89,12 @@ export class Prober {
     return this.#longPollWorks;
   }
 
-  /**
-   * Connects if need be, polls if planned, and probes; rejects with what went wrong, which is reported
-   * already.
-   */
-  async run({ beforeItsTime, longPoll }: Round): Promise<void> {
+  /** Connects if need be, polls if planned, and probes; rejects with what went wrong, which is reported already. */
+  async run({ beforeItsTime, isStartOver, longPoll }: Round): Promise<void> {
     this.#beforeItsTime = beforeItsTime;
+    const open = this.#connection;
+    if (open !== undefined && isStartOver && this.first.isTakeable(open)) await this.#keepFirst(open);
+    await this.first.reopening;
     const connection = this.#connection ?? (await this.#connect());
     if (!this.#ports.loginsAreRefused()) this.#redial.beginIfDue();
     const poll = longPoll();
@@ -105,6 +113,31 @@ export class Prober {
   #redialFailed(error: unknown, askedAt: number): void {
     const node = this.#ports.description();
     if (node?.leadsTo !== undefined) this.#connectFailed(error, node.generation, askedAt);
+  }
+
+  /**
+   * Gives the first connection to the pool, which listens to it from now on; `undefined` if there is none that fits. The monitor opens
+   * another one at once.
+   */
+  handOver(listener: ConnectionListener): DriverConnection | undefined {
+    const connection = this.#connection;
+    if (connection === undefined || !this.first.isTakeable(connection)) return undefined;
+    if (connection.generation !== this.#ports.description()?.generation) return undefined;
+    return this.first.give(connection, listener, async () => {
+      this.#connection = undefined;
+      // It is reported by itself why there is no other connection; the next round tries again.
+      await this.#connect().catch(() => undefined);
+    });
+  }
+
+  /** The pool did not need it: it becomes the monitor's own. */
+  async #keepFirst(connection: MonitorConnection): Promise<void> {
+    this.first.keep();
+    try {
+      await this.#answered(connection, this.#ports.ownSettings, this.#settings.timeoutMs);
+    } catch (error) {
+      if (classifyError(error).severity !== 'ERROR') throw error;
+    }
   }
 
   /** Opens the connection, or reports why there is none. */
@@ -142,22 +175,24 @@ export class Prober {
     const expired = (waitedMs: number) => controller.abort(connectTimeout(waitedMs));
     const timer = watchdog(clock, limitMs, expired, { ref: false });
     let opened: MonitorConnection | undefined;
-    const listener: ConnectionListener = {
+    const relay = new Relay({
       parameter: (name, value) => {
-        if (isRival && (opened === undefined || opened !== this.#connection)) return;
+        if (isRival && this.#connection !== undefined && opened !== this.#connection) return;
         this.#ports.parameter(opened?.generation ?? generation, name, value);
       },
       message: () => undefined,
       closed: () => this.#onClosed(opened),
-    };
+    });
+    const way = this.first.nextDial(this.#ports.mayHandOver());
     try {
-      const connection = await this.#ports.connect(listener, controller.signal);
+      const connection = await this.#ports.connect(relay, controller.signal, way);
       // Its end may have come with the same bytes that opened it, before the listener could be called.
       if (connection.closed) throw new PgHerdError('PGHERD_CONNECTION_LOST', 'closed as soon as it was open');
       connection.setRef(false);
       if (signal.aborted) connection.destroy();
       this.#loginTimes = withLogin(this.#loginTimes, clock.now() - startedAt);
-      opened = new MonitorConnection(connection, generation);
+      opened = new MonitorConnection(connection, generation, relay);
+      if (way === 'as-pools') this.first.opened(opened);
       return opened;
     } finally {
       timer.cancel();
@@ -167,7 +202,7 @@ export class Prober {
 
   /** Reports the node silent when a probe would have timed out, unless cancelled before. */
   #missedUnless(generation: number, askedAt: number): Timer {
-    const missed = () => this.#observe('probe-missed', generation, askedAt);
+    const missed = () => this.#reports.probeMissed(generation, askedAt);
     return watchdog(this.#ports.clock, this.#settings.timeoutMs, missed, { ref: false });
   }
 
@@ -175,16 +210,7 @@ export class Prober {
     const failure = connectFailureOf(error);
     this.#failures.add(error, this.#beforeItsTime, this.#ports.clock.now());
     if (this.#stopped.signal.aborted) return;
-    this.#ports.observe({
-      kind: 'connect-failed',
-      node: this.#node,
-      at: this.#ports.clock.now(),
-      askedAt,
-      generation,
-      failure,
-      reason: messageOf(error),
-      serverVersion: serverVersionIn(error),
-    });
+    this.#reports.connectFailed(error, failure, generation, askedAt);
   }
 
   #onClosed(connection: MonitorConnection | undefined): void {
@@ -233,7 +259,7 @@ export class Prober {
     } catch (error) {
       const isUnsupported = error instanceof PgHerdError && error.code === 'PGHERD_UNSUPPORTED';
       if (isUnsupported || classifyError(error).severity === 'ERROR')
-        this.#observe('probe-failed', connection.generation, askedAt);
+        this.#reports.probeFailed(connection.generation, askedAt);
       throw error;
     }
     const { generation } = connection;
@@ -246,10 +272,6 @@ export class Prober {
     this.#ports.renewed();
   }
 
-  #observe(kind: 'probe-failed' | 'probe-missed', generation: number, askedAt: number): void {
-    this.#ports.observe({ kind, node: this.#node, at: this.#ports.clock.now(), generation, askedAt });
-  }
-
   /**
    * The answer to `text`. If none comes in time the node is reported silent and a second proof is sought: the
    * late answer or a new connection, the first of both, clears it; a new connection that fails makes it
@@ -260,7 +282,7 @@ export class Prober {
     const answer = connection.ask(text);
     const late = new Promise<'late'>((resolve) => {
       const expired = () => {
-        if (this.#connection === connection) this.#observe('probe-missed', connection.generation, askedAt);
+        if (this.#connection === connection) this.#reports.probeMissed(connection.generation, askedAt);
         resolve('late');
       };
       const timer = watchdog(this.#ports.clock, timeoutMs, expired, { ref: false });
@@ -275,23 +297,12 @@ export class Prober {
   }
 
   async #secondProof(connection: MonitorConnection, answer: Promise<DriverResult>): Promise<DriverResult> {
-    const controller = new AbortController();
     const askedAt = this.#ports.clock.now();
     // It is evidence for the node's present life, which may have begun with this silence.
     const generation = this.#ports.description()?.generation ?? connection.generation;
-    const fresh: Promise<Proof> = this.#open(generation, true, controller, true).then(
-      (opened) => ({ kind: 'fresh', opened }) as const,
-      (error: unknown) => ({ kind: 'failed', error }) as const,
-    );
-    const answered: Promise<Proof> = answer.then(
-      (result) => ({ kind: 'answered', result }) as const,
-      () => fresh,
-    );
-    const proof = await Promise.race([answered, fresh]);
+    const proof = await secondProof(answer, (controller) => this.#open(generation, true, controller, true));
     switch (proof.kind) {
       case 'answered':
-        controller.abort(new PgHerdError('PGHERD_ABORTED', 'the late answer came first'));
-        void fresh.then((rival) => rival.kind === 'fresh' && rival.opened.destroy());
         return proof.result;
       case 'fresh':
         this.#wasSilent = true;
@@ -308,23 +319,4 @@ export class Prober {
         return proof satisfies never;
     }
   }
-}
-
-type Proof =
-  | { readonly kind: 'answered'; readonly result: DriverResult }
-  | { readonly kind: 'fresh'; readonly opened: MonitorConnection }
-  | { readonly kind: 'failed'; readonly error: unknown };
-
-function replaced(): PgHerdError {
-  return new PgHerdError('PGHERD_TIMEOUT', 'the probe was not answered in time; a new connection was opened');
-}
-
-function connectTimeout(waitedMs: number): PgHerdError {
-  return new PgHerdError('PGHERD_CONNECT_TIMEOUT', `no connection within ${Math.round(waitedMs)} ms`);
-}
-
-/** A server that is too old says so before it accepts the connection. */
-function serverVersionIn(error: unknown): number | undefined {
-  const version = error instanceof PgHerdError ? error.details['serverVersion'] : undefined;
-  return typeof version === 'number' ? version : undefined;
 }

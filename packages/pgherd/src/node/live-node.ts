@@ -3,6 +3,7 @@ import type { ConnectionListener, DriverConnection } from '../connection/port.ts
 import { Connector } from '../dial/connector.ts';
 import type { Access } from '../model/names.ts';
 import type { NodeDescription } from '../model/topology.ts';
+import type { MonitorDial } from '../monitor/first-connection.ts';
 import { type MonitorPorts, NodeMonitor } from '../monitor/monitor.ts';
 import { Pool } from '../pool/pool.ts';
 import type { PoolSettings } from '../pool/settings.ts';
@@ -16,7 +17,7 @@ import type { GuestSession } from './guest-session.ts';
 import { InFlight } from './in-flight.ts';
 import { loadOf } from './load.ts';
 import { NodeLogins } from './logins.ts';
-import { monitorSettings } from './monitor-settings.ts';
+import { monitorSettings, monitorsOwn } from './monitor-settings.ts';
 import type { NodePortsOf } from './node-ports.ts';
 import { openGuest } from './open-guest.ts';
 import { poolErrors } from './pool-errors.ts';
@@ -277,6 +278,7 @@ export class LiveNode {
         ports.observe(this, { kind: 'start-shown', node: name, at, generation, startedAt });
       },
       discard: (session, reason) => this.pool.destroyWhere((one) => one === session, reason),
+      takeOver: (listener) => this.monitor.handOver(listener),
       lost: (session) => this.pool.forget(session),
       warned: (message) => ports.warned(message),
     };
@@ -293,7 +295,9 @@ export class LiveNode {
       loginsAreRefused: () => this.logins.areRefused,
       hasAnotherPassword: () => this.logins.hasAnotherPassword(),
       observe: (observation) => this.#ports.observe(this, observation),
-      connect: (listener, signal) => this.#connectMonitor(listener, signal),
+      connect: (listener, signal, way) => this.#connectMonitor(listener, signal, way),
+      mayHandOver: () => settings.hooks.beforeConnect === undefined && !this.#connector.behindPooler,
+      ownSettings: monitorsOwn(settings),
       parameter: (generation, name, value) => this.#ports.parameter(this, generation, name, value),
       renewed: () => this.#doubt(),
       probed: (error) => {
@@ -303,9 +307,13 @@ export class LiveNode {
   }
 
   /** The cause of a failure is known before the picture shows it, which wakes the calls that report it. */
-  async #connectMonitor(listener: ConnectionListener, signal: AbortSignal): Promise<DriverConnection> {
+  async #connectMonitor(
+    listener: ConnectionListener,
+    signal: AbortSignal,
+    way: MonitorDial,
+  ): Promise<DriverConnection> {
     try {
-      return await this.#connector.connectMonitor(listener, signal);
+      return await this.#connector.connectMonitor(listener, signal, way);
     } catch (error) {
       this.probeError = error;
       throw error;

@@ -1,6 +1,8 @@
 import type { Connector } from '../dial/connector.ts';
+import { monitorName } from '../dial/dialer.ts';
 import type { MonitorSettings } from '../monitor/ports.ts';
 import type { ClusterSettings } from '../options/settings.ts';
+import { quoteLiteral } from '../sql/quote.ts';
 
 /** Pause between two dials of a node that has a name, milliseconds. */
 const REDIAL_NAMES_MS = 30_000;
@@ -21,4 +23,10 @@ export function monitorSettings(settings: ClusterSettings, connector: Connector)
       return probe.redialMs ?? (connector.isNamed ? REDIAL_NAMES_MS : 0);
     },
   });
+}
+
+/** Makes a connection that was opened as the pool's are one of the monitor. */
+export function monitorsOwn({ applicationName, limits }: ClusterSettings): string {
+  const lifted = Object.keys(limits).map((name) => `SET ${name} = 0`);
+  return [`SET application_name = ${quoteLiteral(monitorName(applicationName))}`, ...lifted].join('; ');
 }

@@ -1,4 +1,4 @@
-import type { ServerMessage } from '../connection/port.ts';
+import type { ConnectionListener, DriverConnection, ServerMessage } from '../connection/port.ts';
 import { withinConnectTimeout } from '../dial/connect-timeout.ts';
 import type { Connector } from '../dial/connector.ts';
 import { messageOf, PgHerdError } from '../model/errors.ts';
@@ -37,6 +37,8 @@ export interface SessionFactoryPorts {
   showed(generation: number, startedAt: string): void;
   /** Ends a session that must not be used; the pool forgets it. */
   discard(session: Session, reason: string): void;
+  /** The first connection of the monitor, if it is to be had: it then reports to this listener. */
+  takeOver(listener: ConnectionListener): DriverConnection | undefined;
   /** The connection of a session was closed: the pool must not hand it out. */
   lost(session: Session): void;
   warned(message: string): void;
@@ -86,16 +88,18 @@ export class SessionFactory implements PoolFactory<Session>, SessionObserver {
     { generation, role, postmasterStartedAt }: NodeDescription,
     signal: AbortSignal,
   ): Promise<Session> {
-    const access: Access = role === 'standby' ? 'read-only' : 'read-write';
     const { connector, node, settings } = this.#ports;
     // Behind a pooler each transaction may run on another server: no answer would hold for the next one.
     const canTell = postmasterStartedAt !== undefined && !this.#isWithheld && !connector.behindPooler;
     const listener = new SessionListener(this, generation, canTell);
-    await this.#hooks.beforeConnect(access, signal);
-    const connection = await connector.connect(access, listener, signal);
+    const first = this.#ports.takeOver(listener);
+    // What role the node has was not known when the first one was opened.
+    const access: Access = role === 'standby' && first === undefined ? 'read-only' : 'read-write';
+    const connection = first ?? (await this.#dial(access, listener, signal));
     connection.setRef(false);
     const session = new Session(node, generation, connection, access, settings.reset, settings.clock.now());
-    if (canTell && !connector.behindPooler) this.#lookAt(session, listener);
+    // The first one leads where the node's own answers come from.
+    if (canTell && first === undefined && !connector.behindPooler) this.#lookAt(session, listener);
     else listener.believe();
     await this.#hooks.prepare(session, signal);
     if (session.retired !== undefined) throw elsewhere(node, session.retired);
@@ -148,6 +152,11 @@ export class SessionFactory implements PoolFactory<Session>, SessionObserver {
     session.endLooking(elsewhere(this.#ports.node, reason));
     this.#ports.discard(session, reason);
     session.connection.destroy();
+  }
+
+  async #dial(access: Access, listener: SessionListener, signal: AbortSignal): Promise<DriverConnection> {
+    await this.#hooks.beforeConnect(access, signal);
+    return this.#ports.connector.connect(access, listener, signal);
   }
 
   async validate(session: Session, idleMs: number): Promise<string | undefined> {

@@ -19,6 +19,7 @@ import { systemClock, systemRandom } from '../time/system.ts';
 import type { LagLimits } from '../topology/lag.ts';
 import { nodeName } from '../topology/node.ts';
 import type { ProbeSettings } from '../topology/probe-plan.ts';
+import { wireDriver } from '../wire/connection/driver.ts';
 import { retryAttemptsFrom } from './env-options.ts';
 import { assertHooksBehindPooler, type Hooks } from './hooks.ts';
 import type { LaneLimits } from './lane-limits.ts';
@@ -26,7 +27,6 @@ import type { ClusterOptions, NodeOptions, RetryOptions } from './options.ts';
 import { type Pools, pools } from './pool-settings.ts';
 import { limitSettings, withSession } from './session-settings.ts';
 import { type OptionValues, validateOptions } from './validate.ts';
-import { wireWhenNeeded } from './wire.ts';
 
 /** Options after validation, complete and immutable. */
 export interface ClusterSettings extends Pools {
@@ -228,7 +228,7 @@ function wireSettings(
     maxMessageBytes: number('maxMessageBytes'),
   };
   const prepareMaxAgeMs = number('prepare.maxAgeMs');
-  return { driver: driver ?? wireWhenNeeded({ types, clock, prepareMaxAgeMs, ...bounds }), ...bounds };
+  return { driver: driver ?? wireDriver({ types, clock, prepareMaxAgeMs, ...bounds }), ...bounds };
 }
 
 function retrySettings(

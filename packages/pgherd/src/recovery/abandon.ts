@@ -91,7 +91,7 @@ export class Abandonment {
 
   /** Whether no COMMIT on the session's server waits for a standby. Rejects if no answer comes in time. */
   async #isAsynchronous(session: Session, signal: AbortSignal): Promise<boolean> {
-    const ask = this.#herd.nodes.get(session.node)?.monitor.ask;
+    const ask = this.#herd.nodes.get(session.node)?.monitor.askSoon;
     return ask !== undefined && (await unlessAborted(namesOf(ask), signal)) === '';
   }
 }

@@ -19,6 +19,8 @@ export interface Classification {
   /** `ERROR`, `FATAL`, `PANIC`; only errors from a server have one. */
   readonly severity: string | undefined;
   readonly nodeVerdict: NodeVerdict;
+  /** Whether the server ended the session with it: a FATAL or a PANIC. */
+  readonly endsSession: boolean;
   /** Whether the error itself states the outcome of the work: see {@link ErrorRule.outcomeKnown}. */
   readonly outcomeKnown: boolean;
   /** Whether it is certain that nothing was executed, if the work failed in `phase`. */
@@ -65,16 +67,25 @@ function classification(
   confirmed = false,
 ): Classification {
   const byFatal = severity === 'FATAL' && rule?.fatalIsCertain === true;
+  const endsSession = severity === 'FATAL' || severity === 'PANIC';
   const certain = severity === 'ERROR' || byFatal || confirmed;
   return {
     kind,
     sqlState: code !== undefined && isSqlState(code) ? code : undefined,
     severity,
-    nodeVerdict: rule?.nodeVerdict ?? 'none',
+    nodeVerdict: endsSession && !OF_LOGINS.has(kind) ? 'probe' : (rule?.nodeVerdict ?? 'none'),
+    endsSession,
     outcomeKnown: rule?.outcomeKnown === true,
     safeToRetry: (phase) => kind !== 'outcome-unknown' && nothingExecuted(certain, phase),
   };
 }
+
+/** Kinds of errors by which a sound server refuses a login. */
+const OF_LOGINS: ReadonlySet<ErrorKind> = new Set([
+  'authentication',
+  'database-missing',
+  'too-many-connections',
+]);
 
 /** Whether it is our own error of a limit, and the server has confirmed that it cancelled the statement. */
 function isConfirmed(link: object): boolean {

@@ -1,3 +1,4 @@
+import { causeChain, codeOf } from './chain.ts';
 import { type Classification, classifyError } from './classify.ts';
 import type { Phase } from './rules.ts';
 
@@ -65,8 +66,18 @@ export function decideStatement(attempt: FailedAttempt): Decision {
   return { next: afterStatement(attempt, isHarmless(attempt)), ending: endingOf(attempt) };
 }
 
+/**
+ * Whether it is a read whose session the server ended, by whatever code: on another node it may succeed, and it changes nothing if it
+ * is run twice. Not if a limit of its own ended it.
+ */
+function isReadOfEndedSession({ classification, phase, readOnlyConnection }: FailedAttempt): boolean {
+  const { endsSession, kind } = classification;
+  return endsSession && readOnlyConnection && kind !== 'cancelled' && phase !== 'not-handed';
+}
+
 function afterStatement(attempt: FailedAttempt, harmless: boolean): Next {
   const { kind } = attempt.classification;
+  if (isReadOfEndedSession(attempt)) return move(attempt);
   switch (kind) {
     case 'connection-lost':
     case 'connect-failed':
@@ -100,11 +111,20 @@ function afterStatement(attempt: FailedAttempt, harmless: boolean): Next {
   }
 }
 
+/** By these the server ends a transaction that exceeded a limit of its own; the statement after it finds the connection closed. */
+const OWN_LIMITS: ReadonlySet<string> = new Set(['25P03', '25P04']);
+
+function ownLimit(error: unknown): unknown {
+  return causeChain(error).find((link) => OWN_LIMITS.has(codeOf(link) ?? ''));
+}
+
 /**
  * Classifies the error that a transaction's function threw or, if that one has no known meaning, the first
  * error of a statement, which the function may have hidden.
  */
 export function classifyTransaction(thrown: unknown, first: unknown): Classification {
+  const own = ownLimit(thrown) ?? ownLimit(first);
+  if (own !== undefined) return classifyError(own);
   const classification = classifyError(thrown);
   return classification.kind === 'other' ? classifyError(first) : classification;
 }
@@ -117,6 +137,7 @@ export function decideTransaction(attempt: FailedAttempt): Decision {
 
 function afterTransaction(attempt: FailedAttempt): Next {
   const { kind } = attempt.classification;
+  if (isReadOfEndedSession(attempt)) return move(attempt);
   switch (kind) {
     case 'connection-lost':
     case 'connect-failed':

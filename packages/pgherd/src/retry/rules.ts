@@ -72,7 +72,7 @@ export const ERROR_RULES: readonly ErrorRule[] = Object.freeze([
   { codes: ['40P01'], kind: 'deadlock' },
   { codes: ['40002', '40003', '08007', 'PGHERD_OUTCOME_UNKNOWN'], kind: 'outcome-unknown' },
   {
-    codes: ['57P01', '57P02', '57P05', '25P03', '25P04'],
+    codes: ['57P01', '57P02', '57P05'],
     kind: 'shutdown',
     nodeVerdict: 'probe',
     fatalIsCertain: true,
@@ -81,6 +81,8 @@ export const ERROR_RULES: readonly ErrorRule[] = Object.freeze([
   { codes: ['53300'], kind: 'too-many-connections', fatalIsCertain: true },
   { codes: ['25006'], kind: 'read-only' },
   { codes: ['57014', 'PGHERD_TIMEOUT', 'PGHERD_ABORTED'], kind: 'cancelled' },
+  // A transaction that exceeded its own limits (idle_in_transaction_session_timeout, transaction_timeout) would do so again.
+  { codes: ['25P03', '25P04'], kind: 'cancelled', fatalIsCertain: true },
   {
     codes: [
       'PGHERD_INVALID_ARGUMENT',

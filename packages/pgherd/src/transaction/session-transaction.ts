@@ -200,6 +200,9 @@ export class SessionTransaction implements Viewed {
     try {
       if (session.occupied) throw busy(session.node);
       this.#assertInside();
+      // At the start of a program the pool may have taken over the connection of the monitor, which opens another one.
+      if (this.#opening.witness !== undefined)
+        await this.#engine.herd.nodes.get(session.node)?.monitor.reopening;
       survivor = survivorOf(this.#engine, session.node);
       this.#state = 'committing';
       ({ command } = await this.#engine.send(session, 'COMMIT', this.#call));

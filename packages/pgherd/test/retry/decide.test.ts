@@ -104,7 +104,7 @@ describe('a statement that failed', () => {
     ['deadlock', {}, 'back-off'],
     ['authentication', { phase: 'not-handed' }, 'move-free'],
     ['authentication', {}, 'unknown'],
-    ['authentication', { readOnlyConnection: true }, 'error'],
+    ['authentication', { readOnlyConnection: true }, 'move-free'],
     ['databaseMissing', { phase: 'not-handed' }, 'move-free'],
     ['databaseMissing', { phase: 'behind-fatal' }, 'error'],
     ['outcomeUnknown', {}, 'unknown'],
@@ -121,7 +121,7 @@ describe('a statement that failed', () => {
     ['unexpected', { phase: 'not-handed' }, 'error'],
     ['unexpected', { readOnlyConnection: true }, 'error'],
     ['panic', {}, 'unknown'],
-    ['panic', { readOnlyConnection: true }, 'error'],
+    ['panic', { readOnlyConnection: true }, 'move-free'],
   ];
 
   it.each(TABLE)('by %s, %o: %s', (name, change, expected) => {

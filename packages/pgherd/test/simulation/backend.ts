@@ -275,6 +275,8 @@ export class Backend {
       case 'discard':
         this.#ownReadOnly = this.startup.readOnly ? true : undefined;
         return result('DISCARD ALL', [], null);
+      case 'set-name':
+        return result('SET', [], null);
       case 'failing':
         return new SimServerError('ERROR', '22012', 'division by zero');
       case 'select':

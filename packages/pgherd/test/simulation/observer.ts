@@ -217,7 +217,8 @@ export class Observer implements Watcher {
   #checkAllHeard(what: string): void {
     const { topology } = this.#cluster ?? {};
     if (topology?.startedAt === undefined) return;
-    if (this.#world.loop.now - topology.startedAt >= FIRST_WRITE_GRACE_MS) return;
+    // Less what the sum of two fractions may lack.
+    if (this.#world.loop.now - topology.startedAt >= FIRST_WRITE_GRACE_MS - 1e-6) return;
     for (const { name } of topology.nodes) {
       if (this.knowledge.told.has(name) || this.#unheard.has(name)) continue;
       this.violate(`${what} is sent before ${name} has answered or failed`);
@@ -369,7 +370,7 @@ export class Observer implements Watcher {
   #checkPools(cluster: Cluster): void {
     const open = new Map<string, number>();
     for (const socket of this.sockets) {
-      if (socket.isMonitor || socket.leaving) continue;
+      if (!socket.isPools || socket.leaving) continue;
       open.set(socket.node, (open.get(socket.node) ?? 0) + 1);
     }
     for (const { node, pool } of cluster.stats().nodes) {

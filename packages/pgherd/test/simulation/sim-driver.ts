@@ -13,6 +13,7 @@ import type { Backend, SentStatement } from './backend.ts';
 import { type ServerSays, SimServerError } from './messages.ts';
 import type { Wire } from './network.ts';
 import type { Server } from './server.ts';
+import { type Parsed, parse } from './sql.ts';
 
 /** Told of what passes between the client and its connections. */
 export interface Watcher {
@@ -35,6 +36,8 @@ interface Job extends SentStatement {
   readonly askedAt: number;
 }
 
+/** What a monitor says. */
+const MONITORS_OWN: ReadonlySet<Parsed['kind']> = new Set(['probe', 'long-poll', 'set-name']);
 /** After this time Linux repeats an unanswered SYN for the first time. */
 const SYN_AGAIN_MS = 1_000;
 const STATEMENT_CHANGES_SESSION = /^\s*(SET|RESET|DISCARD|LISTEN|PREPARE|CREATE TEMP)\b/i;
@@ -45,6 +48,8 @@ export class SimConnection implements DriverConnection {
   readonly wire: Wire;
   readonly parameters = new Map<string, string>();
   readonly isMonitor: boolean;
+  /** Whether it is known to be the pool's: the monitor opens its first connection as the pool does, which may take it over. */
+  isPools = false;
   /** `host:port`, as the client calls it. */
   readonly node: string;
   /** Life of the server that it was opened in; `undefined` before. */
@@ -295,6 +300,7 @@ export class SimConnection implements DriverConnection {
   }
 
   #hand(job: Job): void {
+    if (!MONITORS_OWN.has(parse(job.text).kind)) this.isPools = !this.isMonitor;
     this.#watcher.sending(this, job);
     const backend = this.#backend;
     this.server.link.toServer(this.wire, () => backend?.receive(job));

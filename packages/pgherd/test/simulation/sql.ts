@@ -17,7 +17,8 @@ export type Parsed =
         | 'select'
         | 'failing'
         | 'savepoint'
-        | 'release';
+        | 'release'
+        | 'set-name';
     }
   | { readonly kind: 'rollback-to' | 'transaction-read-only' | 'sleep' }
   | { readonly kind: 'set-read-only'; readonly on: boolean }
@@ -42,6 +43,7 @@ const PATTERNS: readonly (readonly [RegExp, (match: RegExpExecArray) => Parsed])
   [/^SAVEPOINT\b/i, () => ({ kind: 'savepoint' })],
   [/^RELEASE\b/i, () => ({ kind: 'release' })],
   [/^DISCARD ALL\b/i, () => ({ kind: 'discard' })],
+  [/^SET application_name\b/i, () => ({ kind: 'set-name' })],
   [/^SET default_transaction_read_only = on/i, () => ({ kind: 'set-read-only', on: true })],
   [/^SET default_transaction_read_only = off/i, () => ({ kind: 'set-read-only', on: false })],
   [/^SET TRANSACTION READ ONLY\b/i, () => ({ kind: 'transaction-read-only' })],
