@@ -41,6 +41,8 @@ const EVENTS: Readonly<Record<ClusterEventName, true>> = {
   'node:removed': true,
   'cluster:replaced': true,
   'cluster:writes-barred': true,
+  'cluster:contested': true,
+  'cluster:contest-ended': true,
   'cluster:epoch-accepted': true,
   'cluster:floor-withdrawn': true,
   'discovery:failed': true,

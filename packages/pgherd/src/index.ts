@@ -50,6 +50,7 @@ export {
   PgHerdError,
   type PgHerdErrorOptions,
 } from './model/errors.ts';
+export type { AcceptedEpoch, Epoch } from './model/floors.ts';
 export { formatLsn, type Lsn, parseLsn } from './model/lsn.ts';
 export {
   CONNECT_FAILURES,
@@ -74,8 +75,6 @@ export type {
   TypeParsers,
 } from './model/statement.ts';
 export type {
-  AcceptedEpoch,
-  Epoch,
   Lag,
   NodeAddress,
   NodeDescription,

@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
 import { quoted } from '../model/foreign.ts';
+import { nodeName } from '../topology/node.ts';
 import type { DiscoveredNode } from './port.ts';
 
 /** More nodes than any cluster has: a longer list is a mistake. */
@@ -67,6 +68,12 @@ function contradictions(nodes: readonly DiscoveredNode[], defaultPort: number | 
   if (leaders.length > 1)
     violations.push(`${leaders.join(' and ')} are all called leader, but only one can be`);
   return violations;
+}
+
+/** The name under which the cluster knows a node of a list. */
+export function nameOf({ host, hostaddr, port }: DiscoveredNode, defaultPort: number): string {
+  const transport = host.startsWith('/') || host.startsWith('@') ? 'unix' : 'tcp';
+  return nodeName({ host, hostaddr, port: port ?? defaultPort, transport });
 }
 
 /** Whether it is a valid port. */

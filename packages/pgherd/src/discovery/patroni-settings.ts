@@ -50,6 +50,11 @@ export interface PatroniDiscoveryOptions {
    */
   readonly auth?: PatroniAuth | undefined;
   readonly tls?: PatroniTls | undefined;
+  /**
+   * `false`: what Patroni says of the leader settles equal claims only. Default: it holds a lease, so it can refute
+   * a server that says that it is the primary.
+   */
+  readonly authority?: 'lease' | false | undefined;
   /** Tag of Patroni with the zone of a member. Default `zone`. */
   readonly zoneTag?: string | undefined;
 }
@@ -67,6 +72,7 @@ const RULES: SettingRules = {
   timeoutMs: TIMEOUT_MS,
   auth: { holds: isRecord, must: 'an object with user and password, or with token', secret: true },
   tls: { holds: isRecord, must: 'an object with ca, cert, key …', secret: true },
+  authority: { holds: (value) => value === 'lease' || value === false, must: "'lease' or false" },
   zoneTag: { holds: isText, must: 'the name of a tag' },
 };
 

@@ -1,9 +1,11 @@
 import { messageOf } from '../model/errors.ts';
 import { boundedGet } from './bounded-get.ts';
+import { nameOf } from './node-list.ts';
 import { readMembers } from './patroni-members.ts';
 import { type PatroniDiscoveryOptions, proof, readEndpoints, secureContext } from './patroni-settings.ts';
-import type { DiscoveredNode, Discovery, DiscoveryContext } from './port.ts';
+import type { DiscoveredNode, Discovery, DiscoveryContext, LeaderQuestion } from './port.ts';
 import { limited, refreshed } from './refresh.ts';
+import { askOneThenAnother } from './who-leads.ts';
 
 export type { PatroniAuth, PatroniDiscoveryOptions, PatroniTls } from './patroni-settings.ts';
 
@@ -12,6 +14,7 @@ export type { PatroniAuth, PatroniDiscoveryOptions, PatroniTls } from './patroni
  *
  * - `nofailover` (or `failover_priority: 0`): the node gets no writes unless it is the leader.
  * - `noloadbalance`: the node gets no reads as a standby.
+ * - who holds the leader lock decides if several servers say that they are the primary (`authority`).
  * - tags of your own become the node's tags, and the tag `zone` its zone.
  *
  * @throws InvalidOptionsError `PGHERD_INVALID_OPTIONS`
@@ -20,12 +23,17 @@ export type { PatroniAuth, PatroniDiscoveryOptions, PatroniTls } from './patroni
  */
 export function patroniDiscovery(options: PatroniDiscoveryOptions): Discovery {
   const endpoints = readEndpoints(options);
-  const { refreshMs = 10_000, timeoutMs = 2_000, zoneTag = 'zone', auth, tls } = options;
+  const { refreshMs = 10_000, timeoutMs = 2_000, zoneTag = 'zone', authority = 'lease', auth, tls } = options;
+  const get = async (url: URL, signal: AbortSignal) => {
+    const question = { url, headers: proof(auth), tls: secureContext(tls) };
+    return readMembers(await boundedGet(question, signal), zoneTag);
+  };
   const ask = (url: URL, context: DiscoveryContext) =>
-    limited(context, timeoutMs, 'it', async (signal) => {
-      const question = { url, headers: proof(auth), tls: secureContext(tls) };
-      return readMembers(await boundedGet(question, signal), zoneTag);
-    });
+    limited(context, timeoutMs, 'it', (signal) => get(url, signal));
+  const askLeader = async (url: URL, signal: AbortSignal) => ({
+    leader: leaderIn(await get(url, signal)),
+    from: url.host,
+  });
   return Object.freeze({
     name: `Patroni at ${endpoints.map((url) => url.host).join(', ')}`,
     watch: (context) => {
@@ -39,8 +47,22 @@ export function patroniDiscovery(options: PatroniDiscoveryOptions): Discovery {
         return { nodes };
       });
     },
+    ...(authority === 'lease' && {
+      authority,
+      whoLeads: (question: LeaderQuestion) =>
+        askOneThenAnother(endpoints, (url) => url.hostname, askLeader, question),
+    }),
   } satisfies Discovery);
 }
+
+/** Name of the leader, as the list of nodes has it. */
+function leaderIn(nodes: readonly DiscoveredNode[]): string | undefined {
+  const leader = nodes.find((node) => node.leader === true);
+  return leader === undefined ? undefined : nameOf(leader, DEFAULT_PORT);
+}
+
+/** Port of members without one. */
+const DEFAULT_PORT = 5_432;
 
 async function firstAnswer(
   endpoints: readonly URL[],

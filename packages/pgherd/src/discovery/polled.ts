@@ -1,5 +1,5 @@
-import { listViolations } from './node-list.ts';
-import type { DiscoveredNode, Discovery } from './port.ts';
+import { listViolations, nameOf } from './node-list.ts';
+import type { DiscoveredNode, Discovery, LeaderQuestion } from './port.ts';
 import { limited, refreshed } from './refresh.ts';
 import { checkSettings, isText, REFRESH_MS, TIMEOUT_MS } from './settings.ts';
 
@@ -13,6 +13,11 @@ export interface PolledDiscoveryOptions {
   readonly refreshMs?: number | undefined;
   /** Longest wait for an answer, milliseconds. Default 5,000. */
   readonly timeoutMs?: number | undefined;
+  /**
+   * `lease`: the node that your function calls `leader` holds a lease, so that it can refute another server that says
+   * that it is the primary. Only if the function asks the source each time. Default: it only settles equal claims.
+   */
+  readonly authority?: 'lease' | undefined;
 }
 
 /**
@@ -33,17 +38,25 @@ export function polledDiscovery(options: PolledDiscoveryOptions): Discovery {
     },
     refreshMs: REFRESH_MS,
     timeoutMs: TIMEOUT_MS,
+    authority: { holds: (value) => value === 'lease', must: "'lease'" },
   });
-  const { name, load, refreshMs = 10_000, timeoutMs = 5_000 } = options;
+  const { name, load, refreshMs = 10_000, timeoutMs = 5_000, authority } = options;
+  const checked = (nodes: readonly DiscoveredNode[], defaultPort: number) => {
+    const violations = listViolations(nodes, defaultPort);
+    if (violations.length === 0) return nodes;
+    throw new Error(`${name} gave a list that cannot be used: ${violations.join('; ')}`);
+  };
+  const whoLeads = async ({ defaultPort, signal }: LeaderQuestion) => {
+    const leader = checked(await load(signal), defaultPort).find((node) => node.leader === true);
+    return [{ leader: leader === undefined ? undefined : nameOf(leader, defaultPort), from: name }];
+  };
   return Object.freeze({
     name,
     watch: (context) =>
       refreshed(context, refreshMs, async () => {
         const nodes = await limited(context, timeoutMs, `The function of ${name}`, load);
-        const violations = listViolations(nodes, context.defaultPort);
-        if (violations.length > 0)
-          throw new Error(`${name} gave a list that cannot be used: ${violations.join('; ')}`);
-        return { nodes };
+        return { nodes: checked(nodes, context.defaultPort) };
       }),
+    ...(authority === 'lease' && { authority, whoLeads }),
   } satisfies Discovery);
 }

@@ -1,3 +1,4 @@
+import type { LeaderAnswer } from '../floors/contest.ts';
 import type { Clock, Random } from '../time/port.ts';
 
 /** One server in a list of nodes. Fields that are omitted have their defaults. */
@@ -42,15 +43,37 @@ export interface DiscoveryContext {
   pause(ms: number): Promise<boolean>;
 }
 
+export type { LeaderAnswer } from '../floors/contest.ts';
+
+/** What a discovery gets with the question who leads. */
+export interface LeaderQuestion {
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Port of nodes without one. */
+  readonly defaultPort: number;
+  /** Hosts whose word counts little, in small letters: endpoints on others are asked first. */
+  readonly avoid: readonly string[];
+  /** Aborts when the answer is no longer waited for. */
+  readonly signal: AbortSignal;
+}
+
 /**
  * Yields lists of the servers. Each list replaces the one before. After an invalid list, or if the iteration
  * throws, the last valid list stays in force, the event `discovery:failed` is emitted, and a new iteration
  * begins. If the iteration ends, its last list stays.
  *
- * Discovery is a hint which nodes exist, never which one may be written to: every node is asked itself.
+ * Discovery is a hint which nodes exist: every node is asked itself what it is. One with an `authority` can
+ * refute a node that says that it is the primary, and can choose between several; it can make none.
  */
 export interface Discovery {
   /** Shown in events and errors. */
   readonly name: string;
   watch(context: DiscoveryContext): AsyncIterable<readonly DiscoveredNode[]>;
+  /** `lease`: what it says of the leader rests on a lease, which one node at a time holds. Default: none. */
+  readonly authority?: 'lease' | undefined;
+  /**
+   * Asks who leads now; only with an {@link authority}. Called while several nodes claim to be the primary, at most
+   * every few seconds.
+   */
+  whoLeads?(question: LeaderQuestion): Promise<readonly LeaderAnswer[]>;
 }

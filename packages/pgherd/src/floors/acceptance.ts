@@ -1,5 +1,6 @@
+import type { Acceptance, Epoch } from '../model/floors.ts';
 import type { ProbeFacts } from '../model/observation.ts';
-import type { Acceptance, Epoch, NodeDescription, TopologyDescription } from '../model/topology.ts';
+import type { NodeDescription, TopologyDescription } from '../model/topology.ts';
 import { mayBePrimary } from './claims.ts';
 import { givenUpClaim } from './given-up.ts';
 

@@ -1,4 +1,5 @@
-import type { GivenUp, NodeDescription, TopologyDescription } from '../model/topology.ts';
+import type { GivenUp } from '../model/floors.ts';
+import type { NodeDescription, TopologyDescription } from '../model/topology.ts';
 
 const NONE: readonly GivenUp[] = Object.freeze([]);
 

@@ -1,4 +1,4 @@
-import type { Level, Levels, Witness } from '../model/topology.ts';
+import type { Level, Levels, Witness } from '../model/floors.ts';
 
 /** Key of the levels of nodes that return no system identifier. */
 export const NO_SYSTEM = '';
@@ -20,6 +20,8 @@ export interface Showing {
   readonly node: string;
   /** Start of its server; `undefined` if it returns none. */
   readonly start: string | undefined;
+  /** Whether a discovery that holds a lease names the node. Default: as it was. */
+  readonly confirmed?: boolean | undefined;
   /** When it was asked, milliseconds of the cluster's clock. */
   readonly askedAt: number;
   /** When the answer came. */
@@ -31,11 +33,16 @@ export function withShown(levels: Levels, showing: Showing): Levels {
   const before = levels[showing.systemIdentifier] ?? [];
   const known = before.find(({ timeline }) => timeline === showing.timeline);
   const witnesses = withWitness(known?.witnesses ?? [], showing);
-  const level = Object.freeze({ timeline: showing.timeline, witnesses, acceptedAt: known?.acceptedAt });
+  const level = Object.freeze({
+    timeline: showing.timeline,
+    witnesses,
+    confirmed: showing.confirmed ?? known?.confirmed ?? false,
+    acceptedAt: known?.acceptedAt,
+  });
   return withSystem(levels, showing.systemIdentifier, [...before.filter((one) => one !== known), level]);
 }
 
-/** Whether the node with this start is known to have shown the level. */
+/** Whether the node with this start is known to have shown the level, confirmed as it is now. */
 export function hasShown(
   levels: Levels,
   {
@@ -43,10 +50,12 @@ export function hasShown(
     timeline,
     node,
     start,
-  }: Pick<Showing, 'systemIdentifier' | 'timeline' | 'node' | 'start'>,
+    confirmed,
+  }: Pick<Showing, 'systemIdentifier' | 'timeline' | 'node' | 'start' | 'confirmed'>,
 ): boolean {
   const level = levels[systemIdentifier]?.find((one) => one.timeline === timeline);
   const witness = level?.witnesses.find((one) => one.node === node);
+  if (confirmed === true && level?.confirmed !== true) return false;
   return witness !== undefined && (start === undefined || witness.starts.includes(start));
 }
 
@@ -73,12 +82,22 @@ export function withoutLevel(levels: Levels, systemIdentifier: string, timeline:
   return withSystem(levels, systemIdentifier, after);
 }
 
+/** The levels without those above `timeline`. */
+export function withoutLevelsOver(levels: Levels, systemIdentifier: string, timeline: number): Levels {
+  const before = levels[systemIdentifier] ?? [];
+  return withSystem(
+    levels,
+    systemIdentifier,
+    before.filter((level) => level.timeline <= timeline),
+  );
+}
+
 /** The levels once `timeline` was accepted as the floor, whether a node showed it or not. */
 export function withFloorAt(levels: Levels, systemIdentifier: string, timeline: number, now: number): Levels {
   const before = levels[systemIdentifier] ?? [];
   const known = before.find((level) => level.timeline === timeline);
   const witnesses = known?.witnesses ?? Object.freeze([]);
-  const accepted = Object.freeze({ timeline, witnesses, acceptedAt: now });
+  const accepted = Object.freeze({ timeline, witnesses, confirmed: true, acceptedAt: now });
   return withSystem(levels, systemIdentifier, [...before.filter((one) => one.timeline < timeline), accepted]);
 }
 

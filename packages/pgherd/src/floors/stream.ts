@@ -1,5 +1,6 @@
+import type { Progress, Stream } from '../model/floors.ts';
 import type { Lsn } from '../model/lsn.ts';
-import type { NodeDescription, Progress, Stream } from '../model/topology.ts';
+import type { NodeDescription } from '../model/topology.ts';
 
 /** Time between two comparisons, and age of the position that a witness must have reached, milliseconds. */
 const STEP_MS = 1_000;

@@ -1,11 +1,5 @@
-import type {
-  BarredWrites,
-  Level,
-  NodeDescription,
-  Progress,
-  TopologyDescription,
-  Witness,
-} from '../model/topology.ts';
+import type { BarredWrites, Level, Progress, Witness } from '../model/floors.ts';
+import type { NodeDescription, TopologyDescription } from '../model/topology.ts';
 import { isOutOfRecovery } from './claims.ts';
 import { NO_SYSTEM } from './levels.ts';
 import { NO_STREAM, streamAfter, withPosition } from './stream.ts';
@@ -54,10 +48,15 @@ export function assess(picture: TopologyDescription, settings: WithdrawalSetting
       witnesses: Object.freeze(witnesses.map(({ node }) => node)),
       barred: Object.freeze(barred.map(({ name }) => name)),
       missing: Object.freeze(missing),
+      named: namedStill(picture.barred?.named, barred),
       progress,
     }),
     falls,
   };
+}
+
+function namedStill(named: BarredWrites['named'], barred: readonly NodeDescription[]): BarredWrites['named'] {
+  return barred.some(({ name }) => name === named?.primary) ? named : undefined;
 }
 
 /** Whether nothing but the floor keeps the writes from this primary. */

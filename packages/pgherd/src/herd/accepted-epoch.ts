@@ -1,6 +1,7 @@
 import { nodeAbove } from '../floors/acceptance.ts';
 import { argumentError } from '../model/errors.ts';
-import type { AcceptedEpoch, TopologyDescription } from '../model/topology.ts';
+import type { AcceptedEpoch } from '../model/floors.ts';
+import type { TopologyDescription } from '../model/topology.ts';
 
 /**
  * Throws for an epoch that cannot be accepted: an invalid one, one of another system than the pinned one, one

@@ -59,6 +59,9 @@ export function announce(change: TopologyChange, events: Emitter<ClusterEvents>)
       events.emit('cluster:floor-withdrawn', change.withdrawn);
       return;
     }
+    // Reported by a watch of its own, also while it lasts.
+    case 'contest':
+      return;
     case 'epoch-written': {
       const { epoch, from, node, reason, value } = change.acceptance;
       if (epoch !== undefined) {

@@ -1,4 +1,4 @@
-import type { BarredWrites } from '../model/topology.ts';
+import type { BarredWrites } from '../model/floors.ts';
 import type { ClusterEvents } from '../observe/events.ts';
 import type { Logger } from '../observe/logger.ts';
 import type { Clock, Timer } from '../time/port.ts';

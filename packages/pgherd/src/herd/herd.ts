@@ -1,7 +1,8 @@
 import { closedError } from '../call/failures.ts';
 import { messageOf, type PgHerdError } from '../model/errors.ts';
+import type { AcceptedEpoch } from '../model/floors.ts';
 import type { Observation } from '../model/observation.ts';
-import type { AcceptedEpoch, TopologyDescription } from '../model/topology.ts';
+import type { TopologyDescription } from '../model/topology.ts';
 import type { Leak } from '../node/leaks.ts';
 import type { LiveNode, NodePorts } from '../node/live-node.ts';
 import type { Session } from '../node/session.ts';
@@ -15,6 +16,7 @@ import type { Demand, Selection, SelectionContext } from '../routing/select.ts';
 import { Selections } from '../routing/selections.ts';
 import type { Deadline } from '../time/deadline.ts';
 import type { Timer } from '../time/port.ts';
+import { withLeaderAnswers } from '../topology/arbitrate.ts';
 import { type Effects, effects } from '../topology/effects.ts';
 import { startDelayMs } from '../topology/probe-plan.ts';
 import {
@@ -29,24 +31,23 @@ import {
   withWritesOpen,
 } from '../topology/topology.ts';
 import { assertAcceptable } from './accepted-epoch.ts';
+import { discoveryLoop } from './accepted-lists.ts';
 import { announce, announceEjection } from './announce.ts';
 import { BarredWritesWatch } from './barred-writes.ts';
 import { CallQueue } from './call-queue.ts';
-import { DiscoveryLoop } from './discovery-loop.ts';
+import { type Contests, contestsOf } from './contests.ts';
+import type { DiscoveryLoop } from './discovery-loop.ts';
 import type { ClusterHealth } from './health.ts';
 import { ANYTHING, HealthWatch } from './health-watch.ts';
 import { LiveNodes } from './live-nodes.ts';
 import { printing } from './log.ts';
 import { noNodeError, unreachableError } from './no-node-error.ts';
-import { configuredNodes, nothingAllowed, readNodeList } from './node-list.ts';
+import { configuredNodes } from './node-list.ts';
 import { Outliers } from './outliers.ts';
 import { ReturningNodes } from './returning-nodes.ts';
 
 /** For so long a call that failed at once counts as one that waits, milliseconds: others are likely to follow. */
 const UNSERVED_MS = 2_000;
-/** PostgreSQL's port. */
-const DEFAULT_PORT = 5432;
-
 /**
  * The herd: the one writer of the topology, and the live nodes behind it.
  *
@@ -65,6 +66,7 @@ export class Herd {
   readonly #waiting: CallQueue;
   readonly #discovery: DiscoveryLoop | undefined;
   readonly #barredWrites: BarredWritesWatch;
+  readonly #contests: Contests | undefined;
   readonly #selections = new Selections();
   #selecting: SelectionContext;
   /** Nodes that take their share gradually. */
@@ -95,7 +97,13 @@ export class Herd {
     });
     this.#live = new LiveNodes(this.#nodePorts());
     this.nodes = this.#live.current;
-    this.#discovery = this.#discoveryLoop();
+    this.#discovery = discoveryLoop(settings, this.events, ({ leader, nodes }) =>
+      this.#setNodes(withNodes(this.#topology, nodes, leader, settings, settings.clock.now())),
+    );
+    this.#contests = contestsOf(settings, this.events, (answers) => {
+      if (this.#state !== 'watching') return;
+      this.#replace(withLeaderAnswers(this.#topology, answers, settings, settings.clock.now()));
+    });
     this.#topology = initialTopology(configuredNodes(settings.plan.hosts, settings.nodes));
     this.#live.add(this.#topology.nodes);
   }
@@ -245,6 +253,7 @@ export class Herd {
     this.#discovery?.stop();
     this.#barredWrites.stop();
     this.outliers?.stop();
+    this.#contests?.stop();
     this.#waiting.end();
   }
 
@@ -264,31 +273,6 @@ export class Herd {
         if (change.kind === 'readmitted') this.returning.note(change.node);
         announceEjection(change, this.events);
       },
-    });
-  }
-
-  #discoveryLoop(): DiscoveryLoop | undefined {
-    const { clock, discovery, nodes: options, plan, random } = this.settings;
-    if (discovery === undefined) return undefined;
-    const allowed = this.settings.namedHosts.allowed;
-    let refusedBefore: ReadonlyMap<string, string> = new Map();
-    const defaultPort = plan.hosts[0]?.port ?? DEFAULT_PORT;
-    return new DiscoveryLoop(discovery, {
-      clock,
-      random,
-      defaultPort,
-      accept: (list) => {
-        const context = { discovery: discovery.name, defaultPort, options, configured: plan.hosts, allowed };
-        const { nodes, leader, refused } = readNodeList(list, context);
-        for (const [node, reason] of refused) {
-          if (refusedBefore.has(node)) continue;
-          this.events.emit('discovery:refused', { discovery: discovery.name, node, reason });
-        }
-        refusedBefore = refused;
-        if (nodes.length === 0) throw nothingAllowed(discovery.name, refused);
-        this.#setNodes(withNodes(this.#topology, nodes, leader, this.settings, clock.now()));
-      },
-      failed: (error) => this.events.emit('discovery:failed', { discovery: discovery.name, error }),
     });
   }
 
@@ -347,6 +331,7 @@ export class Herd {
     if (wake === 'all') this.events.emit('topology:changed', { before, after });
     if (wake !== 'none') this.#waiting.wake(wake);
     this.#barredWrites.follow(after.barred);
+    this.#contests?.follow(after);
   }
 
   #hint(hint: Effects['hint']): void {

@@ -91,10 +91,20 @@ function logClaims(events: Emitter<ClusterEvents>, logger: Logger): void {
     logger.error(`pgherd: all nodes are now of system ${after} instead of ${before}; ${what}`);
   });
   events.on('cluster:writes-barred', (barred) => logger.warn(`pgherd: ${barredSentence(barred)}`));
-  events.on('cluster:floor-withdrawn', ({ from, to, primary, witnesses }) => {
+  events.on('cluster:contested', ({ answers, claimants, holder }) => {
+    const said = Object.entries(answers).map(([from, leader]) => `${from} names ${leader}`);
+    const what = holder === undefined ? 'the highest timeline counts' : `only ${holder} may be written to`;
     logger.warn(
-      `pgherd: timeline ${from} is given up, because ${witnesses.join(' and ')} follows ${primary} again; timeline ${to} is the highest now`,
+      `pgherd: ${claimants.join(' and ')} claim to be the primary; ${said.join(', ') || 'the discovery did not answer'}; ${what}`,
     );
+  });
+  events.on('cluster:contest-ended', ({ claimants }) => {
+    logger.info(`pgherd: the claims of ${claimants.join(' and ')} do not compete any more`);
+  });
+  events.on('cluster:floor-withdrawn', ({ by, from, to, primary, witnesses }) => {
+    const back = `${witnesses.join(' and ')} follows ${primary} again`;
+    const why = by === 'witnesses' ? back : `the discovery names ${primary}`;
+    logger.warn(`pgherd: timeline ${from} is given up, because ${why}; timeline ${to} is the highest now`);
   });
   events.on('cluster:epoch-accepted', ({ by, from, node, to }) => {
     const where = by === 'call' ? 'acceptEpoch' : `the database of ${node}`;

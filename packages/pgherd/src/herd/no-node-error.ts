@@ -6,8 +6,9 @@ import {
   NoSuitableNodeError,
   PgHerdError,
 } from '../model/errors.ts';
+import type { BarredWrites } from '../model/floors.ts';
 import type { ConnectFailure } from '../model/names.ts';
-import type { BarredWrites, NodeDescription, TopologyDescription } from '../model/topology.ts';
+import type { NodeDescription, TopologyDescription } from '../model/topology.ts';
 import { connectFailureOf } from '../retry/classify.ts';
 import type { Demand, Rejection } from '../routing/select.ts';
 import { barredSentence } from './barred-writes.ts';

@@ -1,3 +1,4 @@
+import type { Acceptance, BarredWrites, Contest, Epoch, GivenUp, Levels, WithdrawnFloor } from './floors.ts';
 import type { Lsn } from './lsn.ts';
 import type { ConnectFailure, Health, Role, Standing } from './names.ts';
 
@@ -46,28 +47,6 @@ export interface Position {
   readonly lsn: Lsn;
 }
 
-/**
- * One history of a cluster; every promotion starts a higher timeline. Not unique: two standbys may be
- * promoted independently.
- */
-export interface Epoch {
-  /** `system_identifier` of the cluster, decimal. */
-  readonly systemIdentifier: string;
-  /** Timeline; 1 until the first promotion. */
-  readonly timeline: number;
-}
-
-/** An epoch that the user declares valid although a higher one was seen. */
-export interface AcceptedEpoch {
-  /**
-   * `system_identifier` of the cluster, decimal. Leave it out if no node returns one, for lack of a right to
-   * the control file.
-   */
-  readonly systemIdentifier?: string | undefined;
-  /** Timeline; 1 until the first promotion. */
-  readonly timeline: number;
-}
-
 /** How far a standby is behind. A value that was not measured is `undefined`, never zero. */
 export interface Lag {
   /** Bytes of write-ahead log between the primary's position and what the standby has replayed. */
@@ -88,6 +67,8 @@ export interface NodeDescription extends NodeLabels {
   readonly connectFailure: ConnectFailure | undefined;
   readonly role: Role;
   readonly standing: Standing;
+  /** Whether the discovery is being asked which node leads, so that this one is not written to meanwhile. */
+  readonly contested: boolean;
   /** Why the standing is not `current`, in plain words. */
   readonly standingReason: string | undefined;
   /** Name of another node that is the same server under another address; this one then gets no work. */
@@ -163,109 +144,6 @@ export interface NodeDescription extends NodeLabels {
   readonly aliveSince: number | undefined;
 }
 
-/** A node that returned a level as its own timeline. */
-export interface Witness {
-  readonly node: string;
-  /** Starts of its server while it showed the level, oldest first; empty if the server returns none. */
-  readonly starts: readonly string[];
-  /** When it was asked the last time that it showed the level, milliseconds of the cluster's clock. */
-  readonly askedAt: number;
-  /** When that answer came. */
-  readonly shownAt: number;
-}
-
-/** A timeline that was seen out of recovery. */
-export interface Level {
-  readonly timeline: number;
-  /** The nodes that showed it; none if the user accepted it before any node did. */
-  readonly witnesses: readonly Witness[];
-  /** When the user accepted it as the floor, milliseconds of the cluster's clock; `undefined` if not. */
-  readonly acceptedAt: number | undefined;
-}
-
-/**
- * The levels of each system that was seen, highest first; under `''` those of nodes that return no system
- * identifier. The first one is the floor of its system.
- */
-export type Levels = Readonly<Record<string, readonly Level[]>>;
-
-/**
- * A node that showed a level above an epoch that was accepted since. Its claims between the two are void, until
- * its data are of no later timeline than the accepted one.
- */
-export interface GivenUp {
-  readonly node: string;
-  readonly systemIdentifier: string;
-  /** The accepted timeline. */
-  readonly accepted: number;
-  /** The floor before. */
-  readonly floor: number;
-}
-
-/** An epoch that the operator wrote into the database of a primary, and what became of it. */
-export interface Acceptance {
-  /** Name of the node that has it. */
-  readonly node: string;
-  /** As it is written there. */
-  readonly value: string;
-  /** The epoch that was accepted; `undefined` if it was refused. */
-  readonly epoch: Epoch | undefined;
-  /** The floor before. */
-  readonly from: number;
-  /** Why it was refused, in plain words; `undefined` if it was not. */
-  readonly reason: string | undefined;
-}
-
-/** A primary works, but the floor keeps writes from it, and no other node can take them. */
-export interface BarredWrites {
-  readonly systemIdentifier: string | undefined;
-  /** The floor. */
-  readonly floor: number;
-  /** Names of the nodes that showed the floor. */
-  readonly witnesses: readonly string[];
-  /** Names of the primaries below the floor that could take writes. */
-  readonly barred: readonly string[];
-  /** What has to happen before the floor is withdrawn, in plain words, one sentence each. */
-  readonly missing: readonly string[];
-  /** How far the withdrawal has come; `undefined` while no primary qualifies. */
-  readonly progress: Progress | undefined;
-}
-
-/** How far the withdrawal of the floor has come. */
-export interface Progress {
-  /** Name of the primary that would get the writes. */
-  readonly primary: string;
-  /** Generation of that node: a new life begins anew. */
-  readonly generation: number;
-  /** Where the log of the primary stood, oldest first. */
-  readonly positions: readonly { readonly at: number; readonly lsn: Lsn }[];
-  /** How each witness follows the primary, by name. */
-  readonly streams: Readonly<Record<string, Stream>>;
-  /** Since when nothing has been missing but time, milliseconds of the cluster's clock. */
-  readonly heldSince: number | undefined;
-}
-
-/** How one witness follows the primary. */
-export interface Stream {
-  /** Comparisons in a row, each at least a second after the one before, in which it kept step. */
-  readonly rounds: number;
-  readonly roundAt: number | undefined;
-  /** A position of the witness that a later position of the primary has to be compared with. */
-  readonly sample: { readonly askedAt: number; readonly seenAt: number; readonly lsn: Lsn } | undefined;
-}
-
-/** A floor that fell because all its witnesses have come back. */
-export interface WithdrawnFloor {
-  readonly systemIdentifier: string;
-  readonly from: number;
-  /** The floor since then. */
-  readonly to: number;
-  /** Name of the primary that may be written to now. */
-  readonly primary: string;
-  /** Names of the nodes that had shown the level, and follow that primary now. */
-  readonly witnesses: readonly string[];
-}
-
 /** The immutable picture of all nodes at one time. */
 export interface TopologyDescription {
   /** Grows by one with each change. */
@@ -292,6 +170,8 @@ export interface TopologyDescription {
   readonly givenUp: readonly GivenUp[];
   /** Epochs that were found in the databases of primaries, oldest first; the last ones only. */
   readonly acceptances: readonly Acceptance[];
+  /** Set while several nodes claim to be the primary and the discovery holds a lease that decides. */
+  readonly contest: Contest | undefined;
   /** The floor that was withdrawn last. */
   readonly withdrawn: WithdrawnFloor | undefined;
   /** Name of the node that writes go to; `undefined` while there is none: then they wait. */

@@ -49,6 +49,7 @@ export class LiveNode {
   /** What ended the last round of the monitor's questions; `undefined` if they were answered. */
   probeError: unknown;
   #isOk = false;
+  #last: NodeDescription | undefined;
   #lastPick = 0;
   #answered = 0;
   #failures = 0;
@@ -341,10 +342,11 @@ export class LiveNode {
     };
   }
 
-  /** The node in the current picture. */
+  /** The node in the current picture; once it has left, as it was described last: answers may still be on their way. */
   #describe(): NodeDescription {
-    const node = findNode(this.#ports.topology(), this.name);
+    const node = findNode(this.#ports.topology(), this.name) ?? this.#last;
     if (node === undefined) throw new Error(`no node is called ${this.name}`);
+    this.#last = node;
     return node;
   }
 }

@@ -58,8 +58,23 @@ export interface ClusterEvents {
     readonly from: number;
     readonly to: number;
     readonly primary: string;
+    /** `authority`: a discovery that holds a lease has named that primary for 10 s; the nodes need not follow it. */
+    readonly by: 'witnesses' | 'authority';
     readonly witnesses: readonly string[];
   };
+  /**
+   * Several nodes claim to be the primary, and a discovery that holds a lease was asked which of them leads: once
+   * it has answered or failed to, whenever that changes, and every 30 s, then ever less often, while it lasts.
+   */
+  'cluster:contested': {
+    readonly claimants: readonly string[];
+    /** The node that leads; `undefined` if the discovery names none: then the highest timeline counts. */
+    readonly holder: string | undefined;
+    /** What was answered, by endpoint: the leader, or `nobody`. */
+    readonly answers: Readonly<Record<string, string>>;
+  };
+  /** The claims do not compete any more. */
+  'cluster:contest-ended': { readonly claimants: readonly string[] };
   /**
    * An epoch below the floor was accepted: by `db.acceptEpoch`, or because the operator wrote it into the
    * database of the primary (`pgherd.accept_epoch`).

@@ -66,6 +66,8 @@ export interface ClusterSettings extends Pools {
   readonly fencing: Fencing;
   /** How long witnesses must have followed the primary before their floor falls; infinite for never. */
   readonly withdrawAfterMs: number;
+  /** Whether the discovery holds a lease, and so decides between claims. */
+  readonly authority: boolean;
   readonly systemIdentifier: string | undefined;
   readonly onClusterReplaced: 'refuse' | 'adopt';
   readonly identityGraceMs: number;
@@ -150,7 +152,7 @@ export function resolveSettings(
       redialMs: values.get('probe.redialMs') as number | undefined,
     }),
     retry: retrySettings(options, number),
-    ...fencingSettings(values),
+    ...fencingSettings(values, options.discovery),
     systemIdentifier: options.systemIdentifier,
     onClusterReplaced: options.onClusterReplaced ?? 'refuse',
     identityGraceMs: number('identityGraceMs'),
@@ -247,11 +249,16 @@ function retrySettings(
   });
 }
 
-function fencingSettings(values: OptionValues): Pick<ClusterSettings, 'fencing' | 'withdrawAfterMs'> {
+function fencingSettings(
+  values: OptionValues,
+  discovery: Discovery | undefined,
+): Pick<ClusterSettings, 'fencing' | 'withdrawAfterMs' | 'authority'> {
   const mode = values.get('fencing.mode') ?? values.get('fencing');
   const withdrawAfterMs = values.get('fencing.withdrawAfterMs');
   return {
     fencing: mode === 'report' ? 'report' : 'strict',
+    // Fencing that only reports withholds nothing, so there is nothing to decide.
+    authority: mode !== 'report' && discovery?.authority === 'lease',
     withdrawAfterMs: withdrawAfterMs === false ? Number.POSITIVE_INFINITY : Number(withdrawAfterMs),
   };
 }

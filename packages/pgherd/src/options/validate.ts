@@ -201,9 +201,13 @@ function requirement(rule: OptionRule, value: unknown): string | undefined {
         : `a list of which each item is ${HOST_LIST_ITEM}; ${invalid.join(', ')} is not`;
     }
     case 'discovery':
-      return isRecord(value) && hasMethod(value, 'watch') && isText(value['name'])
+      if (!isRecord(value) || !hasMethod(value, 'watch') || !isText(value['name'])) {
+        return 'an object with a name and a function watch, as patroniDiscovery(…) returns';
+      }
+      if (value['authority'] === undefined) return undefined;
+      return value['authority'] === 'lease' && hasMethod(value, 'whoLeads')
         ? undefined
-        : 'an object with a name and a function watch, as patroniDiscovery(…) returns';
+        : "an object whose authority is 'lease', with a function whoLeads, or that has no authority";
     case 'type-parsers':
       return hasMethod(value, 'getTypeParser')
         ? undefined

@@ -236,7 +236,7 @@ function suits(node: NodeDescription, pass: Pass, demand: Demand, context: Selec
     case 'read-write':
       return isWritable(node, context.fencing);
     case 'primary':
-      return node.role !== 'standby' && isTimelineSettled(node);
+      return node.role !== 'standby' && !node.contested && isTimelineSettled(node);
     case 'standby':
       return node.role === 'standby' ? serves(node, pass, demand, context) : countsAsStandby(node, demand);
     case 'read-only':
@@ -277,6 +277,8 @@ function unsuitableBecause(
     if (!writesOpen) return `a primary, but the first write ${UNTIL_STARTED}`;
     if (node.leadsTo !== undefined)
       return 'its address leads to another server than before, and the monitor has yet to look there';
+    if (node.contested)
+      return 'several nodes claim to be the primary, and the discovery is asked which of them leads';
     if (!isTimelineSettled(node)) return 'just promoted: its timeline is not known yet';
   }
   if (!writesOpen && passes.some((pass, index) => index > 0 && suits(node, pass, demand, context)))

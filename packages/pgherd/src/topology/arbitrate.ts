@@ -1,15 +1,19 @@
 import { isOutOfRecovery, mayBePrimary } from '../floors/claims.ts';
+import { contestOf, decidedContest, type LeaderAnswers, namedBelow, verdictOn } from '../floors/contest.ts';
 import { givenUpClaim } from '../floors/given-up.ts';
-import { floorOf, floorsOf, hasShown, NO_SYSTEM, withoutLevel, withShown } from '../floors/levels.ts';
+import {
+  floorOf,
+  floorsOf,
+  hasShown,
+  NO_SYSTEM,
+  withoutLevel,
+  withoutLevelsOver,
+  withShown,
+} from '../floors/levels.ts';
 import { assess, type WithdrawalSettings } from '../floors/withdrawal.ts';
+import type { BarredWrites, Contest, GivenUp, Levels } from '../model/floors.ts';
 import type { Fencing, Standing } from '../model/names.ts';
-import type {
-  BarredWrites,
-  GivenUp,
-  Levels,
-  NodeDescription,
-  TopologyDescription,
-} from '../model/topology.ts';
+import type { NodeDescription, TopologyDescription } from '../model/topology.ts';
 import { withAliases } from './aliases.ts';
 import { decideIdentity, type Identity, type IdentitySettings } from './identity.ts';
 import { hasLimit, type LagSettings, withLag } from './lag.ts';
@@ -18,6 +22,8 @@ import { chooseWritable, isTimelineSettled } from './writable.ts';
 /** Settings of the arbitration between nodes. */
 export interface ArbitrationSettings extends IdentitySettings, LagSettings, WithdrawalSettings {
   readonly fencing: Fencing;
+  /** Whether a discovery holds a lease, and so decides between claims. */
+  readonly authority: boolean;
 }
 
 /**
@@ -43,7 +49,49 @@ function withoutFloor(picture: TopologyDescription, barred: BarredWrites): Topol
   const levels = withoutLevel(picture.levels, systemIdentifier, floor);
   const primary = barred.progress?.primary ?? '';
   const to = floorOf(levels, systemIdentifier) ?? 0;
-  const withdrawn = Object.freeze({ systemIdentifier, from: floor, to, primary, witnesses });
+  const withdrawn = Object.freeze({
+    systemIdentifier,
+    from: floor,
+    to,
+    primary,
+    by: 'witnesses' as const,
+    witnesses,
+  });
+  return { ...picture, levels, withdrawn, barred: undefined };
+}
+
+/** The picture after a discovery that holds a lease was asked who leads. */
+export function withLeaderAnswers(
+  topology: TopologyDescription,
+  given: LeaderAnswers,
+  settings: ArbitrationSettings,
+  now: number,
+): TopologyDescription {
+  const byName = (name: string | undefined) =>
+    topology.nodes.find((node) => node.name === name)?.aliasOf ?? name;
+  const answers = given.answers.map(({ from, leader }) => ({ from, leader: byName(leader) }));
+  const said = { ...given, answers };
+  const contest = topology.contest === undefined ? undefined : decidedContest(topology.contest, said);
+  const picture = arbitrate({ ...topology, version: topology.version + 1, contest }, settings, now);
+  const { barred } = picture;
+  const { falls, named } = namedBelow(picture, said);
+  if (barred === undefined) return picture;
+  if (!falls || named === undefined) {
+    return Object.freeze({ ...picture, barred: Object.freeze({ ...barred, named }) });
+  }
+  return arbitrate(withoutLevelsAbove(picture, barred, named.primary), settings, now);
+}
+
+/** The picture without the levels above a primary that the discovery names. */
+function withoutLevelsAbove(
+  picture: TopologyDescription,
+  { floor, systemIdentifier = NO_SYSTEM, witnesses }: BarredWrites,
+  primary: string,
+): TopologyDescription {
+  const to = picture.nodes.find(({ name }) => name === primary)?.timeline ?? 0;
+  const levels = withoutLevelsOver(picture.levels, systemIdentifier, to);
+  const by = 'authority' as const;
+  const withdrawn = Object.freeze({ systemIdentifier, from: floor, to, primary, by, witnesses });
   return { ...picture, levels, withdrawn, barred: undefined };
 }
 
@@ -56,14 +104,20 @@ function arbitrated(
   const identity = decideIdentity(topology, nodes, settings, now);
   const adopted = identity.replacement?.confirmed === true && !identityKept(identity, topology);
   const incumbent = adopted ? undefined : topology.incumbent;
-  const levels = withClaims(topology, nodes, identity.systemIdentifier, now);
+  const contest = settings.authority ? contestOf(topology, nodes, identity.systemIdentifier, now) : undefined;
+  // What a node claimed before it was lost could be refuted no more: of a discovery that can, a claim needs its node.
+  const present = settings.authority ? nodes.filter(({ health }) => health !== 'offline') : nodes;
+  const levels = withClaims({ ...topology, contest }, present, identity.systemIdentifier, now);
   const floor = floorOf(levels, identity.systemIdentifier);
   const claims = nodes.filter(
-    (node) => claimsEpoch(node, identity.systemIdentifier, floor) && !isVoid(node, topology.givenUp),
+    (node) =>
+      claimsEpoch(node, identity.systemIdentifier, floor) &&
+      !isVoid(node, topology.givenUp) &&
+      verdictOn(node, contest) !== 'refuted',
   );
   const believed = believedClaim(claims, incumbent, topology.leaderHint);
   const judged = nodes.map((node) =>
-    judge(node, { identity, floor, claims, believed, givenUp: topology.givenUp }),
+    judge(node, { identity, floor, claims, believed, contest, givenUp: topology.givenUp }),
   );
   const primary = currentPrimary(judged);
   const compared = judged.map((node) => withDivergence(node, primary?.timeline));
@@ -81,6 +135,7 @@ function arbitrated(
     writesOpen: topology.writesOpen || (isWatched && nodes.every(isAccountedFor)),
     lagMatters: topology.lagMatters || hasLimit(settings.lag),
     incumbent,
+    contest,
     floor,
     levels,
     floors: floorsOf(levels),
@@ -103,7 +158,7 @@ function identityKept(identity: Identity, topology: TopologyDescription): boolea
  * already if they were allowed to be the primary when they answered.
  */
 function withClaims(
-  { givenUp, levels }: TopologyDescription,
+  { contest, givenUp, levels }: TopologyDescription,
   nodes: readonly NodeDescription[],
   systemIdentifier: string | undefined,
   now: number,
@@ -111,11 +166,15 @@ function withClaims(
   let raised = levels;
   for (const node of nodes) {
     if (!mayBePrimary(node) || node.timeline === undefined || isVoid(node, givenUp)) continue;
+    const verdict = verdictOn(node, contest);
+    if (verdict === 'pending' || verdict === 'refuted') continue;
+    const confirmed = verdict === 'held' ? true : undefined;
     const showing = {
       systemIdentifier: node.systemIdentifier ?? systemIdentifier ?? NO_SYSTEM,
       timeline: node.timeline,
       node: node.name,
       start: node.postmasterStartedAt,
+      confirmed,
       askedAt: node.lsnAt ?? now,
       at: node.seenAt ?? now,
     };
@@ -156,6 +215,7 @@ interface Circumstances {
   readonly identity: Identity;
   readonly floor: number | undefined;
   readonly claims: readonly NodeDescription[];
+  readonly contest: Contest | undefined;
   readonly givenUp: readonly GivenUp[];
   /** The claim that is believed. */
   readonly believed: string | undefined;
@@ -163,8 +223,10 @@ interface Circumstances {
 
 function judge(node: NodeDescription, circumstances: Circumstances): NodeDescription {
   const [standing, reason] = standingOf(node, circumstances);
-  if (node.standing === standing && node.standingReason === reason) return node;
-  return Object.freeze({ ...node, standing, standingReason: reason });
+  const contested = verdictOn(node, circumstances.contest) === 'pending';
+  if (node.standing === standing && node.standingReason === reason && node.contested === contested)
+    return node;
+  return Object.freeze({ ...node, standing, standingReason: reason, contested });
 }
 
 function isVoid(node: NodeDescription, givenUp: readonly GivenUp[]): boolean {
@@ -176,13 +238,16 @@ type StandingReason = readonly [Standing, string | undefined];
 
 function standingOf(
   node: NodeDescription,
-  { identity, floor, claims, believed, givenUp }: Circumstances,
+  { identity, floor, claims, believed, contest, givenUp }: Circumstances,
 ): StandingReason {
   const foreign = foreignBecause(node, identity);
   if (foreign !== undefined) return ['foreign', foreign];
   if (!isOutOfRecovery(node)) return ['current', undefined];
   if (!node.promotable) {
     return ['stale', 'out of recovery although promotable is false: its data are out of date'];
+  }
+  if (verdictOn(node, contest) === 'refuted') {
+    return ['stale', `its claim is refuted: the discovery names ${contest?.holder}`];
   }
   const instead = givenUpClaim(node, givenUp);
   if (instead !== undefined) {

@@ -1,5 +1,6 @@
 import { isOutOfRecovery } from '../floors/claims.ts';
-import type { Acceptance, NodeDescription, TopologyDescription, WithdrawnFloor } from '../model/topology.ts';
+import type { Acceptance, Contest, WithdrawnFloor } from '../model/floors.ts';
+import type { NodeDescription, TopologyDescription } from '../model/topology.ts';
 import { findNode } from './topology.ts';
 import { isTimelineSettled, writableNode } from './writable.ts';
 
@@ -19,6 +20,7 @@ export type TopologyChange =
   | { readonly kind: 'split-brain'; readonly nodes: readonly NodeDescription[] }
   | { readonly kind: 'foreign'; readonly systemIdentifiers: readonly string[] }
   | { readonly kind: 'floor-withdrawn'; readonly withdrawn: WithdrawnFloor }
+  | { readonly kind: 'contest'; readonly before: Contest | undefined; readonly after: Contest | undefined }
   | { readonly kind: 'epoch-written'; readonly acceptance: Acceptance };
 
 /** What changed, in the order of the events. Positions and round trips are no change. */
@@ -38,6 +40,9 @@ export function changesBetween(before: TopologyDescription, after: TopologyDescr
   const { withdrawn } = after;
   if (withdrawn !== undefined && withdrawn !== before.withdrawn) {
     changes.push({ kind: 'floor-withdrawn', withdrawn });
+  }
+  if (after.contest !== before.contest) {
+    changes.push({ kind: 'contest', before: before.contest, after: after.contest });
   }
   const acceptance = after.acceptances.at(-1);
   if (acceptance !== undefined && acceptance !== before.acceptances.at(-1)) {
@@ -132,6 +137,7 @@ function differs(old: NodeDescription, node: NodeDescription): boolean {
     old.standing !== node.standing ||
     old.aliasOf !== node.aliasOf ||
     old.diverged !== node.diverged ||
+    old.contested !== node.contested ||
     old.timeline !== node.timeline ||
     old.leadsTo !== node.leadsTo ||
     // A server may stop, or begin, to return what its timeline depends on.

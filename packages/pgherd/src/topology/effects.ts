@@ -60,7 +60,9 @@ function poolEffects(before: TopologyDescription, after: TopologyDescription): P
  * the former.
  */
 function hintAfter(before: TopologyDescription, after: TopologyDescription): Effects['hint'] {
-  if (before.writable !== undefined && after.writable === undefined) return 'monitors-and-discovery';
+  // A discovery that decides a contest is asked by itself, not by all processes at once.
+  const discovery = after.contest === undefined ? 'monitors-and-discovery' : 'monitors';
+  if (before.writable !== undefined && after.writable === undefined) return discovery;
   if (hasDiverged(before, after)) return 'monitors-and-discovery';
   return hasDoubts(before, after) ? 'monitors' : 'none';
 }
@@ -90,7 +92,7 @@ function hasDoubts(before: TopologyDescription, after: TopologyDescription): boo
  * lost, and the one that has just left recovery. None before the first write.
  */
 function likelyWriters(before: TopologyDescription, after: TopologyDescription): string[] {
-  if (after.incumbent === undefined || after.writable !== undefined) return [];
+  if (after.incumbent === undefined || after.writable !== undefined || after.contest !== undefined) return [];
   const likely = after.nodes.filter((node, index) => {
     if (node.health !== 'ok' || node.standing !== 'current' || !node.promotable) return false;
     if (node.role === 'standby') return before.writable !== undefined;

@@ -41,6 +41,7 @@ export function unknownNode(address: NodeAddress, labels: NodeLabels = NO_LABELS
     timelineAtLeast: undefined,
     ...NO_FLOOR_EVIDENCE,
     diverged: false,
+    contested: false,
     lsn: undefined,
     receivedLsn: undefined,
     lag: Object.freeze({ bytes: undefined, ms: undefined }),

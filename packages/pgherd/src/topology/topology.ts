@@ -1,15 +1,9 @@
 import { acceptanceOf, withAcceptance } from '../floors/acceptance.ts';
 import { givenUpAfter, givenUpClaim, givenUpFor, NOTHING_GIVEN_UP } from '../floors/given-up.ts';
 import { NO_LEVELS, NO_SYSTEM, withFloorAt, withShown } from '../floors/levels.ts';
+import type { AcceptedEpoch, Levels } from '../model/floors.ts';
 import type { Observation } from '../model/observation.ts';
-import type {
-  AcceptedEpoch,
-  Levels,
-  NodeAddress,
-  NodeDescription,
-  NodeLabels,
-  TopologyDescription,
-} from '../model/topology.ts';
+import type { NodeAddress, NodeDescription, NodeLabels, TopologyDescription } from '../model/topology.ts';
 import { type ArbitrationSettings, arbitrate } from './arbitrate.ts';
 import { NO_LABELS, type NodeSettings, nodeName, observeNode, unknownNode } from './node.ts';
 
@@ -38,6 +32,7 @@ export function initialTopology(listed: readonly (NodeAddress | ListedNode)[]): 
     levels: NO_LEVELS,
     floors: Object.freeze({}),
     barred: undefined,
+    contest: undefined,
     givenUp: NOTHING_GIVEN_UP,
     acceptances: Object.freeze([]),
     withdrawn: undefined,
@@ -86,7 +81,7 @@ export function observe(
   const after = observeNode(before, observation, settings, othersOf(before, observation, topology));
   if (after === before) return topology;
   const nodes = Object.freeze(topology.nodes.map((node, at) => (at === index ? after : node)));
-  const levels = levelsAfter(topology, after, observation);
+  const levels = levelsAfter(topology, after, observation, settings.authority);
   const givenUp = givenUpAfter(topology.givenUp, after);
   const version = topology.version + 1;
   const picture = arbitrate({ ...topology, version, levels, givenUp, nodes }, settings, observation.at);
@@ -124,7 +119,12 @@ function othersOf(
  * A timeline that a node returns as its own is a level, even if newer evidence says that it is no longer the
  * primary.
  */
-function levelsAfter(topology: TopologyDescription, node: NodeDescription, observation: Observation): Levels {
+function levelsAfter(
+  topology: TopologyDescription,
+  node: NodeDescription,
+  observation: Observation,
+  authority: boolean,
+): Levels {
   if (observation.kind !== 'probe-answered') return topology.levels;
   const { inRecovery, postmasterStartedAt: start, timeline, ...facts } = observation.facts;
   if (inRecovery || timeline === undefined || !node.promotable) return topology.levels;
@@ -132,6 +132,9 @@ function levelsAfter(topology: TopologyDescription, node: NodeDescription, obser
   if (givenUpClaim(claim, topology.givenUp) !== undefined) return topology.levels;
   const systemIdentifier =
     facts.systemIdentifier ?? node.systemIdentifier ?? topology.systemIdentifier ?? NO_SYSTEM;
+  const isKnown = topology.levels[systemIdentifier]?.some((level) => level.timeline === timeline) === true;
+  // Of a discovery that can refute the claim a level is made only with its leave.
+  if (authority && !isKnown) return topology.levels;
   return withShown(topology.levels, {
     systemIdentifier,
     timeline,

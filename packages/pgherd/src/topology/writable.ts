@@ -14,13 +14,15 @@ export function isTimelineSettled(node: NodeDescription): boolean {
 }
 
 /**
- * Whether this node may be written to: usable, out of recovery, not read-only, its timeline settled, and its address
- * not known to lead to another server. With `strict` fencing at most one node of a picture is.
+ * Whether this node may be written to: usable, out of recovery, not read-only, its timeline settled, its claim not
+ * contested, and its address not known to lead to another server. With `strict` fencing at most one node of a picture
+ * is.
  */
 export function isWritable(node: NodeDescription, fencing: Fencing): boolean {
   return (
     node.role === 'primary' &&
     isTimelineSettled(node) &&
+    !node.contested &&
     node.leadsTo === undefined &&
     unusableBecause(node, fencing) === undefined
   );

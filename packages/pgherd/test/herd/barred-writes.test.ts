@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { type BarredReport, BarredWritesWatch } from '../../src/herd/barred-writes.ts';
-import type { BarredWrites } from '../../src/model/topology.ts';
+import type { BarredWrites } from '../../src/model/floors.ts';
 import { virtualClock } from '../support/virtual-clock.ts';
 
 const BARRED: BarredWrites = {
@@ -9,6 +9,7 @@ const BARRED: BarredWrites = {
   witnesses: ['c:5432'],
   barred: ['a:5432'],
   missing: ['c:5432 is offline'],
+  named: undefined,
   progress: undefined,
 };
 

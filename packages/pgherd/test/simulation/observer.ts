@@ -4,6 +4,7 @@ import type { NodeDescription, TopologyDescription } from '../../src/model/topol
 import type { SentStatement } from './backend.ts';
 import { Chronicle } from './chronicle.ts';
 import { Knowledge } from './knowledge.ts';
+import type { Server } from './server.ts';
 import type { SimConnection, Watcher } from './sim-driver.ts';
 import { parse } from './sql.ts';
 import { PREFERS_STANDBY } from './workload.ts';
@@ -15,6 +16,8 @@ const SELDOM = 32;
 const FIRST_WRITE_GRACE_MS = 500;
 /** Age at which the client may forget a role, milliseconds. */
 const EXPIRY_MS = 10_000;
+/** A holder of the lease that was well for so long is known to the client, milliseconds. */
+const LEASE_KNOWN_MS = 5_000;
 /** A change of the picture reaches waiting calls, and they their pool, within this, milliseconds. */
 export const WAKING_MS = 300;
 
@@ -46,6 +49,9 @@ export class Observer implements Watcher {
   #hasWritten = false;
   /** The cluster that was written to first. */
   #system: string | undefined;
+  /** The server that holds the lease, and since when. */
+  holder: Server | undefined;
+  holderSince = 0;
   /** Nodes to which a connection has failed or was lost. */
   readonly #unheard = new Set<string>();
 
@@ -195,9 +201,28 @@ export class Observer implements Watcher {
     const { systemIdentifier, timeline } = server.epochOf(life ?? server.life);
     const system = server.surroundings.traits.controlFile ? systemIdentifier : '';
     const floor = this.knowledge.floors.get(system);
-    if (floor === undefined || timeline >= floor) return;
+    this.#checkLease(connection, what);
+    // A claim that the lease refutes makes no floor.
+    if (floor === undefined || timeline >= floor || this.#world.scenario.authority) return;
     this.violate(
       `${what} is sent to ${server.name} on timeline ${timeline} after timeline ${floor} was seen`,
+    );
+  }
+
+  /** With a lease nothing is written to another server than its holder, while that one is well and known to be. */
+  #checkLease(connection: SimConnection, what: string): void {
+    const { scenario, loop } = this.#world;
+    const holder = this.holder;
+    if (!scenario.authority || holder === undefined || connection.server === holder) return;
+    const { node } = this.#world.siteOf(holder);
+    const told = this.knowledge.told.get(node);
+    const isKnown = told !== undefined && !told.inRecovery && loop.now - told.askedAt < LEASE_KNOWN_MS;
+    const isWell =
+      this.holderSince <= loop.now - LEASE_KNOWN_MS && this.#world.isUntroubled(node, LEASE_KNOWN_MS);
+    const slow = this.#world.stalls.some(({ until }) => loop.now - until < LEASE_KNOWN_MS);
+    if (!isKnown || !isWell || slow || this.#describe(node)?.health !== 'ok') return;
+    this.violate(
+      `${what} is sent to ${connection.server.name}, but the lease is held by ${node}, which is well`,
     );
   }
 
@@ -268,7 +293,9 @@ export class Observer implements Watcher {
     const incumbent = this.#cluster?.topology.incumbent;
     if (incumbent === undefined || incumbent === this.#incumbent) return;
     const rivals = this.knowledge.rivalsOf(incumbent).filter((name) => this.#isRival(name, incumbent));
-    const named = this.#cluster?.topology.leaderHint === incumbent && !rivals.includes(this.#incumbent ?? '');
+    const { contest, leaderHint } = this.#cluster?.topology ?? {};
+    const named =
+      contest?.holder === incumbent || (leaderHint === incumbent && !rivals.includes(this.#incumbent ?? ''));
     if (rivals.length > 0 && !named) {
       this.violate(
         `${incumbent} is given writes instead of ${this.#incumbent}, but ${rivals.join()} claims the same`,
@@ -282,6 +309,12 @@ export class Observer implements Watcher {
     if (!site.promotable || site === this.#world.at(incumbent)) return false;
     const described = this.#describe(name);
     return described !== undefined && described.health !== 'offline' && described.role !== 'standby';
+  }
+
+  /** The lease has moved. */
+  leaseHeldBy(server: Server): void {
+    if (this.holder !== server) this.holderSince = this.#world.loop.now;
+    this.holder = server;
   }
 
   /** Called when the client has come to rest after something happened to it. */

@@ -44,6 +44,20 @@ export const PLANTED_BUGS: readonly PlantedBug[] = Object.freeze([
     seeds: 1000,
   },
   {
+    name: 'a claim that the lease refutes makes a level when its node is lost',
+    file: 'topology/arbitrate.ts',
+    find: 'const present = settings.authority ? ',
+    replace: 'const present = settings.authority && now < 0 ? ',
+    seeds: 1500,
+  },
+  {
+    name: 'writes do not wait for the answer of the lease',
+    file: 'floors/contest.ts',
+    find: "if (contest.state === 'open') return 'pending';",
+    replace: "if (contest.state === 'open') return 'none';",
+    seeds: 1500,
+  },
+  {
     name: 'no floor ever falls',
     file: 'floors/withdrawal.ts',
     find: 'heldMs >= settings.withdrawAfterMs &&',
@@ -125,8 +139,9 @@ export const PLANTED_BUGS: readonly PlantedBug[] = Object.freeze([
   {
     name: 'floors are forgotten while the identity is in doubt',
     file: 'topology/arbitrate.ts',
-    find: 'withClaims(topology, nodes',
-    replace: 'withClaims(identity.conflict === undefined ? topology : { ...topology, levels: {} }, nodes',
+    find: 'withClaims({ ...topology, contest }, present',
+    replace:
+      'withClaims({ ...topology, contest, levels: identity.conflict === undefined ? topology.levels : {} }, present',
     seeds: 400,
   },
   {

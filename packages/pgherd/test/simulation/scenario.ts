@@ -24,6 +24,8 @@ export interface Scenario {
   readonly callEveryMs: number;
   /** Whether the first call comes when two servers claim to be the primary already. */
   readonly splitFromTheStart: boolean;
+  /** Whether the discovery holds a lease, and is asked who leads. */
+  readonly authority: boolean;
   /** How often a standby is promoted by mistake and made a standby again. */
   readonly takenBack: number;
   /** Whether a primary of another cluster stands at one of the addresses. */
@@ -58,6 +60,7 @@ export function scenarioOf(seed: number, seconds: number): Scenario {
   const fencing = new Dice(seed, 'fencing');
   const mode = dice.weighted<Mode>({ calm: 8, 'careful-sync': 45, 'careful-async': 15, careless: 32 });
   const stranger = mode === 'careless' && dice.chance(0.1);
+  const authority = !stranger && mode !== 'calm' && fencing.chance(0.25);
   const troubleMs = (stranger ? STRANGER_FACTOR : 1) * seconds * 1_000;
   return Object.freeze({
     seed,
@@ -75,10 +78,11 @@ export function scenarioOf(seed: number, seconds: number): Scenario {
     faults: mode === 'calm' ? 0 : dice.whole(1, 4),
     callEveryMs: dice.between(40, 160) * (stranger ? STRANGER_FACTOR : 1),
     stranger,
+    authority,
     takenBack: mode === 'careless' && !stranger && fencing.chance(0.4) ? fencing.whole(1, 2) : 0,
     alias: dice.chance(0.07),
     lastNotPromotable: (mode === 'careless' || mode === 'calm') && dice.chance(0.08),
-    discovery: dice.chance(0.12),
+    discovery: dice.chance(0.12) || authority,
     splitFromTheStart: mode === 'careless' && dice.chance(0.15),
     closesEarlyAtMs: dice.chance(0.06) ? dice.between(200, troubleMs) : undefined,
     options: {

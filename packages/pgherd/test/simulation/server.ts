@@ -1,4 +1,4 @@
-import type { Epoch } from '../../src/model/topology.ts';
+import type { Epoch } from '../../src/model/floors.ts';
 import { Backend } from './backend.ts';
 import { SimServerError, type Startup } from './messages.ts';
 import type { Link, Wire } from './network.ts';

@@ -46,6 +46,7 @@ function calm(seed: number, nodes: number): Scenario {
     alias: false,
     lastNotPromotable: false,
     discovery: false,
+    authority: false,
     takenBack: 0,
     closesEarlyAtMs: undefined,
     options: {

@@ -69,7 +69,10 @@ class Run {
     this.#db = this.#cluster();
     this.#observer.watch(this.#db);
     this.#workload = new Workload(this.#world, this.#db, (call) => this.#onSettled(call));
-    this.#loop.afterClient = () => this.#observer.look();
+    this.#loop.afterClient = () => {
+      this.#observer.leaseHeldBy(this.#referee.truth);
+      this.#observer.look();
+    };
   }
 
   #cluster(): Cluster {

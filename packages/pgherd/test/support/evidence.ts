@@ -124,6 +124,7 @@ export function bytes(letter: string, { at, generation = 0 }: When): Observation
 export const SETTINGS: TopologySettings = Object.freeze({
   fencing: 'strict',
   withdrawAfterMs: 10_000,
+  authority: false,
   deadAfterMs: 5_000,
   expireAfterMs: 10_000,
   systemIdentifier: undefined,

@@ -710,6 +710,8 @@ function told(change: ReturnType<typeof changesBetween>[number]): string {
       return `split-brain ${change.nodes.map(letter).join(', ')}`;
     case 'foreign':
       return `foreign ${change.systemIdentifiers.join(', ')}`;
+    case 'contest':
+      return `contest ${change.after?.state}`;
     case 'epoch-written':
       return `epoch ${change.acceptance.value}`;
     case 'floor-withdrawn':

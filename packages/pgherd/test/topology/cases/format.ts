@@ -1,6 +1,8 @@
+import type { LeaderAnswers } from '../../../src/floors/contest.ts';
+import type { AcceptedEpoch } from '../../../src/model/floors.ts';
 import type { Target } from '../../../src/model/names.ts';
 import type { Observation } from '../../../src/model/observation.ts';
-import type { AcceptedEpoch, NodeLabels } from '../../../src/model/topology.ts';
+import type { NodeLabels } from '../../../src/model/topology.ts';
 import type { Disposition } from '../../../src/topology/disposition.ts';
 import type { TopologySettings } from '../../../src/topology/topology.ts';
 
@@ -17,6 +19,8 @@ export type Step =
   | { readonly kind: 'wrote'; readonly line: string; readonly at: number; readonly node: string }
   /** The user declared an epoch to be the one to go on with. */
   | { readonly kind: 'accepts'; readonly line: string; readonly at: number; readonly epoch: AcceptedEpoch }
+  /** A discovery that holds a lease was asked who leads. */
+  | { readonly kind: 'answers'; readonly line: string; readonly at: number; readonly said: LeaderAnswers }
   /** Discovery told which nodes there are. */
   | {
       readonly kind: 'lists';
@@ -119,6 +123,7 @@ export interface CaseFile {
 export const DEFAULTS: TopologySettings = Object.freeze({
   fencing: 'strict',
   withdrawAfterMs: 10_000,
+  authority: false,
   deadAfterMs: 5_000,
   expireAfterMs: 10_000,
   systemIdentifier: undefined,

@@ -20,6 +20,7 @@ import { CLUSTER_FIELDS, expectedValue, NODE_FIELDS } from './values.ts';
 const FILE_KEYS = ['about', 'nodes', 'settings', 'given', 'allTargets', 'cases'] as const;
 const CASE_KEYS = ['name', 'why', 'nodes', 'joins', 'labels', 'settings', 'once', 'phases'] as const;
 const SETTING_KEYS = [
+  'authority',
   'withdrawAfterMs',
   'deadAfterMs',
   'expireAfterMs',
@@ -54,6 +55,7 @@ const CHANGE_WORDS = [
   'replaced',
   'floor-withdrawn',
   'epoch-written',
+  'contest',
 ];
 
 /** What a tag that is asked for begins with: `tag:for=reports`. */
@@ -136,6 +138,7 @@ function readSettings(
     allowStale = keys.allowStale.flag(allowStale);
     settings = {
       fencing: keys.fencing.oneOf(['strict', 'report'] as const, settings.fencing),
+      authority: keys.authority.flag(settings.authority),
       withdrawAfterMs: keys.withdrawAfterMs.number(settings.withdrawAfterMs),
       deadAfterMs: keys.deadAfterMs.number(settings.deadAfterMs),
       expireAfterMs: keys.expireAfterMs.number(settings.expireAfterMs),

@@ -14,7 +14,7 @@ const OTHERS = Object.freeze([
   'alternates',
   'wrote',
 ] as const);
-const CLUSTER_WORDS = Object.freeze(['accepts', 'lists'] as const);
+const CLUSTER_WORDS = Object.freeze(['accepts', 'lists', 'answers'] as const);
 const WORDS: readonly string[] = Object.freeze([...ANSWERS, ...OTHERS, ...CONNECT_FAILURES]);
 
 /** How long an unanswered probe is waited for, and how long an answered one takes, milliseconds. */
@@ -147,6 +147,20 @@ function parseClusterStep(
     const timeline = values.number('tl');
     if (!values.has('sys') || timeline === undefined) throw new Error('an epoch needs both, sys and tl');
     return { kind: 'accepts', line, at, epoch: { systemIdentifier, timeline } };
+  }
+  if (word === 'answers') {
+    const values = new Values(word, rest, ['leader', 'asked']);
+    const names = (values.text('leader') ?? '').split(',').filter((name) => name !== '');
+    const answers = names.map((name, index) => ({
+      leader: name === 'nobody' ? undefined : named(name),
+      from: `endpoint ${index + 1}`,
+    }));
+    return {
+      kind: 'answers',
+      line,
+      at,
+      said: { askedAt: values.number('asked') ?? at - ROUND_TRIP_MS, answers },
+    };
   }
   if (word !== 'lists') {
     throw new Error(`nothing of the cluster is called "${word}"${suggestion(word, CLUSTER_WORDS)}`);

@@ -1,6 +1,7 @@
 import { nodeAbove } from '../../../src/floors/acceptance.ts';
 import type { NodeDescription, TopologyDescription } from '../../../src/model/topology.ts';
 import { type SelectionContext, selectNodes } from '../../../src/routing/select.ts';
+import { withLeaderAnswers } from '../../../src/topology/arbitrate.ts';
 import type { TopologyChange } from '../../../src/topology/diff.ts';
 import type { Disposition } from '../../../src/topology/disposition.ts';
 import { type Effects, effects } from '../../../src/topology/effects.ts';
@@ -88,6 +89,8 @@ function resolved(
       if (above !== undefined) throw new Error(`"${step.line}": refused, ${above.name} is above it`);
       return (topology) => withAcceptedEpoch(topology, step.epoch, settings, step.at);
     }
+    case 'answers':
+      return (topology) => withLeaderAnswers(topology, step.said, settings, step.at);
     case 'lists': {
       const nodes = [...step.letters].map((letter) => {
         const node = listed(letter, one);
@@ -151,6 +154,11 @@ export function told(change: TopologyChange): string {
       return `split-brain ${change.nodes.map(letter).join(' ')}`;
     case 'foreign':
       return `foreign ${change.systemIdentifiers.map(systemName).join(' ')}`;
+    case 'contest': {
+      const holder = change.after?.holder;
+      const state = change.after?.state ?? 'ended';
+      return `contest ${state}${holder === undefined ? '' : ` ${letterOf(holder)}`}`;
+    }
     case 'epoch-written': {
       const { epoch, from } = change.acceptance;
       return epoch === undefined ? 'epoch-written refused' : `epoch-written ${from} → ${epoch.timeline}`;

@@ -33,6 +33,7 @@ const CHANGES: Readonly<Record<TopologyChange['kind'], true>> = {
   foreign: true,
   'floor-withdrawn': true,
   'epoch-written': true,
+  contest: true,
 };
 
 /** The texts that cases expect of a field of a node. */
