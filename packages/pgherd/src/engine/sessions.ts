@@ -76,6 +76,8 @@ export class Sessions {
       // Waiting for a connection that the caller holds itself would end at the deadline only.
       if (search.deadlock !== undefined) throw search.deadlock;
       const { avoid, refusals } = search;
+      if (this.#herd.isHopeless(call.demand))
+        throw this.#herd.noNodeError(call.demand, clock.now() - startedAt, refusals);
       const until = avoid.size === 0 ? deadline : earliest(deadline, clock.now() + RECONNECT_PAUSE_MS);
       await this.#herd.changed(until, call.signal, call.demand);
       if (isPast(deadline, clock.now())) {

@@ -41,7 +41,7 @@ import type { ClusterHealth } from './health.ts';
 import { ANYTHING, HealthWatch } from './health-watch.ts';
 import { LiveNodes } from './live-nodes.ts';
 import { printing } from './log.ts';
-import { noNodeError, unreachableError } from './no-node-error.ts';
+import { isForeignForGood, noNodeError, unreachableError } from './no-node-error.ts';
 import { configuredNodes } from './node-list.ts';
 import { Outliers } from './outliers.ts';
 import { ReturningNodes } from './returning-nodes.ts';
@@ -214,6 +214,11 @@ export class Herd {
     this.#unservedAt = this.settings.clock.now();
     for (const node of this.nodes.values()) node.wanted();
     throw unreachableError(refusals);
+  }
+
+  /** Whether no node can suit `demand` until the operator acts; a discovery may name other nodes any moment. */
+  isHopeless(demand: Demand): boolean {
+    return this.#discovery === undefined && isForeignForGood(this.#topology, demand);
   }
 
   /** Whether calls wait for a node, or have failed just now because every node refuses our logins. */

@@ -47,6 +47,24 @@ function isForeign({ identityConflict, nodes, replacement }: TopologyDescription
   return nodes.length > 0 && nodes.every((node) => node.standing === 'foreign');
 }
 
+/**
+ * Whether no node can be written to until the operator acts, so that waiting is pointless: the nodes are of different
+ * systems, or all of another one than ours, and each has answered.
+ */
+export function isForeignForGood(topology: TopologyDescription, { target }: Pick<Demand, 'target'>): boolean {
+  if (target !== 'read-write' && target !== 'primary') return false;
+  const { identityConflict, incumbent, nodes, replacement, writesOpen } = topology;
+  if (!writesOpen) return false;
+  if (identityConflict !== undefined || replacement?.confirmed === true) return true;
+  // Once something was written, `identityGraceMs` decides how long a replacement may be one by mistake.
+  const isNew = replacement === undefined || incumbent === undefined;
+  return isNew && nodes.length > 0 && nodes.every(isKnownForeign);
+}
+
+function isKnownForeign({ health, standing, systemIdentifier }: NodeDescription): boolean {
+  return standing === 'foreign' && health === 'ok' && systemIdentifier !== undefined;
+}
+
 /** The way out of a state that only an operator can end; `undefined` if waiting may help. */
 function remedyFor(topology: TopologyDescription): string | undefined {
   const { identityConflict, nodes, replacement } = topology;

@@ -199,7 +199,8 @@ function claimsEpoch(
 }
 
 /**
- * Of equal claims the one that was last written to is believed, else the one that discovery names, else none.
+ * Of equal claims the one that was last written to is believed, else the only one that takes writes, else the one
+ * that discovery names, else none.
  */
 function believedClaim(
   claims: readonly NodeDescription[],
@@ -208,7 +209,9 @@ function believedClaim(
 ): string | undefined {
   if (claims.length <= 1) return claims[0]?.name;
   const named = (name: string | undefined) => claims.find((claim) => claim.name === name)?.name;
-  return named(incumbent) ?? named(leaderHint);
+  // One that refuses writes does not keep another from them, unless it is the one that was written to.
+  const [writing, ...others] = claims.filter(({ role }) => role === 'primary');
+  return named(incumbent) ?? (others.length === 0 ? writing?.name : undefined) ?? named(leaderHint);
 }
 
 interface Circumstances {

@@ -22,8 +22,8 @@ export interface Identity {
 }
 
 /**
- * Before the first write, the system that has a primary is the cluster; two such systems are a conflict that
- * only the user can settle. Once a write has been sent the identity stays, until the user accepts another
+ * Before the first write, the system that has a primary is the cluster; of two such systems the one of more than half
+ * of the listed servers; else it is a conflict that only the user can settle. Once a write has been sent the identity stays, until the user accepts another
  * one, or another system has taken the place of all nodes and may be adopted.
  */
 export function decideIdentity(
@@ -51,17 +51,21 @@ export function decideIdentity(
 function byPrimaries(nodes: readonly NodeDescription[]): Identity {
   const withPrimary = new Set<string>();
   const seen = new Map<string, number>();
-  for (const node of nodes) {
+  const servers = nodes.filter(({ aliasOf }) => aliasOf === undefined);
+  for (const node of servers) {
     if (node.systemIdentifier === undefined) continue;
     seen.set(node.systemIdentifier, (seen.get(node.systemIdentifier) ?? 0) + 1);
     if (mayBePrimary(node)) withPrimary.add(node.systemIdentifier);
   }
   const open = { pinned: false, replacement: undefined };
+  const most = mostFrequent(seen);
   if (withPrimary.size > 1) {
+    const isMajority = most !== undefined && 2 * (seen.get(most) ?? 0) > servers.length;
+    if (isMajority) return { ...open, systemIdentifier: most, conflict: undefined };
     return { ...open, systemIdentifier: undefined, conflict: Object.freeze([...withPrimary].sort()) };
   }
   const [only] = withPrimary;
-  return { ...open, systemIdentifier: only ?? mostFrequent(seen), conflict: undefined };
+  return { ...open, systemIdentifier: only ?? most, conflict: undefined };
 }
 
 function mostFrequent(counts: ReadonlyMap<string, number>): string | undefined {

@@ -280,12 +280,19 @@ export class Observer implements Watcher {
           told.systemIdentifier !== system &&
           this.#describe(node)?.health === 'ok',
       );
-      if (others.length > 0)
+      if (others.length > 0 && !this.#isMajority(system))
         this.violate(`${what} is sent while ${others[0]?.[0]} claims to be of another cluster`);
     }
     this.#system ??= system;
     if (system !== this.#system)
       this.violate(`${what} is sent to system ${system} instead of ${this.#system}`);
+  }
+
+  /** Whether more than half of the listed servers have said that they are of this cluster. */
+  #isMajority(system: string): boolean {
+    const servers = new Set(this.#cluster?.topology.nodes.map(({ name }) => this.#world.at(name).node));
+    const ours = [...servers].filter((node) => this.knowledge.told.get(node)?.systemIdentifier === system);
+    return 2 * ours.length > servers.size;
   }
 
   /** Of two equal claims the one that is written to keeps the writes. */

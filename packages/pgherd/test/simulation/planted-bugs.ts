@@ -58,6 +58,13 @@ export const PLANTED_BUGS: readonly PlantedBug[] = Object.freeze([
     seeds: 1500,
   },
   {
+    name: 'of two systems the one that answered most counts, though it has no majority',
+    file: 'topology/identity.ts',
+    find: '2 * (seen.get(most) ?? 0) > servers.length;',
+    replace: '2 * (seen.get(most) ?? 0) > 0;',
+    seeds: 1500,
+  },
+  {
     name: 'no floor ever falls',
     file: 'floors/withdrawal.ts',
     find: 'heldMs >= settings.withdrawAfterMs &&',
