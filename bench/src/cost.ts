@@ -61,7 +61,13 @@ function print(plan: FleetPlan, record: FleetRecord): void {
         String(peak).padStart(9),
       ].join(' '),
     );
-  const bounds = boundsOf({ processes: plan.processes, intervalMs: 1_000, timeoutMs: 1_000, poolMax: 10 });
+  const bounds = boundsOf({
+    processes: plan.processes,
+    intervalMs: 1_000,
+    timeoutMs: 1_000,
+    poolMax: 10,
+    maxConnections: 1_000,
+  });
   const at = (share: number) => record.firstWrites[Math.ceil(record.firstWrites.length * share) - 1] ?? 0;
   process.stdout.write(
     `${plan.processes} clients, ${plan.nodes} nodes, seed ${plan.seed}; per second and node\n` +

@@ -19,14 +19,18 @@ export interface CountedNodes {
   kill(node: string): void;
   /** The standby leaves recovery, on the next timeline. */
   promote(node: string): void;
-  /** The server is there again, as a standby. */
-  rejoin(node: string): void;
+  /** The server is there again, as a standby, or with the role that is given. */
+  rejoin(node: string, role?: 'primary' | 'standby'): void;
+  /** Logins are refused with this SQLSTATE, and the open connections end; `undefined`: they are accepted again. */
+  refuse(node: string, sqlState: string | undefined): void;
 }
 
 interface Server {
   role: 'primary' | 'standby' | 'down';
   timeline: number;
   startedAt: number;
+  /** SQLSTATE by which logins are refused. */
+  refusal: string | undefined;
   readonly connections: Set<Connection>;
   /** Long polls that wait for the promotion. */
   readonly polls: Set<() => void>;
@@ -37,8 +41,8 @@ const ROUND_TRIP_MS = 1;
 const HANDSHAKE_MS = 5;
 const SYSTEM = '7300000000000000001';
 
-/** Servers `names`, the first of them primary. */
-export function countedNodes(names: readonly string[], clock: Clock): CountedNodes {
+/** Servers `names`, the first of them primary, each of which lets so many clients in. */
+export function countedNodes(names: readonly string[], clock: Clock, maxConnections = 1_000): CountedNodes {
   const charges: Charge[] = [];
   const servers = new Map<string, Server>(
     names.map((name, index) => [
@@ -47,6 +51,7 @@ export function countedNodes(names: readonly string[], clock: Clock): CountedNod
         role: index === 0 ? 'primary' : 'standby',
         timeline: 1,
         startedAt: index + 1,
+        refusal: undefined,
         connections: new Set(),
         polls: new Set(),
       },
@@ -65,7 +70,13 @@ export function countedNodes(names: readonly string[], clock: Clock): CountedNod
     await later(clock, server(host).role === 'down' ? ROUND_TRIP_MS : HANDSHAKE_MS);
     if (signal.aborted) throw signal.reason;
     if (server(host).role === 'down') throw Object.assign(new Error('refused'), { code: 'ECONNREFUSED' });
-    const connection = new Connection(server(host), listener, clock, (cost) => charge(host, cost));
+    const { refusal } = server(host);
+    if (refusal !== undefined) {
+      throw Object.assign(new Error('refused by the server'), { code: refusal, severity: 'FATAL' });
+    }
+    const connection = new Connection(server(host), listener, clock, maxConnections, (cost) =>
+      charge(host, cost),
+    );
     server(host).connections.add(connection);
     return connection;
   }
@@ -82,9 +93,14 @@ export function countedNodes(names: readonly string[], clock: Clock): CountedNod
       server(node).timeline++;
       for (const notice of [...server(node).polls]) notice();
     },
-    rejoin(node) {
-      server(node).role = 'standby';
+    rejoin(node, role = 'standby') {
+      server(node).role = role;
       server(node).startedAt += names.length;
+    },
+    refuse(node, sqlState) {
+      server(node).refusal = sqlState;
+      if (sqlState === undefined) return;
+      for (const connection of [...server(node).connections]) connection.lose();
     },
   };
 }
@@ -98,10 +114,18 @@ class Connection implements DriverConnection {
   readonly #listener: ConnectionListener;
   readonly #clock: Clock;
   readonly #charge: (cost: Cost) => void;
+  readonly #maxConnections: number;
   readonly #open = new Set<(error: Error) => void>();
 
-  constructor(server: Server, listener: ConnectionListener, clock: Clock, charge: (cost: Cost) => void) {
+  constructor(
+    server: Server,
+    listener: ConnectionListener,
+    clock: Clock,
+    maxConnections: number,
+    charge: (cost: Cost) => void,
+  ) {
     this.#server = server;
+    this.#maxConnections = maxConnections;
     this.#listener = listener;
     this.#clock = clock;
     this.#charge = charge;
@@ -122,7 +146,7 @@ class Connection implements DriverConnection {
     if (text === 'SELECT 1') this.#charge('validation');
     if (!text.startsWith('select ')) return this.#answered(later(this.#clock, ROUND_TRIP_MS), {});
     this.#charge('probe');
-    return this.#answered(later(this.#clock, ROUND_TRIP_MS), facts(this.#server));
+    return this.#answered(later(this.#clock, ROUND_TRIP_MS), facts(this.#server, this.#maxConnections));
   }
 
   /** Answers at the first look after the promotion, or at the bound. */
@@ -179,12 +203,13 @@ class Connection implements DriverConnection {
 type Answer = Awaited<ReturnType<DriverConnection['simple']>>;
 
 /** The row of a full probe. */
-function facts(server: Server): Readonly<Record<string, string | null>> {
+function facts(server: Server, maxConnections: number): Readonly<Record<string, string | null>> {
   const standby = server.role === 'standby';
   return {
     in_recovery: String(standby),
     read_only: 'off',
     version: '180004',
+    max_connections: String(maxConnections),
     started: String(server.startedAt),
     timeline: standby ? null : server.timeline.toString(16).padStart(8, '0').toUpperCase(),
     lsn: '0/2000000',

@@ -20,6 +20,7 @@ export interface Scenario {
     | 'frozen'
     | 'partitioned'
     | 'switchover'
+    | 'restarted'
     | 'frozen-idle'
     | 'partitioned-idle';
   /** What the cluster needs for it. */
@@ -82,9 +83,23 @@ export const SCENARIOS: readonly Scenario[] = Object.freeze([
     },
     idle: false,
   },
+  {
+    name: 'restarted',
+    cluster: {},
+    strike: (primary) => ended(() => primary.stop('fast')),
+    replace: restart,
+    idle: false,
+  },
   { name: 'frozen-idle', ...FROZEN, idle: true },
   { name: 'partitioned-idle', ...PARTITIONED, idle: true },
 ] satisfies Scenario[]);
+
+/** The same server comes back at its address, in the same role. */
+async function restart(cluster: TestCluster): Promise<PromotionResult> {
+  const { primary } = cluster;
+  const { at } = await primary.start();
+  return { promoted: primary, demoted: primary, readyAt: at };
+}
 
 async function began(fault: () => Promise<unknown>): Promise<number> {
   const at = Date.now();

@@ -88,9 +88,9 @@ async function loseThePrimary(plan: TrialPlan, cluster: TestCluster, load: Load)
   try {
     const promotion = await scenario.replace(cluster);
     await load.firstFrom(promotion.promoted.directPort, plan.load.giveUpMs);
-    return { struckAt, promotion, lastWorkAt: watch && (watch.stop() ?? struckAt) };
+    return { struckAt, promotion, lastWorkAt: watch && ((await watch.stop()) ?? struckAt) };
   } finally {
-    watch?.stop();
+    await watch?.stop();
   }
 }
 

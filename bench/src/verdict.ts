@@ -72,7 +72,10 @@ export function judge(evidence: Evidence): TrialResult {
   };
 }
 
-function firstWriteMs({ calls, promotedPort, readyAt }: Evidence): number | undefined {
-  const times = calls.filter((call) => call.port === promotedPort).map((call) => call.endedAt);
+function firstWriteMs({ calls, promotedPort, readyAt, struckAt }: Evidence): number | undefined {
+  // A server that was only restarted has acknowledged writes before.
+  const times = calls
+    .filter(({ endedAt, port }) => port === promotedPort && endedAt > struckAt)
+    .map(({ endedAt }) => endedAt);
   return times.length === 0 ? undefined : Math.min(...times) - readyAt;
 }

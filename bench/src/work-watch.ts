@@ -1,17 +1,21 @@
-import { readFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { Worker } from 'node:worker_threads';
 import type { TestNode } from '@pgherd/testing';
-import { parseSockets } from './receive-queue.ts';
+import type { Watched } from './frozen-watcher.ts';
 
 /** Looks out for work that is handed to a node which does not answer any more. */
 export interface WorkWatch {
   /** When work was last seen to arrive, epoch ms; `undefined` for never. */
-  stop(): number | undefined;
+  stop(): Promise<number | undefined>;
 }
 
 /** A goodbye takes 5 bytes and the end of the stream counts as one; no statement is as short. */
 const WORK_BYTES = 16;
-/** How often the kernel's queues are looked at, ms. */
-const LOOK_MS = 5;
+/** A thread does not inherit the loader of TypeScript. */
+const BOOT = `import(${JSON.stringify(import.meta.resolve('tsx/esm/api'))}).then(({ register }) => {
+  register();
+  return import(${JSON.stringify(new URL('./frozen-watcher.ts', import.meta.url).href)});
+});`;
 
 /**
  * Watches a frozen server from outside: nothing reads its sockets, so each statement makes the unread bytes
@@ -19,28 +23,26 @@ const LOOK_MS = 5;
  * authentication; monitors' and the test kit's are left out.
  */
 export async function watchFrozen(node: TestNode): Promise<() => WorkWatch> {
-  const carriers = await workPorts(node);
-  const sockets = () =>
-    parseSockets(readFileSync('/proc/net/tcp', 'utf8')).filter(
-      ({ localPort, remotePort }) => localPort === node.directPort && carriers.has(remotePort),
-    );
+  const watched: Watched = { serverPort: node.directPort, clientPorts: [...(await workPorts(node))] };
+  const watcher = new Worker(BOOT, { eval: true, workerData: watched });
+  await once(watcher, 'message');
   return () => {
-    const seen = new Map(sockets().map(({ remotePort, unread }) => [remotePort, unread]));
-    let lastAt: number | undefined;
-    const timer = setInterval(() => {
-      for (const { remotePort, unread } of sockets()) {
-        const before = seen.get(remotePort) ?? unread;
-        seen.set(remotePort, unread);
-        if (unread - before >= WORK_BYTES) lastAt = Date.now();
-      }
-    }, LOOK_MS);
+    const from = Date.now();
+    let lastAt: Promise<number | undefined> | undefined;
     return {
       stop: () => {
-        clearInterval(timer);
+        lastAt ??= lastSeen(watcher, from);
         return lastAt;
       },
     };
   };
+}
+
+async function lastSeen(watcher: Worker, from: number): Promise<number | undefined> {
+  watcher.postMessage('stop');
+  const [at] = (await once(watcher, 'message')) as [number | undefined];
+  await watcher.terminate();
+  return at !== undefined && at >= from ? at : undefined;
 }
 
 /**
@@ -55,8 +57,8 @@ export async function watchCutOff(node: TestNode): Promise<() => WorkWatch> {
       if (serverSidePort !== undefined && carriers.has(serverSidePort)) lastAt = Date.now();
     });
     return {
-      stop: () => {
-        void watching.undo();
+      stop: async () => {
+        await watching.undo();
         return lastAt;
       },
     };

@@ -2,6 +2,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { boundsOf } from '../src/cost-bounds.ts';
 import type { Cost } from '../src/counted-nodes.ts';
 import { type FleetPlan, type FleetRecord, rateOf, runFleet } from '../src/fleet.ts';
+import { runOutage } from '../src/outage.ts';
 
 const PLAN: FleetPlan = {
   processes: 20,
@@ -11,7 +12,13 @@ const PLAN: FleetPlan = {
   waitingCalls: 10,
   trafficEveryMs: undefined,
 };
-const BOUNDS = boundsOf({ processes: 20, intervalMs: 1_000, timeoutMs: 1_000, poolMax: 10 });
+const BOUNDS = boundsOf({
+  processes: 20,
+  intervalMs: 1_000,
+  timeoutMs: 1_000,
+  poolMax: 10,
+  maxConnections: 1_000,
+});
 /** All clients have started and settled, ms. */
 const SETTLED_MS = 5_000;
 
@@ -46,8 +53,13 @@ describe('a fleet of real clusters going through a failover', () => {
     const first = peak('n0', 'monitor-connect', lostAt, lostAt + 1_000);
     expect(first).toBeGreaterThan(PLAN.processes);
     expect(first).toBeLessThanOrEqual(BOUNDS.monitorConnects);
-    const later = peak('n0', 'monitor-connect', lostAt + 2_000, rejoinedAt);
+    const later = peak('n0', 'monitor-connect', lostAt + 2_000, record.promotedAt);
     expect(later).toBeLessThanOrEqual(BOUNDS.monitorConnectsLater);
+    // Calls begin to wait, and are served within milliseconds.
+    const served = peak('n0', 'monitor-connect', record.promotedAt, record.promotedAt + 1_000);
+    expect(served).toBeLessThanOrEqual(BOUNDS.monitorConnectsWaited);
+    const rest = peak('n0', 'monitor-connect', record.promotedAt + 2_000, rejoinedAt);
+    expect(rest).toBeLessThanOrEqual(BOUNDS.monitorConnectsLater);
   });
 
   test('pools open no more connections to the new primary than they may have', () => {
@@ -87,4 +99,33 @@ test('the same seed gives the same record, another one another', async () => {
   ];
   expect(again).toEqual(once);
   expect(other.charges).not.toEqual(once.charges);
+});
+
+describe('a fleet whose calls wait for one server', () => {
+  const plan = { processes: 20, seed: 7, waitingCalls: 10, outMs: 5_000 };
+
+  test('that restarts: it is tried within bounds, and each client writes soon after it is back', async () => {
+    const { charges, outAt, backAt, firstWrites } = await runOutage({ ...plan, how: 'restart' });
+    const { mean, peak } = rateOf(charges, 'n0', 'monitor-connect', outAt, backAt);
+    expect(peak).toBeLessThanOrEqual(BOUNDS.monitorConnectsWaited);
+    expect(mean).toBeLessThanOrEqual(plan.processes * 2.5);
+    expect(firstWrites).toHaveLength(plan.processes);
+    // 0.5 ms for each of the 1,000 connections, and a quarter more.
+    expect(firstWrites.at(-1)).toBeLessThan(700);
+  });
+
+  test('that refuses logins: it is tried within bounds, and each client writes soon after the repair', async () => {
+    const { charges, outAt, backAt, firstWrites } = await runOutage({ ...plan, how: '28000' });
+    const { peak } = rateOf(charges, 'n0', 'monitor-connect', outAt + 1_000, backAt);
+    expect(peak).toBeLessThanOrEqual(BOUNDS.loginsWaited);
+    expect(rateOf(charges, 'n0', 'pool-connect', outAt + 1_000, backAt).peak).toBe(0);
+    expect(firstWrites.at(-1)).toBeLessThan(1_100);
+  });
+
+  test('that refuses the password: it is sent by steps that waiting calls do not shorten', async () => {
+    const { charges, outAt, backAt } = await runOutage({ ...plan, how: '28P01', outMs: 100_000 });
+    const sent = charges.filter(({ at, cost }) => cost.endsWith('connect') && at >= outAt && at < backAt);
+    expect(sent.length).toBeLessThanOrEqual(BOUNDS.passwords);
+    expect(sent.length).toBeGreaterThanOrEqual(plan.processes * 4);
+  });
 });

@@ -17,7 +17,7 @@ import { Selections } from '../routing/selections.ts';
 import type { Deadline } from '../time/deadline.ts';
 import type { Timer } from '../time/port.ts';
 import { withLeaderAnswers } from '../topology/arbitrate.ts';
-import { type Effects, effects } from '../topology/effects.ts';
+import { type Effects, effects, promotableStandbys } from '../topology/effects.ts';
 import { startDelayMs } from '../topology/probe-plan.ts';
 import {
   findNode,
@@ -297,6 +297,8 @@ export class Herd {
       topology: () => this.#topology,
       callsWait: () => this.#callsWait(),
       loginsChanged: () => this.#waiting.wake('all'),
+      primaryIsLate: () => this.nodes.get(this.#topology.writable ?? '')?.monitor.isLate === true,
+      late: (node) => this.#watchOthers(node),
       observe: (node, observation) => {
         if (isCurrent(node)) this.observe(observation);
       },
@@ -309,6 +311,13 @@ export class Herd {
       condemned: (event) => this.events.emit('connection:condemned', event),
       warned: (message) => this.events.emit('cluster:warned', { message }),
     };
+  }
+
+  /** The primary may be lost: the standbys are watched and prepared already, so that a promotion is seen and used at once. */
+  #watchOthers(late: string): void {
+    if (late !== this.#topology.writable) return;
+    for (const { monitor, name } of this.nodes.values()) if (name !== late) monitor.hint();
+    for (const name of promotableStandbys(this.#topology)) void this.nodes.get(name)?.prepareWriter();
   }
 
   #parameter({ monitor, name: node }: LiveNode, generation: number, name: string, value: string): void {

@@ -20,6 +20,8 @@ export interface MonitorPorts extends Omit<ProberPorts, 'description' | 'nodes' 
   trafficAt(): number | undefined;
   /** Whether calls wait for a node. */
   callsWait(): boolean;
+  /** Whether the primary owes an answer, as of {@link NodeMonitor.isLate}. */
+  primaryIsLate(): boolean;
   /** Whether there is a password by now that the server has not refused. Never rejects. */
   hasAnotherPassword(): Promise<boolean>;
   /** Called after every round of questions, with the error that ended it. */
@@ -74,6 +76,11 @@ export class NodeMonitor {
   /** As {@link Prober.ask}. */
   get ask(): Ask | undefined {
     return this.#prober.ask;
+  }
+
+  /** Whether the node has owed an answer for half the time that it may take. */
+  get isLate(): boolean {
+    return this.#prober.isLate;
   }
 
   /** As {@link ask}, also while a connection is being opened in the place of one that the pool took over: then it waits for it. */
@@ -228,6 +235,7 @@ export class NodeMonitor {
           : { ...failing, forMs: now - failing.since, callsWait: this.#ports.callsWait(), maxConnections },
       connected: isConnected,
       longPollWorks,
+      primaryIsLate: this.#ports.primaryIsLate(),
       now,
       dice,
     });

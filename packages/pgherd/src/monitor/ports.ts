@@ -26,6 +26,8 @@ export interface ProberPorts {
   mayHandOver(): boolean;
   /** What makes the monitor's own connection of one that the pool could have taken over. */
   readonly ownSettings: string;
+  /** The node has owed an answer for half the time that it may take. */
+  late(): void;
   /**
    * A question stayed unanswered, and a probe on a new connection was answered: the node is alive, but other connections may be lost
    * as that of the question was.

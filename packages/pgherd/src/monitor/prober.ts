@@ -41,6 +41,7 @@ export class Prober {
   #loginTimes: LoginTimes = [];
   /** Whether a connection was given up because of its silence, and no other one has answered yet. */
   #wasSilent = false;
+  #isLate = false;
 
   /** `hint` is called when another round is needed soon. */
   constructor(node: string, settings: MonitorSettings, ports: ProberPorts, hint: () => void) {
@@ -77,6 +78,11 @@ export class Prober {
   /** Attempts to connect that failed in a row; `undefined` if the last one succeeded. */
   get failing(): Failing | undefined {
     return this.#failures.failing;
+  }
+
+  /** Whether the node has owed an answer for half the time that it may take. */
+  get isLate(): boolean {
+    return this.#isLate;
   }
 
   /** `max_connections` of the server, as last probed. */
@@ -285,15 +291,26 @@ export class Prober {
         if (this.#connection === connection) this.#reports.probeMissed(connection.generation, askedAt);
         resolve('late');
       };
-      const timer = watchdog(this.#ports.clock, timeoutMs, expired, { ref: false });
-      const cancel = () => timer.cancel();
-      answer.then(cancel, cancel);
+      const { clock } = this.#ports;
+      const halfway = watchdog(clock, timeoutMs / 2, () => this.#noteLate(), { ref: false });
+      const timer = watchdog(clock, timeoutMs, expired, { ref: false });
+      const over = () => {
+        halfway.cancel();
+        timer.cancel();
+        this.#isLate = false;
+      };
+      answer.then(over, over);
     });
     const first = await Promise.race([answer, late]);
     if (first !== 'late') return first;
     // It was replaced meanwhile, and its silence proves nothing.
     if (this.#connection !== connection) throw replaced();
     return this.#secondProof(connection, answer);
+  }
+
+  #noteLate(): void {
+    this.#isLate = true;
+    this.#ports.late();
   }
 
   async #secondProof(connection: MonitorConnection, answer: Promise<DriverResult>): Promise<DriverResult> {

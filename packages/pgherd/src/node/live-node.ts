@@ -293,6 +293,8 @@ export class LiveNode {
       topology: () => this.#ports.topology(),
       trafficAt: () => this.trafficAt,
       callsWait: () => this.#ports.callsWait(),
+      primaryIsLate: () => this.#ports.primaryIsLate(),
+      late: () => this.#ports.late(this.name),
       loginsAreRefused: () => this.logins.areRefused,
       hasAnotherPassword: () => this.logins.hasAnotherPassword(),
       observe: (observation) => this.#ports.observe(this, observation),
@@ -324,8 +326,7 @@ export class LiveNode {
   #triedNode(): TriedNode {
     const { name, pool } = this;
     const { condemned, settings, topology, warned } = this.#ports;
-    const connector = this.#connector;
-    const { monitor } = this;
+    const [connector, { monitor }] = [this.#connector, this];
     return {
       name,
       pool,

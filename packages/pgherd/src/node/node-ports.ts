@@ -12,6 +12,10 @@ export interface NodePortsOf<N> {
   readonly settings: ClusterSettings;
   /** The current picture. */
   topology(): TopologyDescription;
+  /** Whether the primary owes an answer. */
+  primaryIsLate(): boolean;
+  /** The node owes an answer. */
+  late(node: string): void;
   /** Logins to a node are refused, for another reason or once more, or accepted again. */
   loginsChanged(): void;
   observe(node: N, observation: Observation): void;

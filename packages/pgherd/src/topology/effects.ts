@@ -93,10 +93,20 @@ function hasDoubts(before: TopologyDescription, after: TopologyDescription): boo
  */
 function likelyWriters(before: TopologyDescription, after: TopologyDescription): string[] {
   if (after.incumbent === undefined || after.writable !== undefined || after.contest !== undefined) return [];
-  const likely = after.nodes.filter((node, index) => {
-    if (node.health !== 'ok' || node.standing !== 'current' || !node.promotable) return false;
-    if (node.role === 'standby') return before.writable !== undefined;
-    return node.role === 'primary' && counterpart(node, index, before)?.role === 'standby';
-  });
-  return likely.map((node) => node.name);
+  const promoted = after.nodes.filter(
+    (node, index) =>
+      mayBePrepared(node) && node.role === 'primary' && counterpart(node, index, before)?.role === 'standby',
+  );
+  const standbys = before.writable === undefined ? [] : promotableStandbys(after);
+  return [...standbys, ...promoted.map((node) => node.name)];
+}
+
+/** Standbys of which one may be written to soon, once the primary is lost. None before the first write. */
+export function promotableStandbys({ incumbent, nodes }: TopologyDescription): string[] {
+  if (incumbent === undefined) return [];
+  return nodes.filter((node) => node.role === 'standby' && mayBePrepared(node)).map((node) => node.name);
+}
+
+function mayBePrepared({ health, promotable, standing }: NodeDescription): boolean {
+  return health === 'ok' && standing === 'current' && promotable;
 }

@@ -47,8 +47,9 @@ interface WatchPhase {
  * seconds, when each millisecond counts; one that has to wait for a lease to expire comes later, and many
  * clients wait for it together.
  */
+const FIRST_PHASE: WatchPhase = { untilMs: 2_000, stepMs: 5, bound: 0.5, pauseMs: BURST_START_MS };
 export const WATCH_PHASES: readonly WatchPhase[] = Object.freeze([
-  { untilMs: 2_000, stepMs: 5, bound: 0.5, pauseMs: BURST_START_MS },
+  FIRST_PHASE,
   { untilMs: 10_000, stepMs: 20, bound: 1, pauseMs: 100 },
   { untilMs: WATCH_MS, stepMs: 100, bound: 1, pauseMs: 500 },
 ]);
@@ -61,6 +62,8 @@ export interface ProbeCircumstances {
   readonly connected: boolean;
   /** `false` once the server turned out to be unable to run the long poll. */
   readonly longPollWorks: boolean;
+  /** Whether the primary has been owing an answer for half the time that it may take: it may be lost. */
+  readonly primaryIsLate?: boolean | undefined;
   /**
    * When the node last answered a statement of the application; `undefined` if it never did, or if the
    * answers do not show a change of role (behind a pooler).
@@ -73,7 +76,7 @@ export interface ProbeCircumstances {
 
 /**
  * When and how the node is probed next. Healthy: every `intervalMs`, or half as often while traffic proves
- * the node alive. Without a primary: standbys by long poll, all other nodes in a burst, both less and less
+ * the node alive; standbys by long poll while the primary owes an answer. Without a primary: standbys by long poll, all other nodes in a burst, both less and less
  * often until they are back at `intervalMs`. After a failed attempt to connect: as of `pauseAfterFailure`.
  */
 export function planProbe(
@@ -88,19 +91,27 @@ export function planProbe(
     const { intervalMs } = settings;
     return { kind: 'probe', afterMs: pauseAfterFailure({ ...failures, intervalMs }, dice) };
   }
+  const isPollable =
+    settings.longPoll &&
+    circumstances.longPollWorks &&
+    circumstances.connected &&
+    node.role === 'standby' &&
+    node.health === 'ok';
   if (primaryLostAt === undefined) {
+    if (isPollable && circumstances.primaryIsLate === true) return longPoll(FIRST_PHASE, settings, dice);
     const factor = !lagMatters && isProvenByTraffic(node, settings, circumstances) ? PROVEN_FACTOR : 1;
     return probeAfter(settings.intervalMs * factor, dice);
   }
   const phase = WATCH_PHASES.find(({ untilMs }) => now - primaryLostAt < untilMs);
   if (phase === undefined) return probeAfter(settings.intervalMs, dice);
-  const pollable = settings.longPoll && circumstances.longPollWorks && circumstances.connected;
-  if (pollable && node.role === 'standby' && node.health === 'ok') {
-    // All clients lose the primary at the same time: their polls must not keep ending at the same time.
-    const boundMs = Math.floor(settings.timeoutMs * phase.bound * (1 - JITTER * dice));
-    return { kind: 'long-poll', boundMs, stepMs: phase.stepMs };
-  }
-  return probeAfter(Math.min(phase.pauseMs, settings.intervalMs), dice);
+  return isPollable
+    ? longPoll(phase, settings, dice)
+    : probeAfter(Math.min(phase.pauseMs, settings.intervalMs), dice);
+}
+
+/** All clients lose the primary at the same time: their polls must not keep ending at the same time. */
+function longPoll({ bound, stepMs }: WatchPhase, { timeoutMs }: ProbeSettings, dice: number): ProbePlan {
+  return { kind: 'long-poll', boundMs: Math.floor(timeoutMs * bound * (1 - JITTER * dice)), stepMs };
 }
 
 /** Nodes that are probed at once. */

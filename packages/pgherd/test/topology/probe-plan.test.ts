@@ -101,6 +101,17 @@ describe('while no primary is known', () => {
     expect(next).toEqual({ kind: 'probe', afterMs: 50 });
   });
 
+  it('a healthy standby is asked by the same long poll while the primary owes an answer', () => {
+    expect(plan('b', HEALTHY, { primaryIsLate: true })).toEqual({
+      kind: 'long-poll',
+      boundMs: 450,
+      stepMs: 5,
+    });
+    expect(plan('a', HEALTHY, { primaryIsLate: true }).kind).toBe('probe');
+    expect(plan('b', HEALTHY, { primaryIsLate: true, connected: false }).kind).toBe('probe');
+    expect(plan('b', HEALTHY, { primaryIsLate: true }, { longPoll: false }).kind).toBe('probe');
+  });
+
   it('a long poll ends up to a quarter sooner, so that those of many clients do not end together', () => {
     const next = plan('b', LOST, { dice: 1 - Number.EPSILON });
     expect(next).toEqual({ kind: 'long-poll', boundMs: 337, stepMs: 5 });
