@@ -77,6 +77,8 @@ describe('one refused login stands for all', () => {
   it('the pool does not dial while the monitor is still connected, and works again after the repair', async () => {
     const db = open({ pool: { maxUses: 1, max: 20 } });
     await db.query('select 1');
+    // The pool took over the monitor's first connection; this is asked over the next one.
+    await db.nextProbe();
     const refused = await refuseLogins(cluster.primary, 'role');
     const before = refusals();
     const calls = Array.from({ length: 50 }, () => rejection(db.query('select pg_sleep(0.05)')));

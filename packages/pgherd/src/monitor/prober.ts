@@ -215,6 +215,8 @@ export class Prober {
   #connectFailed(error: unknown, generation: number, askedAt: number): void {
     const failure = connectFailureOf(error);
     this.#failures.add(error, this.#beforeItsTime, this.#ports.clock.now());
+    // As a probe that stays unanswered.
+    if (failure === 'timeout') this.#wasSilent = true;
     if (this.#stopped.signal.aborted) return;
     this.#reports.connectFailed(error, failure, generation, askedAt);
   }
