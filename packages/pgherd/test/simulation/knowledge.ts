@@ -122,6 +122,8 @@ export class Knowledge {
       const rival =
         name !== node &&
         !told.inRecovery &&
+        // One that refuses writes keeps no other from them.
+        !told.readOnly &&
         told.timeline === mine.timeline &&
         told.systemIdentifier === mine.systemIdentifier;
       return rival ? [name] : [];

@@ -37,27 +37,6 @@ export const PLANTED_BUGS: readonly PlantedBug[] = Object.freeze([
     seeds: 400,
   },
   {
-    name: 'what was given up counts again as soon as it is back',
-    file: 'floors/given-up.ts',
-    find: 'timeline > one.accepted &&',
-    replace: 'timeline < one.accepted &&',
-    seeds: 1000,
-  },
-  {
-    name: 'a claim that the lease refutes makes a level when its node is lost',
-    file: 'topology/arbitrate.ts',
-    find: 'const present = settings.authority ? ',
-    replace: 'const present = settings.authority && now < 0 ? ',
-    seeds: 1500,
-  },
-  {
-    name: 'writes do not wait for the answer of the lease',
-    file: 'floors/contest.ts',
-    find: "if (contest.state === 'open') return 'pending';",
-    replace: "if (contest.state === 'open') return 'none';",
-    seeds: 1500,
-  },
-  {
     name: 'of two systems the one that answered most counts, though it has no majority',
     file: 'topology/identity.ts',
     find: '2 * (seen.get(most) ?? 0) > servers.length;',
@@ -142,14 +121,6 @@ export const PLANTED_BUGS: readonly PlantedBug[] = Object.freeze([
     find: "if (wake !== 'none') this",
     replace: "if (wake === 'lag') this",
     seeds: 200,
-  },
-  {
-    name: 'floors are forgotten while the identity is in doubt',
-    file: 'topology/arbitrate.ts',
-    find: 'withClaims({ ...topology, contest }, present',
-    replace:
-      'withClaims({ ...topology, contest, levels: identity.conflict === undefined ? topology.levels : {} }, present',
-    seeds: 400,
   },
   {
     name: 'the first write does not wait for the other nodes',
