@@ -52,6 +52,7 @@ const EVENTS: Readonly<Record<ClusterEventName, true>> = {
   'connection:closed': true,
   'connection:condemned': true,
   'statement:cancelled': true,
+  'pool:scarce': true,
   'lease:leaked': true,
   'call:retried': true,
   'node:ejected': true,

@@ -190,10 +190,7 @@ export class Herd {
     return this.select(demand).tiers.some((tier) => tier.some((one) => one.name === node));
   }
 
-  /**
-   * Resolves `true` after the next change that matters to `demand`, `false` at the deadline, rejects on abort
-   * or close.
-   */
+  /** Resolves `true` after the next change that matters to `demand`, `false` at the deadline, rejects on abort or close. */
   changed(deadline: Deadline, signal: AbortSignal | undefined, demand?: Demand): Promise<boolean> {
     const lagMatters = demand !== undefined && hasOwnLimit(demand);
     const woken = this.#waiting.wait({ deadline, signal, lagMatters });
@@ -226,10 +223,7 @@ export class Herd {
     return this.#waiting.size > 0 || this.settings.clock.now() - this.#unservedAt < UNSERVED_MS;
   }
 
-  /**
-   * The error for a call that found no node in time; `refusals` says which nodes suit, but gave no
-   * connection.
-   */
+  /** The error for a call that found no node in time; `refusals` says which nodes suit, but gave no connection. */
   noNodeError(
     demand: Demand,
     waitedMs: number,
@@ -308,6 +302,7 @@ export class Herd {
       opened: (node, durationMs) => this.events.emit('connection:opened', { node, durationMs }),
       failed: (node, error) => this.events.emit('connection:failed', { node, error }),
       closed: (node, reason) => this.events.emit('connection:closed', { node, reason }),
+      scarce: (event) => this.events.emit('pool:scarce', event),
       condemned: (event) => this.events.emit('connection:condemned', event),
       warned: (message) => this.events.emit('cluster:warned', { message }),
     };

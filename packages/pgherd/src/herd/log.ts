@@ -59,6 +59,12 @@ export function logEvents(events: Emitter<ClusterEvents>, sink: Logger): void {
     if (ended) logger.debug(`pgherd: a statement was cancelled on ${node}`);
     else logger.warn(`pgherd: a statement could not be cancelled on ${node} and may still run there`);
   });
+  events.on('pool:scarce', ({ node, held, max, by }) => {
+    const how = by === 'refused' ? 'refused one' : 'has few left';
+    logger.warn(
+      `pgherd: ${node} is short of connections and ${how}; this process holds ${held}, at most ${max} for now`,
+    );
+  });
   events.on('lease:leaked', ({ node, verb, heldMs, stack }) => {
     logger.warn(
       `pgherd: a connection to ${node} was not released for ${heldMs} ms; ${verb} was called here:\n${stack}`,

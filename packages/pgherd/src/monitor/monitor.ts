@@ -24,8 +24,8 @@ export interface MonitorPorts extends Omit<ProberPorts, 'description' | 'nodes' 
   primaryIsLate(): boolean;
   /** Whether there is a password by now that the server has not refused. Never rejects. */
   hasAnotherPassword(): Promise<boolean>;
-  /** Called after every round of questions, with the error that ended it. */
-  probed(error: unknown): void;
+  /** Called after every round of questions, with the error that ended it; the next round waits for it. */
+  probed(error: unknown): Promise<void>;
 }
 
 interface ProbeWaiter {
@@ -180,7 +180,7 @@ export class NodeMonitor {
     if (this.#isStopped()) return;
     this.#restedAt = this.#ports.clock.now();
     this.#dice = this.#ports.random.next();
-    this.#ports.probed(failure);
+    await this.#ports.probed(failure);
   }
 
   #isStopped(): boolean {

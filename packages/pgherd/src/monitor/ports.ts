@@ -22,6 +22,8 @@ export interface ProberPorts {
    * over, or `beside` the one that it has taken over.
    */
   connect(listener: ConnectionListener, signal: AbortSignal, way: MonitorDial): Promise<DriverConnection>;
+  /** Whether the node is known to be well although it refused a connection with this error. */
+  answersOnLoan(error: unknown): Promise<boolean>;
   /** Whether the pool can take over the monitor's first connection. */
   mayHandOver(): boolean;
   /** What makes the monitor's own connection of one that the pool could have taken over. */

@@ -64,8 +64,8 @@ export class Prober {
   }
 
   /**
-   * Asks over the connection, between the questions of the rounds, while there is one. What a function of
-   * this kind answers is always from the same session of the server.
+   * Asks over the connection, between the questions of the rounds, while there is one. What a function of this kind answers is always from
+   * the same session of the server.
    */
   get ask(): Ask | undefined {
     return this.#connection?.ask;
@@ -159,7 +159,8 @@ export class Prober {
       this.#adopt(connection);
       return connection;
     } catch (error) {
-      this.#connectFailed(error, generation, askedAt);
+      if (await this.#ports.answersOnLoan(error)) this.#failures.add(error, false, this.#ports.clock.now());
+      else this.#connectFailed(error, generation, askedAt);
       throw error;
     } finally {
       overdue?.cancel();
@@ -281,9 +282,8 @@ export class Prober {
   }
 
   /**
-   * The answer to `text`. If none comes in time the node is reported silent and a second proof is sought: the
-   * late answer or a new connection, the first of both, clears it; a new connection that fails makes it
-   * offline.
+   * The answer to `text`. If none comes in time the node is reported silent and a second proof is sought: the late answer or a new
+   * connection, the first of both, clears it; a new connection that fails makes it offline.
    */
   async #answered(connection: MonitorConnection, text: string, timeoutMs: number): Promise<DriverResult> {
     const askedAt = this.#ports.clock.now();

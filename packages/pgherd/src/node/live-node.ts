@@ -23,6 +23,7 @@ import { openGuest } from './open-guest.ts';
 import { poolErrors } from './pool-errors.ts';
 import type { Session } from './session.ts';
 import { SessionFactory, type SessionFactoryPorts } from './session-factory.ts';
+import { type Slots, slotsOf } from './slots.ts';
 import { type TriedNode, trialOf } from './trial-of.ts';
 
 /** As of {@link NodePortsOf}. */
@@ -43,6 +44,7 @@ export class LiveNode {
   readonly #ports: NodePorts;
   readonly #connector: Connector;
   readonly #trial: Trial<Session>;
+  readonly #slots: Slots;
   readonly #minConnections: number;
   /** When connections were last disposed of because of what became of the node. */
   disposedAt = Number.NEGATIVE_INFINITY;
@@ -87,6 +89,7 @@ export class LiveNode {
       errors: poolErrors,
     });
     this.#trial = trialOf(this.#triedNode());
+    this.#slots = slotsOf<LiveNode>(this, ports);
   }
 
   /** Sequence number of the last choice that fell on this node. */
@@ -128,10 +131,7 @@ export class LiveNode {
     return accessOn(findNode(this.#ports.topology(), this.name)?.role, call);
   }
 
-  /**
-   * Takes over from the picture whether the node is ok. If it has become ok, the pool opens connections again
-   * at once.
-   */
+  /** Takes over from the picture whether the node is ok. If it has become ok, the pool opens connections again at once. */
   noteHealth(isOk: boolean): void {
     const revives = isOk && !this.#isOk;
     this.#isOk = isOk;
@@ -154,10 +154,7 @@ export class LiveNode {
     await this.pool.warmUp(Math.max(1, this.#minConnections));
   }
 
-  /**
-   * With the hook beforeAcquire every use is validated; whether the server is asked as well depends on the
-   * idle time.
-   */
+  /** With the hook beforeAcquire every use is validated; whether the server is asked as well depends on the idle time. */
   #poolSettings(pool: PoolSettings): PoolSettings {
     return this.#ports.settings.hooks.beforeAcquire === undefined ? pool : { ...pool, validateAfterMs: 0 };
   }
@@ -168,8 +165,8 @@ export class LiveNode {
   }
 
   /**
-   * Ensures that a connection is open, alive and able to write before a call needs one. On a standby nothing
-   * is written by it: it saves the first write after a promotion the time to open one. Never rejects.
+   * Ensures that a connection is open, alive and able to write before a call needs one. On a standby nothing is written by it: it saves
+   * the first write after a promotion the time to open one. Never rejects.
    */
   async prepareWriter(): Promise<void> {
     const { clock, connectTimeoutMs, probe } = this.#ports.settings;
@@ -272,7 +269,10 @@ export class LiveNode {
       hint: () => this.monitor.hint(),
       silent: () => this.#trial.begin(),
       opened: (durationMs) => ports.opened(name, durationMs),
-      failed: (error) => ports.failed(name, error),
+      failed: (error) => {
+        this.#slots.refused(error);
+        ports.failed(name, error);
+      },
       closed: (reason) => ports.closed(name, reason),
       showed: (generation, startedAt) => {
         const at = ports.settings.clock.now();
@@ -305,7 +305,9 @@ export class LiveNode {
       renewed: () => this.#doubt(),
       probed: (error) => {
         this.probeError = error;
+        return this.#slots.probed(error);
       },
+      answersOnLoan: (error) => this.#slots.answersOnLoan(error),
     };
   }
 

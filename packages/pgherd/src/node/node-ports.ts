@@ -26,6 +26,7 @@ export interface NodePortsOf<N> {
   opened(node: string, durationMs: number): void;
   failed(node: string, error: unknown): void;
   closed(node: string, reason: string): void;
+  scarce(event: ClusterEvents['pool:scarce']): void;
   condemned(event: ClusterEvents['connection:condemned']): void;
   /** Reports something that the operator should know. */
   warned(message: string): void;

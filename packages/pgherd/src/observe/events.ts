@@ -128,6 +128,16 @@ export interface ClusterEvents {
    */
   'statement:cancelled': { readonly node: string; readonly ended: boolean; readonly durationMs: number };
   /**
+   * The server is short of connection slots: it refused one to this process, or few were seen to be left. The pool, which holds `held`
+   * and may have `max` for now, gives some back and opens new ones slowly. Once until 30 s have passed without a further sign.
+   */
+  'pool:scarce': {
+    readonly node: string;
+    readonly held: number;
+    readonly max: number;
+    readonly by: 'refused' | 'seen';
+  };
+  /**
    * A connection is held for longer than `pool.leakAfterMs`; `stack` is the place in your program that
    * acquired it.
    */

@@ -2,6 +2,7 @@ import type { Clock, Random } from '../time/port.ts';
 import { Alarm } from './alarm.ts';
 import { Drains } from './drains.ts';
 import { type Entry, IdleStack } from './idle.ts';
+import { Scarcity } from './scarcity.ts';
 import type { PoolFactory, PoolSettings } from './settings.ts';
 
 /**
@@ -31,6 +32,7 @@ export class Entries<R extends object> {
   #opened = 0;
   #closed = 0;
   #closing = false;
+  readonly scarcity: Scarcity;
   readonly idle = new IdleStack<R>();
   readonly checked = new Set<Entry<R>>();
 
@@ -39,6 +41,8 @@ export class Entries<R extends object> {
     this.#factory = factory;
     this.#ports = ports;
     this.#reaper = new Alarm(ports.clock, () => this.#reap());
+    const { clock, random } = ports;
+    this.scarcity = new Scarcity({ clock, random, max: settings.max, review: (ms) => this.#spare(ms) });
   }
 
   get size(): number {
@@ -109,7 +113,16 @@ export class Entries<R extends object> {
     if (entry.generation !== this.#generation) return 'evicted';
     if (now >= entry.expiresAt) return EXPIRED;
     const { maxUses } = this.#settings;
-    return maxUses > 0 && entry.uses >= maxUses ? 'reached pool.maxUses' : undefined;
+    if (maxUses > 0 && entry.uses >= maxUses) return 'reached pool.maxUses';
+    return this.scarcity.isActive && this.scarcity.isDue(this.size, now) ? SCARCE : undefined;
+  }
+
+  /** While resources are scarce, closes what has been idle for so long, but for one; by now others may be opened. */
+  #spare(idleMs: number): void {
+    const now = this.#ports.clock.now();
+    if (this.scarcity.isActive)
+      this.discardIdle(({ idleSince }) => now - idleSince >= idleMs && this.size > 1, SCARCE);
+    this.#ports.reaped();
   }
 
   /** Closes what is free now; what is leased is {@link worn} from now on. */
@@ -127,6 +140,7 @@ export class Entries<R extends object> {
   async close(): Promise<void> {
     this.#closing = true;
     this.#reaper.cancel();
+    this.scarcity.end();
     this.#discardFree(CLOSING);
     await this.#drains.wait(Number.POSITIVE_INFINITY, this.#all.values());
   }
@@ -138,6 +152,7 @@ export class Entries<R extends object> {
 
   discard(entry: Entry<R>, reason: string): void {
     this.drop(entry);
+    if (reason === SCARCE) this.scarcity.noteGivenBack(this.#ports.clock.now());
     this.#factory.close(entry.resource, reason);
   }
 
@@ -176,4 +191,5 @@ export class Entries<R extends object> {
 }
 
 const CLOSING = 'the pool is closing';
+const SCARCE = 'the server is short of connections';
 const EXPIRED = 'reached pool.maxLifetimeMs';

@@ -1,3 +1,4 @@
+import type { Clock, Random } from '../time/port.ts';
 import type { PoolStats } from './settings.ts';
 
 /**
@@ -22,4 +23,11 @@ export interface PoolErrors {
   full(maxWaiting: number, max: number): unknown;
   /** The caller holds all resources that there may be. */
   selfDeadlock(held: number, max: number): unknown;
+}
+
+/** The ports of a pool. */
+export interface PoolPorts {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly errors: PoolErrors;
 }

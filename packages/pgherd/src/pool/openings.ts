@@ -1,5 +1,6 @@
 import type { Clock } from '../time/port.ts';
 import { Alarm } from './alarm.ts';
+import type { Scarcity } from './scarcity.ts';
 
 /** Pause after the first failure, milliseconds; it doubles with each further one. */
 const PAUSE_START_MS = 50;
@@ -13,6 +14,7 @@ export interface OpeningsPorts<R> {
   readonly clock: Clock;
   /** Most openings at one time. */
   readonly maxConnecting: number;
+  readonly scarcity: Pick<Scarcity, 'isActive' | 'openable' | 'noteOpening'>;
   open(signal: AbortSignal): Promise<R>;
   /** One was opened. `wanted` is `false` if the opening was abandoned meanwhile. */
   opened(resource: R, wanted: boolean): void;
@@ -65,16 +67,20 @@ export class Openings<R> {
 
   /**
    * Ensures that up to `count` are in progress; after a pause if the last one failed. `urgent`: a caller
-   * waits.
+   * waits. `held` is how many are open.
    */
-  atLeast(count: number, urgent: boolean): void {
+  atLeast(count: number, urgent: boolean, held: number): void {
     if (this.#inProgress.size >= count) return;
     if (!this.#isReady(urgent)) {
       this.#alarm.noLaterThan(this.#pauseEnd(urgent));
       return;
     }
-    const limit = this.#failuresInARow > 0 ? 1 : this.#ports.maxConnecting;
-    while (this.#inProgress.size < Math.min(limit, count)) this.#begin();
+    const { maxConnecting, scarcity } = this.#ports;
+    const limit = this.#failuresInARow > 0 ? 1 : maxConnecting;
+    while (this.#inProgress.size < Math.min(limit, count, scarcity.openable(held))) {
+      scarcity.noteOpening(held);
+      this.#begin();
+    }
   }
 
   /** Resolves when the next one ends, to whether it succeeded; `undefined` if none is in progress. */

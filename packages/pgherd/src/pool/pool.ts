@@ -1,18 +1,12 @@
-import type { Clock, Random } from '../time/port.ts';
+import type { Clock } from '../time/port.ts';
 import { type AcquireRequest, CallerLine } from './callers.ts';
 import { Entries } from './entries.ts';
-import { type PoolErrors, Redirected } from './failures.ts';
+import { type PoolErrors, type PoolPorts, Redirected } from './failures.ts';
 import type { Entry } from './idle.ts';
 import { type Line, Lines } from './lines.ts';
 import { Openings } from './openings.ts';
+import type { ScarcitySign } from './scarcity.ts';
 import type { PoolFactory, PoolSettings, PoolStats } from './settings.ts';
-
-/** The ports of a pool. */
-export interface PoolPorts {
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly errors: PoolErrors;
-}
 
 /**
  * Hands out resources, the last one returned first, to callers in the order they came.
@@ -54,6 +48,7 @@ export class Pool<R extends object> {
     this.#openings = new Openings<R>({
       clock,
       maxConnecting: settings.maxConnecting,
+      scarcity: this.#entries.scarcity,
       open: (signal) => factory.open(signal),
       opened: (resource, wanted) => this.#admit(resource, wanted),
       failed: (wanted) => {
@@ -133,9 +128,9 @@ export class Pool<R extends object> {
   }
 
   /**
-   * An idle resource that needs no validation, at once, or `undefined`. Never overtakes a caller that waits.
-   * `now` is the time of the pool's clock, if the caller has just read it. `untested`: also one that would be validated first since it
-   * was idle for long, for work that is lost without harm.
+   * An idle resource that needs no validation, at once, or `undefined`. Never overtakes a caller that waits. `now` is the time of the
+   * pool's clock, if the caller has just read it. `untested`: also one that would be validated first since it was idle for long, for work
+   * that is lost without harm.
    */
   tryAcquire(prefer?: (resource: R) => boolean, now?: number, untested = false): R | undefined {
     if (this.#closing || this.#waiting.wanted > 0) return undefined;
@@ -205,6 +200,12 @@ export class Pool<R extends object> {
     return entry === undefined ? 'closed' : this.#entries.worn(entry, this.#clock.now());
   }
 
+  /** Resources are scarce; returns the limit for now if this is the first sign of a row. */
+  noteScarce(sign: ScarcitySign): number | undefined {
+    const { scarcity, size } = this.#entries;
+    return scarcity.note(sign, size) ? scarcity.limit : undefined;
+  }
+
   /** Closes what is idle now and, when it comes back, what is leased now; abandons what is being opened. */
   evict(reason: string): void {
     this.#openings.abandon(() => this.#errors.evicted(reason));
@@ -248,12 +249,12 @@ export class Pool<R extends object> {
   async warmUp(count: number): Promise<void> {
     const goal = Math.min(count, this.#settings.max);
     while (!this.#closing && this.#entries.size < goal) {
-      this.#openings.atLeast(goal - this.#entries.size, true);
+      this.#openings.atLeast(goal - this.#entries.size, true, this.#entries.size);
       if ((await this.#openings.next()) !== true) return;
     }
   }
 
-  /** To be called if opening is likely to succeed now, whatever failed before. */
+  /** To be called if opening is likely to succeed now. */
   revive(): void {
     if (this.#openings.failuresInARow === 0) return;
     this.#openings.forgive();
@@ -293,9 +294,7 @@ export class Pool<R extends object> {
     return entry.resource;
   }
 
-  /**
-   * The first motor: gives a free entry to the line whose first has waited longest, else puts it into the stack.
-   */
+  /** The first motor: gives a free entry to the line whose first has waited longest, else puts it into the stack. */
   #settle(entry: Entry<R>, now: number): void {
     const line = this.#waiting.next;
     if (line === undefined) this.#entries.rest(entry, now);
@@ -322,10 +321,7 @@ export class Pool<R extends object> {
     return FAILED;
   }
 
-  /**
-   * An entry about which `work` decides; then it serves the caller that has waited longest, perhaps another
-   * one by now.
-   */
+  /** An entry about which `work` decides; then it serves the caller that has waited longest, perhaps another one by now. */
   async #check(entry: Entry<R>, work: Promise<string | undefined>): Promise<void> {
     entry.state = 'checked';
     this.#entries.checked.add(entry);
@@ -339,18 +335,15 @@ export class Pool<R extends object> {
     this.#fill();
   }
 
-  /**
-   * The second motor: finds resources for those that wait, first idle ones, then as many new ones as are
-   * wanted and allowed.
-   */
+  /** The second motor: finds resources for those that wait, first idle ones, then as many new ones as are wanted and allowed. */
   #fill(): void {
-    const { max, min } = this.#settings;
-    const { size } = this.#entries;
+    const { min } = this.#settings;
+    const { size, scarcity } = this.#entries;
     if (this.#closing || (size >= min && this.#waiting.wanted === 0)) return;
     this.#spendIdle();
     const unserved = this.#waiting.wantsOpened - this.#entries.checked.size;
     const wanted = Math.max(unserved, min - size);
-    this.#openings.atLeast(Math.min(max - size, wanted), unserved > 0);
+    this.#openings.atLeast(Math.min(scarcity.limit - size, wanted), unserved > 0, size);
     // No caller waits for a dead host: if nothing is to come, the last failure is the answer.
     if (unserved <= 0 || size > 0 || this.#openings.count > 0) return;
     const { lastError } = this.#openings;

@@ -3,6 +3,9 @@ import type { ConnectFailure, Role } from '../model/names.ts';
 import type { Observation, ProbeFacts } from '../model/observation.ts';
 import type { NodeAddress, NodeDescription, NodeLabels } from '../model/topology.ts';
 
+/** A role that was confirmed within this time, milliseconds, is confirmed again only later. */
+const CONFIRMED_MS = 1_000;
+
 /** Weight of the newest round trip in the smoothed one. */
 const RTT_WEIGHT = 0.3;
 
@@ -232,7 +235,8 @@ function changed(before: string | undefined, after: string | undefined): boolean
 function onParameters(node: NodeDescription, inHotStandby: boolean, at: number): NodeDescription {
   if (node.roleAt !== undefined && at < node.roleAt) return node;
   const wasStandby = node.role === 'standby';
-  if (node.role !== 'unknown' && wasStandby === inHotStandby) return node;
+  if (node.role !== 'unknown' && wasStandby === inHotStandby)
+    return at - (node.roleAt ?? 0) < CONFIRMED_MS ? node : Object.freeze({ ...node, roleAt: at, seenAt: at });
   return Object.freeze({
     ...node,
     role: inHotStandby ? 'standby' : 'primary',

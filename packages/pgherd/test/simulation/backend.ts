@@ -277,6 +277,8 @@ export class Backend {
         return result('DISCARD ALL', [], null);
       case 'set-name':
         return result('SET', [], null);
+      case 'slots':
+        return result('SELECT', [{ backends: '1', slots: '97' }]);
       case 'failing':
         return new SimServerError('ERROR', '22012', 'division by zero');
       case 'select':

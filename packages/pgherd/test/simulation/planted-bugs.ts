@@ -153,8 +153,8 @@ export const PLANTED_BUGS: readonly PlantedBug[] = Object.freeze([
   {
     name: 'the pool opens more than its limit',
     file: 'pool/pool.ts',
-    find: 'this.#openings.atLeast(Math.min(max - size, wanted), unserved > 0);',
-    replace: 'this.#openings.atLeast(wanted, unserved > 0);',
+    find: 'this.#openings.atLeast(Math.min(scarcity.limit - size, wanted), unserved > 0, size);',
+    replace: 'this.#openings.atLeast(wanted, unserved > 0, size);',
     seeds: 100,
   },
   {

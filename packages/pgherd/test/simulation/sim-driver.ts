@@ -37,7 +37,7 @@ interface Job extends SentStatement {
 }
 
 /** What a monitor says. */
-const MONITORS_OWN: ReadonlySet<Parsed['kind']> = new Set(['probe', 'long-poll', 'set-name']);
+const MONITORS_OWN: ReadonlySet<Parsed['kind']> = new Set(['probe', 'long-poll', 'set-name', 'slots']);
 /** After this time Linux repeats an unanswered SYN for the first time. */
 const SYN_AGAIN_MS = 1_000;
 const STATEMENT_CHANGES_SESSION = /^\s*(SET|RESET|DISCARD|LISTEN|PREPARE|CREATE TEMP)\b/i;

@@ -18,7 +18,8 @@ export type Parsed =
         | 'failing'
         | 'savepoint'
         | 'release'
-        | 'set-name';
+        | 'set-name'
+        | 'slots';
     }
   | { readonly kind: 'rollback-to' | 'transaction-read-only' | 'sleep' }
   | { readonly kind: 'set-read-only'; readonly on: boolean }
@@ -43,6 +44,7 @@ const PATTERNS: readonly (readonly [RegExp, (match: RegExpExecArray) => Parsed])
   [/^SAVEPOINT\b/i, () => ({ kind: 'savepoint' })],
   [/^RELEASE\b/i, () => ({ kind: 'release' })],
   [/^DISCARD ALL\b/i, () => ({ kind: 'discard' })],
+  [/^select .*numbackends/is, () => ({ kind: 'slots' })],
   [/^SET application_name\b/i, () => ({ kind: 'set-name' })],
   [/^SET default_transaction_read_only = on/i, () => ({ kind: 'set-read-only', on: true })],
   [/^SET default_transaction_read_only = off/i, () => ({ kind: 'set-read-only', on: false })],
