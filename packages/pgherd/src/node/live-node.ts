@@ -164,10 +164,7 @@ export class LiveNode {
     return this.#connector.behindPooler ? undefined : this.inFlight.answeredAt;
   }
 
-  /**
-   * Ensures that a connection is open, alive and able to write before a call needs one. On a standby nothing is written by it: it saves
-   * the first write after a promotion the time to open one. Never rejects.
-   */
+  /** Ensures that a connection is open, alive and able to write: the first write after a promotion does not wait for one. Never rejects. */
   async prepareWriter(): Promise<void> {
     const { clock, connectTimeoutMs, probe } = this.#ports.settings;
     const prefer = (session: Session) => session.access === 'read-write';

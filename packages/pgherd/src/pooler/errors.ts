@@ -5,6 +5,8 @@ const POOLER_ERROR = '08P01';
 
 /** Errors of a client whose statement was never assigned to a server: nothing was executed. */
 const NEVER_ASSIGNED = /query_wait_timeout|server_login_retry|max_client_conn|client_login_timeout/;
+/** A pooler that gives each statement another server ends the client that begins a transaction. */
+const STATEMENT_MODE = /statement pooling mode/;
 const REFUSES_US = /authentication failed|no such user/;
 
 /** Whether PgBouncer refused the startup parameters. */
@@ -31,6 +33,12 @@ export function fromPooler(error: unknown): unknown {
     return new PgHerdError('PGHERD_AUTHENTICATION_FAILED', `The pooler refused the login: ${message}`, {
       cause: error,
     });
+  }
+  if (STATEMENT_MODE.test(message)) {
+    const sentence =
+      'The pooler is in statement mode (pool_mode = statement), which allows no transactions, and pgherd needs them. Nothing was executed. ' +
+      'Set pool_mode = transaction there, or connect to the server itself.';
+    return new PgHerdError('PGHERD_UNSUPPORTED', sentence, { cause: error });
   }
   return new Error(`Connection terminated by the pooler: ${message}`, { cause: error });
 }

@@ -216,6 +216,8 @@ function withoutName(statement: Statement): Statement {
 }
 
 function lostBefore(cause: unknown): PgHerdError {
+  const refused = fromPooler(cause);
+  if (refused instanceof PgHerdError && refused.code === 'PGHERD_UNSUPPORTED') return refused;
   return new PgHerdError(
     'PGHERD_CONNECTION_LOST',
     'The connection was lost before the statement was sent, at the BEGIN around it.',
