@@ -3,7 +3,6 @@ import type { ConnectionListener, DriverConnection } from '../connection/port.ts
 import { Connector } from '../dial/connector.ts';
 import type { Access } from '../model/names.ts';
 import type { NodeDescription } from '../model/topology.ts';
-import type { MonitorDial } from '../monitor/first-connection.ts';
 import { type MonitorPorts, NodeMonitor } from '../monitor/monitor.ts';
 import { Pool } from '../pool/pool.ts';
 import type { PoolSettings } from '../pool/settings.ts';
@@ -309,13 +308,9 @@ export class LiveNode {
   }
 
   /** The cause of a failure is known before the picture shows it, which wakes the calls that report it. */
-  async #connectMonitor(
-    listener: ConnectionListener,
-    signal: AbortSignal,
-    way: MonitorDial,
-  ): Promise<DriverConnection> {
+  async #connectMonitor(...dial: Parameters<Connector['connectMonitor']>): Promise<DriverConnection> {
     try {
-      return await this.#connector.connectMonitor(listener, signal, way);
+      return await this.#connector.connectMonitor(...dial);
     } catch (error) {
       this.probeError = error;
       throw error;
