@@ -36,6 +36,8 @@ export interface SlotsPorts {
   readonly deadAfterMs: number;
   readonly pool: Pool<Session>;
   ask(): Ask | undefined;
+  /** Whether a primary is looked for: then the monitor has no time for anything else. */
+  isPrimaryLost(): boolean;
   describe(): NodeDescription | undefined;
   /** When the node last answered a statement. */
   answeredAt(): number | undefined;
@@ -64,10 +66,11 @@ export class Slots {
   async probed(error: unknown): Promise<void> {
     if (error === undefined) {
       this.#rounds++;
-      const { pool, clock } = this.#ports;
+      const { pool, clock, isPrimaryLost } = this.#ports;
       const isAlert = this.#rounds <= LOOKS_AT_FIRST || clock.now() < this.#alertUntil;
       const isDue = isAlert || this.#rounds % LOOKS_EVERY === 0;
-      if (isDue && !this.#isForbidden && pool.max > 1 && pool.stats().size > 1) await this.#look();
+      if (isDue && !this.#isForbidden && !isPrimaryLost() && pool.max > 1 && pool.stats().size > 1)
+        await this.#look();
       return;
     }
     this.#rounds = 0;
@@ -169,6 +172,7 @@ export function slotsOf<N extends SlottedNode>(node: N, ports: NodePortsOf<N>): 
     deadAfterMs: settings.deadAfterMs,
     pool: node.pool,
     ask: () => node.monitor.ask,
+    isPrimaryLost: () => ports.topology().primaryLostAt !== undefined,
     describe: () => findNode(ports.topology(), node.name),
     answeredAt: () => node.inFlight.answeredAt,
     observe: (observation) => ports.observe(node, observation),
