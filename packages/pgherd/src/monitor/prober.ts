@@ -132,7 +132,7 @@ export class Prober {
     return this.first.give(connection, listener, async () => {
       this.#connection = undefined;
       // It is reported by itself why there is no other connection; the next round tries again.
-      await this.#connect().catch(() => undefined);
+      await this.#connect(true).catch(() => undefined);
     });
   }
 
@@ -146,14 +146,14 @@ export class Prober {
     }
   }
 
-  /** Opens the connection, or reports why there is none. */
-  async #connect(): Promise<MonitorConnection> {
+  /** Opens the connection, or reports why there is none. `isAnother`: the node has just answered on one that the pool took over. */
+  async #connect(isAnother = false): Promise<MonitorConnection> {
     this.#redial.noteDial();
     const generation = this.#ports.description()?.generation ?? 0;
     const askedAt = this.#ports.clock.now();
     const wasOk = this.#ports.description()?.health === 'ok';
     // It accepts connections less fast than it has to answer: nobody is to wait for it meanwhile.
-    const overdue = wasOk ? this.#missedUnless(generation, askedAt) : undefined;
+    const overdue = wasOk && !isAnother ? this.#missedUnless(generation, askedAt) : undefined;
     try {
       const connection = await this.#open(generation, wasOk, new AbortController());
       this.#adopt(connection);

@@ -186,4 +186,11 @@ export const PLANTED_BUGS: readonly PlantedBug[] = Object.freeze([
     replace: "this.#state = 'stopped';",
     seeds: 20,
   },
+  {
+    name: 'a slow login has no longer than a probe',
+    file: 'monitor/dial-limit.ts',
+    find: 'if (!wasOk) return connectTimeoutMs;',
+    replace: 'if (!wasOk) return timeoutMs;',
+    seeds: 400,
+  },
 ]);

@@ -58,6 +58,7 @@ const STRANGER_FACTOR = 3;
 export function scenarioOf(seed: number, seconds: number): Scenario {
   const dice = new Dice(seed, 'scenario');
   const fencing = new Dice(seed, 'fencing');
+  const logins = new Dice(seed, 'logins');
   const mode = dice.weighted<Mode>({ calm: 8, 'careful-sync': 45, 'careful-async': 15, careless: 32 });
   const stranger = mode === 'careless' && dice.chance(0.1);
   const authority = !stranger && mode !== 'calm' && fencing.chance(0.25);
@@ -71,6 +72,7 @@ export function scenarioOf(seed: number, seconds: number): Scenario {
       plpgsql: !dice.chance(0.05),
       controlFile: !dice.chance(0.06),
       checkpointDelayMs: dice.between(100, 8_000),
+      loginMs: mode === 'calm' && logins.chance(0.2) ? logins.between(1_100, 2_500) : undefined,
     },
     delayMs: dice.chance(0.2) ? dice.between(3, 15) : dice.between(0.05, 1),
     jitterMs: dice.chance(0.25) ? dice.between(5, 60) : dice.between(0.05, 2),

@@ -108,7 +108,7 @@ export class Server {
       return true;
     }
     this.backends.add(backend);
-    this.later(this.surroundings.dice.between(0.2, 1.5), () => {
+    this.later(this.surroundings.dice.between(0.2, 1.5) + (this.surroundings.traits.loginMs ?? 0), () => {
       if (!this.backends.has(backend)) return;
       const refusal = this.#refusalOf();
       if (refusal === undefined) backend.ready();

@@ -17,6 +17,8 @@ export interface Traits {
   readonly controlFile: boolean;
   /** Time after a promotion for which the control file of a standby shows the old timeline, milliseconds. */
   readonly checkpointDelayMs: number;
+  /** How long a login takes longer than usual, milliseconds. Default 0. */
+  readonly loginMs?: number | undefined;
   /** Part of the statements that take far longer than the others, 0 to 1. Default 0.01. */
   readonly slowStatements?: number | undefined;
 }
