@@ -10,7 +10,7 @@ import type { LiveNode } from '../node/live-node.ts';
 import type { Session } from '../node/session.ts';
 import type { ClusterSettings } from '../options/settings.ts';
 import { type Lease, leaseOf } from '../query/lease.ts';
-import type { Querier } from '../query/querier.ts';
+import { type Querier, verbsOf } from '../query/querier.ts';
 import { onHostFailure } from '../retry/on-host-failure.ts';
 import type { Rejection } from '../routing/select.ts';
 import { matchSession, type SessionMatch, type SessionRole } from '../routing/session-match.ts';
@@ -206,14 +206,15 @@ class HostSearch {
 
 function sessionOf(search: HostSearch, session: Session): ConnectedSession {
   const lease = search.lease(session);
-  const { release: _release, isHeld: _isHeld, ...verbs } = lease;
   let closing: Promise<void> | undefined;
   const close = () => {
     closing ??= search.close(session, lease);
     return closing;
   };
   return Object.freeze({
-    ...verbs,
+    ...verbsOf(lease),
+    script: lease.script,
+    node: lease.node,
     get isOpen() {
       return lease.isHeld && !session.connection.closed;
     },

@@ -230,6 +230,12 @@ export function querierOver(executor: Executor): Querier {
   return Object.fromEntries(verbs) as unknown as Querier;
 }
 
+/** The verbs of a querier that has more, as an object of their own. */
+export function verbsOf(querier: Querier): Querier {
+  const names = Object.keys(VERBS) as (keyof Querier)[];
+  return Object.fromEntries(names.map((name) => [name, querier[name]])) as unknown as Querier;
+}
+
 /** The verbs of an executor, each made when it is first used: a transaction and a lease use a few of them, and not for long. */
 export class LazyQuerier implements Querier {
   readonly #executor: Executor;
