@@ -29,6 +29,8 @@ export interface RoleEvidence {
 export class Knowledge {
   readonly told = new Map<string, Told>();
   readonly roles = new Map<string, RoleEvidence>();
+  /** What the client may believe, and need not. */
+  readonly hints = new Map<string, RoleEvidence>();
   /** When each of these levels was last shown. */
   readonly shownAt = new Map<string, number>();
   readonly #givenUp = new Map<
@@ -74,6 +76,10 @@ export class Knowledge {
     return witnesses;
   }
 
+  roleHinted(node: string, evidence: RoleEvidence): void {
+    this.hints.set(node, evidence);
+  }
+
   roleSeen(node: string, evidence: RoleEvidence): void {
     const before = this.roles.get(node);
     if (before === undefined || before.validFrom <= evidence.validFrom) this.roles.set(node, evidence);
@@ -112,6 +118,7 @@ export class Knowledge {
   forget(node: string): void {
     this.told.delete(node);
     this.roles.delete(node);
+    this.hints.delete(node);
   }
 
   /** Nodes that claim the same epoch as `node`, as far as the client was told. */

@@ -3,7 +3,7 @@ import type { Cluster, ClusterEvents } from '../../src/index.ts';
 import type { NodeDescription, TopologyDescription } from '../../src/model/topology.ts';
 import type { SentStatement } from './backend.ts';
 import { Chronicle } from './chronicle.ts';
-import { Knowledge } from './knowledge.ts';
+import { Knowledge, type RoleEvidence } from './knowledge.ts';
 import type { Server } from './server.ts';
 import type { SimConnection, Watcher } from './sim-driver.ts';
 import { parse } from './sql.ts';
@@ -107,9 +107,7 @@ export class Observer implements Watcher {
   }
 
   dialling(connection: SimConnection): void {
-    const isRival = ({ node, isMonitor, status }: SimConnection) =>
-      isMonitor && node === connection.node && status !== 'unknown';
-    if (connection.isMonitor && [...this.sockets].some(isRival)) this.#rivals.add(connection);
+    if (this.#hasRival(connection)) this.#rivals.add(connection);
     this.sockets.add(connection);
     const { node } = connection;
     this.#generations.set(connection, this.#describe(node)?.generation ?? 0);
@@ -131,18 +129,26 @@ export class Observer implements Watcher {
     if (name !== 'in_hot_standby' || this.#isOfEarlierLife(connection)) return;
     const isLogin = connection.status === 'unknown';
     // What comes with the login of the pool's counts once the server has been asked who it is; a second one of the monitor's is
-    // asked for everything.
+    // asked for everything, unless the first one has ended by then: when the client knows of that end is its own affair.
     if ((isLogin && !connection.isMonitor) || this.#atLogin.has(connection))
       this.#atLogin.set(connection, value);
-    else if (!isLogin || !this.#rivals.has(connection)) this.#roleReported(connection, value);
+    else if (isLogin && (this.#rivals.has(connection) || this.#hasRival(connection)))
+      this.knowledge.roleHinted(connection.node, this.#roleReported(connection, value));
+    else this.knowledge.roleSeen(connection.node, this.#roleReported(connection, value));
   }
 
-  #roleReported(connection: SimConnection, value: string): void {
-    this.knowledge.roleSeen(connection.node, {
+  /** Whether the monitor may have another connection to the node: its first may be one of the pool's. */
+  #hasRival(connection: SimConnection): boolean {
+    const isRival = (one: SimConnection) => one !== connection && one.node === connection.node;
+    return connection.isMonitor && [...this.sockets].some(isRival);
+  }
+
+  #roleReported(connection: SimConnection, value: string): RoleEvidence {
+    return {
       validFrom: this.#world.loop.now,
       inRecovery: value === 'on',
       generation: this.#generations.get(connection) ?? 0,
-    });
+    };
   }
 
   answered(connection: SimConnection, statement: SentStatement, outcome: DriverResult | Error): void {
@@ -153,7 +159,7 @@ export class Observer implements Watcher {
     if (kind === 'start' && atLogin !== undefined) {
       const known = this.knowledge.told.get(connection.node)?.started;
       if (known === undefined || known === outcome.rows[0]?.['started'])
-        this.#roleReported(connection, atLogin);
+        this.knowledge.roleSeen(connection.node, this.#roleReported(connection, atLogin));
     }
     if (kind !== 'probe') return;
     const [row] = outcome.rows;
@@ -389,6 +395,9 @@ export class Observer implements Watcher {
     if (evidence === undefined || node.role === 'unknown' || node.roleAt === undefined) return;
     if (evidence.generation < node.generation) return;
     if ((node.role === 'standby') === evidence.inRecovery) return;
+    const hint = this.knowledge.hints.get(node.name);
+    const isHinted = hint !== undefined && hint.validFrom >= evidence.validFrom;
+    if (isHinted && (node.role === 'standby') === hint.inRecovery) return;
     this.violate(
       `${node.name} is said to be ${node.role} as of ${node.roleAt.toFixed(1)}, but was seen otherwise at ${evidence.validFrom.toFixed(1)}`,
     );
