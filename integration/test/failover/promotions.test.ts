@@ -214,9 +214,12 @@ describe('a cluster restored on a lower timeline', () => {
     expect((await write()).node).toBe(nameOf(restored));
     expect(db.topology.floor).toBe(1);
 
-    // The higher timeline is given up, not forgiven: who comes back with it fences again.
+    // The higher timeline is given up: the server that was seen on it gets nothing until it is rebuilt.
     await promoted.start();
-    await waitUntil(() => db.topology.floor === 2, { what: 'the higher timeline to be seen again' });
-    expect((await waitUntil(write, { what: 'a write on it' })).node).toBe(nameOf(promoted));
+    await waitUntil(() => described(db, promoted)?.standing === 'stale', {
+      what: 'the higher timeline to be seen again',
+    });
+    expect(db.topology.floor).toBe(1);
+    expect((await write()).node).toBe(nameOf(restored));
   });
 });

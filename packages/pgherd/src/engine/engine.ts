@@ -20,7 +20,7 @@ import { ByText } from '../sql/memo.ts';
 import { namingScript, notForQuery } from '../sql/other-verb.ts';
 import { findNode } from '../topology/topology.ts';
 import { HeldLeases } from './held.ts';
-import { waitsForLock } from './lock-wait.ts';
+import { LockWaits } from './lock-wait.ts';
 import { Sessions } from './sessions.ts';
 
 /** Finds sessions for calls, runs statements on them, and runs them again where that is right. */
@@ -51,6 +51,7 @@ export class Engine {
     this.causal = new Causal(herd);
     this.#abandonment = new Abandonment(herd, (session, reason) => this.discard(session, reason));
     this.sessions = new Sessions(herd, this.causal, this.held, this);
+    const locks = new LockWaits(herd);
     this.#shared = new SharedStatements<Session, LiveNode>({
       herd,
       rttMs: ({ name }) => findNode(herd.topology, name)?.rttMs,
@@ -61,7 +62,7 @@ export class Engine {
       hand: (session, call) => this.sessions.hand(session, call),
       prepare: (session, call) => this.sessions.prepare(session, call),
       noteRefusal: (error, node, call, search) => this.sessions.noteRefusal(error, node, call, search),
-      waitsForLock: (session) => waitsForLock(herd, session),
+      waitsForLock: (session) => locks.has(session),
       release: (session, now) => this.release(session, now),
       discard: (session, reason) => this.discard(session, reason),
       abandon: (session, reason, running) => this.#abandonment.abandon(session, reason, running),

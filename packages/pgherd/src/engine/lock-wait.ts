@@ -2,17 +2,34 @@ import type { Herd } from '../herd/herd.ts';
 import type { Session } from '../node/session.ts';
 
 /**
- * Whether the server says that a session waits for a lock. It is asked on the monitor's connection, never behind other work; `false`
- * if it cannot be asked. An ordinary role sees the waits of its own sessions.
+ * Asks servers whether sessions wait for locks: on the monitor's connection, never behind other work, and one question at a time for each
+ * node. Probes go over the same connection, and would stay unanswered behind many questions to a server that is far away.
  */
-export async function waitsForLock(herd: Herd, { node, connection }: Session): Promise<boolean> {
-  const ask = herd.nodes.get(node)?.monitor.askSoon;
-  const { backendPid } = connection;
-  if (ask === undefined || backendPid === undefined) return false;
-  const text = `SELECT 1 FROM pg_catalog.pg_stat_activity WHERE pid = ${backendPid} AND wait_event_type = 'Lock'`;
-  try {
-    return (await ask(text)).rows.length > 0;
-  } catch {
-    return false;
+export class LockWaits {
+  readonly #herd: Herd;
+  /** Nodes that owe an answer. */
+  readonly #asked = new Set<string>();
+
+  constructor(herd: Herd) {
+    this.#herd = herd;
+  }
+
+  /**
+   * Whether the server says that a session waits for a lock; `false` if it cannot be asked now. An ordinary role sees the waits of its
+   * own sessions.
+   */
+  async has({ node, connection }: Session): Promise<boolean> {
+    const ask = this.#herd.nodes.get(node)?.monitor.askSoon;
+    const { backendPid } = connection;
+    if (ask === undefined || backendPid === undefined || this.#asked.has(node)) return false;
+    const text = `SELECT 1 FROM pg_catalog.pg_stat_activity WHERE pid = ${backendPid} AND wait_event_type = 'Lock'`;
+    this.#asked.add(node);
+    try {
+      return (await ask(text)).rows.length > 0;
+    } catch {
+      return false;
+    } finally {
+      this.#asked.delete(node);
+    }
   }
 }

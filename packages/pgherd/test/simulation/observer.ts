@@ -107,7 +107,7 @@ export class Observer implements Watcher {
   }
 
   dialling(connection: SimConnection): void {
-    if (this.#hasRival(connection)) this.#rivals.add(connection);
+    if (connection.isMonitor && this.#hasOther(connection)) this.#rivals.add(connection);
     this.sockets.add(connection);
     const { node } = connection;
     this.#generations.set(connection, this.#describe(node)?.generation ?? 0);
@@ -130,17 +130,20 @@ export class Observer implements Watcher {
     const isLogin = connection.status === 'unknown';
     // What comes with the login of the pool's counts once the server has been asked who it is; a second one of the monitor's is
     // asked for everything, unless the first one has ended by then: when the client knows of that end is its own affair.
-    if ((isLogin && !connection.isMonitor) || this.#atLogin.has(connection))
+    if ((isLogin && !connection.isMonitor) || this.#atLogin.has(connection)) {
       this.#atLogin.set(connection, value);
-    else if (isLogin && (this.#rivals.has(connection) || this.#hasRival(connection)))
+      // The first one of a node may be the monitor's, which the pool takes over later.
+      if (isLogin && !this.#hasOther(connection))
+        this.knowledge.roleHinted(connection.node, this.#roleReported(connection, value));
+    } else if (isLogin && (this.#rivals.has(connection) || this.#hasOther(connection)))
       this.knowledge.roleHinted(connection.node, this.#roleReported(connection, value));
     else this.knowledge.roleSeen(connection.node, this.#roleReported(connection, value));
   }
 
-  /** Whether the monitor may have another connection to the node: its first may be one of the pool's. */
-  #hasRival(connection: SimConnection): boolean {
-    const isRival = (one: SimConnection) => one !== connection && one.node === connection.node;
-    return connection.isMonitor && [...this.sockets].some(isRival);
+  /** Whether there is another connection to the node, which may be the monitor's: its first is one of the pool's. */
+  #hasOther(connection: SimConnection): boolean {
+    const isOther = (one: SimConnection) => one !== connection && one.node === connection.node;
+    return [...this.sockets].some(isOther);
   }
 
   #roleReported(connection: SimConnection, value: string): RoleEvidence {
