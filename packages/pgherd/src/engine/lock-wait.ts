@@ -15,13 +15,17 @@ export class LockWaits {
   }
 
   /**
-   * Whether the server says that a session waits for a lock; `false` if it cannot be asked now. An ordinary role sees the waits of its
-   * own sessions.
+   * Whether the server says that a session waits for a lock, `false` if it cannot be asked; `undefined` while it owes the answer to
+   * another question. An ordinary role sees the waits of its own sessions.
    */
-  async has({ node, connection }: Session): Promise<boolean> {
+  has(session: Session): Promise<boolean> | undefined {
+    return this.#asked.has(session.node) ? undefined : this.#ask(session);
+  }
+
+  async #ask({ node, connection }: Session): Promise<boolean> {
     const ask = this.#herd.nodes.get(node)?.monitor.askSoon;
     const { backendPid } = connection;
-    if (ask === undefined || backendPid === undefined || this.#asked.has(node)) return false;
+    if (ask === undefined || backendPid === undefined) return false;
     const text = `SELECT 1 FROM pg_catalog.pg_stat_activity WHERE pid = ${backendPid} AND wait_event_type = 'Lock'`;
     this.#asked.add(node);
     try {

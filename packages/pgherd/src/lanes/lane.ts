@@ -30,8 +30,8 @@ export interface LanePorts<S extends LaneSession> {
   emptied(lane: Lane<S>, now: number): void;
   /** How long the server worked at each of the statements that were answered just now, milliseconds. */
   measured(lane: Lane<S>, perStatementMs: number, now: number): void;
-  /** The first statement has not moved for long: it may wait for a lock. */
-  stalled(lane: Lane<S>): void;
+  /** The first statement has not moved for long: it may wait for a lock. Returns `false` if that has to be asked at the next look. */
+  stalled(lane: Lane<S>): boolean;
 }
 
 /** One session shared by statements in flight. Between its last statement and the next first one it is empty, and not looked at. */
@@ -193,8 +193,7 @@ export class Lane<S extends LaneSession> implements LaneView, LaneGauge, Stateme
   looked(now: number): void {
     const ageMs = now - this.headSince;
     if (ageMs < this.#stallAfterMs) return;
-    this.#stallAfterMs = ageMs * STALL_FACTOR;
-    this.#ports.stalled(this);
+    if (this.#ports.stalled(this)) this.#stallAfterMs = ageMs * STALL_FACTOR;
   }
 
   /** The statement, first at that time, was seen waiting for a lock: until then no other is to stand behind one of its text. */

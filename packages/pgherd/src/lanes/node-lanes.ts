@@ -148,12 +148,14 @@ export class NodeLanes<S extends LaneSession> implements LanePorts<S>, Line<S> {
   }
 
   /** What waits for a lock is likely to do so again: others must not stand behind it, nor behind the next one of its text. */
-  stalled(lane: Lane<S>): void {
+  stalled(lane: Lane<S>): boolean {
     const { head } = lane;
-    if (head === undefined) return;
-    void this.#ports.waitsForLock(lane.session).then((waits) => {
+    if (head === undefined) return true;
+    const asking = this.#ports.waitsForLock(lane.session);
+    void asking?.then((waits) => {
       if (waits) lane.waitsForLock(head, this.#ports.clock.now() + ALONE_MS);
     });
+    return asking !== undefined;
   }
 
   get size(): number {

@@ -100,8 +100,8 @@ export interface SharedStatementsPorts<S, N> {
   discard(session: S, reason: string): void;
   /** The callers of what runs on the session stopped waiting. */
   abandon(session: S, reason: string, running: Pick<HandedOver, 'answer' | 'text' | 'inTransaction'>): void;
-  /** Whether the server says that the session waits for a lock; `false` if it cannot be asked. */
-  waitsForLock(session: S): Promise<boolean>;
+  /** Whether the server says that the session waits for a lock; `false` if it cannot be asked, `undefined` if not now. */
+  waitsForLock(session: S): Promise<boolean> | undefined;
   /** Round-trip time of a probe of the node, milliseconds; `undefined` if unknown. */
   rttMs(node: N): number | undefined;
   /**
@@ -122,7 +122,7 @@ export interface NodeLanesPorts<S extends LaneSession> extends NodeTimesPorts {
   readonly inFlight: InFlight;
   readonly pool: LanePool<S>;
   /** See {@link SharedStatementsPorts.waitsForLock}. */
-  waitsForLock(session: S): Promise<boolean>;
+  waitsForLock(session: S): Promise<boolean> | undefined;
   /** Releases a session that no statement uses any more. */
   release(session: S, now: number): void;
   /** See {@link SharedStatementsPorts.hand}. */
