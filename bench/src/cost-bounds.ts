@@ -15,6 +15,8 @@ export interface Fleet {
 export interface Bounds {
   /** Probes while a primary is known. */
   readonly probesAtRest: number;
+  /** Questions how many connection slots are taken: after one probe in {@link PROBES_PER_LOOK}, after each of the first ten. */
+  readonly looksAtRest: number;
   /** Probes while none is known, the hints of the loss included; each follows at most one long poll. */
   readonly probesWithoutPrimary: number;
   /** Attempts of monitors to connect to a node that refuses connections, in its first second, while no call waits. */
@@ -31,6 +33,8 @@ export interface Bounds {
   readonly poolConnects: number;
 }
 
+/** After so many probes a monitor asks once how many connection slots are taken. */
+export const PROBES_PER_LOOK = 10;
 /** Hints that a loss gives a node: the connection that closed, and the primary that is gone for all. */
 const HINTS = 2;
 
@@ -59,6 +63,7 @@ export function boundsOf({ processes, intervalMs, timeoutMs, poolMax, maxConnect
   const rounds = Math.ceil(1_000 / Math.floor((timeoutMs / 2) * SHORTEST_POLL));
   return {
     probesAtRest: processes * Math.ceil(1_000 / intervalMs),
+    looksAtRest: processes * Math.ceil(1_000 / intervalMs),
     probesWithoutPrimary: processes * (rounds + HINTS),
     monitorConnects: processes * (HINTS + attemptsInFirstSecond(intervalMs)),
     monitorConnectsLater: processes * Math.ceil(1_000 / intervalMs),

@@ -2,7 +2,7 @@ import type { Clock } from 'pgherd';
 import type { ConnectionListener, ConnectRequest, Driver, DriverConnection } from 'pgherd/connection';
 
 /** What a client can do to a server that costs it something. */
-export type Cost = 'probe' | 'long-poll' | 'monitor-connect' | 'pool-connect' | 'validation';
+export type Cost = 'probe' | 'slots' | 'long-poll' | 'monitor-connect' | 'pool-connect' | 'validation';
 
 /** One thing that a client did, and when. */
 export interface Charge {
@@ -145,7 +145,7 @@ class Connection implements DriverConnection {
     if (bound !== null) return this.#longPoll(Number(bound[1]), Number(bound[2]) * 1_000);
     if (text === 'SELECT 1') this.#charge('validation');
     if (!text.startsWith('select ')) return this.#answered(later(this.#clock, ROUND_TRIP_MS), {});
-    this.#charge('probe');
+    this.#charge(text.includes('numbackends') ? 'slots' : 'probe');
     return this.#answered(later(this.#clock, ROUND_TRIP_MS), facts(this.#server, this.#maxConnections));
   }
 

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, test } from 'vitest';
-import { boundsOf } from '../src/cost-bounds.ts';
+import { boundsOf, PROBES_PER_LOOK } from '../src/cost-bounds.ts';
 import type { Cost } from '../src/counted-nodes.ts';
 import { type FleetPlan, type FleetRecord, rateOf, runFleet } from '../src/fleet.ts';
 import { runOutage } from '../src/outage.ts';
@@ -87,6 +87,17 @@ describe('a fleet of real clusters going through a failover', () => {
     for (const node of ['n0', 'n1', 'n2']) {
       expect(peak(node, 'probe', rejoinedAt + SETTLED_MS, endedAt)).toBeLessThanOrEqual(BOUNDS.probesAtRest);
     }
+  });
+
+  test('at rest nobody asks after more than one probe in ten how many connection slots are taken', () => {
+    // Each process has more than one connection to the new primary alone.
+    const from = record.promotedAt + 15_000;
+    const { peak: most } = rateOf(record.charges, 'n1', 'slots', from, record.endedAt);
+    const looks = rateOf(record.charges, 'n1', 'slots', from, record.endedAt).mean;
+    const probes = rateOf(record.charges, 'n1', 'probe', from, record.endedAt).mean;
+    expect(looks).toBeGreaterThan(0);
+    expect(most).toBeLessThanOrEqual(BOUNDS.looksAtRest);
+    expect(looks).toBeLessThanOrEqual(probes / (PROBES_PER_LOOK - 2));
   });
 });
 
