@@ -126,8 +126,10 @@ describe('every connection', () => {
     const url = `${verified}&${await storeCertificate(folder.path, 'rotated', first)}`;
     await using db = createCluster({ url, ...PATIENT, pool: { maxUses: 1 }, probe: { intervalMs: 100 } });
     await db.query('select 1');
-    const ofMonitor = (await serials()).filter(({ who }) => who === 'monitor');
-    expect(ofMonitor).toEqual([{ who: 'monitor', serial: decimal(first.serialNumber) }]);
+    const ofMonitor = async () => (await serials()).filter(({ who }) => who === 'monitor');
+    // The pool took the monitor's first connection over, and the monitor opens another one.
+    await waitUntil(async () => (await ofMonitor()).length > 0, { what: 'a connection of the monitor' });
+    expect(await ofMonitor()).toEqual([{ who: 'monitor', serial: decimal(first.serialNumber) }]);
     const seen = async () =>
       await db.one('select client_serial::text as serial from pg_stat_ssl where pid = pg_backend_pid()');
     expect(await seen()).toEqual({ serial: decimal(first.serialNumber) });
