@@ -76,7 +76,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = Object.freeze([
     file: 'topology/node.ts',
     find: 'if (isOvertaken || (isOlder && contradicts)) {',
     replace: 'if (isOvertaken && isOlder && contradicts && false) {',
-    from: 1_001,
+    from: 2_401,
     seeds: 700,
   },
   {
