@@ -36,6 +36,7 @@ const EVENTS: Readonly<Record<ClusterEventName, true>> = {
   'node:standing-changed': true,
   'primary:changed': true,
   'cluster:split-brain': true,
+  'node:several-servers': true,
   'cluster:foreign': true,
   'node:added': true,
   'node:removed': true,

@@ -22,6 +22,7 @@ export type { FakeFacts, ProbeRow } from './fake/state.ts';
 export type { FakeAnswer, FakeRows, FakeStatement } from './fake/statement.ts';
 export type { TestClusterOptions } from './options.ts';
 export { ensurePostgres, type PostgresChoice, type PostgresInstallation } from './postgres/ensure.ts';
+export { createTestAddress, TestAddress } from './proxy/address.ts';
 export type { Direction } from './proxy/flow.ts';
 export {
   type Arrival,

@@ -11,6 +11,7 @@ import { type CausalRoute, type Replayed, routeToken, strictest } from '../routi
 import type { Demand } from '../routing/select.ts';
 import { earliest } from '../time/deadline.ts';
 import { withLimit } from '../time/wait.ts';
+import { findNode } from '../topology/topology.ts';
 import { ReplayWatch } from './replay-watch.ts';
 import { openToken, sealToken } from './seal.ts';
 
@@ -126,7 +127,11 @@ export class Causal {
     }
     const { clock, probe } = this.#herd.settings;
     const asked = withLimit(clock, probe.timeoutMs, session.connection.simple(POSITION)).then(
-      ({ rows }) => this.#tokenOf(session.node, rows[0] ?? {}),
+      // Of several servers, none knows what the position of another is worth.
+      ({ rows }) =>
+        findNode(this.#herd.topology, session.node)?.several === undefined
+          ? this.#tokenOf(session.node, rows[0] ?? {})
+          : lost,
       (error: unknown) => {
         // A late answer would be taken for the answer to the next statement.
         if (session.connection.status !== 'idle') session.retire('did not return its log position');

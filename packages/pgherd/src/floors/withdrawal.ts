@@ -193,6 +193,8 @@ function notBackBecause(
   }
   if (isOutOfRecovery(node)) return `${name} is out of recovery (${node.role})`;
   if (node.role !== 'standby') return `the role of ${name}, which showed timeline ${floor}, is not known`;
+  if (node.several !== undefined)
+    return `${name} showed timeline ${floor}, and several servers answer at its address`;
   const { bornAt, dataTimeline, postmasterStartedAt: start } = node;
   if (start === undefined || starts.length === 0) {
     return `${name} does not return when its server started`;

@@ -72,6 +72,15 @@ export function announce(change: TopologyChange, events: Emitter<ClusterEvents>)
       }
       return;
     }
+    case 'several-servers': {
+      const { name, several } = change.node;
+      events.emit('node:several-servers', {
+        node: name,
+        servers: several?.servers ?? 1,
+        barsWrites: several?.barsWrites === true,
+      });
+      return;
+    }
     case 'added': {
       events.emit('node:added', { node: change.node.name });
       return;

@@ -22,6 +22,13 @@ export function logEvents(events: Emitter<ClusterEvents>, sink: Logger): void {
     if (after === 'current') logger.info(`pgherd: ${node} is current again`);
     else logger.warn(`pgherd: ${node} is ${after}: ${reason ?? 'no reason known'}`);
   });
+  events.on('node:several-servers', ({ node, servers, barsWrites }) => {
+    if (servers === 1) logger.info(`pgherd: one server answers at ${node} again`);
+    else
+      logger.warn(
+        `pgherd: ${servers} servers answer at ${node}, now one and now another: ${consequences(barsWrites)}`,
+      );
+  });
   events.on('primary:changed', ({ before, after, timeline }) => {
     if (after === undefined) logger.warn(`pgherd: primary ${before} is lost; writes wait for a new one`);
     else logger.info(`pgherd: writes go to ${after} on timeline ${timeline ?? 'unknown'}`);
@@ -146,4 +153,11 @@ export function printing(sink: Logger): Logger {
 
 function on(node: string | undefined): string {
   return node === undefined ? '' : ` on ${node}`;
+}
+
+function consequences(barsWrites: boolean): string {
+  const reads = 'it gets no causal reads and none with a limit of lag';
+  return barsWrites
+    ? `${reads}, and no writes, since only one of them can take these. Name the servers instead`
+    : reads;
 }

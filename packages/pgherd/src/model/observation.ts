@@ -72,7 +72,13 @@ export type Observation =
   /** ParameterStatus of `in_hot_standby` on any connection. */
   | (Evidence & { readonly kind: 'parameters'; readonly inHotStandby: boolean })
   /** A new connection showed when its server was started; it may be another server than the node's. */
-  | (Evidence & { readonly kind: 'start-shown'; readonly startedAt: string })
+  | (Evidence & {
+      readonly kind: 'start-shown';
+      readonly startedAt: string;
+      /** `undefined` if it was not asked for. */
+      readonly systemIdentifier?: string | undefined;
+      readonly inRecovery?: boolean | undefined;
+    })
   /** Of connections that the monitor dialled one after the other, some led to another server than the others. */
   | (Evidence & { readonly kind: 'address-alternates' })
   /** Bytes came from the node on any connection. */

@@ -55,6 +55,28 @@ export interface Lag {
   readonly ms: number | undefined;
 }
 
+/** A server that a new connection to a node's address has shown. */
+export interface ShownServer {
+  /** Its start, microseconds since 1970 by its own clock, as a string. */
+  readonly startedAt: string;
+  /** `undefined` if only its start was asked for, or the server does not return it. */
+  readonly systemIdentifier: string | undefined;
+  /** `undefined` if only its start was asked for. */
+  readonly inRecovery: boolean | undefined;
+  /** When, milliseconds of the cluster's clock. */
+  readonly at: number;
+}
+
+/** Several servers that answer at one address, such as behind a balancer. */
+export interface SeveralServers {
+  /** Since when that is known, milliseconds of the cluster's clock. */
+  readonly since: number;
+  /** How many were seen. */
+  readonly servers: number;
+  /** Whether they are of one system, and at least one of them is out of recovery: then none of them gets writes. */
+  readonly barsWrites: boolean;
+}
+
 /** All that is known of one node at one time. Every time is in milliseconds of the cluster's own clock. */
 export interface NodeDescription extends NodeLabels {
   /** `host:port`, unique in the cluster. */
@@ -118,9 +140,15 @@ export interface NodeDescription extends NodeLabels {
   readonly walSenders: number | undefined;
   /**
    * Start of another server, which a new connection to this address has led to; `undefined` unless the monitor has
-   * yet to find out where the address leads now. The node gets no writes meanwhile.
+   * yet to find out where the address leads now. The node gets no new work meanwhile.
    */
   readonly leadsTo: string | undefined;
+  /** Set while connections to the address lead now to one server and now to another. */
+  readonly several: SeveralServers | undefined;
+  /** Servers that new connections to the address led to, in their order, of the last minute; empty if it was one. */
+  readonly shown: readonly ShownServer[];
+  /** How many of the newest connections led to the last one of {@link shown}, and since when. */
+  readonly agreeing: { readonly count: number; readonly since: number };
   /** Smoothed round trip of the monitor's probes, milliseconds. */
   readonly rttMs: number | undefined;
   /** Number of restarts and losses seen so far. Evidence of an earlier generation is not believed. */

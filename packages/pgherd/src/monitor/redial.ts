@@ -94,6 +94,7 @@ export class Redial {
     const { callsWait, nodes, description, settings } = this.#ports;
     return redialAt({
       leadsElsewhere: description()?.leadsTo !== undefined,
+      hasSeveral: description()?.several !== undefined,
       redialMs: settings.redialMs,
       callsWait: callsWait(),
       nodes: nodes(),
@@ -130,17 +131,21 @@ export class Redial {
     const askedAt = clock.now();
     const timer = watchdog(clock, settings.timeoutMs, () => fresh.destroy(), { ref: false });
     const facts = await this.#ports.facts(fresh).finally(() => timer.cancel());
-    const description = this.#ports.description();
-    if (this.#isStopped || description === undefined) return false;
-    const { generation } = description;
+    const before = this.#ports.description();
+    if (this.#isStopped || before === undefined) return false;
+    const { generation, postmasterStartedAt: known } = before;
     const at = clock.now();
-    const startedAt = facts.postmasterStartedAt;
+    const { postmasterStartedAt: startedAt, systemIdentifier, inRecovery } = facts;
     shown.push(startedAt);
-    const found = whereabouts(description.postmasterStartedAt, this.#ports.isConnected(), shown);
+    if (startedAt !== undefined) {
+      const server = { startedAt, systemIdentifier, inRecovery };
+      this.#ports.observe({ kind: 'start-shown', node, at, generation, ...server });
+    }
+    // Where several servers answer, the open connection is as good as any other.
+    if (this.#ports.description()?.several !== undefined) return false;
+    const found = whereabouts(known, this.#ports.isConnected(), shown);
     switch (found) {
       case 'dial-again':
-        if (startedAt !== undefined)
-          this.#ports.observe({ kind: 'start-shown', node, at, generation, startedAt });
         fresh.destroy();
         return true;
       case 'alternates':

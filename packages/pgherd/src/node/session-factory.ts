@@ -17,6 +17,12 @@ import { SessionListener, type SessionObserver } from './session-listener.ts';
 const GOODBYE_MS = 1_000;
 const LATE = 'its server did not say in time when it was started (connectTimeoutMs)';
 
+/**
+ * Which server a connection may lead to. Any, if it was already known when it was opened that several answer there: what was sent on it
+ * before it showed its server was then sent to any of them.
+ */
+type ExpectedServer = 'the one that is known' | 'any';
+
 /** What the sessions of a node need from it. */
 export interface SessionFactoryPorts {
   readonly node: string;
@@ -85,7 +91,7 @@ export class SessionFactory implements PoolFactory<Session>, SessionObserver {
   }
 
   async #connect(
-    { generation, role, postmasterStartedAt }: NodeDescription,
+    { generation, role, postmasterStartedAt, several }: NodeDescription,
     signal: AbortSignal,
   ): Promise<Session> {
     const { connector, node, settings } = this.#ports;
@@ -99,7 +105,8 @@ export class SessionFactory implements PoolFactory<Session>, SessionObserver {
     connection.setRef(false);
     const session = new Session(node, generation, connection, access, settings.reset, settings.clock.now());
     // The first one leads where the node's own answers come from.
-    if (canTell && first === undefined && !connector.behindPooler) this.#lookAt(session, listener);
+    if (canTell && first === undefined)
+      this.#lookAt(session, listener, several === undefined ? 'the one that is known' : 'any');
     else listener.believe();
     await this.#hooks.prepare(session, signal);
     if (session.retired !== undefined) throw elsewhere(node, session.retired);
@@ -108,13 +115,13 @@ export class SessionFactory implements PoolFactory<Session>, SessionObserver {
   }
 
   /** Finds out whether the session's server is the node's. If it is not, the session ends before anything else is answered on it. */
-  #lookAt(session: Session, listener: SessionListener): void {
+  #lookAt(session: Session, listener: SessionListener, expects: ExpectedServer): void {
     const { clock, connectTimeoutMs } = this.#ports.settings;
     session.beginLooking();
     const timer = clock.schedule(connectTimeoutMs, () => this.#rejects(session, LATE), { ref: false });
     askStart(session.connection, (shown) => {
       timer.cancel();
-      const refusal = this.#refusalOf(session, shown);
+      const refusal = this.#refusalOf(session, shown, expects);
       if (refusal !== undefined) {
         this.#rejects(session, refusal);
         return;
@@ -124,7 +131,7 @@ export class SessionFactory implements PoolFactory<Session>, SessionObserver {
     });
   }
 
-  #refusalOf(session: Session, shown: ShownStart): string | undefined {
+  #refusalOf(session: Session, shown: ShownStart, expects: ExpectedServer): string | undefined {
     if (shown.kind === 'failed')
       return `its server could not be asked for its start: ${messageOf(shown.error)}`;
     if (shown.kind === 'withheld') {
@@ -133,9 +140,8 @@ export class SessionFactory implements PoolFactory<Session>, SessionObserver {
     }
     const known = this.#ports.describe().postmasterStartedAt;
     this.#ports.showed(session.generation, shown.startedAt);
-    return known === undefined || known === shown.startedAt
-      ? undefined
-      : 'leads to another server than the node';
+    const isExpected = expects === 'any' || known === undefined || known === shown.startedAt;
+    return isExpected ? undefined : 'leads to another server than the node';
   }
 
   #noteWithheld(reason: string): void {

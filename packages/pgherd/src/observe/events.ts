@@ -29,6 +29,16 @@ export interface ClusterEvents {
   'node:ejected': { readonly node: string; readonly reason: string; readonly forMs: number };
   /** The ejection of a node is over. */
   'node:readmitted': { readonly node: string };
+  /**
+   * New connections to the address of a node lead now to one server and now to another (`servers`, at least two), as behind a balancer; or
+   * to one again (`servers` is 1). While there are several, the node gets no causal reads and none with a limit of lag, and if
+   * `barsWrites` no writes.
+   */
+  'node:several-servers': {
+    readonly node: string;
+    readonly servers: number;
+    readonly barsWrites: boolean;
+  };
   /** Writes go to another node, or to none: then they wait. */
   'primary:changed': {
     readonly before: string | undefined;

@@ -54,6 +54,12 @@ export function hasOwnLimit(own: OwnLimits): boolean {
   return own.maxLagMs !== undefined || own.maxLagBytes !== undefined;
 }
 
+/** Whether a limit holds for the call, its own or the cluster's. */
+export function isLimited(own: OwnLimits, rule: LagRule): boolean {
+  const { maxMs, maxBytes } = limitsOf(own, rule);
+  return maxMs !== undefined || maxBytes !== undefined;
+}
+
 function limitsOf(own: OwnLimits, rule: LagRule): Pick<LagRule, 'maxMs' | 'maxBytes'> {
   return {
     maxMs: finite(own.maxLagMs ?? rule.maxMs),

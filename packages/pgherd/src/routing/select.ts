@@ -1,8 +1,9 @@
 import type { Fencing, Target } from '../model/names.ts';
 import type { NodeDescription, TopologyDescription } from '../model/topology.ts';
+import { unknownAge, unwritableAddress } from '../topology/several.ts';
 import { unusableBecause } from '../topology/usable.ts';
 import { isTimelineSettled, isWritable } from '../topology/writable.ts';
-import { isFresh, type LagRule, staleBecause } from './freshness.ts';
+import { isFresh, isLimited, type LagRule, staleBecause } from './freshness.ts';
 
 /** What a caller demands of a node. */
 export interface Demand {
@@ -226,6 +227,7 @@ function mistaggedBecause(
 }
 
 function suits(node: NodeDescription, pass: Pass, demand: Demand, context: SelectionContext): boolean {
+  if (hidesWhatMatters(node, pass, demand, context)) return false;
   switch (pass.asks) {
     case 'prefer-primary':
       // This preference is for reads: neither a timeline nor the first write has to be waited for.
@@ -245,6 +247,18 @@ function suits(node: NodeDescription, pass: Pass, demand: Demand, context: Selec
     default:
       return pass.asks satisfies never;
   }
+}
+
+/** Whether several servers answer at its address, and it matters to the call how far behind the one is that it gets. */
+function hidesWhatMatters(
+  { several }: NodeDescription,
+  pass: Pass,
+  demand: Demand,
+  context: SelectionContext,
+): boolean {
+  if (several === undefined) return false;
+  if (demand.caughtUp !== undefined) return true;
+  return !pass.stale && !WRITES.has(pass.asks) && isLimited(demand, context.lag);
 }
 
 function countsAsStandby(node: NodeDescription, demand: Demand): boolean {
@@ -273,12 +287,14 @@ function unsuitableBecause(
   demand: Demand,
   context: SelectionContext,
 ): string {
+  const age = unknownAge(node);
+  if (age !== undefined && passes.some((pass) => hidesWhatMatters(node, pass, demand, context))) return age;
   if (node.role === 'primary' && passes.some(({ asks }) => WRITES.has(asks))) {
     if (!writesOpen) return `a primary, but the first write ${UNTIL_STARTED}`;
-    if (node.leadsTo !== undefined)
-      return 'its address leads to another server than before, and the monitor has yet to look there';
-    if (node.contested)
-      return 'several nodes claim to be the primary, and the discovery is asked which of them leads';
+    const address = unwritableAddress(node);
+    if (address !== undefined) return address;
+      if (node.contested)
+        return 'several nodes claim to be the primary, and the discovery is asked which of them leads';
     if (!isTimelineSettled(node)) return 'just promoted: its timeline is not known yet';
   }
   if (!writesOpen && passes.some((pass, index) => index > 0 && suits(node, pass, demand, context)))

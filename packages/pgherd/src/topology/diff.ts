@@ -14,6 +14,7 @@ export type TopologyChange =
       readonly before: NodeDescription | undefined;
       readonly after: NodeDescription | undefined;
     }
+  | { readonly kind: 'several-servers'; readonly node: NodeDescription }
   | { readonly kind: 'added'; readonly node: NodeDescription }
   | { readonly kind: 'removed'; readonly node: NodeDescription }
   | { readonly kind: 'replaced'; readonly before: string; readonly after: string; readonly adopted: boolean }
@@ -36,6 +37,7 @@ export function changesBetween(before: TopologyDescription, after: TopologyDescr
     if (old.health !== node.health) changes.push({ kind: 'health', before: old, after: node });
     if (old.role !== node.role) changes.push({ kind: 'role', before: old, after: node });
     if (old.standing !== node.standing) changes.push({ kind: 'standing', before: old, after: node });
+    if (old.several?.barsWrites !== node.several?.barsWrites) changes.push({ kind: 'several-servers', node });
   }
   const { withdrawn } = after;
   if (withdrawn !== undefined && withdrawn !== before.withdrawn) {
@@ -140,6 +142,7 @@ function differs(old: NodeDescription, node: NodeDescription): boolean {
     old.contested !== node.contested ||
     old.timeline !== node.timeline ||
     old.leadsTo !== node.leadsTo ||
+    old.several !== node.several ||
     // A server may stop, or begin, to return what its timeline depends on.
     isTimelineSettled(old) !== isTimelineSettled(node) ||
     old.connectFailure !== node.connectFailure ||

@@ -49,6 +49,9 @@ export function disposeConnections(
   if (isOutOfRecovery(before) && before.role === 'primary' && after.role !== 'primary') {
     return { disposition: 'drain', reason: `became ${after.role}` };
   }
+  if (before.several !== undefined && after.several === undefined) {
+    return { disposition: 'withdraw', reason: 'one server answers at its address again' };
+  }
   if (after.leadsTo !== undefined && before.leadsTo === undefined) {
     return { disposition: 'redirect', reason: 'its address leads to another server' };
   }
@@ -64,7 +67,8 @@ function destroyedBecause(
   if (after.standing !== before.standing && after.standing !== 'current') {
     return `${after.standing}: ${after.standingReason ?? ''}`;
   }
-  if (after.generation !== before.generation && after.health === 'ok') return 'the server was restarted';
+  if (after.generation !== before.generation && after.health === 'ok' && before.several === undefined)
+    return 'the server was restarted';
   if (isGone(after) && !isGone(before)) return after.healthReason ?? 'offline';
   // Its role may have expired meanwhile; a node whose role was never known cannot be taken for a former
   // primary.

@@ -2,6 +2,8 @@ import { floorEvidence, NO_FLOOR_EVIDENCE } from '../floors/evidence.ts';
 import type { ConnectFailure, Role } from '../model/names.ts';
 import type { Observation, ProbeFacts } from '../model/observation.ts';
 import type { NodeAddress, NodeDescription, NodeLabels } from '../model/topology.ts';
+import { leadsStillTo, onAlternation, onStart } from './address.ts';
+import { ONE_SERVER } from './several.ts';
 
 /** A role that was confirmed within this time, milliseconds, is confirmed again only later. */
 const CONFIRMED_MS = 1_000;
@@ -53,6 +55,7 @@ export function unknownNode(address: NodeAddress, labels: NodeLabels = NO_LABELS
     serverVersion: undefined,
     postmasterStartedAt: undefined,
     leadsTo: undefined,
+    ...ONE_SERVER,
     rttMs: undefined,
     generation: 0,
     lsnAt: undefined,
@@ -119,9 +122,9 @@ function transition(
     case 'parameters':
       return onParameters(node, observation.inHotStandby, observation.at);
     case 'start-shown':
-      return onStart(node, observation.startedAt);
+      return onStart(node, observation);
     case 'address-alternates':
-      return node.leadsTo === undefined ? node : Object.freeze({ ...node, leadsTo: undefined });
+      return onAlternation(node);
     case 'bytes-received':
       return onSignOfLife(node, observation.at);
     case 'probe-missed':
@@ -167,22 +170,6 @@ function onAnswer(
   return Object.freeze({ ...alive, ...believed(node, facts, askedAt, at) });
 }
 
-/** Two connections that were dialled one after the other agree on where the address leads, or the monitor has looked. */
-function leadsStillTo(
-  { leadsTo }: NodeDescription,
-  { postmasterStartedAt }: ProbeFacts,
-  redialled: boolean,
-): string | undefined {
-  return redialled || leadsTo === postmasterStartedAt ? undefined : leadsTo;
-}
-
-/** A new connection that leads to another server shows that the address has moved, or has several servers behind it. */
-function onStart(node: NodeDescription, startedAt: string): NodeDescription {
-  const known = node.postmasterStartedAt;
-  if (known === undefined || known === startedAt || node.leadsTo === startedAt) return node;
-  return Object.freeze({ ...node, leadsTo: startedAt });
-}
-
 /**
  * What even an older answer adds if nothing is known yet: the identity of a server does not depend on its
  * role.
@@ -203,7 +190,9 @@ function believed(
   askedAt: number,
   at: number,
 ): Partial<NodeDescription> {
-  const restarted = changed(node.postmasterStartedAt, facts.postmasterStartedAt);
+  // Where there are several servers, another one is no restart: what runs on the others goes on.
+  const restarted =
+    node.several === undefined && changed(node.postmasterStartedAt, facts.postmasterStartedAt);
   const replaced = changed(node.systemIdentifier, facts.systemIdentifier);
   const isNewLife = restarted || node.lifeSince === undefined;
   return {

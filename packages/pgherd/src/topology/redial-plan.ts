@@ -13,10 +13,15 @@ export interface RedialSettings {
   readonly redialMs: number;
 }
 
+/** Pause between two dials of a node at whose address several servers answer, milliseconds: five within the minute after which there may be one. */
+const SEVERAL_MS = 12_000;
+
 /** What the time of the next dial depends on. */
 export interface RedialCircumstances extends RedialSettings {
   /** Whether a new connection to the node's address has led to another server. */
   readonly leadsElsewhere: boolean;
+  /** Whether several servers answer at the node's address. */
+  readonly hasSeveral: boolean;
   /** Whether calls wait for something that the node is not. */
   readonly callsWait: boolean;
   /** How many nodes there are. */
@@ -37,8 +42,19 @@ export function redialAt(circumstances: RedialCircumstances): number {
   return dialledAt + shortestPause(circumstances) * (1 + JITTER * dice);
 }
 
-function shortestPause({ leadsElsewhere, redialMs, callsWait, nodes }: RedialCircumstances): number {
+function shortestPause({
+  leadsElsewhere,
+  hasSeveral,
+  redialMs,
+  callsWait,
+  nodes,
+}: RedialCircumstances): number {
   const usual = redialMs === 0 ? Number.POSITIVE_INFINITY : redialMs;
   const waitedFor = callsWait ? (nodes > 1 ? WAITED_FOR_SEVERAL_MS : WAITED_FOR_MS) : usual;
-  return Math.min(usual, waitedFor, leadsElsewhere ? LEADS_ELSEWHERE_MS : usual);
+  return Math.min(
+    usual,
+    waitedFor,
+    hasSeveral ? SEVERAL_MS : usual,
+    leadsElsewhere ? LEADS_ELSEWHERE_MS : usual,
+  );
 }

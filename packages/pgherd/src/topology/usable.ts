@@ -8,6 +8,8 @@ import type { NodeDescription } from '../model/topology.ts';
 export function unusableBecause(node: NodeDescription, fencing: Fencing): string | undefined {
   if (node.health !== 'ok') return `${node.health}: ${node.healthReason ?? 'no reason known'}`;
   if (node.aliasOf !== undefined) return `the same server as ${node.aliasOf}`;
+  if (node.leadsTo !== undefined)
+    return 'its address leads to another server than before, and the monitor has yet to look there';
   if (node.role === 'unknown') return 'its role is not known yet';
   if (node.standing === 'foreign') return `foreign: ${node.standingReason ?? ''}`;
   // This is no fencing but the operator's word, so it holds also with fencing that only reports.

@@ -1,5 +1,6 @@
 import type { Fencing } from '../model/names.ts';
 import type { NodeDescription, TopologyDescription } from '../model/topology.ts';
+import { unwritableAddress } from './several.ts';
 import { unusableBecause } from './usable.ts';
 
 /**
@@ -15,7 +16,7 @@ export function isTimelineSettled(node: NodeDescription): boolean {
 
 /**
  * Whether this node may be written to: usable, out of recovery, not read-only, its timeline settled, its claim not
- * contested, and its address not known to lead to another server. With `strict` fencing at most one node of a picture
+ * contested, and what is known of its address does not forbid it. With `strict` fencing at most one node of a picture
  * is.
  */
 export function isWritable(node: NodeDescription, fencing: Fencing): boolean {
@@ -23,7 +24,7 @@ export function isWritable(node: NodeDescription, fencing: Fencing): boolean {
     node.role === 'primary' &&
     isTimelineSettled(node) &&
     !node.contested &&
-    node.leadsTo === undefined &&
+    unwritableAddress(node) === undefined &&
     unusableBecause(node, fencing) === undefined
   );
 }

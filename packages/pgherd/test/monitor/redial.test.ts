@@ -22,6 +22,7 @@ describe('where an address leads, by the starts that new connections show', () =
 describe('when a node is dialled anew', () => {
   const AT_REST: RedialCircumstances = {
     leadsElsewhere: false,
+    hasSeveral: false,
     redialMs: 30_000,
     callsWait: false,
     nodes: 1,
@@ -40,6 +41,7 @@ describe('when a node is dialled anew', () => {
       { callsWait: true, nodes: 3, redialMs: 100 },
       1_100,
     ],
+    ['every twelve seconds if several servers answer', { hasSeveral: true, redialMs: 0 }, 13_000],
     ['at once if a connection led to another server', { leadsElsewhere: true }, 1_200],
     ['also an address that is not dialled at rest, then', { leadsElsewhere: true, redialMs: 0 }, 1_200],
     ['a quarter later at most, then too', { leadsElsewhere: true, dice: 1 }, 1_250],

@@ -716,6 +716,8 @@ function told(change: ReturnType<typeof changesBetween>[number]): string {
       return `epoch ${change.acceptance.value}`;
     case 'floor-withdrawn':
       return `floor ${change.withdrawn.from} → ${change.withdrawn.to}`;
+    case 'several-servers':
+      return `several-servers ${letter(change.node)}: ${change.node.several?.servers ?? 1}`;
     case 'added':
     case 'removed':
       return `${change.kind} ${letter(change.node)}`;

@@ -41,7 +41,7 @@ interface Pair {
 export class TcpProxy {
   /** Where it listens. */
   readonly port: number;
-  readonly #targetPort: number;
+  readonly #targetPort: () => number;
   readonly #rules: Readonly<Record<Direction, FlowRules>> = {
     'to-server': { passage: 'forward', delayMs: 0, startDelayMs: 0 },
     'to-client': { passage: 'forward', delayMs: 0, startDelayMs: 0 },
@@ -55,7 +55,7 @@ export class TcpProxy {
   #resetting = false;
 
   /** @internal */
-  constructor(port: number, targetPort: number) {
+  constructor(port: number, targetPort: () => number) {
     this.port = port;
     this.#targetPort = targetPort;
   }
@@ -212,7 +212,7 @@ export class TcpProxy {
       return;
     }
     const server = net.connect({
-      port: this.#targetPort,
+      port: this.#targetPort(),
       host: '127.0.0.1',
       allowHalfOpen: true,
       noDelay: true,
@@ -255,9 +255,9 @@ function directions(direction: Direction | 'both'): readonly Direction[] {
   return direction === 'both' ? ['to-server', 'to-client'] : [direction];
 }
 
-/** A proxy before `targetPort`, listening on `port`, both on 127.0.0.1. */
-export async function startProxy(port: number, targetPort: number): Promise<TcpProxy> {
-  const proxy = new TcpProxy(port, targetPort);
+/** A proxy before `targetPort`, listening on `port`, both on 127.0.0.1. A function is asked for each connection. */
+export async function startProxy(port: number, targetPort: number | (() => number)): Promise<TcpProxy> {
+  const proxy = new TcpProxy(port, typeof targetPort === 'number' ? () => targetPort : targetPort);
   await proxy.listen();
   return proxy;
 }

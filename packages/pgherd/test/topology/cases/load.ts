@@ -49,6 +49,7 @@ const CHANGE_WORDS = [
   'standing',
   'primary',
   'split-brain',
+  'several-servers',
   'foreign',
   'added',
   'removed',

@@ -42,7 +42,7 @@ const KEYS: Readonly<Record<string, readonly string[]>> = Object.freeze({
   silent: ['asked', 'gen'],
   failed: ['asked', 'gen'],
   bytes: ['gen'],
-  shows: ['started', 'gen'],
+  shows: ['started', 'recovery', 'sys', 'gen'],
   alternates: ['gen'],
   parameters: ['hot-standby', 'gen'],
   wrote: [],
@@ -195,7 +195,13 @@ function otherEvidence(
   if (word === 'shows') {
     const startedAt = values.text('started');
     if (startedAt === undefined) throw new Error('"shows" needs started=');
-    return { kind: 'start-shown' as const, ...evidence, startedAt };
+    return {
+      kind: 'start-shown' as const,
+      ...evidence,
+      startedAt,
+      inRecovery: values.flag('recovery'),
+      systemIdentifier: systemOf(values),
+    };
   }
   if (word === 'failed') {
     const askedAt = values.number('asked') ?? Math.max(0, evidence.at - ROUND_TRIP_MS);

@@ -165,6 +165,8 @@ export function told(change: TopologyChange): string {
     }
     case 'floor-withdrawn':
       return `floor-withdrawn ${change.withdrawn.from} → ${change.withdrawn.to}`;
+    case 'several-servers':
+      return `several-servers ${letter(change.node)}: ${change.node.several?.servers ?? 1}`;
     case 'added':
     case 'removed':
       return `${change.kind} ${letter(change.node)}`;

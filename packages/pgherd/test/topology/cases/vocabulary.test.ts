@@ -29,6 +29,7 @@ const CHANGES: Readonly<Record<TopologyChange['kind'], true>> = {
   added: true,
   removed: true,
   replaced: true,
+  'several-servers': true,
   'split-brain': true,
   foreign: true,
   'floor-withdrawn': true,
