@@ -1,4 +1,5 @@
 import { quoted } from '../model/foreign.ts';
+import type { NodeDescription } from '../model/topology.ts';
 import type { Emitter } from '../observe/emitter.ts';
 import type { ClusterEvents } from '../observe/events.ts';
 import type { EjectionChange } from '../routing/ejection.ts';
@@ -73,12 +74,7 @@ export function announce(change: TopologyChange, events: Emitter<ClusterEvents>)
       return;
     }
     case 'several-servers': {
-      const { name, several } = change.node;
-      events.emit('node:several-servers', {
-        node: name,
-        servers: several?.servers ?? 1,
-        barsWrites: several?.barsWrites === true,
-      });
+      events.emit('node:several-servers', severalServers(change.node));
       return;
     }
     case 'added': {
@@ -97,4 +93,8 @@ export function announce(change: TopologyChange, events: Emitter<ClusterEvents>)
     default:
       change satisfies never;
   }
+}
+
+function severalServers({ name, several }: NodeDescription): ClusterEvents['node:several-servers'] {
+  return { node: name, servers: several?.servers ?? 1, barsWrites: several?.barsWrites === true };
 }

@@ -293,8 +293,8 @@ function unsuitableBecause(
     if (!writesOpen) return `a primary, but the first write ${UNTIL_STARTED}`;
     const address = unwritableAddress(node);
     if (address !== undefined) return address;
-      if (node.contested)
-        return 'several nodes claim to be the primary, and the discovery is asked which of them leads';
+    if (node.contested)
+      return 'several nodes claim to be the primary, and the discovery is asked which of them leads';
     if (!isTimelineSettled(node)) return 'just promoted: its timeline is not known yet';
   }
   if (!writesOpen && passes.some((pass, index) => index > 0 && suits(node, pass, demand, context)))
