@@ -7,6 +7,7 @@ import {
 } from '@pgherd/testing';
 import { type Cluster, createCluster } from 'pgherd';
 import { afterEach, describe, expect, it } from 'vitest';
+import { inApp } from '../../src/in-app.ts';
 import { PATIENT } from '../../src/support.ts';
 
 const opened: AsyncDisposable[] = [];
@@ -20,10 +21,10 @@ async function servers(): Promise<{ cluster: TestCluster; address: TestAddress }
   opened.push(cluster);
   const address = await createTestAddress(cluster.primary);
   opened.push(address);
-  await cluster.primary.sql(
+  await inApp(
+    cluster.primary,
     'create table kept (id serial, port int default inet_server_port(), at timestamptz default clock_timestamp())',
   );
-  await cluster.primary.sql('grant all on kept, kept_id_seq to app');
   await cluster.waitForStreaming();
   return { cluster, address };
 }
@@ -56,14 +57,16 @@ describe('one address, which leads to the promoted standby while the old primary
     const end = new AbortController();
     const callers = [keepWriting(db, end.signal), keepWriting(db, end.signal)];
     const written = async (node: typeof old) =>
-      Number((await node.sql('select count(*) as n from kept where port = $1', [node.directPort]))[0]?.['n']);
+      Number(
+        (await inApp(node, 'select count(*) as n from kept where port = $1', [node.directPort]))[0]?.['n'],
+      );
     await waitUntil(async () => (await written(old)) > 20, { what: 'writes on the old primary' });
     await next.promote();
     address.leadTo(next);
     for (let more = 0; more < 6; more++) callers.push(keepWriting(db, end.signal));
     await waitUntil(async () => (await written(next)) > 200, { what: 'writes on the new primary' });
-    const [first] = await next.sql('select min(at) as at from kept where port = $1', [next.directPort]);
-    const late = await old.sql('select count(*)::int as n from kept where at > $1', [first?.['at']]);
+    const [first] = await inApp(next, 'select min(at) as at from kept where port = $1', [next.directPort]);
+    const late = await inApp(old, 'select count(*)::int as n from kept where at > $1', [first?.['at']]);
     expect(late).toEqual([{ n: 0 }]);
     const before = await written(old);
     await waitUntil(async () => (await written(next)) > 400, { what: 'more writes on the new primary' });
@@ -110,6 +113,9 @@ describe('one address, which leads to the promoted standby while the old primary
     address.leadTo(standby);
     const db = open(address, { probe: { redialMs: 0 }, target: 'any' });
     await db.ready({ standbys: 1 });
+    // The first connection of the pool was the monitor's: it was opened before the move.
+    await using first = await db.acquire();
+    expect(first.node).toBe(db.nodes()[0]?.name);
     address.leadTo(cluster.primary);
     const { rows } = await db.read.query('select inet_server_port() as port');
     // The first one after the move: the node is the primary by then, for that is what the address leads to.

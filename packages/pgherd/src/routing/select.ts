@@ -1,7 +1,7 @@
 import type { Fencing, Target } from '../model/names.ts';
 import type { NodeDescription, TopologyDescription } from '../model/topology.ts';
-import { unknownAge, unwritableAddress } from '../topology/several.ts';
-import { unusableBecause } from '../topology/usable.ts';
+import { unknownAge } from '../topology/several.ts';
+import { unusableBecause, unwritableAddress } from '../topology/usable.ts';
 import { isTimelineSettled, isWritable } from '../topology/writable.ts';
 import { isFresh, isLimited, type LagRule, staleBecause } from './freshness.ts';
 

@@ -109,12 +109,6 @@ export const ONE_SERVER: Dialled = Object.freeze({
   several: undefined,
 });
 
-/** Why the node gets no writes because of the servers at its address; `undefined` if it may. */
-export function unwritableAddress({ several }: NodeDescription): string | undefined {
-  if (several?.barsWrites !== true) return undefined;
-  return `${several.servers} servers of one system answer at its address, and not all can be written to`;
-}
-
 /** Why it is not known what a read on the node would see. */
 export function unknownAge({ several }: NodeDescription): string | undefined {
   if (several === undefined) return undefined;

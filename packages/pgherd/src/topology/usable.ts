@@ -19,3 +19,9 @@ export function unusableBecause(node: NodeDescription, fencing: Fencing): string
   if (node.standing === 'current' || fencing === 'report') return undefined;
   return `${node.standing}: ${node.standingReason ?? ''}`;
 }
+
+/** Why the node gets no writes because of the servers at its address; `undefined` if it may. */
+export function unwritableAddress({ several }: NodeDescription): string | undefined {
+  if (several?.barsWrites !== true) return undefined;
+  return `${several.servers} servers of one system answer at its address, and not all can be written to`;
+}

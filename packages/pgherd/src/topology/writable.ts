@@ -1,7 +1,6 @@
 import type { Fencing } from '../model/names.ts';
 import type { NodeDescription, TopologyDescription } from '../model/topology.ts';
-import { unwritableAddress } from './several.ts';
-import { unusableBecause } from './usable.ts';
+import { unusableBecause, unwritableAddress } from './usable.ts';
 
 /**
  * Whether the node's own timeline is known, or the server never returns one. A node that just left recovery
