@@ -49,6 +49,12 @@ export function staleBecause(node: NodeDescription, own: OwnLimits, rule: LagRul
   return `${known}; ${limit}${within ? ', and it was beyond that limit and is not yet well below it' : ''}`;
 }
 
+/** Why it is not known what a read on the node would see. */
+export function unknownAge({ several }: NodeDescription): string | undefined {
+  if (several === undefined) return undefined;
+  return `${several.servers} servers answer at its address, so that it is not known how far behind the one is that would be read`;
+}
+
 /** Whether the call gives any limit of its own. */
 export function hasOwnLimit(own: OwnLimits): boolean {
   return own.maxLagMs !== undefined || own.maxLagBytes !== undefined;

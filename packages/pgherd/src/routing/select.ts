@@ -1,9 +1,8 @@
 import type { Fencing, Target } from '../model/names.ts';
 import type { NodeDescription, TopologyDescription } from '../model/topology.ts';
-import { unknownAge } from '../topology/several.ts';
 import { unusableBecause, unwritableAddress } from '../topology/usable.ts';
 import { isTimelineSettled, isWritable } from '../topology/writable.ts';
-import { isFresh, isLimited, type LagRule, staleBecause } from './freshness.ts';
+import { isFresh, isLimited, type LagRule, staleBecause, unknownAge } from './freshness.ts';
 
 /** What a caller demands of a node. */
 export interface Demand {

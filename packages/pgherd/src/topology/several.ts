@@ -108,9 +108,3 @@ export const ONE_SERVER: Dialled = Object.freeze({
   agreeing: Object.freeze({ count: 0, since: Number.NEGATIVE_INFINITY }),
   several: undefined,
 });
-
-/** Why it is not known what a read on the node would see. */
-export function unknownAge({ several }: NodeDescription): string | undefined {
-  if (several === undefined) return undefined;
-  return `${several.servers} servers answer at its address, so that it is not known how far behind the one is that would be read`;
-}
