@@ -79,7 +79,7 @@ describe('one address, which leads to the promoted standby while the old primary
     const { cluster, address } = await servers();
     const db = open(address);
     await db.query('insert into kept default values');
-    const [old, next] = [cluster.primary, cluster.standbys[0]];
+    const [next] = cluster.standbys;
     if (next === undefined) throw new Error('there is no standby');
     await cluster.switchover(next);
     await waitUntil(() => db.nodes()[0]?.role === 'standby', {
@@ -88,7 +88,6 @@ describe('one address, which leads to the promoted standby while the old primary
     const written = db.query('insert into kept default values returning port');
     address.leadTo(next);
     expect((await written).rows).toEqual([{ port: next.directPort }]);
-    expect(old.directPort).not.toBe(next.directPort);
   });
 
   it('is followed by probe.redialMs alone, without any call', async () => {

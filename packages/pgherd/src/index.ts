@@ -81,6 +81,8 @@ export type {
   NodeLabels,
   Position,
   Replacement,
+  SeveralServers,
+  ShownServer,
   TopologyDescription,
 } from './model/topology.ts';
 export type { ListenOptions, Off } from './observe/emitter.ts';

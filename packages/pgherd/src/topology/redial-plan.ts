@@ -7,14 +7,14 @@ const WAITED_FOR_SEVERAL_MS = 5_000;
 /** Pause between two attempts to find out where an address leads that led elsewhere, milliseconds. */
 const LEADS_ELSEWHERE_MS = 200;
 
+/** Pause between two dials of a node at whose address several servers answer, milliseconds: five within the minute after which there may be one. */
+const SEVERAL_MS = 12_000;
+
 /** Settings of redialling. */
 export interface RedialSettings {
   /** How long until a node is dialled anew although a connection to it is open, milliseconds; 0 for never. */
   readonly redialMs: number;
 }
-
-/** Pause between two dials of a node at whose address several servers answer, milliseconds: five within the minute after which there may be one. */
-const SEVERAL_MS = 12_000;
 
 /** What the time of the next dial depends on. */
 export interface RedialCircumstances extends RedialSettings {

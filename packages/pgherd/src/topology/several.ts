@@ -24,14 +24,15 @@ export function afterDial(node: NodeDescription, shown: Shown, at: number): Dial
   const known = recent(node, at);
   const last = known.at(-1);
   if (last?.startedAt === shown.startedAt) {
-    const same = Object.freeze({ ...last, ...told(shown) });
+    const same = Object.freeze({ ...last, ...given(shown) });
     const count = agreeing.count + 1;
     if (several !== undefined && count >= AGREEING && at - agreeing.since >= WINDOW_MS) return ONE_SERVER;
     // At rest nothing is remembered of connections that all lead to one server.
     if (several === undefined && known.length === 1) return node;
+    const all = Object.freeze([...known.slice(0, -1), same]);
     return {
-      several: severalOf(several, [...known.slice(0, -1), same], at),
-      shown: Object.freeze([...known.slice(0, -1), same]),
+      several: severalOf(several, all, at),
+      shown: all,
       agreeing: Object.freeze({ ...agreeing, count }),
     };
   }
@@ -58,8 +59,8 @@ function factsOf({ role, systemIdentifier }: NodeDescription): Omit<Shown, 'star
   return { systemIdentifier, inRecovery: role === 'unknown' ? undefined : role === 'standby' };
 }
 
-/** What is told; what is not told does not overwrite what was. */
-function told({ systemIdentifier, inRecovery }: Shown): Partial<Shown> {
+/** The facts that this connection asked for: a fact that it did not ask for stays as it was. */
+function given({ systemIdentifier, inRecovery }: Shown): Partial<Shown> {
   return {
     ...(systemIdentifier !== undefined && { systemIdentifier }),
     ...(inRecovery !== undefined && { inRecovery }),
