@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Finding, isMain, runAsCommand } from './lib/findings.ts';
 import { pack } from './lib/pack.ts';
-import { internalSubpaths, publicEntries, publishedPackages, type WorkspacePackage } from './lib/packages.ts';
+import { type Manifest, publicEntries, publishedPackages, type WorkspacePackage } from './lib/packages.ts';
 
 const BIN = fileURLToPath(new URL('../node_modules/.bin', import.meta.url));
 
@@ -13,6 +13,9 @@ const REQUIRED: Readonly<Record<string, string>> = {
   'README.md': 'its page in the registry would be empty',
   LICENSE: 'nobody would know what they may do with it',
 };
+
+/** Largest tarball, in bytes. */
+const MAX_BYTES = 500_000;
 
 /** What must be in none. */
 const UNWANTED = /\.tsbuildinfo$|(^|\/)test\//;
@@ -33,22 +36,15 @@ function checkPackage(root: string, { folder, manifest }: WorkspacePackage, dest
   if (typeof packed === 'string') return [{ file: folder, message: `cannot be packed:\n${packed}` }];
   const tarball = join(destination, packed.filename);
   const publint = runTool('publint', ['run', tarball, '--strict']);
-  const internal = internalSubpaths(manifest);
-  const excluded = internal.length === 0 ? [] : ['--exclude-entrypoints', ...internal];
-  const attwArguments = [
-    tarball,
-    '--profile',
-    'esm-only',
-    '--no-definitely-typed',
-    '--no-color',
-    ...excluded,
-  ];
+  const profile = manifest.main === undefined ? 'esm-only' : 'strict';
+  const attwArguments = [tarball, '--profile', profile, '--no-definitely-typed', '--no-color'];
   const attw = runTool('attw', attwArguments);
   return [
     ...wrongFiles(folder, packed.files),
+    ...tooLarge(folder, packed.bytes),
     ...(publint === undefined ? [] : [{ file: folder, message: `publint objects:\n${publint}` }]),
     ...(attw === undefined ? [] : [{ file: folder, message: `are-the-types-wrong objects:\n${attw}` }]),
-    ...unloadableEntries(root, folder, manifest.name),
+    ...unloadableEntries(root, folder, manifest),
   ];
 }
 
@@ -65,12 +61,25 @@ function wrongFiles(folder: string, files: readonly string[]): Finding[] {
   ];
 }
 
-/** Imports each entry in a Node of its own, from the build, as a user's program does. */
-function unloadableEntries(root: string, folder: string, name: string): Finding[] {
+function tooLarge(folder: string, bytes: number): Finding[] {
+  if (bytes <= MAX_BYTES) return [];
+  return [
+    { file: folder, message: `would be a tarball of ${bytes} bytes; at most ${MAX_BYTES} are wanted.` },
+  ];
+}
+
+/** Loads each entry in a Node of its own, from the build, as a user's program does: by `import`, and by `require` where it is meant. */
+function unloadableEntries(root: string, folder: string, manifest: Manifest): Finding[] {
+  const { name } = manifest;
+  const ways = manifest.main === undefined ? (['import'] as const) : (['import', 'require'] as const);
   return publicEntries(root)
     .filter((entry) => entry.folder === folder)
-    .flatMap(({ specifier }) => {
-      const code = `await import(${JSON.stringify(specifier)})`;
+    .flatMap((entry) => ways.map((way) => ({ ...entry, way })))
+    .flatMap(({ specifier, way }) => {
+      const code =
+        way === 'import'
+          ? `await import(${JSON.stringify(specifier)})`
+          : `(await import('node:module')).createRequire(process.cwd() + '/program.cjs')(${JSON.stringify(specifier)})`;
       const options = { cwd: join(root, folder), encoding: 'utf8', timeout: 120_000 } as const;
       // A package reaches itself by its own name, through its own `exports`.
       const { status, stderr } = spawnSync(
@@ -79,7 +88,9 @@ function unloadableEntries(root: string, folder: string, name: string): Finding[
         options,
       );
       if (status === 0) return [];
-      return [{ file: folder, message: `${name} cannot be loaded as '${specifier}':\n${stderr.trim()}` }];
+      return [
+        { file: folder, message: `${name} cannot be loaded as '${specifier}' by ${way}:\n${stderr.trim()}` },
+      ];
     });
 }
 

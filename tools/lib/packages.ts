@@ -2,12 +2,21 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { foldersIn } from './sources.ts';
 
+/** What an entry of `exports` leads to, by condition; conditions may stand inside conditions. */
+export interface Conditions {
+  readonly [condition: string]: string | Conditions;
+}
+
 /** The part of a `package.json` that the checks read. */
 export interface Manifest {
   readonly name: string;
   readonly private?: boolean;
-  readonly exports?: Readonly<Record<string, string | Readonly<Record<string, string>>>>;
+  readonly exports?: Readonly<Record<string, string | Conditions>>;
   readonly scripts?: Readonly<Record<string, string>>;
+  readonly devDependencies?: Readonly<Record<string, string>>;
+  readonly files?: readonly string[];
+  /** The file that `require` loads where `exports` is not understood; a package without it is for `import` alone. */
+  readonly main?: string;
 }
 
 /** A folder of `packages/` with its manifest. */
@@ -46,8 +55,9 @@ export function publicEntries(root: string): PublicEntry[] {
   return publishedPackages(root).flatMap(({ folder, manifest }) =>
     Object.entries(manifest.exports ?? {}).flatMap(([subpath, target]) => {
       if (typeof target === 'string' || isInternal(target)) return [];
-      const { types, '@pgherd/source': source } = target;
-      if (types === undefined || source === undefined) {
+      const source = target['@pgherd/source'];
+      const types = typesOf(target);
+      if (types === undefined || typeof source !== 'string') {
         throw new Error(`${folder}/package.json: exports["${subpath}"] needs "@pgherd/source" and "types".`);
       }
       return [
@@ -62,13 +72,15 @@ export function publicEntries(root: string): PublicEntry[] {
   );
 }
 
-/** Subpaths that exist in this repository only. */
-export function internalSubpaths({ exports = {} }: Manifest): string[] {
-  return Object.keys(exports).filter((subpath) => isInternal(exports[subpath] ?? ''));
+/** The declarations that a program which uses `import` gets. */
+function typesOf(target: Conditions): string | undefined {
+  const { types, import: imported } = target;
+  if (typeof types === 'string') return types;
+  return typeof imported === 'object' ? typesOf(imported) : undefined;
 }
 
 /** Users have no condition that leads to an internal entry. */
-function isInternal(target: string | Readonly<Record<string, string>>): boolean {
+function isInternal(target: string | Conditions): boolean {
   return (
     typeof target !== 'string' && Object.keys(target).every((condition) => condition === '@pgherd/source')
   );

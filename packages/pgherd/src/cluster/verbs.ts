@@ -70,7 +70,7 @@ export function clusterQuerier(
   };
   const use = async <T>(fn: (lease: Lease) => Promise<T> | T, options?: CallOptions): Promise<T> => {
     const made = plain('use', options);
-    const trace = engine.leaks.trace('use');
+    const trace = engine.leaks.trace('use', use);
     const session = await engine.acquire(made);
     engine.leaks.watch(session, trace);
     const lease = leaseOf(engine, session, made);
@@ -80,6 +80,30 @@ export function clusterQuerier(
       lease.release();
     }
   };
+  const transaction = async <T>(fn: TransactionFunction<T>, options: TransactionOptions = {}) => {
+    const made = call(withTarget(options, defaults, engine.herd.settings.target));
+    const own = withSettings(options, defaults);
+    return runTransaction(engine, made, own, fn, engine.leaks.trace('transaction', transaction));
+  };
+  const begin = (options: TransactionOptions = {}) =>
+    entering(engine, async () => {
+      const made = call(withTarget(options, defaults, engine.herd.settings.target));
+      const own = withSettings(options, defaults);
+      const trace = engine.leaks.trace('begin', begin);
+      const session = await engine.acquire(made);
+      engine.leaks.watch(session, trace);
+      const begun = (await SessionTransaction.begin(engine, session, made, own, 1, false)).publicView();
+      return { given: begun, isHeld: () => begun.isOpen };
+    });
+  const acquire = (options?: CallOptions) =>
+    entering(engine, async () => {
+      const made = plain('acquire', options);
+      const trace = engine.leaks.trace('acquire', acquire);
+      const session = await engine.acquire(made);
+      engine.leaks.watch(session, trace);
+      const lease = leaseOf(engine, session, made);
+      return { given: lease, isHeld: () => lease.isHeld };
+    });
   const executor: Executor = {
     driver: engine.herd.settings.driver.name,
     execute: (statement, options) =>
@@ -96,32 +120,9 @@ export function clusterQuerier(
     ...querierOver(executor),
     script: async (text: string, options?: CallOptions) =>
       runScriptOnCluster(engine, plain('script', options), text),
-    transaction: async <T>(fn: TransactionFunction<T>, options: TransactionOptions = {}) => {
-      const made = call(withTarget(options, defaults, engine.herd.settings.target));
-      const own = withSettings(options, defaults);
-      return runTransaction(engine, made, own, fn, engine.leaks.trace('transaction'));
-    },
-    begin: (options: TransactionOptions = {}) =>
-      entering(engine, async () => {
-        const made = call(withTarget(options, defaults, engine.herd.settings.target));
-        const own = withSettings(options, defaults);
-        const trace = engine.leaks.trace('begin');
-        const session = await engine.acquire(made);
-        engine.leaks.watch(session, trace);
-        const transaction = (
-          await SessionTransaction.begin(engine, session, made, own, 1, false)
-        ).publicView();
-        return { given: transaction, isHeld: () => transaction.isOpen };
-      }),
-    acquire: (options?: CallOptions) =>
-      entering(engine, async () => {
-        const made = plain('acquire', options);
-        const trace = engine.leaks.trace('acquire');
-        const session = await engine.acquire(made);
-        engine.leaks.watch(session, trace);
-        const lease = leaseOf(engine, session, made);
-        return { given: lease, isHeld: () => lease.isHeld };
-      }),
+    transaction,
+    begin,
+    acquire,
     use,
     with: (options: CallOptions) => clusterQuerier(engine, starts, merged(defaults, options)),
   });

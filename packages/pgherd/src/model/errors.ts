@@ -52,17 +52,37 @@ export interface PgHerdErrorOptions {
 }
 
 /**
+ * Gives a class of errors the name by which its instances are known: `instanceof` recognises them also if another copy of this
+ * module made them (a program may load the package by `import` and by `require`, or have two versions of it), and their `name` is the
+ * same after a bundler has shortened all names. A class that a program derives from it has the ordinary `instanceof`.
+ */
+export function nameErrorClass(type: abstract new (...args: never) => Error, name: string): void {
+  const brand = Symbol.for(`pgherd.${name}`);
+  Object.defineProperty(type.prototype, 'name', { value: name, writable: true, configurable: true });
+  Object.defineProperty(type.prototype, brand, { value: true });
+  Object.defineProperty(type, Symbol.hasInstance, {
+    value(this: unknown, value: unknown): boolean {
+      if (this !== type) return Function.prototype[Symbol.hasInstance].call(this, value);
+      return typeof value === 'object' && value !== null && brand in value;
+    },
+  });
+}
+
+/**
  * The base of every error that pgherd itself makes. Distinguish errors by `code`, not by class or message.
  * Errors of the server pass through with their own fields.
  */
 export class PgHerdError extends Error {
+  static {
+    nameErrorClass(PgHerdError, 'PgHerdError');
+  }
   readonly code: ErrorCode;
   readonly details: Readonly<Record<string, unknown>>;
 
   constructor(code: ErrorCode, message: string, options: PgHerdErrorOptions = {}) {
     super(printable(message), options.cause === undefined ? undefined : { cause: options.cause });
     // The name by which other libraries know an abort.
-    this.name = code === 'PGHERD_ABORTED' ? 'AbortError' : new.target.name;
+    if (code === 'PGHERD_ABORTED') this.name = 'AbortError';
     this.code = code;
     this.details = Object.freeze({ ...options.details });
   }
@@ -70,6 +90,9 @@ export class PgHerdError extends Error {
 
 /** A connection string, or a parameter that came with it, cannot be used. Code `PGHERD_INVALID_DSN`. */
 export class InvalidDsnError extends PgHerdError {
+  static {
+    nameErrorClass(InvalidDsnError, 'InvalidDsnError');
+  }
   constructor(message: string, options?: PgHerdErrorOptions) {
     super('PGHERD_INVALID_DSN', message, options);
   }
@@ -79,6 +102,9 @@ export class InvalidDsnError extends PgHerdError {
  * Options are unknown, contradictory or out of range; all violations at once. Code `PGHERD_INVALID_OPTIONS`.
  */
 export class InvalidOptionsError extends PgHerdError {
+  static {
+    nameErrorClass(InvalidOptionsError, 'InvalidOptionsError');
+  }
   /** One sentence for each violation, naming option, value and rule. */
   readonly violations: readonly string[];
 
@@ -97,6 +123,9 @@ function describeViolations(violations: readonly string[]): string {
  * No node could serve the target in time; `details.nodes` says why for each. Code `PGHERD_NO_SUITABLE_NODE`.
  */
 export class NoSuitableNodeError extends PgHerdError {
+  static {
+    nameErrorClass(NoSuitableNodeError, 'NoSuitableNodeError');
+  }
   constructor(message: string, options?: PgHerdErrorOptions) {
     super('PGHERD_NO_SUITABLE_NODE', message, options);
   }
@@ -107,6 +136,9 @@ export class NoSuitableNodeError extends PgHerdError {
  * `PGHERD_AMBIGUOUS_PRIMARY`.
  */
 export class AmbiguousPrimaryError extends PgHerdError {
+  static {
+    nameErrorClass(AmbiguousPrimaryError, 'AmbiguousPrimaryError');
+  }
   constructor(message: string, options?: PgHerdErrorOptions) {
     super('PGHERD_AMBIGUOUS_PRIMARY', message, options);
   }
@@ -114,6 +146,9 @@ export class AmbiguousPrimaryError extends PgHerdError {
 
 /** The nodes do not belong to one cluster. Code `PGHERD_FOREIGN_CLUSTER`. */
 export class ForeignClusterError extends PgHerdError {
+  static {
+    nameErrorClass(ForeignClusterError, 'ForeignClusterError');
+  }
   constructor(message: string, options?: PgHerdErrorOptions) {
     super('PGHERD_FOREIGN_CLUSTER', message, options);
   }
@@ -127,6 +162,9 @@ export type OutcomeKind = 'commit' | 'statement';
  * It is never run again. Code `PGHERD_OUTCOME_UNKNOWN`.
  */
 export class OutcomeUnknownError extends PgHerdError {
+  static {
+    nameErrorClass(OutcomeUnknownError, 'OutcomeUnknownError');
+  }
   readonly kind: OutcomeKind;
 
   constructor(kind: OutcomeKind, message: string, options?: PgHerdErrorOptions) {

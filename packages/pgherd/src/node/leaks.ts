@@ -31,11 +31,6 @@ interface Record<S> {
   readonly since: number;
 }
 
-/** Lines of the stack from this folder are ours, and do not help to find a leak. */
-const OWN_FOLDER = new URL('../', import.meta.url).pathname;
-/** How many of our own functions may be above the program's. */
-const OWN_DEPTH = 10;
-
 /**
  * Reports connections that are held for too long, with the place where they were taken; each once. One timer
  * serves all. If `leakAfterMs` is 0 nothing is done and no stack is captured.
@@ -55,17 +50,14 @@ export class LeakWatch<S extends Watched> {
   }
 
   /**
-   * Captures the caller's stack, which is lost after the first `await`. `undefined` while the watch is off.
+   * Captures the caller's stack, which is lost after the first `await`: the functions that called `own`, the program's entry to the
+   * verb. `undefined` while the watch is off.
    */
-  trace(verb: HoldingVerb): Trace | undefined {
+  trace(verb: HoldingVerb, own: (...args: never) => unknown): Trace | undefined {
     if (this.#leakAfterMs === 0) return undefined;
-    const limit = Error.stackTraceLimit;
-    Error.stackTraceLimit = limit + OWN_DEPTH;
-    try {
-      return { verb, error: new Error(verb) };
-    } finally {
-      Error.stackTraceLimit = limit;
-    }
+    const error = new Error(verb);
+    Error.captureStackTrace(error, own);
+    return { verb, error };
   }
 
   /** Begins to watch a connection that was just taken. */
@@ -109,9 +101,9 @@ export class LeakWatch<S extends Watched> {
   }
 }
 
-/** The stack without its heading and without our own lines. */
+/** The stack without its heading and without Node.js' own lines. */
 function usersStack({ stack = '' }: Error): string {
   const lines = stack.split('\n').slice(1);
-  const theirs = lines.filter((line) => !line.includes(OWN_FOLDER) && !line.includes('node:internal'));
+  const theirs = lines.filter((line) => !line.includes('node:internal'));
   return theirs.map((line) => line.trim()).join('\n');
 }

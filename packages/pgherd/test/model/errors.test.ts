@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import {
   AmbiguousPrimaryError,
   ERROR_CODES,
@@ -42,5 +42,31 @@ describe('errors', () => {
 
   it('have codes that are all different', () => {
     expect(new Set(ERROR_CODES).size).toBe(ERROR_CODES.length);
+  });
+});
+
+describe('classes of errors', () => {
+  it('recognise what another copy of the package made, and only that', async () => {
+    vi.resetModules();
+    const copy = await import('../../src/model/errors.ts');
+    expect(copy.OutcomeUnknownError).not.toBe(OutcomeUnknownError);
+    const strange = new copy.OutcomeUnknownError('commit', 'It is unknown.');
+    expect(strange).toBeInstanceOf(OutcomeUnknownError);
+    expect(strange).toBeInstanceOf(PgHerdError);
+    expect(strange).not.toBeInstanceOf(InvalidDsnError);
+    expect(new copy.PgHerdError('PGHERD_CLOSED', 'It is closed.')).not.toBeInstanceOf(OutcomeUnknownError);
+    expect(new Error('It is another.')).not.toBeInstanceOf(PgHerdError);
+  });
+
+  it('leave the classes that a program derives from them alone', () => {
+    class Own extends PgHerdError {}
+    expect(new Own('PGHERD_CLOSED', 'It is closed.')).toBeInstanceOf(Own);
+    expect(new PgHerdError('PGHERD_CLOSED', 'It is closed.')).not.toBeInstanceOf(Own);
+  });
+
+  it('have names that a bundler cannot shorten', () => {
+    expect(new InvalidDsnError('It is invalid.').name).toBe('InvalidDsnError');
+    expect(String(new InvalidDsnError('It is invalid.'))).toBe('InvalidDsnError: It is invalid.');
+    expect(new PgHerdError('PGHERD_ABORTED', 'It was aborted.').name).toBe('AbortError');
   });
 });

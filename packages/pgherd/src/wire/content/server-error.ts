@@ -1,3 +1,4 @@
+import { nameErrorClass } from '../../model/errors.ts';
 import { BodyReader, protocolError } from './reader.ts';
 
 /** Fields of an error or notice, by the letters of the protocol, under the names that node-postgres gives them. */
@@ -47,6 +48,9 @@ export interface ServerMessageFields {
 
 /** An ErrorResponse of the server, with the properties of node-postgres' `DatabaseError`. */
 export class ServerError extends Error implements ServerMessageFields {
+  static {
+    nameErrorClass(ServerError, 'ServerError');
+  }
   /** Bytes of the message. */
   readonly length: number;
   severity: string | undefined;

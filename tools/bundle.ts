@@ -1,0 +1,126 @@
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { rolldown } from 'rolldown';
+import { rollup } from 'rollup';
+import { dts } from 'rollup-plugin-dts';
+import { isMain, rootArgument } from './lib/findings.ts';
+import { publicEntries } from './lib/packages.ts';
+
+/** Where the compiler leaves one declaration file for each source file; nothing there is published. */
+const DECLARATIONS = 'temp/types';
+
+/** A public entry: the source it begins with, and the name of its files in `dist`. */
+interface Bundled {
+  readonly source: string;
+  readonly output: string;
+}
+
+type Format = 'es' | 'cjs';
+
+const EXTENSION: Readonly<Record<Format, string>> = Object.freeze({ es: 'js', cjs: 'cjs' });
+
+/**
+ * Makes of each public entry of a package one file for `import` and one for `require`, with declarations for both. What several
+ * entries share becomes a file of `dist/chunks`, so that a program which imports two entries has one copy of it.
+ */
+export async function bundle(root: string, folder: string): Promise<void> {
+  const dist = join(root, folder, 'dist');
+  rmSync(dist, { recursive: true, force: true });
+  const entries = publicEntries(root)
+    .filter((entry) => entry.folder === folder)
+    .map(({ source, types }) => ({ source, output: basename(types, '.d.ts') }));
+  const external = isExternal(root, folder);
+  await code(root, entries, external, dist);
+  await declarations(root, folder, entries, external, dist);
+}
+
+/** What the user's own `node_modules` bring. */
+function isExternal(root: string, folder: string): (id: string) => boolean {
+  const manifest = JSON.parse(readFileSync(join(root, folder, 'package.json'), 'utf8')) as {
+    readonly dependencies?: Readonly<Record<string, string>>;
+    readonly peerDependencies?: Readonly<Record<string, string>>;
+  };
+  const names = Object.keys({ ...manifest.dependencies, ...manifest.peerDependencies });
+  return (id) => id.startsWith('node:') || names.some((name) => id === name || id.startsWith(`${name}/`));
+}
+
+async function code(
+  root: string,
+  entries: readonly Bundled[],
+  external: (id: string) => boolean,
+  dir: string,
+): Promise<void> {
+  const build = await rolldown({
+    input: Object.fromEntries(entries.map(({ output, source }) => [output, join(root, source)])),
+    external: (id) => external(id),
+    platform: 'node',
+    onLog: (_level, log) => {
+      // What the sources load late, to keep floors apart, is in one file here.
+      if (log.code === 'INEFFECTIVE_DYNAMIC_IMPORT') return;
+      throw new Error(`The bundle has a fault: ${log.message}`);
+    },
+  });
+  try {
+    for (const format of ['es', 'cjs'] as const)
+      await build.write({
+        dir,
+        format,
+        exports: 'named',
+        entryFileNames: `[name].${EXTENSION[format]}`,
+        chunkFileNames: `chunks/[name].${EXTENSION[format]}`,
+        comments: { legal: true, annotation: true, jsdoc: false },
+        // Functions and classes keep their names for stacks; what is inside them is shortened, lines stay lines.
+        minify: { compress: false, mangle: { toplevel: false }, codegen: false },
+      });
+  } finally {
+    await build.close();
+  }
+}
+
+async function declarations(
+  root: string,
+  folder: string,
+  entries: readonly Bundled[],
+  external: (id: string) => boolean,
+  dir: string,
+): Promise<void> {
+  const declared = (source: string) =>
+    join(root, folder, DECLARATIONS, source.slice(`${folder}/src/`.length).replace(/\.ts$/, '.d.ts'));
+  const build = await rollup({
+    input: Object.fromEntries(entries.map(({ output, source }) => [output, declared(source)])),
+    external: (id) => external(id),
+    plugins: [dts()],
+    onwarn: (warning) => {
+      throw new Error(`The declarations have a fault: ${warning.message}`);
+    },
+  });
+  try {
+    await build.write({
+      dir,
+      format: 'es',
+      minifyInternalExports: false,
+      entryFileNames: '[name].d.ts',
+      chunkFileNames: 'chunks/[name].d.ts',
+    });
+  } finally {
+    await build.close();
+  }
+  for (const file of filesBelow(dir).filter((name) => name.endsWith('.d.ts'))) copyForRequire(file);
+}
+
+/** The same declarations for `require`: they differ in the names of the files they import only. */
+function copyForRequire(file: string): void {
+  const text = readFileSync(file, 'utf8').replace(/(from ')(\.{1,2}\/[^']+)\.js'/g, "$1$2.cjs'");
+  writeFileSync(file.replace(/\.d\.ts$/, '.d.cts'), text);
+}
+
+function filesBelow(folder: string): string[] {
+  return readdirSync(folder, { recursive: true, encoding: 'utf8' }).map((name) => join(folder, name));
+}
+
+if (isMain(import.meta.url)) {
+  const root = rootArgument() ?? dirname(dirname(fileURLToPath(import.meta.url)));
+  await bundle(root, 'packages/pgherd');
+  if (!existsSync(join(root, 'packages/pgherd/dist/index.js'))) process.exitCode = 1;
+}
