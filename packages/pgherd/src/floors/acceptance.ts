@@ -33,12 +33,12 @@ function withMinutes(zone: string): string {
   return `${zone.slice(0, 3)}:${zone.slice(3).replace(':', '') || '00'}`;
 }
 
-/** What the database of a barred primary says of an epoch to accept; `undefined` if nothing new. */
+/** What the database of a barred primary, asked at `askedAt`, says of an epoch to accept; `undefined` if nothing new. */
 export function acceptanceOf(
   picture: TopologyDescription,
   node: NodeDescription,
   facts: ProbeFacts,
-  now: number,
+  askedAt: number,
 ): Acceptance | undefined {
   const { acceptEpoch: written } = facts;
   const value = written?.value;
@@ -53,21 +53,22 @@ export function acceptanceOf(
   const epoch = parseEpoch(value);
   if (epoch === undefined) return told(`it must have the form ${EXAMPLE}`);
   const { systemIdentifier, timeline } = epoch;
-  const reason = refusal(picture, node, epoch, { ageMs: written.clockMs - epoch.writtenAt, now });
+  const reason = refusal(picture, node, epoch, { ageMs: written.clockMs - epoch.writtenAt, askedAt });
   return reason === undefined ? told(undefined, Object.freeze({ systemIdentifier, timeline })) : told(reason);
 }
 
 interface Times {
   /** Age of the value by the clock of the server that has it. */
   readonly ageMs: number;
-  readonly now: number;
+  /** When the server was asked: it read its clock then or later, so the value was written no earlier than `askedAt - ageMs`. */
+  readonly askedAt: number;
 }
 
 function refusal(
   picture: TopologyDescription,
   node: NodeDescription,
   { systemIdentifier, timeline }: Epoch,
-  { ageMs, now }: Times,
+  { ageMs, askedAt }: Times,
 ): string | undefined {
   if (systemIdentifier !== node.systemIdentifier || timeline !== node.timeline) {
     return `the server is on timeline ${node.timeline} of system ${node.systemIdentifier}`;
@@ -82,7 +83,7 @@ function refusal(
     .filter((level) => level.timeline > timeline)
     .find((level) =>
       [level.acceptedAt, ...level.witnesses.map(({ shownAt }) => shownAt)].some(
-        (at) => at !== undefined && now - at <= ageMs,
+        (at) => at !== undefined && askedAt - at <= ageMs,
       ),
     );
   if (shownSince === undefined) return undefined;

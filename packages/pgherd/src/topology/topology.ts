@@ -94,10 +94,10 @@ export function observe(
 function withWrittenEpoch(
   picture: TopologyDescription,
   node: NodeDescription,
-  { at, facts }: Extract<Observation, { kind: 'probe-answered' }>,
+  { at, askedAt, facts }: Extract<Observation, { kind: 'probe-answered' }>,
   settings: TopologySettings,
 ): TopologyDescription {
-  const acceptance = acceptanceOf(picture, node, facts, at);
+  const acceptance = acceptanceOf(picture, node, facts, askedAt);
   if (acceptance === undefined) return picture;
   const acceptances = withAcceptance(picture.acceptances, acceptance);
   if (acceptance.epoch === undefined) return Object.freeze({ ...picture, acceptances });

@@ -22,6 +22,14 @@ export interface RoleEvidence {
   readonly generation: number;
 }
 
+/** A server has said, out of recovery, which timeline it is on. */
+interface Shown {
+  readonly node: string;
+  readonly systemIdentifier: string;
+  readonly timeline: number;
+  readonly askedAt: number;
+}
+
 /**
  * What the client can know, kept apart from what it makes of it: only what has reached it counts, and nothing of the
  * product's own judgement goes in.
@@ -33,6 +41,7 @@ export class Knowledge {
   readonly hints = new Map<string, RoleEvidence>();
   /** When each of these levels was last shown. */
   readonly shownAt = new Map<string, number>();
+  readonly #shown: Shown[] = [];
   readonly #givenUp = new Map<
     string,
     { readonly systemIdentifier: string; readonly from: number; readonly to: number }
@@ -57,7 +66,16 @@ export class Knowledge {
     }
     this.roleSeen(node, { validFrom: askedAt, inRecovery, generation });
     if (inRecovery) this.#noteData(node, systemIdentifier, row);
-    if (inRecovery || timeline === undefined || !promotable) return;
+    else if (timeline !== undefined && promotable)
+      this.#shown.push({ node, systemIdentifier, timeline, askedAt });
+  }
+
+  /** The client has looked at the answers that have arrived: the levels in them count from now on. */
+  looked(): void {
+    for (const one of this.#shown.splice(0)) this.#noteLevel(one);
+  }
+
+  #noteLevel({ node, systemIdentifier, timeline, askedAt }: Shown): void {
     const given = this.#givenUp.get(node);
     if (given?.systemIdentifier === systemIdentifier && timeline > given.to && timeline <= given.from) return;
     this.floors.set(systemIdentifier, Math.max(timeline, this.floors.get(systemIdentifier) ?? 0));

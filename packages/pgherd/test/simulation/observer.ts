@@ -354,6 +354,7 @@ export class Observer implements Watcher {
 
   /** A node that has just answered is ok. */
   #checkAnswered(): void {
+    this.knowledge.looked();
     for (const { node, connection } of this.#answeredNow.splice(0)) {
       const described = this.#describe(node);
       if (described === undefined || !this.sockets.has(connection)) continue;

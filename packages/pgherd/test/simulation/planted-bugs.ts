@@ -32,8 +32,8 @@ export const PLANTED_BUGS: readonly PlantedBug[] = Object.freeze([
   {
     name: 'an old note of the operator counts against what was seen since',
     file: 'floors/acceptance.ts',
-    find: 'at !== undefined && now - at <= ageMs,',
-    replace: 'at !== undefined && now - at < 0,',
+    find: 'at !== undefined && askedAt - at <= ageMs,',
+    replace: 'at !== undefined && askedAt - at < -MAX_AGE_MS,',
     seeds: 400,
   },
   {

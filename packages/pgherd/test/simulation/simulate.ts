@@ -1,5 +1,7 @@
 import { createClusterOver } from '../../src/cluster/over.ts';
 import type { Cluster } from '../../src/index.ts';
+import { PgHerdError } from '../../src/model/errors.ts';
+import type { AcceptedEpoch } from '../../src/model/floors.ts';
 import { Dice } from './dice.ts';
 import { Faults } from './faults.ts';
 import { Loop } from './loop.ts';
@@ -208,10 +210,28 @@ class Run {
       this.#referee.truth.writeNote();
       return;
     }
+    const epoch = { systemIdentifier: system === '' ? undefined : system, timeline };
+    const end = this.#loop.now + REPLACING_MS;
+    while (!(await this.#accepts(epoch))) {
+      if (this.#loop.now > end) this.#observer.violate(`timeline ${timeline} cannot be accepted`);
+      if (this.#isBroken()) return;
+      await this.#advance(100);
+    }
+  }
+
+  /** Whether the client accepts the epoch: it does not while it believes that a node above it can be reached. */
+  async #accepts(epoch: AcceptedEpoch): Promise<boolean> {
+    let isAccepted = false;
     await this.#loop.act(() => {
-      this.#observer.accepted(system, timeline);
-      this.#db.acceptEpoch({ systemIdentifier: system === '' ? undefined : system, timeline });
+      try {
+        this.#db.acceptEpoch(epoch);
+        this.#observer.accepted(epoch.systemIdentifier ?? '', epoch.timeline);
+        isAccepted = true;
+      } catch (error) {
+        if (!(error instanceof PgHerdError) || error.details['node'] === undefined) throw error;
+      }
     });
+    return isAccepted;
   }
 
   async #mend(): Promise<void> {
