@@ -16,6 +16,7 @@ import type { Rejection } from '../routing/select.ts';
 import { matchSession, type SessionMatch, type SessionRole } from '../routing/session-match.ts';
 import { type Deadline, deadlineAfter, earliest, isPast } from '../time/deadline.ts';
 import { within } from '../time/wait.ts';
+import { listedName } from '../topology/node.ts';
 import { type ConnectOptions, connectSettings } from './connect-settings.ts';
 import { endsWithin } from './ends-within.ts';
 
@@ -90,8 +91,8 @@ class HostSearch {
 
   /** The first session that suits, else the second choice; errors as of {@link connect}. */
   async run(): Promise<Session> {
-    for (const node of this.#herd.nodes.values()) {
-      const session = await this.#look(node);
+    for (const node of [...this.#herd.nodes.values()]) {
+      const session = (await this.#look(node)) ?? (await this.#lookAtAddresses(node));
       if (session !== undefined) return session;
       if (this.#isLate) break;
     }
@@ -133,6 +134,19 @@ class HostSearch {
     return isPast(this.#deadline, this.#settings.clock.now());
   }
 
+  /** A session of one of the servers that a name has turned out to have. */
+  async #lookAtAddresses({ name }: LiveNode): Promise<Session | undefined> {
+    const herd = this.#herd;
+    if (herd.nodes.has(name)) herd.names.reached(name, undefined);
+    if (herd.nodes.has(name)) return undefined;
+    for (const { address, name: one } of herd.topology.nodes) {
+      const node = listedName(address) === name ? herd.nodes.get(one) : undefined;
+      const session = node === undefined || this.#isLate ? undefined : await this.#look(node);
+      if (session !== undefined) return session;
+    }
+    return undefined;
+  }
+
   /**
    * A session of this server, if it suits at once.
    * @throws what ends the search.
@@ -150,6 +164,8 @@ class HostSearch {
     } catch (error) {
       if (session !== undefined) this.engine.discard(session, 'its role is not known');
       this.#assertNotAborted();
+      // Its name turned out to have several servers: these are asked instead.
+      if (!this.#herd.nodes.has(node.name)) return undefined;
       if (!this.#isLate && onHostFailure(error) === 'stop') throw withNode(error, node.name);
       this.#rejections.push({ node: node.name, reason: `gave no session: ${messageOf(error)}` });
       this.#errors.push(error);

@@ -51,6 +51,8 @@ export interface TlsRequest {
 /** Everything a driver needs to open one connection. */
 export interface ConnectRequest {
   readonly address: NodeAddress;
+  /** IP addresses of the host, of which the first that accepts the connection is used; `undefined` if the driver looks them up. */
+  readonly addresses?: readonly string[] | undefined;
   readonly user: string;
   readonly database: string;
   readonly password?: Secret | undefined;
@@ -276,6 +278,11 @@ export interface DriverConnection {
 export interface Driver {
   readonly name: string;
   readonly capabilities: DriverCapabilities;
+  /**
+   * The IP addresses of a host name, in the order in which they are to be tried. Rejects with the system's error. Without it the driver
+   * looks them up by itself when it connects, and a name is one node, however many addresses it has.
+   */
+  lookUp?(host: string): Promise<readonly string[]>;
   /**
    * Opens a connection and authenticates. Rejects with the driver's or the system's own error. If the signal
    * aborts, it destroys the socket at once and rejects with the signal's reason.

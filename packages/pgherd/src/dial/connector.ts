@@ -30,6 +30,8 @@ export interface ConnectorPorts extends DialerPorts {
   warned(message: string): void;
   /** Logins are refused, for another reason or once more, or accepted again. */
   loginsChanged(): void;
+  /** The monitor is connected to this address of the node's name; `undefined` if it could not be connected. */
+  reached(address: string | undefined): void;
 }
 
 /** What a connection is for and where it goes, before it is decided whether a pooler is expected. */
@@ -127,7 +129,12 @@ export class Connector {
     signal: AbortSignal,
     way: MonitorDial = 'anew',
   ): Promise<DriverConnection> {
-    const { held, connection } = await this.#noted(this.#reachServer(listener, signal, way));
+    const { held, connection } = await this.#noted(this.#reachServer(listener, signal, way)).catch(
+      (error) => {
+        if (this.isNamed && !signal.aborted) this.#ports.reached(undefined);
+        throw error;
+      },
+    );
     held.open(!this.behindPooler);
     this.#noteMonitor(connection);
     return this.#wrapped(connection);
@@ -175,6 +182,7 @@ export class Connector {
   }
 
   #noteMonitor(connection: DriverConnection): void {
+    if (this.isNamed && connection.remoteAddress !== undefined) this.#ports.reached(connection.remoteAddress);
     const moved = this.#monitors.add(connection);
     if (moved === undefined) return;
     this.#ports.outdated(`${this.#ports.name} is at ${moved.now} now, was at ${moved.before}`);

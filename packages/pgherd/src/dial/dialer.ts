@@ -32,8 +32,12 @@ export interface Dial {
 /** What a dialer needs from the node it connects to. */
 export interface DialerPorts {
   readonly name: string;
+  /** The name by which the options know the node. */
+  readonly listed: string;
   readonly settings: ClusterSettings;
   describe(): NodeDescription;
+  /** The addresses of the node's name; `undefined` if it has none, or the driver looks them up. Rejects with the resolver's error. */
+  lookUp(signal: AbortSignal): Promise<readonly string[]> | undefined;
 }
 
 /**
@@ -48,7 +52,7 @@ export class Dialer {
   constructor(ports: DialerPorts) {
     this.#ports = ports;
     const { logins, clock } = ports.settings;
-    this.#login = logins.byNode.get(ports.name) ?? logins.general;
+    this.#login = logins.byNode.get(ports.listed) ?? logins.general;
     this.#credentials = new Credentials({
       origin: this.#login.password,
       clock,
@@ -65,8 +69,10 @@ export class Dialer {
    */
   async dial(dial: Dial, listener: ConnectionListener, signal: AbortSignal): Promise<DriverConnection> {
     const { driver } = this.#ports.settings;
+    const looking = this.#addresses(dial, signal);
+    const addresses = looking === undefined ? undefined : await looking;
     const connection = await this.#logIn(signal, (password) =>
-      driver.connect(this.#request(dial, password), listener, signal),
+      driver.connect(this.#request(dial, addresses, password), listener, signal),
     );
     this.#assertNewEnough(connection.parameters, () => connection.destroy());
     return connection;
@@ -84,8 +90,10 @@ export class Dialer {
       import('../wire/login/open.ts'),
       import('../wire/login/startup.ts'),
     ]);
+    const looking = this.#addresses(dial, signal);
+    const addresses = looking === undefined ? undefined : await looking;
     return this.#logIn(signal, async (password) => {
-      const request = this.#request(dial, password);
+      const request = this.#request(dial, addresses, password);
       const options = { startup: startupPacket(request, own), maxIterations, listener: SILENT };
       const session = await openSession(request, options, signal);
       this.#assertNewEnough(session.parameters, () => session.socket.destroy());
@@ -137,12 +145,22 @@ export class Dialer {
     );
   }
 
-  #request(dial: Dial, password: Secret | undefined): ConnectRequest {
+  /** Looked up once for each connection, also if its password is asked for again. */
+  #addresses({ hostaddr }: Dial, signal: AbortSignal): Promise<readonly string[]> | undefined {
+    return hostaddr === undefined ? this.#ports.lookUp(signal) : undefined;
+  }
+
+  #request(
+    dial: Dial,
+    addresses: readonly string[] | undefined,
+    password: Secret | undefined,
+  ): ConnectRequest {
     const { plan, applicationName, namedHosts } = this.#ports.settings;
     const { address, origin } = this.#ports.describe();
     const { hostaddr, purpose, behindPooler } = dial;
     return {
       address: hostaddr === undefined ? address : { ...address, hostaddr },
+      addresses,
       user: this.#login.user,
       database: plan.database,
       password,

@@ -3,14 +3,13 @@ import { messageOf, type PgHerdError } from '../model/errors.ts';
 import type { AcceptedEpoch } from '../model/floors.ts';
 import type { Observation } from '../model/observation.ts';
 import type { TopologyDescription } from '../model/topology.ts';
+import type { Names } from '../names/names.ts';
 import type { Leak } from '../node/leaks.ts';
 import type { LiveNode, NodePorts } from '../node/live-node.ts';
 import type { Session } from '../node/session.ts';
 import { Emitter } from '../observe/emitter.ts';
 import type { ClusterEvents } from '../observe/events.ts';
-import { warnProcess } from '../observe/process-warning.ts';
 import type { ClusterSettings } from '../options/settings.ts';
-import type { EjectionSettings } from '../routing/ejection.ts';
 import { hasOwnLimit } from '../routing/freshness.ts';
 import type { Demand, Selection, SelectionContext } from '../routing/select.ts';
 import { Selections } from '../routing/selections.ts';
@@ -19,9 +18,10 @@ import type { Timer } from '../time/port.ts';
 import { withLeaderAnswers } from '../topology/arbitrate.ts';
 import { type Effects, effects, promotableStandbys } from '../topology/effects.ts';
 import { startDelayMs } from '../topology/probe-plan.ts';
+import { type Succession, withNamed } from '../topology/succession.ts';
 import {
-  findNode,
   initialTopology,
+  type ListedNode,
   observe,
   startedTopology,
   withAcceptedEpoch,
@@ -41,13 +41,16 @@ import type { ClusterHealth } from './health.ts';
 import { ANYTHING, HealthWatch } from './health-watch.ts';
 import { LiveNodes } from './live-nodes.ts';
 import { printing } from './log.ts';
-import { isForeignForGood, noNodeError, unreachableError } from './no-node-error.ts';
+import { namesOf } from './names-of.ts';
+import { newRole } from './new-role.ts';
+import { isForeignForGood, noNodeError, unreachableError, withRefusals } from './no-node-error.ts';
+import { nodeEvents } from './node-events.ts';
 import { configuredNodes } from './node-list.ts';
-import { Outliers } from './outliers.ts';
+import { type Outliers, outliersOf } from './outliers.ts';
 import { ReturningNodes } from './returning-nodes.ts';
+import { UnservedCalls } from './unserved-calls.ts';
+import { warnOfAny } from './warn-of-any.ts';
 
-/** For so long a call that failed at once counts as one that waits, milliseconds: others are likely to follow. */
-const UNSERVED_MS = 2_000;
 /**
  * The herd: the one writer of the topology, and the live nodes behind it.
  *
@@ -65,6 +68,8 @@ export class Herd {
   #state: 'idle' | 'watching' | 'closed' = 'idle';
   readonly #waiting: CallQueue;
   readonly #discovery: DiscoveryLoop | undefined;
+  /** The names among the hosts of the connection string. */
+  readonly names: Names;
   readonly #barredWrites: BarredWritesWatch;
   readonly #contests: Contests | undefined;
   readonly #selections = new Selections();
@@ -75,19 +80,28 @@ export class Herd {
   readonly outliers: Outliers | undefined;
   readonly #health: HealthWatch;
   #graceTimer: Timer | undefined;
-  /** When a call last failed because every node refuses our logins. */
-  #unservedAt = Number.NEGATIVE_INFINITY;
+  readonly #unserved: UnservedCalls;
 
   constructor(settings: ClusterSettings) {
     this.settings = settings;
     const { fencing, zones, lag } = settings;
     this.#selecting = Object.freeze({ fencing, zones, lag });
     this.returning = new ReturningNodes(settings);
-    this.outliers = settings.eject === undefined ? undefined : this.#outliersBy(settings.eject);
+    this.outliers = outliersOf(settings, {
+      nodes: () => this.nodes.values(),
+      apply: (ejected) => {
+        this.#selecting = Object.freeze({ ...this.#selecting, ejected });
+      },
+      changed: (change) => {
+        if (change.kind === 'readmitted') this.returning.note(change.node);
+        announceEjection(change, this.events);
+      },
+    });
     this.events = new Emitter<ClusterEvents>((name, error) =>
       settings.logger.error(`A listener of "${name}" threw: ${messageOf(error)}`),
     );
     this.#health = new HealthWatch(settings);
+    this.#unserved = new UnservedCalls(settings.clock);
     this.#waiting = new CallQueue(settings.clock, () => this.isClosed);
     this.#barredWrites = new BarredWritesWatch({
       clock: settings.clock,
@@ -97,14 +111,22 @@ export class Herd {
     });
     this.#live = new LiveNodes(this.#nodePorts());
     this.nodes = this.#live.current;
-    this.#discovery = discoveryLoop(settings, this.events, ({ leader, nodes }) =>
-      this.#setNodes(withNodes(this.#topology, nodes, leader, settings, settings.clock.now())),
-    );
+    this.#discovery = discoveryLoop(settings, this.events, ({ leader, nodes }) => {
+      this.names.stop();
+      this.#setNodes(withNodes(this.#topology, nodes, leader, settings, settings.clock.now()));
+    });
     this.#contests = contestsOf(settings, this.events, (answers) => {
       if (this.#state !== 'watching') return;
       this.#replace(withLeaderAnswers(this.#topology, answers, settings, settings.clock.now()));
     });
-    this.#topology = initialTopology(configuredNodes(settings.plan.hosts, settings.nodes));
+    const configured = configuredNodes(settings.plan.hosts, settings.nodes);
+    this.names = namesOf(settings, configured, {
+      topology: () => this.#topology,
+      callsWait: () => this.#callsWait(),
+      changed: (nodes, succession) => this.#setNamed(nodes, succession),
+      events: this.events,
+    });
+    this.#topology = initialTopology(configured);
     this.#live.add(this.#topology.nodes);
   }
 
@@ -120,11 +142,10 @@ export class Herd {
   start(): void {
     if (this.#state !== 'idle') return;
     this.#state = 'watching';
-    const { clock, firstWriteGraceMs, plan, random } = this.settings;
+    const { clock, plan, random } = this.settings;
     this.#topology = startedTopology(this.#topology, clock.now());
-    const endGrace = () => this.#replace(withWritesOpen(this.#topology));
-    this.#graceTimer = clock.schedule(firstWriteGraceMs, endGrace, { ref: false });
-    this.#warnOfAny();
+    this.#beginGrace();
+    warnOfAny(this.settings, this.nodes.size);
     for (const message of plan.warnings) this.events.emit('cluster:warned', { message });
     let index = 0;
     for (const node of this.nodes.values()) node.monitor.start(startDelayMs(index++, random.next()));
@@ -132,14 +153,12 @@ export class Herd {
     this.outliers?.start();
   }
 
-  /** To libpq, which has one connection, `any` is the first server; here a statement may get any node. */
-  #warnOfAny(): void {
-    if (this.settings.target !== 'any' || this.nodes.size < 2) return;
-    warnProcess(
-      'target any',
-      'The target is "any" (target_session_attrs) and there are several hosts: writes may go to a standby, which refuses them with ' +
-        '25006. Leave the target out, or set it to read-write, and read by db.read.',
-    );
+  /** From now on the first write waits for nodes that have not answered yet. */
+  #beginGrace(): void {
+    this.#graceTimer?.cancel();
+    const { clock, firstWriteGraceMs } = this.settings;
+    const end = () => this.#replace(withWritesOpen(this.#topology));
+    this.#graceTimer = clock.schedule(firstWriteGraceMs, end, { ref: false });
   }
 
   /** Takes in evidence. */
@@ -195,6 +214,7 @@ export class Herd {
     const lagMatters = demand !== undefined && hasOwnLimit(demand);
     const woken = this.#waiting.wait({ deadline, signal, lagMatters });
     for (const node of this.nodes.values()) node.wanted();
+    this.names.wanted();
     return woken;
   }
 
@@ -208,7 +228,7 @@ export class Herd {
     if (this.isClosed) throw closedError();
     const refusals = this.#live.refusals();
     if (refusals === undefined) return;
-    this.#unservedAt = this.settings.clock.now();
+    this.#unserved.note();
     for (const node of this.nodes.values()) node.wanted();
     throw unreachableError(refusals);
   }
@@ -220,7 +240,7 @@ export class Herd {
 
   /** Whether calls wait for a node, or have failed just now because every node refuses our logins. */
   #callsWait(): boolean {
-    return this.#waiting.size > 0 || this.settings.clock.now() - this.#unservedAt < UNSERVED_MS;
+    return this.#waiting.size > 0 || this.#unserved.areRecent;
   }
 
   /** The error for a call that found no node in time; `refusals` says which nodes suit, but gave no connection. */
@@ -229,12 +249,7 @@ export class Herd {
     waitedMs: number,
     refusals: ReadonlyMap<string, string> = new Map(),
   ): PgHerdError {
-    const unsuitable = this.select(demand).rejections;
-    const refused = [...refusals].map(([node, why]) => ({ node, reason: `gave no connection: ${why}` }));
-    const rejections = [
-      ...unsuitable,
-      ...refused.filter(({ node }) => !unsuitable.some((one) => one.node === node)),
-    ];
+    const rejections = withRefusals(this.select(demand).rejections, refusals);
     return noNodeError(this.#topology, { demand, waitedMs, rejections, cause: this.#live.causes() });
   }
 
@@ -250,6 +265,7 @@ export class Herd {
     this.#state = 'closed';
     this.#graceTimer?.cancel();
     this.#discovery?.stop();
+    this.names.stop();
     this.#barredWrites.stop();
     this.outliers?.stop();
     this.#contests?.stop();
@@ -261,27 +277,27 @@ export class Herd {
     return this.#live.all;
   }
 
-  #outliersBy(eject: EjectionSettings): Outliers {
-    return new Outliers(eject, {
-      clock: this.settings.clock,
-      nodes: () => this.nodes.values(),
-      apply: (ejected) => {
-        this.#selecting = Object.freeze({ ...this.#selecting, ejected });
-      },
-      changed: (change) => {
-        if (change.kind === 'readmitted') this.returning.note(change.node);
-        announceEjection(change, this.events);
-      },
-    });
-  }
-
   /** The live side follows the list: new nodes are watched, those that have left are drained. */
-  #setNodes(after: TopologyDescription): void {
-    if (after === this.#topology || this.#state !== 'watching') return;
-    this.#live.drainRemoved(this.#topology, after);
+  #setNodes(
+    after: TopologyDescription,
+    successors?: ReadonlyMap<string, string>,
+    startDelay = (_index: number) => 0,
+  ): void {
+    if (after === this.#topology || this.#state === 'closed') return;
+    this.#live.drainRemoved(this.#topology, after, successors);
     const added = this.#live.add(after.nodes);
     this.#replace(after);
-    for (const node of added) node.monitor.start();
+    if (this.#state !== 'watching') return;
+    for (const [index, node] of added.entries()) node.monitor.start(startDelay(index));
+  }
+
+  /** A name of the connection string turned out to have other addresses than before. */
+  #setNamed(nodes: readonly ListedNode[], succession: Succession | undefined): void {
+    const { clock, random } = this.settings;
+    const { after, successors } = withNamed(this.#topology, nodes, succession, this.settings, clock.now());
+    this.#setNodes(after, successors, (index) => startDelayMs(index, random.next()));
+    if (this.#state === 'watching' && !this.#topology.writesOpen) this.#beginGrace();
+    warnOfAny(this.settings, this.nodes.size);
   }
 
   #nodePorts(): NodePorts {
@@ -293,18 +309,19 @@ export class Herd {
       loginsChanged: () => this.#waiting.wake('all'),
       primaryIsLate: () => this.nodes.get(this.#topology.writable ?? '')?.monitor.isLate === true,
       late: (node) => this.#watchOthers(node),
+      lookUp: (node, signal) => this.names.lookUp(node, signal),
+      reached: (node, address) => this.names.reached(node, address),
       observe: (node, observation) => {
         if (isCurrent(node)) this.observe(observation);
       },
       parameter: (node, generation, name, value) => {
-        if (isCurrent(node)) this.#parameter(node, generation, name, value);
+        const inHotStandby = isCurrent(node) ? newRole(this.#topology, node.name, name, value) : undefined;
+        if (inHotStandby === undefined) return;
+        const at = this.settings.clock.now();
+        this.observe({ kind: 'parameters', node: node.name, at, generation, inHotStandby });
+        node.monitor.hint();
       },
-      opened: (node, durationMs) => this.events.emit('connection:opened', { node, durationMs }),
-      failed: (node, error) => this.events.emit('connection:failed', { node, error }),
-      closed: (node, reason) => this.events.emit('connection:closed', { node, reason }),
-      scarce: (event) => this.events.emit('pool:scarce', event),
-      condemned: (event) => this.events.emit('connection:condemned', event),
-      warned: (message) => this.events.emit('cluster:warned', { message }),
+      ...nodeEvents(this.events),
     };
   }
 
@@ -313,15 +330,6 @@ export class Herd {
     if (late !== this.#topology.writable) return;
     for (const { monitor, name } of this.nodes.values()) if (name !== late) monitor.hint();
     for (const name of promotableStandbys(this.#topology)) void this.nodes.get(name)?.prepareWriter();
-  }
-
-  #parameter({ monitor, name: node }: LiveNode, generation: number, name: string, value: string): void {
-    if (name !== 'in_hot_standby') return;
-    const inHotStandby = value === 'on';
-    const known = findNode(this.#topology, node)?.role;
-    if (known !== 'unknown' && (known === 'standby') === inHotStandby) return;
-    this.observe({ kind: 'parameters', node, at: this.settings.clock.now(), generation, inHotStandby });
-    monitor.hint();
   }
 
   /** Assigns the picture, then carries out the effects: dispose, hint, prepare, emit, wake, in this order. */

@@ -1,6 +1,6 @@
 import type { NodeDescription } from '../model/topology.ts';
 import type { Pool } from '../pool/pool.ts';
-import type { Clock } from '../time/port.ts';
+import type { Clock, Timer } from '../time/port.ts';
 import { isSuperseded } from '../topology/disposition.ts';
 
 /** What draining needs from the cluster. */
@@ -20,6 +20,15 @@ export interface Leaver {
   stop(): void;
 }
 
+interface Leaving {
+  /** As the node was described last. */
+  readonly description: NodeDescription;
+  /** The node that is the same server under another name. */
+  readonly successor: string | undefined;
+  /** Ends it when `drainMs` is over. */
+  timer: Timer | undefined;
+}
+
 const REMOVED = 'the node was removed';
 
 /**
@@ -30,7 +39,7 @@ const REMOVED = 'the node was removed';
  */
 export class LeavingNodes<R extends Leaver> {
   readonly #settings: LeavingSettings;
-  readonly #last = new Map<R, NodeDescription>();
+  readonly #last = new Map<R, Leaving>();
 
   constructor(settings: LeavingSettings) {
     this.#settings = settings;
@@ -42,23 +51,38 @@ export class LeavingNodes<R extends Leaver> {
   }
 
   /**
-   * Accepts no new calls; running ones may go on for `drainMs`. Resolves when the last connection is closed.
+   * Accepts no new calls; running ones may go on for `drainMs`, or to their end if the server stays in the list under the name of
+   * `successor`. Resolves when the last connection is closed.
    */
-  async drain(node: R, last: NodeDescription): Promise<void> {
-    this.#last.set(node, last);
+  async drain(node: R, description: NodeDescription, successor?: string): Promise<void> {
+    const leaving: Leaving = { description, successor, timer: undefined };
+    for (const before of this.succeededAs(description.name)) this.#limit(before);
+    this.#last.set(node, leaving);
     node.stop();
     node.pool.redirectWaiters(REMOVED);
-    const { clock, drainMs } = this.#settings;
-    const timer = clock.schedule(drainMs, () => node.terminate(REMOVED), { ref: false });
+    if (successor === undefined) this.#limit(node);
     await node.close(REMOVED);
-    timer.cancel();
+    leaving.timer?.cancel();
     this.#last.delete(node);
+  }
+
+  #limit(node: R): void {
+    const { clock, drainMs } = this.#settings;
+    const leaving = this.#last.get(node);
+    if (leaving !== undefined)
+      leaving.timer ??= clock.schedule(drainMs, () => node.terminate(REMOVED), { ref: false });
+  }
+
+  /** The nodes that are in the list as `successor` now: what becomes of its connections becomes of theirs. */
+  succeededAs(successor: string): readonly R[] {
+    if (this.#last.size === 0) return NONE;
+    return [...this.#last].flatMap(([node, last]) => (last.successor === successor ? [node] : []));
   }
 
   /** Terminates the nodes that `writable` has superseded. */
   succeededBy(writable: NodeDescription): void {
-    for (const [node, last] of this.#last) {
-      if (isSuperseded(last, writable)) node.terminate(`${writable.name} took its place`);
+    for (const [node, { description }] of this.#last) {
+      if (isSuperseded(description, writable)) node.terminate(`${writable.name} took its place`);
     }
   }
 }

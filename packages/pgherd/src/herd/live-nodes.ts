@@ -39,31 +39,38 @@ export class LiveNodes {
    */
   add(nodes: readonly NodeDescription[]): readonly LiveNode[] {
     const missing = nodes.filter(({ name }) => !this.current.has(name));
-    return missing.map(({ name }) => {
-      const node = new LiveNode(name, this.#ports);
-      this.current.set(name, node);
+    return missing.map((description) => {
+      const node = new LiveNode(description, this.#ports);
+      this.current.set(description.name, node);
+      node.noteHealth(description.health === 'ok');
       return node;
     });
   }
 
-  /** Drains the nodes of `before` that are not in `after`, or are there under another address. */
-  drainRemoved(before: TopologyDescription, after: TopologyDescription): void {
+  /**
+   * Drains the nodes of `before` that are not in `after`, or are there under another address. The work on one that has a successor, which
+   * is the same server under another name, goes on for as long as that one is well.
+   */
+  drainRemoved(
+    before: TopologyDescription,
+    after: TopologyDescription,
+    successors?: ReadonlyMap<string, string>,
+  ): void {
     for (const last of before.nodes) {
       const stays = findNode(after, last.name);
       if (stays !== undefined && stays.address.hostaddr === last.address.hostaddr) continue;
       const node = this.current.get(last.name);
       this.current.delete(last.name);
-      if (node !== undefined) void this.#leaving.drain(node, last);
+      if (node !== undefined) void this.#leaving.drain(node, last, successors?.get(last.name));
     }
   }
 
   /** Lets the pools follow the picture, as was decided. */
   follow({ pools, writable }: Effects): void {
     for (const effect of pools) {
-      const node = this.current.get(effect.node);
-      if (node === undefined) continue;
-      node.noteHealth(effect.isOk);
-      node.dispose(effect);
+      this.current.get(effect.node)?.noteHealth(effect.isOk);
+      this.current.get(effect.node)?.dispose(effect);
+      for (const node of this.#leaving.succeededAs(effect.node)) node.dispose(effect);
     }
     if (writable !== undefined) this.#leaving.succeededBy(writable);
   }

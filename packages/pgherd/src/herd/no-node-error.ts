@@ -25,6 +25,15 @@ export interface NoNodeReport {
   readonly cause: unknown;
 }
 
+/** Why each node does not suit; `refusals` says of nodes that do suit why they gave no connection. */
+export function withRefusals(
+  unsuitable: readonly Rejection[],
+  refusals: ReadonlyMap<string, string>,
+): readonly Rejection[] {
+  const refused = [...refusals].map(([node, why]) => ({ node, reason: `gave no connection: ${why}` }));
+  return [...unsuitable, ...refused.filter(({ node }) => !unsuitable.some((one) => one.node === node))];
+}
+
 /** The error of a call that found no node in time: why each node does not suit, and the ways out. */
 export function noNodeError(topology: TopologyDescription, report: NoNodeReport): PgHerdError {
   const { demand, waitedMs, rejections, cause } = report;

@@ -28,6 +28,14 @@ export interface OutlierPorts {
   changed(change: EjectionChange): void;
 }
 
+/** As of the options; `undefined` if no node is to be ejected. */
+export function outliersOf(
+  { clock, eject }: { readonly clock: Clock; readonly eject: EjectionSettings | undefined },
+  ports: Omit<OutlierPorts, 'clock'>,
+): Outliers | undefined {
+  return eject === undefined ? undefined : new Outliers(eject, { ...ports, clock });
+}
+
 /** Looks regularly whether a node stands out by its failures or its slowness. */
 export class Outliers {
   readonly #ports: OutlierPorts;

@@ -16,6 +16,11 @@ export interface NodeAddress {
    * `host`.
    */
   readonly serverName?: string | undefined;
+  /**
+   * Whether it is one of several addresses of the name `host`, each of which is a node: then `hostaddr` is a part of the node's name.
+   * Default `false`.
+   */
+  readonly isOneOfSeveral?: boolean | undefined;
   readonly port: number;
   readonly transport: 'tcp' | 'unix';
 }

@@ -9,6 +9,7 @@ import type { PoolSettings } from '../pool/settings.ts';
 import type { NodeLoad } from '../routing/policies.ts';
 import { withLimit } from '../time/wait.ts';
 import type { Disposal } from '../topology/disposition.ts';
+import { listedName } from '../topology/node.ts';
 import { findNode } from '../topology/topology.ts';
 import type { Trial } from '../trial/trial.ts';
 import { GuestList } from './guest-list.ts';
@@ -55,17 +56,19 @@ export class LiveNode {
   #answered = 0;
   #failures = 0;
 
-  constructor(name: string, ports: NodePorts) {
+  constructor({ name, address }: Pick<NodeDescription, 'name' | 'address'>, ports: NodePorts) {
     this.name = name;
     this.#ports = ports;
     const { settings } = ports;
+    const listed = listedName(address);
     this.#connector = new Connector({
-      name,
-      settings,
+      ...{ name, listed, settings },
       describe: () => this.#describe(),
       outdated: (reason) => this.pool.evict(reason),
       warned: (message) => ports.warned(message),
       loginsChanged: () => this.logins.follow(),
+      lookUp: (signal) => ports.lookUp(name, signal),
+      reached: (at) => ports.reached(name, at),
     });
     this.logins = new NodeLogins({
       name,
@@ -79,7 +82,7 @@ export class LiveNode {
     this.monitor = new NodeMonitor(name, monitorSettings(settings, this.#connector), this.#monitorPorts());
     this.inFlight = new InFlight(settings.clock, () => this.monitor.hint());
     this.load = loadOf(this);
-    const pool = settings.nodePools.get(name) ?? settings.pool;
+    const pool = settings.nodePools.get(listed) ?? settings.pool;
     this.#minConnections = pool.min;
     const { clock, random } = settings;
     this.pool = new Pool(this.#poolSettings(pool), this.#factory(pool), {

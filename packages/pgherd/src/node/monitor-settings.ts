@@ -3,9 +3,7 @@ import { monitorName } from '../dial/dialer.ts';
 import type { MonitorSettings } from '../monitor/ports.ts';
 import type { ClusterSettings } from '../options/settings.ts';
 import { quoteLiteral } from '../sql/quote.ts';
-
-/** Pause between two dials of a node that has a name, milliseconds. */
-const REDIAL_NAMES_MS = 30_000;
+import { REDIAL_NAMES_MS } from '../topology/redial-plan.ts';
 
 /**
  * A long poll would keep one of the pooler's few connections to the server; a pooler may be detected only

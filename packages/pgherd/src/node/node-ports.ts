@@ -18,6 +18,10 @@ export interface NodePortsOf<N> {
   late(node: string): void;
   /** Logins to a node are refused, for another reason or once more, or accepted again. */
   loginsChanged(): void;
+  /** The addresses of the name of a node; `undefined` if it has none, or the driver looks them up. */
+  lookUp(node: string, signal: AbortSignal): Promise<readonly string[]> | undefined;
+  /** The monitor of a node with a name is connected to this address; `undefined` if it could not be connected. */
+  reached(node: string, address: string | undefined): void;
   observe(node: N, observation: Observation): void;
   /** Whether calls wait because no node suits them, or failed just now because every node refuses our logins. */
   callsWait(): boolean;

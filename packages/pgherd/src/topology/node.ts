@@ -11,8 +11,14 @@ const CONFIRMED_MS = 1_000;
 /** Weight of the newest round trip in the smoothed one. */
 const RTT_WEIGHT = 0.3;
 
-/** The name of a node, as it is written in a connection string. */
+/** The name of a node, as it is written in a connection string; of one of several addresses of a name `name[address]:port`. */
 export function nodeName(address: NodeAddress): string {
+  if (address.isOneOfSeveral === true) return `${address.host}[${address.hostaddr ?? ''}]:${address.port}`;
+  return listedName(address);
+}
+
+/** The name by which the options know a node: that of its host in the connection string. */
+export function listedName(address: NodeAddress): string {
   const host = address.host === '' ? (address.hostaddr ?? '') : address.host;
   return host.includes(':') && address.transport === 'tcp'
     ? `[${host}]:${address.port}`

@@ -1,5 +1,7 @@
 import { JITTER } from './probe-plan.ts';
 
+/** Pause between two dials of a node that has a name, and between two lookups of a name with several addresses, milliseconds. */
+export const REDIAL_NAMES_MS = 30_000;
 /** Pause between two dials while calls wait for something that the only node is not, milliseconds. */
 const WAITED_FOR_MS = 1_000;
 /** The same if there are several nodes: after a failover all clients wait, for servers that have enough to do. */

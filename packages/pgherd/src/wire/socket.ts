@@ -1,4 +1,4 @@
-import { connect as connectTcp, type OnReadOpts, type Socket } from 'node:net';
+import { connect as connectTcp, isIP, type LookupFunction, type OnReadOpts, type Socket } from 'node:net';
 import { type ConnectionOptions, connect as connectTls, type TLSSocket } from 'node:tls';
 import type { ConnectRequest, TlsRequest } from '../connection/port.ts';
 import { PgHerdError } from '../model/errors.ts';
@@ -6,7 +6,7 @@ import { onAbort } from '../time/wait.ts';
 import { handshakeFailure, type TlsAttempt, tlsOptions } from './tls.ts';
 
 /** The address, and how to connect. */
-export type SocketRequest = Pick<ConnectRequest, 'address' | 'tls' | 'keepAliveMs'>;
+export type SocketRequest = Pick<ConnectRequest, 'address' | 'addresses' | 'tls' | 'keepAliveMs'>;
 
 /** How a socket is opened and read. */
 export interface SocketOptions {
@@ -90,7 +90,10 @@ function readingIntoOneBuffer(socketOf: () => Socket): OnReadOpts | undefined {
   };
 }
 
-function dial({ address, keepAliveMs }: SocketRequest, onread: OnReadOpts | undefined): Socket {
+function dial(
+  { address, addresses = [], keepAliveMs }: SocketRequest,
+  onread: OnReadOpts | undefined,
+): Socket {
   if (address.transport === 'unix') {
     // libpq's way to write an abstract socket, which is in no directory.
     const folder = address.host.startsWith('@') ? `\0${address.host.slice(1)}` : address.host;
@@ -98,12 +101,23 @@ function dial({ address, keepAliveMs }: SocketRequest, onread: OnReadOpts | unde
   }
   return connectTcp({
     host: address.hostaddr ?? address.host,
+    ...(addresses.length > 0 && { lookup: answering(addresses) }),
     port: address.port,
     noDelay: true,
     keepAlive: keepAliveMs !== undefined,
     keepAliveInitialDelay: keepAliveMs ?? 0,
     onread,
   });
+}
+
+/** The name was looked up already: Node chooses among the addresses as if it had done that itself. */
+function answering(addresses: readonly string[]): LookupFunction {
+  const all = addresses.map((address) => ({ address, family: isIP(address) }));
+  const [first] = all;
+  return (_host, options, done) => {
+    if (options.all === true) done(null, all);
+    else done(null, first?.address ?? '', first?.family);
+  };
 }
 
 /** Resolves with the event; rejects if an error or the end of the socket comes first. */

@@ -78,11 +78,14 @@ function connector(options: Partial<ClusterOptions> = {}, labels: Partial<NodeLa
   const node = unknownNode(host, { ...NO_LABELS, ...labels });
   return new Connector({
     name: node.name,
+    listed: node.name,
     settings,
     describe: () => node,
     outdated: (reason) => outdated.push(reason),
     warned: (message) => told.push(message),
     loginsChanged: () => undefined,
+    lookUp: () => undefined,
+    reached: () => undefined,
   });
 }
 

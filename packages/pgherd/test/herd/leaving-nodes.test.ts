@@ -61,7 +61,7 @@ describe('what runs on a node that has left', () => {
   });
 
   /** A node with one connection that a call holds; it has just left. */
-  async function left(last: NodeDescription) {
+  async function left(last: NodeDescription, successor?: string) {
     const { pool, clock, acquire, settle } = bench();
     const held = await acquire();
     let stopped = 0;
@@ -72,7 +72,7 @@ describe('what runs on a node that has left', () => {
       terminate: () => pool.terminate(),
       stop: () => stopped++,
     };
-    const drained = leaving.drain(node, last);
+    const drained = leaving.drain(node, last, successor);
     return { leaving, node, held, pool, clock, drained, settle, stops: () => stopped };
   }
 
@@ -88,6 +88,22 @@ describe('what runs on a node that has left', () => {
   it('goes on while there is none, until its time is over', async () => {
     const { leaving, held, clock, drained } = await left(silent('a'));
     leaving.succeededBy(primary('a'));
+    await clock.advance(DRAIN_MS - 1);
+    expect(held.ended).toBeUndefined();
+    await clock.advance(1);
+    await drained;
+    expect(held.ended).toBe('destroyed');
+    expect(leaving.nodes).toEqual([]);
+  });
+
+  it('goes on to its end if its server stays under another name, as long as that one stays', async () => {
+    const { leaving, node, held, clock, drained } = await left(primary('a'), 'b:5432');
+    await clock.advance(10 * DRAIN_MS);
+    expect(held.ended).toBeUndefined();
+    expect([leaving.succeededAs('b:5432'), leaving.succeededAs('c:5432')]).toEqual([[node], []]);
+    const other = bench();
+    const next = { pool: other.pool, close: () => other.pool.close(), terminate: () => {}, stop: () => {} };
+    await leaving.drain(next, primary('b'));
     await clock.advance(DRAIN_MS - 1);
     expect(held.ended).toBeUndefined();
     await clock.advance(1);

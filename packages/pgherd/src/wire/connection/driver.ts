@@ -6,6 +6,7 @@ import { FreeSlabs } from '../content/writer.ts';
 import { MAX_MESSAGE_BYTES, MAX_SCRAM_ITERATIONS, PREPARE_MAX_AGE_MS } from '../limits.ts';
 import { openSession } from '../login/open.ts';
 import { startupPacket } from '../login/startup.ts';
+import { lookUp } from '../lookup.ts';
 import { types } from '../types.ts';
 import { type Shared, WireConnection } from './connection.ts';
 import { WIRE_CAPABILITIES, type WireOptions } from './options.ts';
@@ -27,6 +28,7 @@ export function wireDriver(options: WireOptions = {}): Driver {
   return Object.freeze({
     name: 'wire',
     capabilities: WIRE_CAPABILITIES,
+    lookUp,
     connect: (request: ConnectRequest, listener: ConnectionListener, signal: AbortSignal) =>
       connect(dialler, request, listener, signal),
   });

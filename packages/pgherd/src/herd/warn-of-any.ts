@@ -1,0 +1,12 @@
+import { warnProcess } from '../observe/process-warning.ts';
+import type { ClusterSettings } from '../options/settings.ts';
+
+/** To libpq, which has one connection, `any` is the first server; here a statement may get any node. */
+export function warnOfAny({ target }: Pick<ClusterSettings, 'target'>, nodes: number): void {
+  if (target !== 'any' || nodes < 2) return;
+  warnProcess(
+    'target any',
+    'The target is "any" (target_session_attrs) and there are several hosts: writes may go to a standby, which refuses them with ' +
+      '25006. Leave the target out, or set it to read-write, and read by db.read.',
+  );
+}
