@@ -27,6 +27,7 @@ const RANKS = [
   ['listen', 'transaction'],
   ['cluster'],
   ['guests'],
+  ['node-postgres'],
   ['integrations'],
 ];
 

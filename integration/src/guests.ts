@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module';
 import pg from 'pg';
 import type { Cluster } from 'pgherd';
-import { type GuestOptions, herdStream } from 'pgherd/pg';
+import { createPool, type GuestOptions, herdStream } from 'pgherd/pg';
 import { herdOptions } from 'pgherd/postgres-js';
 import postgres from 'postgres';
 
@@ -26,36 +26,42 @@ export interface GuestSettings extends GuestOptions {
 /** Makes a guest of a cluster. */
 export type MakeGuest = (db: Cluster, settings?: GuestSettings) => GuestClient;
 
-function overPg(client: typeof pg): MakeGuest {
+function overStream(client: typeof pg): MakeGuest {
   return (db, { max = 4, applicationName, ...options } = {}) => {
-    const pool = new client.Pool({
-      stream: herdStream(db, options),
-      ssl: false,
-      max,
-      application_name: applicationName,
-    });
+    const stream = herdStream(db, options);
+    const pool = new client.Pool({ stream, ssl: false, max, application_name: applicationName });
     // As every program with pg must: an idle connection that ends is reported there.
     pool.on('error', () => undefined);
-    return {
-      run: async (text, values = []) => (await pool.query<Row>(text, [...values])).rows,
-      transaction: async (fn) => {
-        const one = await pool.connect();
-        const noted = (): void => undefined;
-        one.on('error', noted);
-        try {
-          await one.query('begin');
-          await fn(async (text, values = []) => (await one.query<Row>(text, [...values])).rows);
-          await one.query('commit');
-          one.release();
-        } catch (error) {
-          one.release(true);
-          throw error;
-        } finally {
-          one.off('error', noted);
-        }
-      },
-      [Symbol.asyncDispose]: () => pool.end(),
-    };
+    return overPg(pool, 'listens');
+  };
+}
+
+function overPool(client: typeof pg, query?: 'shared'): MakeGuest {
+  return (db, { max = 4, applicationName, ...options } = {}) =>
+    overPg(createPool(db, { pg: client, query, max, application_name: applicationName, ...options }), 'deaf');
+}
+
+/** A pool of `pg`. One that is `deaf` never listens to errors. */
+function overPg(pool: pg.Pool, errors: 'listens' | 'deaf'): GuestClient {
+  const noted = (): void => undefined;
+  return {
+    run: async (text, values = []) => (await pool.query<Row>(text, [...values])).rows,
+    transaction: async (fn) => {
+      const one = await pool.connect();
+      if (errors === 'listens') one.on('error', noted);
+      try {
+        await one.query('begin');
+        await fn(async (text, values = []) => (await one.query<Row>(text, [...values])).rows);
+        await one.query('commit');
+        one.release();
+      } catch (error) {
+        one.release(true);
+        throw error;
+      } finally {
+        one.off('error', noted);
+      }
+    },
+    [Symbol.asyncDispose]: () => pool.end(),
   };
 }
 
@@ -88,10 +94,14 @@ function overPostgresJs(client: typeof postgres): MakeGuest {
   };
 }
 
+const oldest = createRequire(import.meta.url)('pg-oldest') as typeof pg;
+
 /** The guests by their names: the newest of each client, and the oldest of pg that is supported. */
 export const GUESTS: readonly (readonly [string, MakeGuest])[] = Object.freeze([
-  ['pg', overPg(pg)],
-  ['pg 8.16', overPg(createRequire(import.meta.url)('pg-oldest') as typeof pg)],
+  ['pg', overStream(pg)],
+  ['pg 8.16', overStream(oldest)],
+  ['the pool', overPool(pg)],
+  ['the pool of pg 8.16', overPool(oldest)],
   ['postgres.js', overPostgresJs(postgres)],
 ]);
 

@@ -1,6 +1,8 @@
 import { beginCall, type Call, type CallOptions, prepareCall, type Search } from '../call/call.ts';
 import { closedError } from '../call/failures.ts';
+import type { TlsRequest } from '../connection/port.ts';
 import type { Herd } from '../herd/herd.ts';
+import type { PasswordOrigin } from '../login/credentials.ts';
 import { messageOf, PgHerdError } from '../model/errors.ts';
 import type { Guest } from '../node/guest-list.ts';
 import type { GuestSession } from '../node/guest-session.ts';
@@ -23,6 +25,30 @@ export interface GuestRequest {
   /** Startup parameters of its own, without user and database. */
   readonly parameters: ReadonlyMap<string, string>;
   readonly guest: Guest;
+  /** Longest wait for a node, ms. Default: the cluster's `waitTimeoutMs`. */
+  readonly waitTimeoutMs?: number | undefined;
+}
+
+/** What a cluster says of itself to guests whose programs name servers and logins too. */
+export interface GuestFacts {
+  readonly user: string;
+  readonly database: string;
+  /** Hosts of the connection string, with those that are known by now; `undefined` if a discovery may name any. */
+  readonly hosts: readonly KnownHost[] | undefined;
+  readonly tls: Pick<TlsRequest, 'mode' | 'verify'>;
+  readonly password: PasswordOrigin;
+}
+
+/** One host of a cluster, with all names that it has. */
+export interface KnownHost {
+  readonly names: readonly string[];
+  readonly port: number;
+}
+
+/** A guest's session, with what the cluster knows of its node. */
+export interface PlacedGuest extends GuestSession {
+  /** Whether the node still is one that the guest asked for, by all that is known now. */
+  suits(): boolean;
 }
 
 /** What a cluster offers to guests: clients that speak themselves, on sessions that the cluster opens, watches and ends. */
@@ -38,11 +64,17 @@ export interface GuestPort {
    * @throws the server's refusal as it came; NoSuitableNodeError `PGHERD_NO_SUITABLE_NODE` after `waitTimeoutMs`; PgHerdError
    * `PGHERD_CLOSED`, `PGHERD_INVALID_ARGUMENT`; the signal's reason.
    */
-  open(request: GuestRequest, signal: AbortSignal): Promise<GuestSession>;
+  open(request: GuestRequest, signal: AbortSignal): Promise<PlacedGuest>;
   /** Passes a request to cancel on to the server that gave this key; a key that is not known is ignored, as servers do. */
   cancel(processId: number, secretKey: Buffer, signal: AbortSignal): Promise<void>;
   /** Throws for routing that cannot be used. */
   check(routing: CallOptions): void;
+  /** What is known of the servers and the login. */
+  facts(): GuestFacts;
+  /** The only node other than `not` on which a guest has this process; `undefined` if it is on `not`, or if there is none. */
+  nodeOf(processId: number, not: string | undefined): string | undefined;
+  /** The error for a guest that gave up the wait for a node after so many milliseconds. */
+  noNode(routing: CallOptions, waitedMs: number): Error;
 }
 
 /** Refusals that say something about the node at this moment: another node may do, or the same one later. */
@@ -57,7 +89,7 @@ const PASSING: ReadonlySet<ErrorKind> = new Set([
 export class GuestSessions implements GuestPort {
   readonly #herd: Herd;
   readonly #sessions: Sessions;
-  readonly #keys = new Map<string, CancelTarget>();
+  readonly #keys = new Map<string, { readonly node: string; readonly target: CancelTarget }>();
   readonly #opening = new Set<AbortController>();
 
   constructor(herd: Herd, sessions: Sessions) {
@@ -86,7 +118,28 @@ export class GuestSessions implements GuestPort {
     prepareCall(routing, this.#herd.settings);
   }
 
-  async open(request: GuestRequest, signal: AbortSignal): Promise<GuestSession> {
+  facts(): GuestFacts {
+    const { plan, logins, discovery } = this.#herd.settings;
+    const { user, database, tls, password } = logins.general;
+    const hosts = plan.hosts.map(({ host, hostaddr, port }) => ({
+      names: hostaddr === undefined ? [host] : [host, hostaddr],
+      port,
+    }));
+    return { user, database, tls, password, hosts: discovery === undefined ? hosts : undefined };
+  }
+
+  nodeOf(processId: number, not: string | undefined): string | undefined {
+    const nodes = [...this.#keys.values()].filter(({ target }) => target.processId === processId);
+    const [first, ...others] = new Set(nodes.map(({ node }) => node));
+    return others.length > 0 || first === not ? undefined : first;
+  }
+
+  noNode(routing: CallOptions, waitedMs: number): Error {
+    const { demand } = prepareCall(routing, this.#herd.settings);
+    return this.#herd.noNodeError(demand, waitedMs);
+  }
+
+  async open(request: GuestRequest, signal: AbortSignal): Promise<PlacedGuest> {
     const controller = new AbortController();
     const forget = onAbort(signal, () => controller.abort(signal.reason));
     this.#opening.add(controller);
@@ -104,19 +157,19 @@ export class GuestSessions implements GuestPort {
   }
 
   async cancel(processId: number, secretKey: Buffer, signal: AbortSignal): Promise<void> {
-    const target = this.#keys.get(keyOf(processId, secretKey));
+    const target = this.#keys.get(keyOf(processId, secretKey))?.target;
     if (target === undefined) return;
     const { requestCancel } = await import('../wire/cancel.ts');
     await requestCancel(target, signal);
   }
 
-  async #search(request: GuestRequest, controller: AbortController): Promise<GuestSession> {
+  async #search(request: GuestRequest, controller: AbortController): Promise<PlacedGuest> {
     const { settings } = this.#herd;
     const { signal } = controller;
     const startedAt = this.clock.now();
     const prepared = prepareCall({ ...request.routing, signal }, settings);
     const call = beginCall(prepared, startedAt, settings.random);
-    const deadline = earliest(call.deadline, startedAt + settings.waitTimeoutMs);
+    const deadline = earliest(call.deadline, startedAt + (request.waitTimeoutMs ?? settings.waitTimeoutMs));
     const search: Search = { startedAt, deadline, avoid: new Set(), refusals: new Map() };
     const late = () =>
       controller.abort(this.#herd.noNodeError(call.demand, this.clock.now() - startedAt, search.refusals));
@@ -149,7 +202,7 @@ export class GuestSessions implements GuestPort {
     call: Call,
     { parameters, guest }: GuestRequest,
     signal: AbortSignal,
-  ): Promise<GuestSession | undefined> {
+  ): Promise<PlacedGuest | undefined> {
     const access = node.accessFor(call);
     const session = await node.openGuest(access, parameters, signal);
     const { socket, processId, secretKey } = session.session;
@@ -162,13 +215,14 @@ export class GuestSessions implements GuestPort {
     node.guests.add(guest, call.demand);
     if (access === 'read-write') this.#herd.noteWriter(node.name);
     const key = processId === undefined || secretKey === undefined ? undefined : keyOf(processId, secretKey);
-    if (key !== undefined && session.cancel !== undefined) this.#keys.set(key, session.cancel);
+    if (key !== undefined && session.cancel !== undefined)
+      this.#keys.set(key, { node: node.name, target: session.cancel });
     const ended = (reason: string, byItself: boolean) => {
       node.guests.remove(guest);
       if (key !== undefined) this.#keys.delete(key);
       session.ended(reason, byItself);
     };
-    return { ...session, ended };
+    return { ...session, ended, suits: () => this.#herd.stillSuits(node.name, call.demand) };
   }
 
   /** A guest stays where it is while its node keeps its role; then it moves to where a new one would go. */

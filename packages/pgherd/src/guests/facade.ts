@@ -1,12 +1,12 @@
 import { Duplex } from 'node:stream';
 import type { CallOptions } from '../call/call.ts';
-import type { GuestPort } from '../engine/guests.ts';
+import type { GuestPort, PlacedGuest } from '../engine/guests.ts';
 import type { Guest } from '../node/guest-list.ts';
-import type { GuestSession } from '../node/guest-session.ts';
 import { ServerError } from '../wire/content/server-error.ts';
 import { asError, Line, lost, type Waiting } from './line.ts';
 import {
   type FirstPacket,
+  GOODBYE,
   NO_ENCRYPTION,
   ownParameters,
   readFirstPacket,
@@ -22,6 +22,10 @@ export interface FacadeParts {
   readonly usual: readonly (string | undefined)[];
   /** Reports an error that ends the connection, and closes it. Default: as a socket does. */
   readonly farewell?: ((facade: Facade, error: Error) => void) | undefined;
+  /** Longest wait for a node, ms. Default: the cluster's `waitTimeoutMs`. */
+  readonly waitTimeoutMs?: number | undefined;
+  /** Whether a guest that destroys it while it waits for a node gets an error that says why there was none. Default `false`. */
+  readonly explains?: boolean | undefined;
 }
 
 /**
@@ -34,6 +38,9 @@ export interface FacadeParts {
 export class Facade extends Duplex implements Guest {
   readonly #parts: FacadeParts;
   readonly #abort = new AbortController();
+  /** When the wait for a node began, ms of the cluster's clock. */
+  #openingAt = 0;
+  #placed: PlacedGuest | undefined;
   #state: 'first' | 'opening' | 'open' | 'over' = 'first';
   /** What came of the first packet. */
   #first: Buffer = Buffer.alloc(0);
@@ -86,6 +93,18 @@ export class Facade extends Duplex implements Guest {
     return true;
   }
 
+  // What a pool asks for.
+
+  /** The node that it leads to; `undefined` before there is a session. */
+  get node(): string | undefined {
+    return this.#placed?.node;
+  }
+
+  /** Whether the next statement may go here: nothing has ended it or will, and its node is one that was asked for. */
+  get suits(): boolean {
+    return this.#state === 'open' && this.#draining === undefined && this.#placed?.suits() === true;
+  }
+
   // What the node asks for.
 
   drain(reason: string): void {
@@ -107,7 +126,10 @@ export class Facade extends Duplex implements Guest {
         this.#begin(chunk, done);
         return;
       case 'opening':
-        this.#waiting = { bytes: chunk, done };
+        if (chunk.equals(GOODBYE)) {
+          done();
+          this.#leave();
+        } else this.#waiting = { bytes: chunk, done };
         return;
       case 'open':
         this.#line?.write(chunk, done);
@@ -130,11 +152,22 @@ export class Facade extends Duplex implements Guest {
   }
 
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
+    const why = this.#whyNoNode();
+    // Of pg's own error of a timeout it is the cause.
+    if (error !== null && why !== null) error.cause ??= why;
+    const reason = error ?? why;
     this.#state = 'over';
-    this.#abort.abort(error ?? new Error('the guest ended the connection'));
+    this.#abort.abort(reason ?? new Error('the guest ended the connection'));
     this.#line?.leave();
     this.#release();
-    done(error);
+    done(reason);
+  }
+
+  /** The error for a guest that gives up while it waits for a node; `null` if it does not wait, or is not to have one. */
+  #whyNoNode(): Error | null {
+    const { port, routing, explains } = this.#parts;
+    if (explains !== true || this.#state !== 'opening' || this.#abort.signal.aborted) return null;
+    return port.noNode(routing, port.clock.now() - this.#openingAt);
   }
 
   #begin(chunk: Buffer, done: Waiting['done']): void {
@@ -174,10 +207,14 @@ export class Facade extends Duplex implements Guest {
   }
 
   async #open(parameters: ReadonlyMap<string, string>): Promise<void> {
-    const { port, routing, usual } = this.#parts;
+    const { port, routing, usual, waitTimeoutMs } = this.#parts;
+    this.#openingAt = port.clock.now();
     try {
       const own = ownParameters(parameters, port, usual);
-      const guest = await port.open({ routing, parameters: own, guest: this }, this.#abort.signal);
+      const guest = await port.open(
+        { routing, parameters: own, guest: this, waitTimeoutMs },
+        this.#abort.signal,
+      );
       this.#opened(guest);
     } catch (error) {
       if (error instanceof ServerError) this.#refused(error);
@@ -185,7 +222,7 @@ export class Facade extends Duplex implements Guest {
     }
   }
 
-  #opened(guest: GuestSession): void {
+  #opened(guest: PlacedGuest): void {
     const line = new Line(guest, {
       clock: this.#parts.port.clock,
       maxMessageBytes: this.#parts.port.maxMessageBytes,
@@ -200,6 +237,7 @@ export class Facade extends Duplex implements Guest {
     }
     this.#state = 'open';
     this.#line = line;
+    this.#placed = guest;
     if (!this.#isReffed) line.setRef(false);
     const waiting = this.#waiting;
     this.#waiting = undefined;

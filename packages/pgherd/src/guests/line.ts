@@ -6,12 +6,12 @@ import { COPY_DATA, DATA_ROW, FUNCTION_CALL_RESPONSE } from '../wire/content/cod
 import type { ServerError } from '../wire/content/server-error.ts';
 import { Conversation, goesOn } from './conversation.ts';
 import { Heads, type MayPass } from './heads.ts';
+import { GOODBYE } from './startup.ts';
 import { type Observed, observeMessage } from './tap.ts';
 
 /** Letter and length of a message. */
 const HEAD_BYTES = 5;
 const TERMINATE = 0x58;
-const TERMINATE_MESSAGE = Buffer.from([TERMINATE, 0, 0, 0, 4]);
 const EMPTY = Buffer.alloc(0);
 /** What may be as long as the data of the application are. */
 const DATA: ReadonlySet<number> = new Set([DATA_ROW, COPY_DATA, FUNCTION_CALL_RESPONSE]);
@@ -274,7 +274,7 @@ export class Line {
     // The end of the other side is noticed only if the stream is read.
     socket.resume();
     if (this.#hasLeft) socket.end();
-    else socket.end(TERMINATE_MESSAGE);
+    else socket.end(GOODBYE);
     const timer = this.#ports.clock.schedule(GOODBYE_MS, () => socket.destroy(), { ref: false });
     socket.once('close', () => timer.cancel());
   }

@@ -7,7 +7,8 @@ import { argumentError } from '../model/errors.ts';
 /** Which nodes a guest's connections go to. */
 export type GuestOptions = RoutingOptions;
 
-const NAMES: readonly string[] = Object.freeze([
+/** Their names. */
+export const GUEST_OPTIONS: readonly (keyof GuestOptions)[] = Object.freeze([
   'target',
   'fallback',
   'node',
@@ -16,7 +17,7 @@ const NAMES: readonly string[] = Object.freeze([
   'maxLagBytes',
   'allowStale',
   'primaryReadWeight',
-] satisfies (keyof GuestOptions)[]);
+]);
 
 /**
  * What the cluster offers to guests, once the options are known to be usable.
@@ -24,9 +25,9 @@ const NAMES: readonly string[] = Object.freeze([
  */
 export function portFor(cluster: Cluster, options: GuestOptions): GuestPort {
   const port = guestPortOf(cluster);
-  const unknown = Object.keys(options).filter((name) => !NAMES.includes(name));
+  const unknown = Object.keys(options).filter((name) => !(GUEST_OPTIONS as readonly string[]).includes(name));
   if (unknown.length > 0)
-    throw argumentError(`Unknown option ${unknown.join(', ')}; there are ${NAMES.join(', ')}.`);
+    throw argumentError(`Unknown option ${unknown.join(', ')}; there are ${GUEST_OPTIONS.join(', ')}.`);
   port.check(options);
   return port;
 }

@@ -143,6 +143,9 @@ export function refusal(error: ServerError): Buffer {
   return message(ERROR_RESPONSE, Buffer.from(`${fields}\0`));
 }
 
+/** Terminate: the client leaves. */
+export const GOODBYE = Buffer.from([0x58, 0, 0, 0, 4]);
+
 /** A request to prove something, which a client answers at any time: it shows that everything before it was read. */
 export const CHALLENGE = message(AUTHENTICATION, Buffer.from('\0\0\0\u000aSCRAM-SHA-256\0\0', 'latin1'));
 

@@ -42,6 +42,11 @@ function portTo(port: number): GuestPort {
     database: 'app',
     maxMessageBytes: 1_000_000,
     check: () => undefined,
+    facts: () => {
+      throw new Error('not asked for');
+    },
+    nodeOf: () => undefined,
+    noNode: () => new Error('no node'),
     cancel: async () => undefined,
     open: async ({ parameters }, signal) => ({
       node: `127.0.0.1:${port}`,
@@ -54,6 +59,7 @@ function portTo(port: number): GuestPort {
       parameter: () => undefined,
       hint: () => undefined,
       ended: () => undefined,
+      suits: () => true,
     }),
   };
 }

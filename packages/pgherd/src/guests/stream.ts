@@ -4,8 +4,6 @@ import { Facade } from './facade.ts';
 import { type GuestOptions, portFor } from './options.ts';
 import { usualNames } from './usual-names.ts';
 
-export type { GuestOptions } from './options.ts';
-
 /**
  * Makes `pg` a guest of a cluster: what is returned is the option `stream` of `pg.Pool` and `pg.Client`, together with `ssl: false`.
  * Each connection goes to a node that suits `target` (default: the cluster's, `read-write`), which pgherd finds, dials and logs in

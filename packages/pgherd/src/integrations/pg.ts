@@ -1,0 +1,41 @@
+import pg from 'pg';
+import { swappedClient, swappedPool } from '../node-postgres/import-swap.ts';
+import { pgOf } from '../node-postgres/module.ts';
+
+export type { GuestOptions } from '../guests/options.ts';
+export { herdStream } from '../guests/stream.ts';
+export {
+  type ConfigOf,
+  type CreatePoolOptions,
+  createPool,
+  type HerdModuleOptions,
+  herdClient,
+  pgherdModule,
+  type SharingOptions,
+} from '../node-postgres/guests.ts';
+export type { PgModule } from '../node-postgres/module.ts';
+
+const loaded = pgOf(pg);
+
+/**
+ * `pg.Pool` for a cluster that its own options describe: a connection string with several hosts, and `target_session_attrs`. Pools and
+ * clients with the same hosts, user, password, database and TLS share one cluster in the process, which is closed when the last of
+ * them has ended. Otherwise as what {@link createPool} makes.
+ *
+ * @throws InvalidDsnError `PGHERD_INVALID_DSN`; PgHerdError `PGHERD_INVALID_ARGUMENT` for options that cannot be used.
+ * @example
+ * ```ts
+ * import { Pool } from 'pgherd/pg';
+ *
+ * const pool = new Pool({ connectionString: 'postgres://app@db1,db2,db3/shop' });
+ * const reads = new Pool({ connectionString: 'postgres://app@db1,db2,db3/shop?target_session_attrs=prefer-standby' });
+ * ```
+ */
+export const Pool: typeof pg.Pool = swappedPool(loaded) as unknown as typeof pg.Pool;
+/** The type of a {@link Pool}. */
+export type Pool = InstanceType<typeof pg.Pool>;
+
+/** `pg.Client` for a cluster that its own options describe, as of {@link Pool}. */
+export const Client: typeof pg.Client = swappedClient(loaded) as unknown as typeof pg.Client;
+/** The type of a {@link Client}. */
+export type Client = InstanceType<typeof pg.Client>;

@@ -1,0 +1,81 @@
+import { prepareCall } from '../call/call.ts';
+import type { Cluster } from '../cluster/cluster.ts';
+import { type Binding, type Bound, bind, binding, bindingIn, boundTo } from './binding.ts';
+import { clientClass } from './client.ts';
+import { configOf, routingOf, wishesOf } from './config.ts';
+import { sharesQueries } from './guests.ts';
+import { type HeldCluster, hold, implicitCluster } from './implicit-cluster.ts';
+import type { Pg } from './module.ts';
+import { type PoolParts, poolClass } from './pool.ts';
+
+/** What a call inherits that says nothing of the nodes. */
+const DEFAULTS = Object.freeze({ target: 'read-write', timeoutMs: undefined } as const);
+
+/** A class of pools whose options describe the cluster too. */
+export function swappedPool(pg: Pg): Pg['Pool'] {
+  return poolClass(pg, (given): PoolParts => {
+    const { bound, held } = boundAlone(given);
+    // The pool's own clients find it here; with the pool's end it is given up.
+    return {
+      ...bound,
+      shares: sharesQueries(given),
+      started: () => void held?.cluster,
+      ended: held?.release,
+    };
+  });
+}
+
+/** A class of clients whose options describe the cluster too. */
+export function swappedClient(pg: Pg): Pg['Client'] {
+  return clientClass(
+    pg,
+    pg.Client,
+    (given) => {
+      const { bound, held } = boundAlone(given);
+      return held === undefined ? bound : { ...bound, binding: leaving(bound.binding, held) };
+    },
+    false,
+  );
+}
+
+/** Gives the cluster up when the client's connection has closed. */
+function leaving({ routing }: Binding, held: HeldCluster): Binding {
+  return binding({
+    get cluster(): Cluster {
+      return held.cluster;
+    },
+    routing,
+    left: () => void held.release().catch(() => undefined),
+  });
+}
+
+/** Options for a cluster of their own, which is taken into use with the first look at it; or those that were copied from a pool. */
+function boundAlone(given: unknown): { readonly bound: Bound; readonly held: HeldCluster | undefined } {
+  const config = configOf(given);
+  const inherited = bindingIn(config);
+  if (inherited !== undefined)
+    return { bound: bind(given, inherited.cluster, inherited.routing), held: undefined };
+  const wishes = wishesOf(config);
+  const implicit = implicitCluster(wishes);
+  const routing = Object.freeze(routingOf(config, wishes, {}));
+  prepareCall(routing, DEFAULTS);
+  const held = lazily(() => hold(implicit));
+  const to = binding({
+    get cluster(): Cluster {
+      return held.cluster;
+    },
+    routing,
+  });
+  return { bound: boundTo(config, wishes, implicit.facts, to), held };
+}
+
+function lazily(make: () => HeldCluster): HeldCluster {
+  let made: HeldCluster | undefined;
+  return {
+    get cluster(): Cluster {
+      made ??= make();
+      return made.cluster;
+    },
+    release: async () => made?.release(),
+  };
+}

@@ -1,0 +1,96 @@
+import { type Bound, bind, hideSecrets } from './binding.ts';
+import { clientClass, suits } from './client.ts';
+import { type Callback, type Pg, type PgClient, unsupportedPg } from './module.ts';
+import { SharedQueries } from './shared-queries.ts';
+
+/** What a pool is made of. */
+export interface PoolParts extends Bound {
+  /** Whether single statements go by the cluster's own connections. */
+  readonly shares: boolean;
+  /** Called once, when there is a pool. */
+  readonly started?: (() => void) | undefined;
+  /** Called once, when the pool has ended. */
+  readonly ended?: (() => Promise<void> | void) | undefined;
+}
+
+/** Details of an error of a connection that ended between two statements, because its node has another role now or is suspect. */
+const NOT_HANDED = 'not-handed';
+
+/**
+ * A class of pools over the program's `pg.Pool`, which keeps its pooling, events, counters and limits. `partsOf` makes of what was passed
+ * to `new Pool` what the pool is made of.
+ */
+export function poolClass(pg: Pg, partsOf: (given: unknown) => PoolParts): Pg['Pool'] {
+  return class Pool extends pg.Pool {
+    readonly #shared: SharedQueries | undefined;
+    readonly #ended: PoolParts['ended'];
+
+    constructor(given?: unknown) {
+      const parts = partsOf(given);
+      super({ ...parts.config, Client: pooledClient(pg, parts) });
+      if (!('min' in this.options)) throw unsupportedPg('has an older pg-pool');
+      hideSecrets(this.options, parts.given);
+      parts.started?.();
+      this.#ended = parts.ended;
+      this.#shared = parts.shares ? new SharedQueries(pg, this, parts.binding) : undefined;
+    }
+
+    override connect(callback?: Callback<PgClient>): Promise<PgClient> | undefined {
+      if (callback === undefined) return super.connect()?.then((client) => this.#suitable(client));
+      return super.connect((error, client, release) => {
+        if (client === undefined || suits(client)) callback(error, client, release);
+        else this.#again(client, callback);
+      });
+    }
+
+    override query(first?: unknown, second?: unknown, third?: unknown): unknown {
+      const shared = this.#shared?.run(first, second, third);
+      return shared === undefined ? super.query(first, second, third) : shared();
+    }
+
+    override end(callback?: (error?: unknown) => void): Promise<void> | undefined {
+      if (this.#shared === undefined && this.#ended === undefined) return super.end(callback);
+      const ended = this.#end(super.end());
+      if (callback === undefined) return ended;
+      ended.then(() => callback(), callback);
+      return undefined;
+    }
+
+    /** An error of an idle client ends nothing; that its connection moves to another node is none. */
+    override emit(name: string | symbol, ...args: unknown[]): boolean {
+      if (name === 'error' && (this.listenerCount('error') === 0 || isDrained(args[0]))) return false;
+      return super.emit(name, ...args);
+    }
+
+    #suitable(client: PgClient): PgClient | Promise<PgClient> {
+      if (suits(client)) return client;
+      return new Promise((resolve, reject) => {
+        this.#again(client, (error, other) => (other === undefined ? reject(error) : resolve(other)));
+      });
+    }
+
+    /** A client whose node is not the right one any more makes room for another. */
+    #again(client: PgClient, callback: Callback<PgClient>): void {
+      client.release?.(true);
+      this.connect(callback);
+    }
+
+    async #end(ending: Promise<void> | undefined): Promise<void> {
+      await ending;
+      await this.#shared?.settled();
+      await this.#ended?.();
+    }
+  };
+}
+
+/** The clients of a pool lead where the pool does; a class of the program's own stays what it is. */
+function pooledClient(pg: Pg, parts: PoolParts): Pg['Client'] {
+  const { binding } = parts;
+  const own = parts.given['Client'];
+  const Base = typeof own === 'function' ? (own as Pg['Client']) : pg.Client;
+  return clientClass(pg, Base, (given) => bind(given, binding.cluster, binding.routing), true);
+}
+
+function isDrained(error: unknown): boolean {
+  return (error as { details?: { phase?: unknown } } | undefined)?.details?.phase === NOT_HANDED;
+}
