@@ -72,7 +72,7 @@ describe('Pool and Client of pgherd/pg', () => {
 
   it('a pool goes on after a failover, and shares its queries if it is asked to', async () => {
     const pool = new Pool({ connectionString: cluster.url });
-    const sharing = new Pool({ connectionString: cluster.url, query: 'shared' } as never);
+    const sharing = new Pool({ connectionString: cluster.url, query: 'shared' });
     await pool.query('select 1');
     await cluster.primary.kill();
     await cluster.failover();

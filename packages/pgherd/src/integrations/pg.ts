@@ -1,4 +1,6 @@
 import pg from 'pg';
+import type { GuestOptions } from '../guests/options.ts';
+import type { HerdModuleOptions } from '../node-postgres/guests.ts';
 import { swappedClient, swappedPool } from '../node-postgres/import-swap.ts';
 import { pgOf } from '../node-postgres/module.ts';
 
@@ -31,11 +33,15 @@ const loaded = pgOf(pg);
  * const reads = new Pool({ connectionString: 'postgres://app@db1,db2,db3/shop?target_session_attrs=prefer-standby' });
  * ```
  */
-export const Pool: typeof pg.Pool = swappedPool(loaded) as unknown as typeof pg.Pool;
+export const Pool: new (config?: pg.PoolConfig & HerdModuleOptions) => pg.Pool = swappedPool(
+  loaded,
+) as unknown as new () => pg.Pool;
 /** The type of a {@link Pool}. */
-export type Pool = InstanceType<typeof pg.Pool>;
+export type Pool = pg.Pool;
 
 /** `pg.Client` for a cluster that its own options describe, as of {@link Pool}. */
-export const Client: typeof pg.Client = swappedClient(loaded) as unknown as typeof pg.Client;
+export const Client: new (config?: string | (pg.ClientConfig & GuestOptions)) => pg.Client = swappedClient(
+  loaded,
+) as unknown as new () => pg.Client;
 /** The type of a {@link Client}. */
-export type Client = InstanceType<typeof pg.Client>;
+export type Client = pg.Client;

@@ -4,8 +4,14 @@ import type { TypeParsers } from '../model/statement.ts';
 
 /** The module `pg` as far as its types are needed: the program's own copy, of whatever version. */
 export interface PgModule {
-  readonly Client: new (...args: never[]) => object;
-  readonly Pool: new (...args: never[]) => object;
+  /** The class of its clients. */
+  readonly Client: new (
+    ...args: never[]
+  ) => object;
+  /** The class of its pools. */
+  readonly Pool: new (
+    ...args: never[]
+  ) => object;
 }
 
 /** What a callback of `pg` gets. */
