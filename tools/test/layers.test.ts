@@ -173,7 +173,7 @@ describe('layers', () => {
       ]);
       const findings = await checkLayers(repository(Object.fromEntries([...targets, ...imports])));
       const found = findings.flatMap(({ file, message }) => {
-        const rule = /\(layer:(\w+):/.exec(message)?.[1];
+        const rule = /\(layer:([\w-]+):/.exec(message)?.[1];
         return rule === undefined ? [] : [`${rule}: ${file}`];
       });
       const expected = planted.map(({ folder }) => `${folder}: ${SRC}/${folder}/up.ts`);
