@@ -140,6 +140,10 @@ class Connection implements DriverConnection {
     return this.#answered(later(this.#clock, ROUND_TRIP_MS), {});
   }
 
+  script(text: string): Promise<Answer> {
+    return this.simple(text);
+  }
+
   simple(text: string): Promise<Answer> {
     const bound = /^DO .*?interval '(\d+) milliseconds'.*?step float8 := ([0-9.]+)/s.exec(text);
     if (bound !== null) return this.#longPoll(Number(bound[1]), Number(bound[2]) * 1_000);

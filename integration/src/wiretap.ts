@@ -114,6 +114,7 @@ export class Wiretap {
         watch(statement.text, statement.values ?? [], () => inner.query(statement)),
       pipeline: inner.pipeline === undefined ? undefined : (one) => this.#ride(inner, one, watch),
       simple: (text) => watch(text, [], () => inner.simple(text)),
+      script: (text) => watch(text, [], () => inner.script(text)),
       reset: () => inner.reset(),
       setRef: (ref) => inner.setRef(ref),
       end: () => inner.end(),

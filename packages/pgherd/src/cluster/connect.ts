@@ -5,7 +5,7 @@ import { Engine } from '../engine/engine.ts';
 import { Herd } from '../herd/herd.ts';
 import { logEvents } from '../herd/log.ts';
 import { messageOf, NoSuitableNodeError, PgHerdError } from '../model/errors.ts';
-import type { QueryResult, Row } from '../model/statement.ts';
+import { ownStatement, type QueryResult, type Row } from '../model/statement.ts';
 import type { LiveNode } from '../node/live-node.ts';
 import type { Session } from '../node/session.ts';
 import type { ClusterSettings } from '../options/settings.ts';
@@ -191,7 +191,7 @@ class HostSearch {
       return { inRecovery: inRecovery === 'on', readOnly: readOnly === 'on' };
     const { clock, connectTimeoutMs } = this.#settings;
     const late = () => noRole(node, connectTimeoutMs);
-    const { rows } = await within(clock, connection.query({ text: ROLE }), {
+    const { rows } = await within(clock, connection.query(ownStatement(ROLE)), {
       deadline: earliest(this.#deadline, clock.now() + connectTimeoutMs),
       signal: this.#signal,
       late,

@@ -234,10 +234,15 @@ export interface DriverConnection {
    */
   readonly pipeline?: ((one: PipelinedStatement) => void) | undefined;
   /**
-   * Runs SQL of pgherd's own with the simple protocol; resolves to the last statement's result. Never makes
-   * the session dirty.
+   * Runs SQL of pgherd's own with the simple protocol; resolves to the last statement's result. Its values are text, whatever their
+   * type: parsers of the application have no part in it. Never makes the session dirty.
    */
   simple(text: string): Promise<DriverResult>;
+  /**
+   * Runs SQL of the application's with the simple protocol; resolves to the last statement's result, with values as of {@link query}.
+   * Nothing else of the application's is run on the connection afterwards.
+   */
+  script(text: string): Promise<DriverResult>;
   /**
    * Runs statements in one round trip and, outside a transaction, atomically. Rejects as {@link query}; an
    * error of the server has the property `index`, the position of the statement that failed. Names of

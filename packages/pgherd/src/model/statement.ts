@@ -22,6 +22,21 @@ export interface Statement {
   readonly types?: TypeParsers | undefined;
 }
 
+/** How the values of pgherd's own statements are read: as the text that the server sends, whatever the application's parsers do. */
+export const OWN_TYPES: TypeParsers = Object.freeze({ getTypeParser: () => asText });
+
+function asText(text: string): string {
+  return text;
+}
+
+/**
+ * A statement of pgherd's own that goes the way of the application's, behind or before them: its values are text, and no parser of
+ * the application can make it fail.
+ */
+export function ownStatement(text: string, values?: readonly unknown[]): Statement {
+  return { text, values, types: OWN_TYPES };
+}
+
 /** One column of a result. */
 export interface Field {
   readonly name: string;

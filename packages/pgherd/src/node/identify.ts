@@ -1,5 +1,5 @@
 import type { DriverConnection } from '../connection/port.ts';
-import type { Field, Row } from '../model/statement.ts';
+import { type Field, ownStatement, type Row } from '../model/statement.ts';
 import { parseStart, SOURCE_MISSING, START_QUESTION } from '../monitor/start.ts';
 import { classifyError } from '../retry/classify.ts';
 
@@ -22,7 +22,7 @@ export function askStart(connection: DriverConnection, answered: (shown: ShownSt
     return;
   }
   connection.pipeline({
-    statement: { text: START_QUESTION },
+    statement: ownStatement(START_QUESTION),
     prepare: false,
     answered: (rows: Row[], _rowCount: number | null, _fields: readonly Field[]) => answered(startIn(rows)),
     failed,
@@ -65,7 +65,9 @@ export function looking(): Looking {
 export function setBehind(connection: DriverConnection, value: 'on' | 'off'): Promise<void> {
   return new Promise((resolve, reject) => {
     connection.pipeline?.({
-      statement: { text: `select pg_catalog.set_config('default_transaction_read_only', '${value}', false)` },
+      statement: ownStatement(
+        `select pg_catalog.set_config('default_transaction_read_only', '${value}', false)`,
+      ),
       prepare: false,
       answered: () => resolve(),
       failed: reject,

@@ -127,6 +127,11 @@ export class PoolerConnection implements DriverConnection, PerTransaction {
     });
   }
 
+  /** In a transaction of its own, as every statement here. */
+  script(text: string): Promise<DriverResult> {
+    return this.#run(() => this.#inner.script(text));
+  }
+
   /** The changed session is somewhere behind the pooler: only a new connection is certainly clean. */
   async reset(): Promise<void> {
     throw new PgHerdError(

@@ -1,6 +1,6 @@
 import { type CallOptions, NO_OPTIONS } from '../call/call.ts';
 import { argumentError, invalidArgument, PgHerdError } from '../model/errors.ts';
-import type { QueryResult, Row, Statement } from '../model/statement.ts';
+import { ownStatement, type QueryResult, type Row, type Statement } from '../model/statement.ts';
 import { MAX_PARAMETERS } from '../sql/tag.ts';
 import { runBatch } from './batch.ts';
 import {
@@ -218,7 +218,7 @@ const VERBS = Object.freeze({
     async (channel: string, payload = '', options?: CallOptions) => {
       assertChannel(channel);
       await execute(
-        { text: 'SELECT pg_catalog.pg_notify($1, $2)', values: [channel, payload] },
+        ownStatement('SELECT pg_catalog.pg_notify($1, $2)', [channel, payload]),
         options ?? NO_OPTIONS,
       );
     },

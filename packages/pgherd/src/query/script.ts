@@ -44,7 +44,7 @@ export async function runScript(use: ScriptUse, text: string): Promise<QueryResu
   if (connection.perTransaction !== undefined) throw noScripts(node);
   session.retire('ran a script');
   try {
-    const result = await engine.perform(session, () => connection.simple(text), call, text);
+    const result = await engine.perform(session, () => connection.script(text), call, text);
     return answeredBy(result, node);
   } catch (error) {
     throw use.errorFor(error);

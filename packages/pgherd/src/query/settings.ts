@@ -1,6 +1,6 @@
 import type { CallOptions } from '../call/call.ts';
 import { argumentError, PgHerdError } from '../model/errors.ts';
-import type { QueryResult, Row, Statement } from '../model/statement.ts';
+import { ownStatement, type QueryResult, type Row, type Statement } from '../model/statement.ts';
 import { assertLocalSettings, localSettingsText } from '../options/local-settings.ts';
 import { namingScript, notForQuery } from '../sql/other-verb.ts';
 import { readStatement } from '../sql/statement.ts';
@@ -30,7 +30,7 @@ export function settingsStatement({ settings }: CallOptions): Statement | undefi
   if (settings === undefined) return undefined;
   assertLocalSettings(settings);
   const text = localSettingsText(settings);
-  return text === '' ? undefined : { text };
+  return text === '' ? undefined : ownStatement(text);
 }
 
 /**

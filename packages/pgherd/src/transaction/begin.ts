@@ -2,7 +2,7 @@ import type { Call } from '../call/call.ts';
 import { withNode } from '../call/failures.ts';
 import type { DriverResult } from '../connection/port.ts';
 import type { Engine } from '../engine/engine.ts';
-import type { Statement } from '../model/statement.ts';
+import { ownStatement, type Statement } from '../model/statement.ts';
 import type { Session } from '../node/session.ts';
 import { beginText, type TransactionOptions } from '../options/transaction-options.ts';
 import { readStatement } from '../sql/statement.ts';
@@ -113,7 +113,7 @@ export class Opening {
   async with(statement: Statement): Promise<DriverResult> {
     this.#state = 'sent';
     const { connection } = this.#session;
-    const both = [{ text: beginText(this.#options) }, statement];
+    const both = [ownStatement(beginText(this.#options)), statement];
     const prepare = this.#repeatable && this.#engine.isWorthPreparing(statement.text);
     const start = () => connection.batch?.(both, prepare) ?? NO_RESULTS;
     try {

@@ -246,6 +246,10 @@ export class SimConnection implements DriverConnection {
     return this.#submit(text, []);
   }
 
+  script(text: string): Promise<DriverResult> {
+    return this.#submit(text, []);
+  }
+
   async reset(): Promise<void> {
     await this.simple('DISCARD ALL');
     this.dirty = false;

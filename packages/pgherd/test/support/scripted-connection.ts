@@ -35,6 +35,10 @@ export class ScriptedConnection implements DriverConnection {
     return this.#run(text);
   }
 
+  script(text: string): Promise<DriverResult> {
+    return this.#run(text);
+  }
+
   async reset(): Promise<void> {
     await this.#run('DISCARD ALL');
   }

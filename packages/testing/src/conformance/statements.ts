@@ -41,9 +41,9 @@ export function describeStatements({ describe, it, expect, connect }: Suite): vo
       expect(rows).toEqual([{ t: null }]);
     });
 
-    it('are several in simple, which returns the last result', async () => {
+    it('are several in script, which returns the last result', async () => {
       const { connection } = await connect();
-      expect((await connection.simple('select 1 as a; select 2 as b')).rows).toEqual([{ b: 2 }]);
+      expect((await connection.script('select 1 as a; select 2 as b')).rows).toEqual([{ b: 2 }]);
     });
 
     it('settle also if the driver itself refuses them, and the session goes on', async () => {

@@ -42,6 +42,13 @@ export function describeValues({ describe, it, expect, connect }: Suite): void {
       expect(arrays.rows).toEqual([['23:42', null]]);
     });
 
+    it("are text in simple, which is pgherd's own", async () => {
+      const { connection } = await connect();
+      const text = "select 42 as n, true as b, '2024-07-01'::date as d, null::int as none";
+      const rows = [{ n: '42', b: 't', d: '2024-07-01', none: null }];
+      expect((await connection.simple(text)).rows).toEqual(rows);
+    });
+
     it('a parser that throws fails its statement, and the connection goes on', async () => {
       const { connection } = await connect();
       const parse = () => {

@@ -10,7 +10,7 @@ import type {
   Traffic,
   TransactionStatus,
 } from '../../connection/port.ts';
-import type { Statement, TypeParsers } from '../../model/statement.ts';
+import { OWN_TYPES, type Statement, type TypeParsers } from '../../model/statement.ts';
 import { readStatement, tagChangesSchema, tagChangesSession } from '../../sql/statement.ts';
 import { type CancelTarget, requestCancel } from '../cancel.ts';
 import { CallersNames } from '../content/callers-names.ts';
@@ -145,7 +145,11 @@ export class WireConnection implements DriverConnection, ChannelListener {
   }
 
   simple(text: string): Promise<DriverResult> {
-    return this.#whenAlone((resolve, reject) => new SimpleEntry(this.#channel, resolve, reject).send(text));
+    return this.#simple(text, OWN_TYPES);
+  }
+
+  script(text: string): Promise<DriverResult> {
+    return this.#simple(text, this.#channel.types);
   }
 
   readonly pipeline = (one: PipelinedStatement): void => {
@@ -279,6 +283,12 @@ export class WireConnection implements DriverConnection, ChannelListener {
         }
       }, reject);
     });
+  }
+
+  #simple(text: string, types: TypeParsers): Promise<DriverResult> {
+    return this.#whenAlone((resolve, reject) =>
+      new SimpleEntry(this.#channel, types, resolve, reject).send(text),
+    );
   }
 
   #sendAlone(statement: Statement, settle: Settle, before?: Prepared): void {

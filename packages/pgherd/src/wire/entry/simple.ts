@@ -1,5 +1,5 @@
 import type { DriverResult } from '../../connection/port.ts';
-import type { Row } from '../../model/statement.ts';
+import type { Row, TypeParsers } from '../../model/statement.ts';
 import { readersOf } from '../content/readers.ts';
 import { type Columns, NO_COLUMNS, readRow } from '../content/rows.ts';
 import type { ServerError } from '../content/server-error.ts';
@@ -23,6 +23,7 @@ export class SimpleEntry implements Entry {
   partsLeft = 0;
   closesLeft = 0;
   readonly #line: Line;
+  readonly #types: TypeParsers;
   readonly #resolve: (result: DriverResult) => void;
   readonly #reject: (error: unknown) => void;
   #columns: Columns | undefined;
@@ -32,8 +33,14 @@ export class SimpleEntry implements Entry {
   #error: ServerError | undefined;
   #unread: unknown;
 
-  constructor(line: Line, resolve: (result: DriverResult) => void, reject: (error: unknown) => void) {
+  constructor(
+    line: Line,
+    types: TypeParsers,
+    resolve: (result: DriverResult) => void,
+    reject: (error: unknown) => void,
+  ) {
     this.#line = line;
+    this.#types = types;
     this.#resolve = resolve;
     this.#reject = reject;
   }
@@ -55,7 +62,7 @@ export class SimpleEntry implements Entry {
     this.#columns = columns;
     this.#rows = [];
     try {
-      this.#readers = readersOf(columns, this.#line.types);
+      this.#readers = readersOf(columns, this.#types);
     } catch (error) {
       this.#unread ??= unreadable(error);
     }
