@@ -12,7 +12,7 @@ const RANKS = [
   ['time'],
   ['floors'],
   ['connection', 'dsn', 'sql', 'topology'],
-  ['discovery', 'names', 'pool', 'retry', 'routing'],
+  ['discovery', 'names', 'pool', 'rest', 'retry', 'routing'],
   ['observe', 'wire'],
   ['call', 'login', 'monitor', 'pooler', 'trial'],
   ['options'],

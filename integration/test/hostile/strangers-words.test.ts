@@ -63,6 +63,8 @@ const EVENTS: Readonly<Record<ClusterEventName, true>> = {
   'listen:lost': true,
   'listen:gap': true,
   'cluster:warned': true,
+  'cluster:rested': true,
+  'cluster:woken': true,
   'cluster:closed': true,
 };
 

@@ -205,19 +205,22 @@ class HerdCluster implements Omit<Cluster, keyof ClusterQuerier> {
 
   ready(wanted: Ready = {}): Promise<void> {
     this.#assertOpen();
-    this.#herd.start();
+    this.#herd.touch();
     return waitUntilReady(this.#herd, wanted);
   }
 
   async nextProbe(): Promise<void> {
     this.#assertOpen();
+    const release = this.#herd.rest.hold();
     this.#herd.start();
     // The monitors' timers let the process end, but this call waits for them.
     const keepAlive = this.#herd.settings.clock.schedule(KEEP_ALIVE_MS, () => undefined);
     try {
+      await this.#herd.watching.begun;
       await Promise.all([...this.#herd.nodes.values()].map((node) => node.monitor.probeNow()));
     } finally {
       keepAlive.cancel();
+      release();
     }
   }
 
@@ -250,8 +253,10 @@ class HerdCluster implements Omit<Cluster, keyof ClusterQuerier> {
 
   health(): ClusterHealth {
     this.#assertOpen();
-    this.#herd.start();
-    return this.#herd.health();
+    // Before it ends the rest: nothing is known then.
+    const health = this.#herd.health();
+    this.#herd.touch();
+    return health;
   }
 
   on<N extends ClusterEventName>(

@@ -95,6 +95,7 @@ export class GuestSessions implements GuestPort {
   constructor(herd: Herd, sessions: Sessions) {
     this.#herd = herd;
     this.#sessions = sessions;
+    herd.rest.keepAwake(() => this.#opening.size > 0);
     herd.events.on('node:role-changed', ({ node }) => this.#review(node));
   }
 

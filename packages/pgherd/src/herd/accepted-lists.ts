@@ -12,6 +12,13 @@ export function defaultPortOf({ plan }: Pick<ClusterSettings, 'plan'>): number {
   return plan.hosts[0]?.port ?? DEFAULT_PORT;
 }
 
+/** Where the lists go. */
+export interface ListPorts {
+  accept(list: NodeList): void;
+  /** The discovery has returned a list, or failed to. */
+  heard(): void;
+}
+
 /**
  * The loop over the discovery, if there is one. Lists that can be used go to `accept`, what is wrong with others,
  * and nodes that are not allowed, to the events.
@@ -19,7 +26,7 @@ export function defaultPortOf({ plan }: Pick<ClusterSettings, 'plan'>): number {
 export function discoveryLoop(
   settings: ClusterSettings,
   events: Emitter<ClusterEvents>,
-  accept: (list: NodeList) => void,
+  { accept, heard }: ListPorts,
 ): DiscoveryLoop | undefined {
   const { clock, discovery, namedHosts, nodes: options, plan, random } = settings;
   if (discovery === undefined) return undefined;
@@ -40,7 +47,11 @@ export function discoveryLoop(
       refusedBefore = read.refused;
       if (read.nodes.length === 0) throw nothingAllowed(discovery.name, read.refused);
       accept(read);
+      heard();
     },
-    failed: (error) => events.emit('discovery:failed', { discovery: discovery.name, error }),
+    failed: (error) => {
+      events.emit('discovery:failed', { discovery: discovery.name, error });
+      heard();
+    },
   });
 }

@@ -4,12 +4,19 @@ import type { Emitter } from '../observe/emitter.ts';
 import type { ClusterEvents } from '../observe/events.ts';
 import type { EjectionChange } from '../routing/ejection.ts';
 import type { TopologyChange } from '../topology/diff.ts';
+import type { ReturningNodes } from './returning-nodes.ts';
 
-/** Emits the event for an ejection or its end. */
-export function announceEjection(change: EjectionChange, events: Emitter<ClusterEvents>): void {
+/** Emits the event for an ejection or its end, after which the node takes its share gradually. */
+export function announceEjection(
+  change: EjectionChange,
+  events: Emitter<ClusterEvents>,
+  returning: ReturningNodes,
+): void {
   const { node } = change;
-  if (change.kind === 'readmitted') events.emit('node:readmitted', { node });
-  else events.emit('node:ejected', { node, reason: change.reason, forMs: change.forMs });
+  if (change.kind === 'readmitted') {
+    returning.note(node);
+    events.emit('node:readmitted', { node });
+  } else events.emit('node:ejected', { node, reason: change.reason, forMs: change.forMs });
 }
 
 /** Emits the event for a change of the picture. */

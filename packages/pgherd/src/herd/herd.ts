@@ -5,19 +5,21 @@ import type { Observation } from '../model/observation.ts';
 import type { TopologyDescription } from '../model/topology.ts';
 import type { Names } from '../names/names.ts';
 import type { Leak } from '../node/leaks.ts';
-import type { LiveNode, NodePorts } from '../node/live-node.ts';
+import type { LiveNode } from '../node/live-node.ts';
 import type { Session } from '../node/session.ts';
 import { Emitter } from '../observe/emitter.ts';
 import type { ClusterEvents } from '../observe/events.ts';
 import type { ClusterSettings } from '../options/settings.ts';
+import { RestWatch } from '../rest/rest.ts';
 import { hasOwnLimit } from '../routing/freshness.ts';
 import type { Demand, Selection, SelectionContext } from '../routing/select.ts';
 import { Selections } from '../routing/selections.ts';
 import type { Deadline } from '../time/deadline.ts';
-import type { Timer } from '../time/port.ts';
 import { withLeaderAnswers } from '../topology/arbitrate.ts';
-import { type Effects, effects, promotableStandbys } from '../topology/effects.ts';
+import { changesBetween } from '../topology/diff.ts';
+import { type Effects, effects } from '../topology/effects.ts';
 import { startDelayMs } from '../topology/probe-plan.ts';
+import { RESTS, restingTopology } from '../topology/rest.ts';
 import { type Succession, withNamed } from '../topology/succession.ts';
 import {
   initialTopology,
@@ -31,25 +33,23 @@ import {
   withWritesOpen,
 } from '../topology/topology.ts';
 import { assertAcceptable } from './accepted-epoch.ts';
-import { discoveryLoop } from './accepted-lists.ts';
 import { announce, announceEjection } from './announce.ts';
 import { BarredWritesWatch } from './barred-writes.ts';
 import { CallQueue } from './call-queue.ts';
 import { type Contests, contestsOf } from './contests.ts';
-import type { DiscoveryLoop } from './discovery-loop.ts';
 import type { ClusterHealth } from './health.ts';
 import { ANYTHING, HealthWatch } from './health-watch.ts';
 import { LiveNodes } from './live-nodes.ts';
 import { printing } from './log.ts';
 import { namesOf } from './names-of.ts';
-import { newRole } from './new-role.ts';
 import { isForeignForGood, noNodeError, unreachableError, withRefusals } from './no-node-error.ts';
-import { nodeEvents } from './node-events.ts';
 import { configuredNodes } from './node-list.ts';
+import { nodePortsOf } from './node-ports-of.ts';
 import { type Outliers, outliersOf } from './outliers.ts';
 import { ReturningNodes } from './returning-nodes.ts';
 import { UnservedCalls } from './unserved-calls.ts';
-import { warnOfAny } from './warn-of-any.ts';
+import { warnAtStart, warnOfAny } from './warn-of-any.ts';
+import { Watching } from './watching.ts';
 
 /**
  * The herd: the one writer of the topology, and the live nodes behind it.
@@ -65,9 +65,12 @@ export class Herd {
   readonly nodes: ReadonlyMap<string, LiveNode>;
   readonly #live: LiveNodes;
   #topology: TopologyDescription;
-  #state: 'idle' | 'watching' | 'closed' = 'idle';
+  #state: 'idle' | 'watching' | 'resting' | 'closed' = 'idle';
   readonly #waiting: CallQueue;
-  readonly #discovery: DiscoveryLoop | undefined;
+  /** Monitors and discovery. */
+  readonly watching: Watching;
+  /** Whether the cluster is used, or rests. */
+  readonly rest: RestWatch;
   /** The names among the hosts of the connection string. */
   readonly names: Names;
   readonly #barredWrites: BarredWritesWatch;
@@ -79,7 +82,6 @@ export class Herd {
   /** Finds nodes to be ejected; `undefined` without the option. */
   readonly outliers: Outliers | undefined;
   readonly #health: HealthWatch;
-  #graceTimer: Timer | undefined;
   readonly #unserved: UnservedCalls;
 
   constructor(settings: ClusterSettings) {
@@ -92,10 +94,7 @@ export class Herd {
       apply: (ejected) => {
         this.#selecting = Object.freeze({ ...this.#selecting, ejected });
       },
-      changed: (change) => {
-        if (change.kind === 'readmitted') this.returning.note(change.node);
-        announceEjection(change, this.events);
-      },
+      changed: (change) => announceEjection(change, this.events, this.returning),
     });
     this.events = new Emitter<ClusterEvents>((name, error) =>
       settings.logger.error(`A listener of "${name}" threw: ${messageOf(error)}`),
@@ -109,12 +108,30 @@ export class Herd {
       callsWaiting: () => this.#waiting.size,
       announce: (barred) => this.events.emit('cluster:writes-barred', barred),
     });
-    this.#live = new LiveNodes(this.#nodePorts());
+    this.#live = new LiveNodes(
+      nodePortsOf(this, {
+        callsWait: () => this.#callsWait(),
+        loginsChanged: () => this.#waiting.wake('all'),
+      }),
+    );
     this.nodes = this.#live.current;
-    this.#discovery = discoveryLoop(settings, this.events, ({ leader, nodes }) => {
-      this.names.stop();
-      this.#setNodes(withNodes(this.#topology, nodes, leader, settings, settings.clock.now()));
+    this.watching = new Watching({
+      settings,
+      events: this.events,
+      nodes: () => this.nodes.values(),
+      accept: ({ leader, nodes }) => {
+        this.names.stop();
+        this.#setNodes(withNodes(this.#topology, nodes, leader, settings, settings.clock.now()));
+      },
+      lookUpNames: () => this.names.resume(),
+      openWrites: () => this.#replace(withWritesOpen(this.#topology)),
     });
+    this.rest = new RestWatch(settings.restAfterMs, {
+      clock: settings.clock,
+      use: () => this.#live.use,
+      rest: (idleMs) => this.#beginRest(idleMs),
+    });
+    this.rest.keepAwake(() => this.#waiting.size > 0);
     this.#contests = contestsOf(settings, this.events, (answers) => {
       if (this.#state !== 'watching') return;
       this.#replace(withLeaderAnswers(this.#topology, answers, settings, settings.clock.now()));
@@ -138,32 +155,45 @@ export class Herd {
     return this.#state === 'closed';
   }
 
-  /** Begins to watch, once. */
+  /** Begins to watch, if nothing is watched: at the first use, and at the first one of a cluster that rests. */
   start(): void {
-    if (this.#state !== 'idle') return;
+    if (this.#state === 'watching' || this.#state === 'closed') return;
+    const isWaking = this.#state === 'resting';
     this.#state = 'watching';
-    const { clock, plan, random } = this.settings;
-    this.#topology = startedTopology(this.#topology, clock.now());
-    this.#beginGrace();
-    warnOfAny(this.settings, this.nodes.size);
-    for (const message of plan.warnings) this.events.emit('cluster:warned', { message });
-    let index = 0;
-    for (const node of this.nodes.values()) node.monitor.start(startDelayMs(index++, random.next()));
-    this.#discovery?.start();
+    this.#topology = startedTopology(this.#topology, this.settings.clock.now());
+    if (!isWaking) warnAtStart(this.settings, this.nodes.size, this.events);
+    const restedMs = this.rest.start();
+    if (restedMs !== undefined) this.events.emit('cluster:woken', { restedMs });
+    this.watching.start(isWaking);
     this.outliers?.start();
   }
 
-  /** From now on the first write waits for nodes that have not answered yet. */
-  #beginGrace(): void {
-    this.#graceTimer?.cancel();
-    const { clock, firstWriteGraceMs } = this.settings;
-    const end = () => this.#replace(withWritesOpen(this.#topology));
-    this.#graceTimer = clock.schedule(firstWriteGraceMs, end, { ref: false });
+  /** As {@link start}: something else than a connection is asked for, which counts as a use. */
+  touch(): void {
+    this.rest.touch();
+    this.start();
+  }
+
+  /** Nothing is left open, and what was seen of the nodes is forgotten. */
+  #beginRest(idleMs: number): void {
+    const before = this.#topology;
+    this.#state = 'resting';
+    this.watching.stop();
+    this.names.pause();
+    this.outliers?.stop();
+    const after = restingTopology(before);
+    this.#topology = after;
+    this.#live.rest(RESTS);
+    this.#barredWrites.follow(after.barred);
+    this.#contests?.follow(after);
+    this.events.emit('cluster:rested', { idleMs });
+    for (const change of changesBetween(before, after)) announce(change, this.events);
+    this.events.emit('topology:changed', { before, after });
   }
 
   /** Takes in evidence. */
   observe(observation: Observation): void {
-    if (this.#state === 'closed') return;
+    if (this.#state === 'closed' || this.#state === 'resting') return;
     this.#replace(observe(this.#topology, observation, this.settings));
   }
 
@@ -211,6 +241,7 @@ export class Herd {
 
   /** Resolves `true` after the next change that matters to `demand`, `false` at the deadline, rejects on abort or close. */
   changed(deadline: Deadline, signal: AbortSignal | undefined, demand?: Demand): Promise<boolean> {
+    this.start();
     const lagMatters = demand !== undefined && hasOwnLimit(demand);
     const woken = this.#waiting.wait({ deadline, signal, lagMatters });
     for (const node of this.nodes.values()) node.wanted();
@@ -220,7 +251,7 @@ export class Herd {
 
   /** The state of the cluster now. */
   health(): ClusterHealth {
-    return this.#health.of(this.#topology, this.select(ANYTHING));
+    return this.#health.of(this.#topology, this.select(ANYTHING), this.rest);
   }
 
   /** Throws if waiting is pointless: the cluster is closed, or every node refuses our logins. */
@@ -235,7 +266,7 @@ export class Herd {
 
   /** Whether no node can suit `demand` until the operator acts; a discovery may name other nodes any moment. */
   isHopeless(demand: Demand): boolean {
-    return this.#discovery === undefined && isForeignForGood(this.#topology, demand);
+    return this.settings.discovery === undefined && isForeignForGood(this.#topology, demand);
   }
 
   /** Whether calls wait for a node, or have failed just now because every node refuses our logins. */
@@ -263,8 +294,8 @@ export class Herd {
   stop(): void {
     if (this.#state === 'closed') return;
     this.#state = 'closed';
-    this.#graceTimer?.cancel();
-    this.#discovery?.stop();
+    this.rest.stop();
+    this.watching.stop();
     this.names.stop();
     this.#barredWrites.stop();
     this.outliers?.stop();
@@ -296,40 +327,8 @@ export class Herd {
     const { clock, random } = this.settings;
     const { after, successors } = withNamed(this.#topology, nodes, succession, this.settings, clock.now());
     this.#setNodes(after, successors, (index) => startDelayMs(index, random.next()));
-    if (this.#state === 'watching' && !this.#topology.writesOpen) this.#beginGrace();
+    if (this.#state === 'watching' && !this.#topology.writesOpen) this.watching.beginGrace();
     warnOfAny(this.settings, this.nodes.size);
-  }
-
-  #nodePorts(): NodePorts {
-    const isCurrent = (node: LiveNode) => this.nodes.get(node.name) === node;
-    return {
-      settings: this.settings,
-      topology: () => this.#topology,
-      callsWait: () => this.#callsWait(),
-      loginsChanged: () => this.#waiting.wake('all'),
-      primaryIsLate: () => this.nodes.get(this.#topology.writable ?? '')?.monitor.isLate === true,
-      late: (node) => this.#watchOthers(node),
-      lookUp: (node, signal) => this.names.lookUp(node, signal),
-      reached: (node, address) => this.names.reached(node, address),
-      observe: (node, observation) => {
-        if (isCurrent(node)) this.observe(observation);
-      },
-      parameter: (node, generation, name, value) => {
-        const inHotStandby = isCurrent(node) ? newRole(this.#topology, node.name, name, value) : undefined;
-        if (inHotStandby === undefined) return;
-        const at = this.settings.clock.now();
-        this.observe({ kind: 'parameters', node: node.name, at, generation, inHotStandby });
-        node.monitor.hint();
-      },
-      ...nodeEvents(this.events),
-    };
-  }
-
-  /** The primary may be lost: the standbys are watched and prepared already, so that a promotion is seen and used at once. */
-  #watchOthers(late: string): void {
-    if (late !== this.#topology.writable) return;
-    for (const { monitor, name } of this.nodes.values()) if (name !== late) monitor.hint();
-    for (const name of promotableStandbys(this.#topology)) void this.nodes.get(name)?.prepareWriter();
   }
 
   /** Assigns the picture, then carries out the effects: dispose, hint, prepare, emit, wake, in this order. */
@@ -354,6 +353,6 @@ export class Herd {
   #hint(hint: Effects['hint']): void {
     if (hint === 'none') return;
     this.#live.hint();
-    if (hint === 'monitors-and-discovery') this.#discovery?.hint();
+    if (hint === 'monitors-and-discovery') this.watching.hintDiscovery();
   }
 }

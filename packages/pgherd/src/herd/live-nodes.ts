@@ -1,6 +1,7 @@
 import type { NodeDescription, TopologyDescription } from '../model/topology.ts';
 import { LiveNode, type NodePorts } from '../node/live-node.ts';
 import type { Session } from '../node/session.ts';
+import type { Use } from '../rest/rest.ts';
 import type { Effects } from '../topology/effects.ts';
 import { findNode } from '../topology/topology.ts';
 import { LeavingNodes } from './leaving-nodes.ts';
@@ -73,6 +74,20 @@ export class LiveNodes {
       for (const node of this.#leaving.succeededAs(effect.node)) node.dispose(effect);
     }
     if (writable !== undefined) this.#leaving.succeededBy(writable);
+  }
+
+  /** What all nodes were used for so far, and whether any is used now. */
+  get use(): Use {
+    const uses = this.all.map((node) => node.use);
+    return {
+      count: uses.reduce((sum, { count }) => sum + count, 0),
+      isBusy: uses.some(({ isBusy }) => isBusy),
+    };
+  }
+
+  /** The cluster rests. */
+  rest(reason: string): void {
+    for (const node of this.current.values()) node.rest(reason);
   }
 
   /** Every monitor probes as soon as it may. */

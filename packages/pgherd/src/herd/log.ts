@@ -11,17 +11,8 @@ import { barredSentence } from './barred-writes.ts';
  */
 export function logEvents(events: Emitter<ClusterEvents>, sink: Logger): void {
   const logger = printing(sink);
-  events.on('node:role-changed', ({ node, before, after }) => {
-    logger.info(`pgherd: ${node} is now ${after}, was ${before}`);
-  });
-  events.on('node:health-changed', ({ node, after, reason }) => {
-    if (after === 'ok') logger.info(`pgherd: ${node} is ok`);
-    else logger.warn(`pgherd: ${node} is ${after}: ${reason ?? 'no reason known'}`);
-  });
-  events.on('node:standing-changed', ({ node, after, reason }) => {
-    if (after === 'current') logger.info(`pgherd: ${node} is current again`);
-    else logger.warn(`pgherd: ${node} is ${after}: ${reason ?? 'no reason known'}`);
-  });
+  logNodes(events, logger);
+  logClaims(events, logger);
   events.on('node:several-servers', ({ node, servers, barsWrites }) => {
     if (servers === 1) logger.info(`pgherd: one server answers at ${node} again`);
     else
@@ -29,11 +20,6 @@ export function logEvents(events: Emitter<ClusterEvents>, sink: Logger): void {
         `pgherd: ${servers} servers answer at ${node}, now one and now another: ${consequences(barsWrites)}`,
       );
   });
-  events.on('primary:changed', ({ before, after, timeline }) => {
-    if (after === undefined) logger.warn(`pgherd: primary ${before} is lost; writes wait for a new one`);
-    else logger.info(`pgherd: writes go to ${after} on timeline ${timeline ?? 'unknown'}`);
-  });
-  logClaims(events, logger);
   events.on('node:added', ({ node }) => logger.info(`pgherd: ${node} was added`));
   events.on('node:removed', ({ node }) => logger.info(`pgherd: ${node} was removed`));
   events.on('discovery:failed', ({ error }) => {
@@ -85,6 +71,35 @@ export function logEvents(events: Emitter<ClusterEvents>, sink: Logger): void {
     logger.warn(`pgherd: notifications on "${channel}" from ${gap} may be lost; listening on ${node} now`);
   });
   events.on('cluster:warned', ({ message }) => logger.warn(`pgherd: ${message}`));
+}
+
+/** What the nodes are. That nothing is known of them while the cluster rests is no news. */
+function logNodes(events: Emitter<ClusterEvents>, logger: Logger): void {
+  let rests = false;
+  events.on('cluster:rested', ({ idleMs }) => {
+    rests = true;
+    logger.info(`pgherd: not used for ${Math.round(idleMs / 1_000)} s; rests until it is used again`);
+  });
+  events.on('cluster:woken', ({ restedMs }) => {
+    rests = false;
+    logger.info(`pgherd: is used again after a rest of ${Math.round(restedMs / 1_000)} s`);
+  });
+  events.on('node:role-changed', ({ node, before, after }) => {
+    if (!rests) logger.info(`pgherd: ${node} is now ${after}, was ${before}`);
+  });
+  events.on('node:health-changed', ({ node, after, reason }) => {
+    if (after === 'ok') logger.info(`pgherd: ${node} is ok`);
+    else if (!rests) logger.warn(`pgherd: ${node} is ${after}: ${reason ?? 'no reason known'}`);
+  });
+  events.on('node:standing-changed', ({ node, after, reason }) => {
+    if (after === 'current') logger.info(`pgherd: ${node} is current again`);
+    else if (!rests) logger.warn(`pgherd: ${node} is ${after}: ${reason ?? 'no reason known'}`);
+  });
+  events.on('primary:changed', ({ before, after, timeline }) => {
+    if (rests) return;
+    if (after === undefined) logger.warn(`pgherd: primary ${before} is lost; writes wait for a new one`);
+    else logger.info(`pgherd: writes go to ${after} on timeline ${timeline ?? 'unknown'}`);
+  });
 }
 
 /** Which nodes are believed, and which are not. */

@@ -24,6 +24,8 @@ export interface NodeStats {
 /** A snapshot of the statistics of all nodes. */
 export interface ClusterStats {
   readonly nodes: readonly NodeStats[];
+  /** Whether the cluster rests (`restAfterMs`): it has no connections, and watches no node. */
+  readonly resting: boolean;
   readonly total: PoolStats & {
     readonly guests: number;
     readonly inFlight: number;
@@ -79,5 +81,6 @@ export function statsOf(herd: Herd): ClusterStats {
     answered: sum((node) => node.answered),
     failures: sum((node) => node.failures),
   };
-  return Object.freeze({ nodes: Object.freeze(nodes), total: Object.freeze(total) });
+  const resting = herd.rest.isResting;
+  return Object.freeze({ nodes: Object.freeze(nodes), resting, total: Object.freeze(total) });
 }

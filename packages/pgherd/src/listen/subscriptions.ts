@@ -39,6 +39,7 @@ export class Subscriptions {
   constructor(herd: Herd) {
     this.#herd = herd;
     const { clock, logger } = herd.settings;
+    herd.rest.keepAwake(() => this.#running);
     this.#channels = new Channels({ clock, logger, gap: (gap) => herd.events.emit('listen:gap', gap) });
   }
 

@@ -213,8 +213,7 @@ export interface TopologyDescription {
   readonly primaryLostAt: number | undefined;
   /**
    * Whether the first write, and reads by a second choice, may go out: every node has answered or failed, or
-   * `firstWriteGraceMs` is over.
-   * Never becomes `false` again.
+   * `firstWriteGraceMs` is over. Becomes `false` again only when the cluster rests.
    */
   readonly writesOpen: boolean;
   /**

@@ -62,6 +62,7 @@ export class Names {
   /** Whether there is a name to be looked up by itself. */
   #hasSeveral = false;
   #isStopped = false;
+  #isPaused = false;
 
   constructor(listed: readonly ListedNode[], ports: NamesPorts) {
     this.#listed = listed;
@@ -99,6 +100,21 @@ export class Names {
   /** A call begins to wait: what is to be looked up is looked up sooner. */
   wanted(): void {
     if (this.#hasSeveral) this.#plan();
+  }
+
+  /** Nothing is looked up by itself until {@link resume}. */
+  pause(): void {
+    this.#isPaused = true;
+    this.#timer?.cancel();
+    this.#wakeAt = Number.POSITIVE_INFINITY;
+  }
+
+  /** Looks all names up whose addresses are nodes, and resolves when that has succeeded or failed; `undefined` if there is none. */
+  resume(): Promise<void> | undefined {
+    this.#isPaused = false;
+    const several = [...this.#names.values()].filter(({ known }) => known.nodes.length > 0);
+    if (this.#isStopped || several.length === 0) return undefined;
+    return Promise.allSettled(several.map((name) => this.#lookUp(name))).then(() => undefined);
   }
 
   /** Nothing is looked up any more. */
@@ -159,7 +175,7 @@ export class Names {
 
   /** The one timer fires when the first of the names is due. */
   #plan(): void {
-    if (this.#isStopped) return;
+    if (this.#isStopped || this.#isPaused) return;
     const wakeAt = Math.min(...[...this.#names.values()].map((name) => this.#dueAt(name)));
     if (wakeAt === this.#wakeAt) return;
     this.#timer?.cancel();

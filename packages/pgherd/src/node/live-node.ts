@@ -6,21 +6,23 @@ import type { NodeDescription } from '../model/topology.ts';
 import { type MonitorPorts, NodeMonitor } from '../monitor/monitor.ts';
 import { Pool } from '../pool/pool.ts';
 import type { PoolSettings } from '../pool/settings.ts';
+import type { Use } from '../rest/rest.ts';
 import type { NodeLoad } from '../routing/policies.ts';
-import { withLimit } from '../time/wait.ts';
 import type { Disposal } from '../topology/disposition.ts';
 import { listedName } from '../topology/node.ts';
 import { findNode } from '../topology/topology.ts';
 import type { Trial } from '../trial/trial.ts';
+import { disposeOf } from './dispose.ts';
 import { GuestList } from './guest-list.ts';
 import type { GuestSession } from './guest-session.ts';
 import { InFlight } from './in-flight.ts';
-import { loadOf } from './load.ts';
+import { loadOf, useOf } from './load.ts';
 import { NodeLogins } from './logins.ts';
 import { monitorSettings, monitorsOwn } from './monitor-settings.ts';
 import type { NodePortsOf } from './node-ports.ts';
 import { openGuest } from './open-guest.ts';
 import { poolErrors } from './pool-errors.ts';
+import { prepareWriter } from './prepare-writer.ts';
 import type { Session } from './session.ts';
 import { SessionFactory, type SessionFactoryPorts } from './session-factory.ts';
 import { type Slots, slotsOf } from './slots.ts';
@@ -33,7 +35,8 @@ export type NodePorts = NodePortsOf<LiveNode>;
 export class LiveNode {
   readonly name: string;
   readonly pool: Pool<Session>;
-  readonly monitor: NodeMonitor;
+  /** Another one after a rest. */
+  monitor: NodeMonitor;
   readonly inFlight: InFlight;
   /** Whether the node lets us in. */
   readonly logins: NodeLogins;
@@ -79,7 +82,7 @@ export class LiveNode {
       accepted: () => this.pool.revive(),
       changed: () => ports.loginsChanged(),
     });
-    this.monitor = new NodeMonitor(name, monitorSettings(settings, this.#connector), this.#monitorPorts());
+    this.monitor = this.#newMonitor();
     this.inFlight = new InFlight(settings.clock, () => this.monitor.hint());
     this.load = loadOf(this);
     const pool = settings.nodePools.get(listed) ?? settings.pool;
@@ -166,55 +169,22 @@ export class LiveNode {
     return this.#connector.behindPooler ? undefined : this.inFlight.answeredAt;
   }
 
-  /** Ensures that a connection is open, alive and able to write: the first write after a promotion does not wait for one. Never rejects. */
-  async prepareWriter(): Promise<void> {
-    const { clock, connectTimeoutMs, probe } = this.#ports.settings;
-    const prefer = (session: Session) => session.access === 'read-write';
-    const deadline = clock.now() + connectTimeoutMs;
-    const session = await this.pool.acquire({ deadline, prefer }).catch(() => undefined);
-    if (session === undefined) return;
-    try {
-      await withLimit(clock, probe.timeoutMs, session.setAccess('read-write'));
-      if (this.#describe().role === 'standby') session.notePrepared(clock.now());
-      this.pool.release(session);
-    } catch {
-      this.pool.destroyWhere((one) => one === session, 'could not be prepared for writes');
-    }
+  /** As of `./prepare-writer.ts`. */
+  prepareWriter(): Promise<void> {
+    return prepareWriter({
+      pool: this.pool,
+      settings: this.#ports.settings,
+      describe: () => this.#describe(),
+    });
   }
 
   /** Carries out what was decided about the connections. */
-  dispose({ disposition, reason }: Disposal): void {
+  dispose(disposal: Disposal): void {
+    const { disposition, reason } = disposal;
     if (disposition === 'keep') return;
     this.guests.dispose(disposition, reason);
     this.disposedAt = this.#ports.settings.clock.now();
-    // First the waiting callers: otherwise a connection would be opened for each of them, only to be evicted.
-    this.pool.redirectWaiters(reason);
-    switch (disposition) {
-      case 'redirect':
-        break;
-      case 'drain':
-        this.pool.evict(reason);
-        break;
-      case 'move-reads':
-        this.#destroyReads(reason);
-        break;
-      case 'withdraw':
-        this.#destroyReads(reason);
-        this.pool.evict(reason);
-        break;
-      case 'destroy':
-        this.pool.destroyWhere(() => true, reason);
-        this.pool.evict(reason);
-        break;
-      default:
-        disposition satisfies never;
-    }
-  }
-
-  /** Destroys the connections of reads that can run elsewhere, and those on which nothing was written yet. */
-  #destroyReads(reason: string): void {
-    const canMove = (session: Session) => session.use === 'read-only' && session.movable;
-    this.pool.destroyWhere((session) => session.isLookedAt || canMove(session), reason);
+    disposeOf(this.pool, disposal);
   }
 
   /** Opens a connection for notifications, outside the pool. */
@@ -239,6 +209,21 @@ export class LiveNode {
     this.pool.terminate();
   }
 
+  /** What the node was used for so far, and whether it is used now. */
+  get use(): Use {
+    return useOf(this, this.#slots.loans);
+  }
+
+  /** The cluster rests: no connection and no timer is left. The node begins again when its monitor is started. */
+  rest(reason: string): void {
+    this.monitor.stop();
+    this.monitor = this.#newMonitor();
+    this.#isOk = false;
+    this.probeError = undefined;
+    this.logins.wanted();
+    this.pool.evict(reason);
+  }
+
   stop(): void {
     this.monitor.stop();
     this.inFlight.stop();
@@ -250,6 +235,11 @@ export class LiveNode {
   #doubt(): void {
     this.pool.closeIdle('another connection was lost without a word');
     this.#trial.begin();
+  }
+
+  #newMonitor(): NodeMonitor {
+    const settings = monitorSettings(this.#ports.settings, this.#connector);
+    return new NodeMonitor(this.name, settings, this.#monitorPorts());
   }
 
   #factory(pool: PoolSettings): SessionFactory {
@@ -323,13 +313,14 @@ export class LiveNode {
   #triedNode(): TriedNode {
     const { name, pool } = this;
     const { condemned, settings, topology, warned } = this.#ports;
-    const [connector, { monitor }] = [this.#connector, this];
+    const connector = this.#connector;
+    const monitor = () => this.monitor;
     return {
       name,
       pool,
       settings,
       get ask() {
-        return monitor.ask;
+        return monitor().ask;
       },
       get behindPooler() {
         return connector.behindPooler;

@@ -52,6 +52,8 @@ export class Slots {
   #rounds = 0;
   #alertUntil = 0;
   #isForbidden = false;
+  /** How often the monitor took a connection of the pool on loan. */
+  loans = 0;
 
   constructor(ports: SlotsPorts) {
     this.#ports = ports;
@@ -86,6 +88,7 @@ export class Slots {
     const { pool, clock, timeoutMs } = this.#ports;
     const session = pool.tryAcquire();
     if (session === undefined) return this.#isBusyAndWell();
+    this.loans++;
     const askedAt = clock.now();
     try {
       const { rows } = await withLimit(clock, timeoutMs, this.#probeOn(session));

@@ -198,6 +198,16 @@ export interface ClusterEvents {
     readonly reason: string;
     readonly node: string;
   };
+  /**
+   * Nothing was asked of the cluster for `restAfterMs`: it closes its connections and watches no node until it is used again. What is known
+   * of the nodes is forgotten; the events about that follow, and are not logged.
+   */
+  'cluster:rested': {
+    /** How long nothing had gone on, milliseconds. */
+    readonly idleMs: number;
+  };
+  /** A cluster that rested is used again: its nodes are asked as at the start. */
+  'cluster:woken': { readonly restedMs: number };
   /** An accepted option has no effect, or deserves attention. */
   'cluster:warned': { readonly message: string };
   'cluster:closed': { readonly terminated: boolean };

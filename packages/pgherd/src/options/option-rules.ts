@@ -112,6 +112,7 @@ export const OPTION_RULES: readonly OptionRule[] = Object.freeze([
   { name: 'eject.baseMs', kind: 'duration', min: 1_000, default: 10_000 },
   { name: 'eject.maxMs', kind: 'duration', min: 1_000, default: 300_000 },
   { name: 'slowStartMs', kind: 'duration', min: 0, default: 10_000 },
+  { name: 'restAfterMs', kind: 'duration', min: 0, default: 300_000 },
   { name: 'fencing', kind: 'choice', choices: ['strict', 'report'], default: 'strict' },
   { name: 'fencing.mode', kind: 'choice', choices: ['strict', 'report'] },
   { name: 'fencing.withdrawAfterMs', kind: 'duration', min: 0, default: 10_000, orFalse: true },

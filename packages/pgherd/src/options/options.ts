@@ -225,6 +225,11 @@ export interface ClusterOptions extends SessionLimits {
   readonly eject?: boolean | EjectOptions | undefined;
   /** Time in which a node that came back reaches its full share of the reads, ms; 0 for at once. Default 10,000. */
   readonly slowStartMs?: number | undefined;
+  /**
+   * Time without any use after which the cluster rests, ms: it closes its connections and watches no node until it is used again. 0 for
+   * never, as with `pool.min` above 0. Default 300,000.
+   */
+  readonly restAfterMs?: number | undefined;
   /** Longest wait of a call for a suitable node and a connection, ms. Default 10,000. */
   readonly waitTimeoutMs?: number | undefined;
   /** Longest duration of a call, all waits and attempts included, ms. Default: none. */

@@ -24,6 +24,8 @@ export interface Pools {
   /** A connection held for longer counts as leaked, milliseconds; 0 for never. */
   readonly leakAfterMs: number;
   readonly reset: ResetPolicy;
+  /** Time without use after which the cluster rests, milliseconds; 0 for never. */
+  readonly restAfterMs: number;
 }
 
 /**
@@ -38,7 +40,9 @@ export function pools(
 ): Pools {
   const pool = poolSettings(values, options, plan);
   const leakAfterMs = Number(values.get('pool.leakAfterMs'));
-  return { pool, nodePools: nodePools(pool, nodes, values), leakAfterMs, reset: resetPolicy(values) };
+  const own = nodePools(pool, nodes, values);
+  const restAfterMs = keepsOpen(pool, own) ? 0 : Number(values.get('restAfterMs'));
+  return { pool, nodePools: own, leakAfterMs, reset: resetPolicy(values), restAfterMs };
 }
 
 function poolSettings(
@@ -65,6 +69,11 @@ function poolSettings(
     maxUses: number('pool.maxUses'),
     validateAfterMs: validateAfter(values.get('pool.validate'), number('pool.validateAfterMs')),
   });
+}
+
+/** Whether a node keeps connections open that are not used. */
+function keepsOpen(pool: PoolSettings, own: Pools['nodePools']): boolean {
+  return pool.min > 0 || [...own.values()].some(({ min }) => min > 0);
 }
 
 function nodePools(

@@ -17,6 +17,7 @@ import type { NodeDescription, TopologyDescription } from '../model/topology.ts'
 import { withAliases } from './aliases.ts';
 import { decideIdentity, type Identity, type IdentitySettings } from './identity.ts';
 import { hasLimit, type LagSettings, withLag } from './lag.ts';
+import { isAccountedFor } from './rest.ts';
 import { chooseWritable, isTimelineSettled } from './writable.ts';
 
 /** Settings of the arbitration between nodes. */
@@ -142,11 +143,6 @@ function arbitrated(
     positions: measured.positions,
     nodes: Object.freeze(measured.nodes),
   });
-}
-
-/** Whether the node has answered or failed, so that the first write need not wait for it. */
-function isAccountedFor({ rttMs, connectFailure, silentSince }: NodeDescription): boolean {
-  return rttMs !== undefined || connectFailure !== undefined || silentSince !== undefined;
 }
 
 function identityKept(identity: Identity, topology: TopologyDescription): boolean {

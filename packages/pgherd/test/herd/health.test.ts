@@ -89,7 +89,7 @@ describe('since when', () => {
   it('the status has been what it is', () => {
     let time = 0;
     const clock = { now: () => time, wallTime: () => time, schedule: () => ({ cancel: () => undefined }) };
-    const watch = new HealthWatch({ clock, target: 'read-write' });
+    const watch = new HealthWatch({ connectTimeoutMs: 5_000, clock, target: 'read-write' });
     const sinceAt = (at: number, given: Case) => {
       time = at;
       return watch.dated(findings(given)).since;

@@ -98,6 +98,7 @@ const DEFAULTS: Readonly<Record<OptionName, unknown>> = {
   'eject.baseMs': 10_000,
   'eject.maxMs': 300_000,
   slowStartMs: 10_000,
+  restAfterMs: 300_000,
   'hedge.minDelayMs': 5,
   fencing: 'strict',
   'fencing.mode': undefined,
