@@ -207,4 +207,28 @@ describe('a name that has several addresses is looked up by itself', () => {
       'a:5432 has 20 addresses, of which 16 are used. Name the servers one by one, or use a discovery.',
     ]);
   });
+
+  it('are not looked up during a rest, and all of them when it ends', async () => {
+    const { answers, asked, clock, lists, names } = bench([tcp('a'), tcp('b')]);
+    answers.set('a', ['192.0.2.1', '192.0.2.2']);
+    answers.set('b', ['192.0.2.9']);
+    await Promise.all([names.lookUp('a:5432', never), names.lookUp('b:5432', never)]);
+    expect(clock.pending).toBe(1);
+    names.pause();
+    expect(clock.pending).toBe(0);
+    names.wanted();
+    await clock.advance(3_600_000);
+    expect(asked).toEqual(['a', 'b']);
+    answers.set('a', ['192.0.2.3', '192.0.2.2']);
+    // That of one address is looked up by whatever dials it.
+    await names.resume();
+    expect(asked).toEqual(['a', 'b', 'a']);
+    expect(lists.at(-1)).toContain('a[192.0.2.3]:5432');
+    expect(clock.pending).toBe(1);
+    answers.set('a', new Error('the resolver is down'));
+    names.pause();
+    await names.resume();
+    names.stop();
+    expect(names.resume()).toBeUndefined();
+  });
 });
