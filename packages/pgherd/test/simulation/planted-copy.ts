@@ -33,16 +33,13 @@ export function simulateCopy(bug: PlantedBug | undefined, seeds: number): Promis
   return onCopy(bug, (directory) => run(directory, bug?.from ?? 1, seeds));
 }
 
-/** What the rule of sharing says that this bug must break, on a copy with the bug; empty if it says nothing. */
-export function playRuleOnCopy(bug: PlantedBug & { readonly rule: string }): Promise<string> {
+/** What the rule says that this bug must break, on a copy with the bug; empty if it says nothing. `cli` plays the rules of its kind. */
+export function playRuleOnCopy(
+  bug: PlantedBug & { readonly rule: string },
+  cli: 'sharing-cli.ts' | 'addresses-cli.ts',
+): Promise<string> {
   return onCopy(bug, async (directory) => {
-    const args = [
-      '--import',
-      TSX,
-      join(directory, 'test/simulation/sharing-cli.ts'),
-      bug.rule,
-      String(bug.seeds),
-    ];
+    const args = ['--import', TSX, join(directory, 'test/simulation', cli), bug.rule, String(bug.seeds)];
     const { code, output } = await outputOf(args, directory);
     if (code !== 0 && !output.includes(`${bug.rule}, seed`))
       throw new Error(`the rule ended with ${code}:\n${output}`);

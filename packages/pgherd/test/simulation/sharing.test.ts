@@ -20,7 +20,7 @@ describe('the simulation of sharing finds bugs', () => {
 
   const sought = process.env['CI'] === undefined ? PLANTED_IN_SHARING.slice(0, 2) : PLANTED_IN_SHARING;
   it.each(sought)('$name', async (bug) => {
-    const output = await playRuleOnCopy(bug);
+    const output = await playRuleOnCopy(bug, 'sharing-cli.ts');
     expect(output, `the rule "${bug.rule}" does not find it`).toContain(`${bug.rule}, seed`);
   });
 });

@@ -1,9 +1,9 @@
 import { createClusterOver } from '../../src/cluster/over.ts';
 import type { DriverConnection } from '../../src/connection/port.ts';
 import type { Cluster, ClusterEvents, ClusterOptions } from '../../src/index.ts';
+import { calm } from './calm.ts';
 import { Dice } from './dice.ts';
 import { Loop } from './loop.ts';
-import type { Scenario } from './scenario.ts';
 import type { Server } from './server.ts';
 import { simDriver, type Watcher } from './sim-driver.ts';
 import { Trace } from './trace.ts';
@@ -21,46 +21,6 @@ export interface Stretch {
   readonly failed: number;
   /** Attempts sent to each node, those that lost included. */
   readonly sent: ReadonlyMap<string, number>;
-}
-
-/** A network on which only what a rule does shows: quick, and nearly without chance. */
-function calm(seed: number, nodes: number): Scenario {
-  return {
-    seed,
-    mode: 'calm',
-    nodes,
-    traits: {
-      reportsRole: true,
-      plpgsql: true,
-      controlFile: true,
-      checkpointDelayMs: 100,
-      slowStatements: 0,
-    },
-    delayMs: 0.3,
-    jitterMs: 0.2,
-    troubleMs: 0,
-    faults: 0,
-    callEveryMs: 1,
-    splitFromTheStart: false,
-    stranger: false,
-    alias: false,
-    lastNotPromotable: false,
-    discovery: false,
-    authority: false,
-    takenBack: 0,
-    closesEarlyAtMs: undefined,
-    options: {
-      poolMax: 10,
-      waitTimeoutMs: 10_000,
-      deadAfterMs: 5_000,
-      intervalMs: 1_000,
-      timeoutMs: 1_000,
-      longPoll: true,
-      policy: 'p2c',
-      withdrawAfterMs: 10_000,
-      validate: 'never',
-    },
-  };
 }
 
 /** The true cluster code over a primary and standbys that exist in memory, under a steady load of reads. */
