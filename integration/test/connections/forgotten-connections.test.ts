@@ -85,6 +85,28 @@ describe.each(serverVersions())('connections that the network forgets, PostgreSQ
     await db.query('insert into kept values (0)');
   });
 
+  it('those that are lost alone are found by how long they wait, since the monitor hears nothing of it', async () => {
+    const db = await open();
+    await db.query('insert into kept values (6)');
+    const lost = await db.begin();
+    await lost.query('select from kept where id = 6 for update');
+    await db.nextProbe();
+    const sleeping = db.transaction((tx) => tx.one('select pg_sleep(8), 1 as a'));
+    const [row] = await cluster.primary.sql('select client_port from pg_stat_activity where pid = $1', [
+      (await lost.one('select pg_backend_pid() as pid'))['pid'],
+    ]);
+    expect(cluster.primary.proxy.forget((port) => port === row?.['client_port'])).toBe(1);
+    const late = rejection(lost.query('select 1'));
+    // The lock is free as soon as the connection is given up.
+    await db.query('update kept set id = id where id = 6');
+    expect(await late).toMatchObject({ code: 'PGHERD_CONNECTION_LOST' });
+    expect(condemned).toMatchObject([{ state: 'idle in transaction' }]);
+    expect(db.nodes()[0]?.health).toBe('ok');
+    // What the server works on for as long is left alone.
+    expect(await sleeping).toMatchObject({ a: 1 });
+    expect(condemned).toHaveLength(1);
+  });
+
   it('a read by db.query runs again; a write is of unknown outcome, and never arrives', async () => {
     const db = await open({ pool: { max: 1, validate: 'never' } });
     await db.query('select 1');

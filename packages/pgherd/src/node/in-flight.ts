@@ -49,14 +49,15 @@ export interface LaneGauge {
  */
 export class InFlight {
   readonly #clock: Clock;
-  readonly #onSlow: () => void;
+  readonly #onSlow: (slowMs: number) => void;
   readonly #running = new Set<RunningStatement>();
   readonly #gauges = new Set<LaneGauge>();
   #timer: Timer | undefined;
   #ewmaMs: number | undefined;
   #measuredAt: number | undefined;
 
-  constructor(clock: Clock, onSlow: () => void) {
+  /** `onSlow` is called with how long the slowest of those has been running that take longer than usual, milliseconds. */
+  constructor(clock: Clock, onSlow: (slowMs: number) => void) {
     this.#clock = clock;
     this.#onSlow = onSlow;
   }
@@ -143,20 +144,20 @@ export class InFlight {
 
   #look(): void {
     const now = this.#clock.now();
-    let slow = false;
+    let slowMs = -1;
     for (const statement of this.#running) {
       if (now < statement.lookAt) continue;
-      slow = true;
+      slowMs = Math.max(slowMs, now - statement.startedAt);
       statement.lookAt = now + (now - statement.startedAt) * (NEXT_LOOK_FACTOR - 1);
     }
     for (const gauge of this.#gauges) {
       if (gauge.depth === 0) this.#detach(gauge);
       else {
-        if (this.#isSlow(gauge, now)) slow = true;
+        if (this.#isSlow(gauge, now)) slowMs = Math.max(slowMs, now - gauge.headSince);
         gauge.looked(now);
       }
     }
     this.#timer = this.#running.size + this.#gauges.size > 0 ? this.#schedule() : undefined;
-    if (slow) this.#onSlow();
+    if (slowMs >= 0) this.#onSlow(slowMs);
   }
 }

@@ -26,7 +26,7 @@ import { prepareWriter } from './prepare-writer.ts';
 import type { Session } from './session.ts';
 import { SessionFactory, type SessionFactoryPorts } from './session-factory.ts';
 import { type Slots, slotsOf } from './slots.ts';
-import { type TriedNode, trialOf } from './trial-of.ts';
+import { lookInto, type TriedNode, trialOf } from './trial-of.ts';
 
 /** As of {@link NodePortsOf}. */
 export type NodePorts = NodePortsOf<LiveNode>;
@@ -83,7 +83,7 @@ export class LiveNode {
       changed: () => ports.loginsChanged(),
     });
     this.monitor = this.#newMonitor();
-    this.inFlight = new InFlight(settings.clock, () => this.monitor.hint());
+    this.inFlight = new InFlight(settings.clock, (ms) => lookInto(ms, this.monitor, this.#trial));
     this.load = loadOf(this);
     const pool = settings.nodePools.get(listed) ?? settings.pool;
     this.#minConnections = pool.min;

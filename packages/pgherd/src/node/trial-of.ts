@@ -20,6 +20,16 @@ export interface TriedNode {
   warned(message: string): void;
 }
 
+/** A statement takes longer than usual: its node is asked at once, and after a while what became of its connection. */
+export function lookInto(
+  slowMs: number,
+  monitor: { hint(): void },
+  trial: Pick<Trial<Session>, 'waited'>,
+): void {
+  monitor.hint();
+  trial.waited(slowMs);
+}
+
 /** The trial of a node's connections that may be lost. */
 export function trialOf(node: TriedNode): Trial<Session> {
   const { name, settings } = node;

@@ -10,6 +10,8 @@ import { verdictOn } from './verdict.ts';
 const BETWEEN_LOOKS_MS = 200;
 /** Longest pause until a connection whose backend did not wait for its client is looked at again, milliseconds. */
 const LONGEST_PAUSE_MS = 5_000;
+/** A statement that waits so long for its answer puts what is in use on trial, milliseconds: its connection alone may be lost. */
+const LONG_MS = 3_000;
 /** SQLSTATEs of a server that lacks or forbids what is asked. */
 const FORBIDDEN: ReadonlySet<string> = new Set(['42501', '42883', '42P01', '42703', '0A000']);
 
@@ -64,7 +66,7 @@ interface Suspect {
 
 /**
  * The trial of the connections of one node that may have been lost without a word: those in use when a probe, or a validation, stayed
- * unanswered although the server answers on another connection.
+ * unanswered although the server answers on another connection, or when a statement waits for long.
  *
  * A connection is on trial until a byte comes on it, or it is closed. While one of them waits for an answer, the server is asked, twice,
  * what its backend does. If that waits for its client, it is ended on the server, so that it holds no locks and nothing that is still
@@ -88,6 +90,11 @@ export class Trial<S extends TriedSession> {
     if (this.#isRunning || this.#suspects.size === 0) return;
     this.#isRunning = true;
     void this.#run();
+  }
+
+  /** A statement has waited so long for its answer, milliseconds, while nothing speaks against the node. */
+  waited(waitedMs: number): void {
+    if (waitedMs >= LONG_MS) this.begin();
   }
 
   /** Ends all trials: no timer is left. */

@@ -1,4 +1,5 @@
 import type { DriverResult, ServerMessage, TransactionStatus } from '../../src/connection/port.ts';
+import { activityRows } from './activity.ts';
 import {
   type Parameter,
   result,
@@ -9,7 +10,7 @@ import {
 } from './messages.ts';
 import type { Wire } from './network.ts';
 import { asksControlFile, type Parsed, parse, probeRow } from './sql.ts';
-import type { ServerView } from './surroundings.ts';
+import type { Activity, ServerView } from './surroundings.ts';
 
 /** Part of the statements that take far longer than the others. */
 const USUALLY_SLOW = 0.01;
@@ -35,6 +36,11 @@ export class Backend {
   readonly server: ServerView;
   readonly wire: Wire;
   readonly startup: Startup;
+  /** Process ID. */
+  readonly pid: number;
+  readonly #startedAt: number;
+  /** When it last began or ended a statement. */
+  #changedAt: number;
   /** Hears what the session says, at the client. */
   hear: (says: ServerSays) => void = () => undefined;
   #queue: SentStatement[] = [];
@@ -52,6 +58,9 @@ export class Backend {
   #syncWait: { readonly stop: () => void; readonly giveUp: () => void } | undefined;
 
   constructor(server: ServerView, wire: Wire, startup: Startup) {
+    this.pid = server.nextPid();
+    this.#startedAt = server.surroundings.loop.now;
+    this.#changedAt = this.#startedAt;
     this.server = server;
     this.wire = wire;
     this.startup = startup;
@@ -60,6 +69,13 @@ export class Backend {
 
   get #readOnly(): boolean {
     return this.#ownReadOnly ?? this.server.readOnlyDefault;
+  }
+
+  /** What `pg_stat_activity` shows of it. */
+  get activity(): Activity {
+    const { pid } = this;
+    const [startedAt, changedAt, isBusy] = [this.#startedAt, this.#changedAt, this.#busy];
+    return { pid, startedAt, changedAt, isBusy, isInTransaction: this.#transaction !== undefined };
   }
 
   get isWaitingForStandby(): boolean {
@@ -164,6 +180,7 @@ export class Backend {
     const statement = this.#queue.shift();
     if (statement === undefined) return;
     this.#busy = true;
+    this.#changedAt = this.server.surroundings.loop.now;
     const { dice, traits } = this.server.surroundings;
     const slow = dice.chance(traits.slowStatements ?? USUALLY_SLOW) ? dice.between(10, 150) : 0;
     this.server.later(dice.between(0.05, 0.6) + slow, () => {
@@ -184,6 +201,7 @@ export class Backend {
       if (this.#closed) return;
       this.#unsaid?.();
       this.#busy = false;
+      this.#changedAt = this.server.surroundings.loop.now;
       if (this.#left) this.#finish(undefined);
       else this.#next();
     });
@@ -281,6 +299,13 @@ export class Backend {
         return result('SELECT', [{ backends: '1', slots: '97' }]);
       case 'failing':
         return new SimServerError('ERROR', '22012', 'division by zero');
+      case 'look':
+      case 'end-backends':
+        return result('SELECT', activityRows(parsed, this.server));
+      case 'own-pid':
+        return result('SELECT', [{ pid: String(this.pid) }]);
+      case 'lock-wait':
+        return result('SELECT', []);
       case 'select':
         return result('SELECT', [{ server: this.server.name }]);
       default:

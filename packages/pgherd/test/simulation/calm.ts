@@ -25,6 +25,7 @@ export function calm(seed: number, nodes: number): Scenario {
     discovery: false,
     authority: false,
     takenBack: 0,
+    forgets: 0,
     closesEarlyAtMs: undefined,
     options: {
       poolMax: 10,

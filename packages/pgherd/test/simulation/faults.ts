@@ -6,6 +6,9 @@ import { STRANGE_SYSTEM, type World } from './world.ts';
 /** Time that a wiped server takes to come up again, milliseconds. */
 const REINITIALISING_MS = 1_500;
 
+/** A client that has lost its connections without a word has found out after this time, milliseconds. */
+const FORGOTTEN_MS = 4_000;
+
 /** What the script can do. */
 const WEIGHTS = Object.freeze({
   kill: 10,
@@ -69,6 +72,11 @@ export class Faults {
         if (!this.#over) this.#begin(fault);
       });
     }
+    const forgetting = new Dice(scenario.seed, 'forgetting');
+    for (let count = 0; count < scenario.forgets; count++) {
+      const at = forgetting.between(300, scenario.troubleMs);
+      loop.world(at, () => this.#forget(forgetting.pick(this.#world.servers)));
+    }
     const stalls = this.#dice.chance(0.3) ? this.#dice.whole(1, 2) : 0;
     for (let count = 0; count < stalls; count++) {
       const ms = this.#dice.between(60, 2_500);
@@ -82,6 +90,14 @@ export class Faults {
     this.#takeBackPromotions();
     this.#leaveNote();
     if (scenario.stranger) this.#sendStrangerHome();
+  }
+
+  /** A firewall forgets what is open, without a word. */
+  #forget(server: Server): void {
+    if (this.#over) return;
+    this.#world.trace.note(`script: the connections to ${server.name} are forgotten`);
+    server.link.forget();
+    this.#until(server, FORGOTTEN_MS, () => undefined);
   }
 
   #roll(): Fault {

@@ -19,6 +19,8 @@ export interface Wire {
   readonly lanes: Readonly<Record<Direction, Lane>>;
   /** Whether the client's socket is open. */
   clientOpen: boolean;
+  /** Whether the network has forgotten it: nothing passes any more, and neither side is notified. */
+  forgotten: boolean;
 }
 
 /** The network between the client and one host. */
@@ -28,6 +30,7 @@ export class Link {
   readonly #holding = new Set<Lane>();
   readonly #blocked: Record<Direction, boolean> = { 'to-server': false, 'to-client': false };
   #wires = 0;
+  readonly #known = new Set<Wire>();
   readonly #usual: { readonly delayMs: number; readonly jitterMs: number };
   delayMs: number;
   jitterMs: number;
@@ -50,7 +53,19 @@ export class Link {
   wire(): Wire {
     this.#wires++;
     const lane = (): Lane => ({ last: 0, held: [] });
-    return { id: this.#wires, clientOpen: true, lanes: { 'to-server': lane(), 'to-client': lane() } };
+    const lanes = { 'to-server': lane(), 'to-client': lane() };
+    const wire: Wire = { id: this.#wires, clientOpen: true, forgotten: false, lanes };
+    this.#known.add(wire);
+    return wire;
+  }
+
+  /** Forgets the connections that there are; later ones work. */
+  forget(): void {
+    for (const wire of this.#known) {
+      wire.forgotten = true;
+      for (const lane of Object.values(wire.lanes)) lane.held = [];
+    }
+    this.#known.clear();
   }
 
   block(direction: Direction): void {
@@ -89,6 +104,7 @@ export class Link {
     const lane = wire.lanes[direction];
     lane.last = Math.max(lane.last, this.#loop.now + this.#latencyMs());
     const pass = () => {
+      if (wire.forgotten) return;
       if (lane.held.length === 0 && !this.#blocked[direction]) arrive();
       else this.#hold(lane, direction, arrive);
     };

@@ -169,6 +169,14 @@ export class Observer implements Watcher {
     if (row === undefined) return;
     const { node } = connection;
     const generation = this.#generations.get(connection) ?? 0;
+    const known = this.knowledge.told.get(node);
+    // Beside an open connection it takes two to say that the address leads to another life of the server.
+    if (this.#rivals.has(connection) && known !== undefined && known.started !== row['started'])
+      this.knowledge.roleHinted(node, {
+        validFrom: this.#world.loop.now,
+        inRecovery: known.inRecovery,
+        generation,
+      });
     this.#world.trace.note(
       `client: ${connection.server.name} answers a probe: ${row['in_recovery']} ${row['timeline']}`,
     );

@@ -34,6 +34,8 @@ export interface Scenario {
   readonly alias: boolean;
   /** Whether the last server must never be written to. */
   readonly lastNotPromotable: boolean;
+  /** How often the network forgets the connections to a server. */
+  readonly forgets: number;
   /** Whether the list of nodes comes from a discovery, which now and then leaves one out. */
   readonly discovery: boolean;
   /** When the client closes, in the midst of it all; `undefined` to close when everything is whole again. */
@@ -82,6 +84,7 @@ export function scenarioOf(seed: number, seconds: number): Scenario {
     stranger,
     authority,
     takenBack: mode === 'careless' && !stranger && fencing.chance(0.4) ? fencing.whole(1, 2) : 0,
+    forgets: mode !== 'calm' && logins.chance(0.15) ? logins.whole(1, 2) : 0,
     alias: dice.chance(0.07),
     lastNotPromotable: (mode === 'careless' || mode === 'calm') && dice.chance(0.08),
     discovery: dice.chance(0.12) || authority,

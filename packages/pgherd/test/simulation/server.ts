@@ -58,6 +58,7 @@ export class Server {
   #syncWaiters: SyncWaiter[] = [];
   #frozenWork: (() => void)[] = [];
   #attempts = 0;
+  #pids = 1_000;
 
   constructor(name: string, link: Link, systemIdentifier: string, surroundings: Surroundings) {
     this.name = name;
@@ -66,6 +67,11 @@ export class Server {
     this.surroundings = surroundings;
     this.inRecovery = true;
     this.#stampStart();
+  }
+
+  nextPid(): number {
+    this.#pids++;
+    return this.#pids;
   }
 
   get isUp(): boolean {

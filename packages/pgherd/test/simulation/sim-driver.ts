@@ -5,6 +5,7 @@ import type {
   DriverConnection,
   DriverResult,
   PipelinedStatement,
+  Traffic,
   TransactionStatus,
 } from '../../src/connection/port.ts';
 import { PgHerdError } from '../../src/model/errors.ts';
@@ -37,7 +38,16 @@ interface Job extends SentStatement {
 }
 
 /** What a monitor says. */
-const MONITORS_OWN: ReadonlySet<Parsed['kind']> = new Set(['probe', 'long-poll', 'set-name', 'slots']);
+const MONITORS_OWN: ReadonlySet<Parsed['kind']> = new Set([
+  'probe',
+  'long-poll',
+  'set-name',
+  'slots',
+  'own-pid',
+  'look',
+  'end-backends',
+  'lock-wait',
+]);
 /** After this time Linux repeats an unanswered SYN for the first time. */
 const SYN_AGAIN_MS = 1_000;
 const STATEMENT_CHANGES_SESSION = /^\s*(SET|RESET|DISCARD|LISTEN|PREPARE|CREATE TEMP)\b/i;
@@ -64,6 +74,8 @@ export class SimConnection implements DriverConnection {
   readonly #listener: ConnectionListener;
   readonly #watcher: Watcher;
   readonly #now: () => number;
+  readonly #showsTraffic: boolean;
+  #received = 0;
   #backend: Backend | undefined;
   #active: Job | undefined;
   #queue: Job[] = [];
@@ -79,7 +91,9 @@ export class SimConnection implements DriverConnection {
     listener: ConnectionListener,
     watcher: Watcher,
     now: () => number,
+    showsTraffic = false,
   ) {
+    this.#showsTraffic = showsTraffic;
     this.server = server;
     this.wire = server.link.wire();
     this.node = `${request.address.host}:${request.address.port}`;
@@ -87,6 +101,16 @@ export class SimConnection implements DriverConnection {
     this.#listener = listener;
     this.#watcher = watcher;
     this.#now = now;
+  }
+
+  get backendPid(): number | undefined {
+    return this.#showsTraffic ? this.#backend?.pid : undefined;
+  }
+
+  get traffic(): Traffic | undefined {
+    if (!this.#showsTraffic) return undefined;
+    const awaitsServer = this.#active !== undefined || this.#pipelined.length > 0;
+    return { awaitsServer: awaitsServer && !this.closed, received: this.#received };
   }
 
   open(request: ConnectRequest, signal: AbortSignal): Promise<this> {
@@ -140,6 +164,7 @@ export class SimConnection implements DriverConnection {
 
   /** The server's words reach the client. */
   hear(says: ServerSays): void {
+    this.#received++;
     switch (says.kind) {
       case 'ready':
         this.#tell(says.parameters);
@@ -326,14 +351,22 @@ function behindFatal(cause: unknown): PgHerdError {
   });
 }
 
-/** The driver over the simulated network: it opens connections to the servers by host name. */
-export function simDriver(serverOf: (host: string) => Server, watcher: Watcher, now: () => number): Driver {
+/**
+ * The driver over the simulated network: it opens connections to the servers by host name. With `showsTraffic` those can be found out
+ * that the network has lost.
+ */
+export function simDriver(
+  serverOf: (host: string) => Server,
+  watcher: Watcher,
+  now: () => number,
+  showsTraffic = false,
+): Driver {
   return {
     name: 'simulated',
     capabilities: { parameterStatus: true, transactionStatus: true, pipelining: true },
     connect(request, listener, signal) {
       const server = serverOf(request.address.host);
-      const connection = new SimConnection(server, request, listener, watcher, now);
+      const connection = new SimConnection(server, request, listener, watcher, now, showsTraffic);
       watcher.dialling(connection);
       return connection.open(request, signal);
     },

@@ -84,7 +84,7 @@ class Run {
     };
     const last = this.#world.sites.at(-1);
     return createClusterOver(
-      simDriver(serverOf, this.#observer, () => this.#loop.now),
+      simDriver(serverOf, this.#observer, () => this.#loop.now, this.#scenario.forgets > 0),
       {
         url: `postgres://app@${this.#world.addresses.join(',')}/shop`,
         nodes: last?.promotable === false ? { [last.node]: { promotable: false } } : {},

@@ -1,5 +1,6 @@
 import { formatLsn } from '../../src/model/lsn.ts';
 import type { Row } from '../../src/model/statement.ts';
+import { ACTIVITY_PATTERNS, type ActivityQuestion } from './activity.ts';
 import type { ServerView } from './surroundings.ts';
 
 /** What of a text a server must know to answer it. */
@@ -23,9 +24,14 @@ export type Parsed =
     }
   | { readonly kind: 'rollback-to' | 'transaction-read-only' | 'sleep' }
   | { readonly kind: 'set-read-only'; readonly on: boolean }
+  | ActivityQuestion
+  | { readonly kind: 'lock-wait' | 'own-pid' }
   | { readonly kind: 'unknown' };
 
 const PATTERNS: readonly (readonly [RegExp, (match: RegExpExecArray) => Parsed])[] = [
+  ...ACTIVITY_PATTERNS,
+  [/^select pg_catalog\.pg_backend_pid\(\)/i, () => ({ kind: 'own-pid' })],
+  [/^SELECT 1 FROM pg_catalog\.pg_stat_activity/, () => ({ kind: 'lock-wait' })],
   [/^select .*pg_is_in_recovery\(\)/is, () => ({ kind: 'probe' })],
   [/^select .*pg_postmaster_start_time\(\)/is, () => ({ kind: 'start' })],
   [

@@ -34,6 +34,16 @@ export interface Surroundings {
   readonly synchronous: boolean;
 }
 
+/** What a session shows of itself. Times are of the simulation, milliseconds. */
+export interface Activity {
+  readonly pid: number;
+  readonly startedAt: number;
+  /** When it last began or ended a statement. */
+  readonly changedAt: number;
+  readonly isBusy: boolean;
+  readonly isInTransaction: boolean;
+}
+
 /** What a session sees of its server, and does there. */
 export interface ServerView {
   readonly name: string;
@@ -56,7 +66,11 @@ export interface ServerView {
   readonly readOnlyDefault: boolean;
   readonly onPromoted: (() => void)[];
   /** The sessions that it has. */
-  readonly backends: { delete(backend: unknown): boolean };
+  readonly backends: Iterable<{ readonly activity: Activity; terminate(): void }> & {
+    delete(backend: unknown): boolean;
+  };
+  /** The process ID of the next session. */
+  nextPid(): number;
   later(ms: number, fn: () => void): void;
   commit(ids: readonly string[]): number;
   whenConfirmed(length: number, done: () => void): () => void;
