@@ -36,7 +36,8 @@ function overStream(client: typeof pg): MakeGuest {
   };
 }
 
-function overPool(client: typeof pg, query?: 'shared'): MakeGuest {
+/** A pool of `createPool`, which never listens to errors. */
+export function poolGuest(client: typeof pg, query?: 'shared'): MakeGuest {
   return (db, { max = 4, applicationName, ...options } = {}) =>
     overPg(createPool(db, { pg: client, query, max, application_name: applicationName, ...options }), 'deaf');
 }
@@ -100,8 +101,8 @@ const oldest = createRequire(import.meta.url)('pg-oldest') as typeof pg;
 export const GUESTS: readonly (readonly [string, MakeGuest])[] = Object.freeze([
   ['pg', overStream(pg)],
   ['pg 8.16', overStream(oldest)],
-  ['the pool', overPool(pg)],
-  ['the pool of pg 8.16', overPool(oldest)],
+  ['the pool', poolGuest(pg)],
+  ['the pool of pg 8.16', poolGuest(oldest)],
   ['postgres.js', overPostgresJs(postgres)],
 ]);
 

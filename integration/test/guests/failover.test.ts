@@ -2,8 +2,8 @@ import { setTimeout as lasting } from 'node:timers/promises';
 import { createTestCluster, type TestCluster, waitUntil } from '@pgherd/testing';
 import type { Cluster } from 'pgherd';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { Writers } from '../../src/guest-writers.ts';
 import { GUESTS, type GuestClient, guestCount, type MakeGuest } from '../../src/guests.ts';
-import { asOrdinaryRole } from '../../src/ledger.ts';
 import { codeOf, createTable, nameOf, open, restore } from '../../src/support.ts';
 
 const WRITERS = 20;
@@ -23,7 +23,6 @@ const NOT_QUERYABLE = 'Client has encountered a connection error and is not quer
 
 let cluster: TestCluster;
 let db: Cluster;
-let lastId = 0;
 beforeAll(async () => {
   cluster = await createTestCluster({
     standbys: 2,
@@ -38,52 +37,6 @@ afterEach(async () => {
 });
 afterAll(() => cluster?.close());
 
-/** Writes until so many were acknowledged, half of them in transactions of the client's own. */
-class Writers {
-  readonly acknowledged: number[] = [];
-  readonly failed = new Map<number, unknown>();
-  readonly #guest: GuestClient;
-  readonly #target: number;
-  readonly done: Promise<unknown>;
-  #enough = false;
-
-  constructor(guest: GuestClient, target: number) {
-    this.#guest = guest;
-    this.#target = target;
-    this.done = Promise.all(Array.from({ length: WRITERS }, (_, index) => this.#write(index % 2 === 0)));
-  }
-
-  get isOver(): boolean {
-    return this.#enough && this.acknowledged.length >= this.#target;
-  }
-
-  /** The faults are over: it may end once enough was written. */
-  enough(): void {
-    this.#enough = true;
-  }
-
-  /** Waits until so many more were acknowledged. */
-  async more(count: number): Promise<void> {
-    const from = this.acknowledged.length;
-    await waitUntil(() => this.acknowledged.length >= from + count, { what: `${count} more writes` });
-  }
-
-  async #write(inTransaction: boolean): Promise<void> {
-    while (!this.isOver) {
-      const id = ++lastId;
-      const insert = (run: GuestClient['run']) => run('insert into kept values ($1::int)', [id]);
-      try {
-        if (inTransaction) await this.#guest.transaction(async (run) => void (await insert(run)));
-        else await insert(this.#guest.run);
-        this.acknowledged.push(id);
-      } catch (error) {
-        this.failed.set(id, error);
-        await lasting(1);
-      }
-    }
-  }
-}
-
 /** Lets the guest write under faults; then the table must have each acknowledged row once. */
 async function underFaults(
   make: MakeGuest,
@@ -92,9 +45,8 @@ async function underFaults(
 ): Promise<Writers> {
   db = open(cluster);
   await db.ready({ primaries: 1, standbys: 2 });
-  const first = lastId + 1;
   const guest = make(db, { max: 8, applicationName: 'writer' });
-  const writers = new Writers(guest, target);
+  const writers = new Writers(guest, target, WRITERS);
   try {
     await writers.more(50);
     await faults(writers, guest);
@@ -103,11 +55,7 @@ async function underFaults(
     await writers.done;
     await guest[Symbol.asyncDispose]();
   }
-  const text = 'select id, count(*)::int as n from kept where id >= $1 group by id';
-  const rows = await asOrdinaryRole(cluster.primary, text, [first]);
-  const there = new Map(rows.map(({ id, n }) => [Number(id), Number(n)]));
-  expect([...there].filter(([, n]) => n > 1)).toEqual([]);
-  expect(writers.acknowledged.filter((id) => !there.has(id))).toEqual([]);
+  await writers.assertKept(cluster.primary);
   const odd = [...writers.failed.values()].filter(
     (error) => !EXPECTED.has(codeOf(error)) && !String(error).includes(NOT_QUERYABLE),
   );

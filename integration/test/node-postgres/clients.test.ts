@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { Readable } from 'node:stream';
+import { type Duplex, Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
 import { createTestCluster, type TestCluster, waitUntil } from '@pgherd/testing';
@@ -72,6 +72,23 @@ describe.each(PG_VERSIONS.slice(0, 2))('a client of %s', (_version, module) => {
     void client.connect();
     await new Promise((resolve) => setImmediate(resolve));
     await client.end();
+  });
+
+  it('that connects on a connection which was given up learns that', async () => {
+    const client = new (herdClient(module, db))();
+    (client as unknown as { connection: { stream: Duplex } }).connection.stream.destroy();
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(await rejection(client.connect())).toMatchObject({ code: 'PGHERD_CONNECTION_LOST' });
+  });
+
+  it('that leaves sees its connection end, as a socket does', async () => {
+    const client = new (herdClient(module, db))();
+    await client.connect();
+    const { stream } = (client as unknown as { connection: { stream: Duplex } }).connection;
+    const ended = once(stream, 'end');
+    await client.end();
+    await ended;
+    expect(stream.destroyed).toBe(true);
   });
 
   it('listens', async () => {

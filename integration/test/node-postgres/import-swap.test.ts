@@ -1,5 +1,5 @@
 import { createTestCluster, type TestCluster, waitUntil } from '@pgherd/testing';
-import { closeSharedClusters } from 'pgherd';
+import { type Cluster, closeSharedClusters } from 'pgherd';
 import { Client, Pool } from 'pgherd/pg';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { codeOf, rejection, restore } from '../../src/support.ts';
@@ -16,11 +16,12 @@ afterAll(async () => {
 
 const WHERE = 'select inet_server_port() as port, pg_is_in_recovery() as standby';
 
-/** Sessions of the monitors: each cluster of the process has one on each node. */
-async function monitors(): Promise<number> {
-  const text =
-    "select count(*)::int as n from pg_stat_activity where usename = 'app' and application_name = 'pgherd'";
-  return Number((await cluster.primary.sql(text))[0]?.['n']);
+/** The cluster that a pool leads to. */
+function clusterOf(pool: Pool): Cluster {
+  const options = pool.options as unknown as Record<symbol, { readonly cluster: Cluster }>;
+  const binding = options[Symbol.for('pgherd.pg.binding')];
+  if (binding === undefined) throw new Error('the pool leads nowhere');
+  return binding.cluster;
 }
 
 describe('Pool and Client of pgherd/pg', () => {
@@ -35,12 +36,15 @@ describe('Pool and Client of pgherd/pg', () => {
     const client = new Client({ connectionString: cluster.url, application_name: 'client' });
     await client.connect();
     expect((await client.query(WHERE)).rows).toMatchObject([{ standby: false }]);
-    expect(await monitors()).toBe(1);
+    const db = clusterOf(writes);
+    expect(clusterOf(reads)).toBe(db);
+    expect(db.stats().total.guests).toBe(3);
     await writes.end();
     await reads.end();
     expect((await client.query('select 1 as n')).rows).toEqual([{ n: 1 }]);
+    expect(db.isOpen).toBe(true);
     await client.end();
-    await waitUntil(async () => (await monitors()) === 0, { what: 'the cluster to be closed' });
+    await waitUntil(() => !db.isOpen, { what: 'the cluster to be closed' });
   });
 
   it('take the parts of a connection one by one, as pg does', async () => {
@@ -56,8 +60,31 @@ describe('Pool and Client of pgherd/pg', () => {
     });
     expect((await pool.query(WHERE)).rows).toMatchObject([{ standby: false }]);
     expect(JSON.stringify(pool.options)).not.toContain('password');
+    const db = clusterOf(pool);
     await pool.end();
-    await waitUntil(async () => (await monitors()) === 0, { what: 'the cluster to be closed' });
+    expect(db.isOpen).toBe(false);
+  });
+
+  it('take from the environment what they are not given, and share a cluster that is described in other words', async () => {
+    const before = { ...process.env };
+    Object.assign(process.env, {
+      PGHOST: cluster.nodes.map(({ host }) => host).join(','),
+      PGPORT: cluster.nodes.map(({ port }) => port).join(','),
+      PGUSER: 'app',
+      PGPASSWORD: 'app',
+      PGDATABASE: 'app',
+    });
+    try {
+      const pool = new Pool({ application_name: 'pool' });
+      const client = new Client({ application_name: 'client', connectionString: cluster.url });
+      await client.connect();
+      expect((await pool.query(WHERE)).rows).toMatchObject([{ standby: false }]);
+      expect(clusterOf(pool).stats().total.guests).toBe(2);
+      await client.end();
+      await pool.end();
+    } finally {
+      process.env = before;
+    }
   });
 
   it('another password is another cluster', async () => {

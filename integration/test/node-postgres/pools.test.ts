@@ -288,6 +288,27 @@ describe('options that the cluster has too', () => {
     await pool.end();
   });
 
+  it('a class of clients of the program is extended, and one that is no client of pg stays what it is', async () => {
+    class Own extends module.Client {
+      readonly mine = true;
+    }
+    const pool = createPool(db, { pg: module, Client: Own, connectionString: cluster.url });
+    const client = await pool.connect();
+    expect(client).toBeInstanceOf(Own);
+    expect(await where(client)).toMatchObject({ standby: false });
+    client.release();
+    await pool.end();
+    const seen: pg.PoolConfig[] = [];
+    function Fake(this: object, options: pg.PoolConfig) {
+      seen.push(options);
+      return { connect: (done: (error: Error) => void) => done(new Error('as told')), on: () => undefined };
+    }
+    const fake = createPool(db, { pg: module, Client: Fake as never, connectionString: cluster.url });
+    expect(String(await rejection(fake.connect()))).toContain('as told');
+    expect(seen[0]?.connectionString).toBe(cluster.url);
+    await fake.end();
+  });
+
   it('a module that is none, or one that is too old, is refused with the range', () => {
     const refused = expect.objectContaining({
       code: 'PGHERD_INVALID_ARGUMENT',
@@ -302,5 +323,8 @@ describe('options that the cluster has too', () => {
     }
     const pool = createPool(db, { pg: { ...module, Client: Deaf } });
     expect(() => pool.connect()).toThrow(refused);
+    // Of another copy of pg, say, which would dial by itself.
+    const other = createPool(db, { pg: module, Client: Deaf });
+    expect(() => other.connect()).toThrow(refused);
   });
 });

@@ -52,6 +52,12 @@ export function sharedCluster(name: string, options?: ClusterOptions): Cluster {
   return cluster;
 }
 
+/** The open cluster of this name, whatever its options; `undefined` if there is none. */
+export function openShared(name: string): Cluster | undefined {
+  const known = registry().get(name)?.cluster;
+  return known?.isOpen === true ? known : undefined;
+}
+
 /** Closes every shared cluster of the process; later calls make new ones. */
 export async function closeSharedClusters(options?: {
   readonly timeoutMs?: number | undefined;

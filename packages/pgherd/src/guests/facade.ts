@@ -61,7 +61,16 @@ export class Facade extends Duplex implements Guest {
   connect(...args: readonly unknown[]): this {
     const listener = args.at(-1);
     if (typeof listener === 'function') this.once('connect', listener as () => void);
-    process.nextTick(() => this.destroyed || this.emit('connect'));
+    // A pool that has given up may still let its client connect: it waits for one of these.
+    const isLate = this.destroyed;
+    process.nextTick(() => {
+      if (!this.destroyed) this.emit('connect');
+      else if (!isLate) return;
+      else {
+        this.emit('error', lost(undefined, 'was closed before it was used'));
+        this.emit('close');
+      }
+    });
     return this;
   }
 
@@ -290,6 +299,8 @@ export class Facade extends Duplex implements Guest {
     this.#abort.abort(new Error('the guest ended the connection'));
     this.#line?.leave();
     this.#release();
+    // As a socket whose other side closes too.
+    this.push(null);
     this.#soon(() => this.destroy());
   }
 

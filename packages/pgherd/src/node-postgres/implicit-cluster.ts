@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Cluster } from '../cluster/cluster.ts';
-import { sharedCluster } from '../cluster/shared.ts';
+import { openShared, sharedCluster } from '../cluster/shared.ts';
 import type { GuestFacts } from '../engine/guests.ts';
 import type { PasswordFunction } from '../login/credentials.ts';
 import { planLogins } from '../login/login.ts';
@@ -44,8 +44,11 @@ export interface ImplicitCluster {
  * @throws InvalidDsnError `PGHERD_INVALID_DSN`; PgHerdError `PGHERD_INVALID_ARGUMENT` for options of TLS that pgherd does not have.
  */
 export function implicitCluster(wishes: Wishes): ImplicitCluster {
-  const options: ClusterOptions = { url: urlOf(wishes), password: passwordOf(wishes), tls: tlsOf(wishes) };
-  const sources = { url: options.url ?? '', random: systemRandom, portRule: 'last-serves-all' } as const;
+  const url = urlOf(wishes);
+  const given = { password: passwordOf(wishes), tls: tlsOf(wishes) };
+  // The environment alone describes the cluster of options that say nothing.
+  const options: ClusterOptions = url === '' ? given : { url, ...given };
+  const sources = { url, random: systemRandom, portRule: 'last-serves-all' } as const;
   const { plan, logins } = planLogins(options, sources);
   const hosts = plan.hosts.map(({ host, hostaddr = '', port }) => `${host} ${hostaddr} ${port}`).sort();
   const { user, database, tls, password } = logins.general;
@@ -76,7 +79,8 @@ export function implicitCluster(wishes: Wishes): ImplicitCluster {
 
 /** Takes the cluster in use. */
 export function hold({ name, options }: Pick<ImplicitCluster, 'name' | 'options'>): HeldCluster {
-  const cluster = sharedCluster(name, options);
+  // The same cluster may be described in other words: the name holds all that matters.
+  const cluster = openShared(name) ?? sharedCluster(name, options);
   const counts = uses();
   counts.set(cluster, (counts.get(cluster) ?? 0) + 1);
   let isHeld = true;

@@ -83,11 +83,13 @@ export function poolClass(pg: Pg, partsOf: (given: unknown) => PoolParts): Pg['P
   };
 }
 
-/** The clients of a pool lead where the pool does; a class of the program's own stays what it is. */
+/** The clients of a pool lead where the pool does; a class of the program's own extends what it extends. */
 function pooledClient(pg: Pg, parts: PoolParts): Pg['Client'] {
   const { binding } = parts;
-  const own = parts.given['Client'];
-  const Base = typeof own === 'function' ? (own as Pg['Client']) : pg.Client;
+  const own = parts.given['Client'] as (Pg['Client'] & { readonly Query?: unknown }) | undefined;
+  // What is no client of any pg, such as one of a test, dials as it likes.
+  if (typeof own === 'function' && own.Query === undefined) return own;
+  const Base = typeof own === 'function' ? own : pg.Client;
   return clientClass(pg, Base, (given) => bind(given, binding.cluster, binding.routing), true);
 }
 
