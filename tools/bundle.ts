@@ -101,7 +101,7 @@ async function declarations(
       format: 'es',
       minifyInternalExports: false,
       entryFileNames: '[name].d.ts',
-      chunkFileNames: 'chunks/[name].d.ts',
+      chunkFileNames: ({ name }) => `chunks/${name.replace(/\.d$/, '')}.d.ts`,
     });
   } finally {
     await build.close();
@@ -111,7 +111,7 @@ async function declarations(
 
 /** The same declarations for `require`: they differ in the names of the files they import only. */
 function copyForRequire(file: string): void {
-  const text = readFileSync(file, 'utf8').replace(/(from ')(\.{1,2}\/[^']+)\.js'/g, "$1$2.cjs'");
+  const text = readFileSync(file, 'utf8').replace(/((?:from|import) ')(\.{1,2}\/[^']+)\.js'/g, "$1$2.cjs'");
   writeFileSync(file.replace(/\.d\.ts$/, '.d.cts'), text);
 }
 

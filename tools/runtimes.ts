@@ -1,4 +1,3 @@
-import { spawn } from 'node:child_process';
 import { cpSync, existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,9 +6,9 @@ import { isDeepStrictEqual } from 'node:util';
 import { createTestCluster } from '@pgherd/testing';
 import { type Finding, isMain, runAsCommand } from './lib/findings.ts';
 import { pack } from './lib/pack.ts';
+import { run } from './lib/run.ts';
 
 const SMOKE = fileURLToPath(new URL('./runtimes/smoke.mjs', import.meta.url));
-const LIMIT_MS = 300_000;
 
 /** What can run a program, if it is installed: the platforms of CI have all of them. */
 const RUNTIMES: readonly {
@@ -113,28 +112,6 @@ function difference(code: number | null, output: string, tls: boolean): string |
   }
   if (isDeepStrictEqual(seen, expected)) return undefined;
   return `gave\n${last}\ninstead of\n${JSON.stringify(expected)}`;
-}
-
-function run(
-  program: string,
-  args: readonly string[],
-  cwd: string,
-  env: Readonly<Record<string, string>>,
-): Promise<{ code: number | null; output: string }> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(program, args, {
-      cwd,
-      env: { ...process.env, NO_COLOR: '1', ...env },
-      timeout: LIMIT_MS,
-    });
-    let output = '';
-    for (const stream of [child.stdout, child.stderr]) {
-      stream.on('data', (chunk: Buffer) => {
-        output += chunk.toString();
-      });
-    }
-    child.on('error', reject).on('close', (code) => resolve({ code, output }));
-  });
 }
 
 if (isMain(import.meta.url)) await runAsCommand({ runtimes: checkRuntimes });

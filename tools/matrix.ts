@@ -1,0 +1,313 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { copyFileSync, cpSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { isDeepStrictEqual } from 'node:util';
+import { createTestCluster } from '@pgherd/testing';
+import { type Finding, isMain, runAsCommand } from './lib/findings.ts';
+import { freePort } from './lib/free-port.ts';
+import { pack } from './lib/pack.ts';
+import { type Ran, run } from './lib/run.ts';
+
+const HERE = fileURLToPath(new URL('./matrix/', import.meta.url));
+const ROOT_MODULES = fileURLToPath(new URL('../node_modules/', import.meta.url));
+
+/** How much of an output is shown, characters from its end. */
+const MAX_OUTPUT = 3_000;
+
+/** What the program prints everywhere. */
+const EXPECTED = Object.freeze({
+  n: 41,
+  refused: '22012',
+  error: [true, 'PgHerdError', 'PGHERD_WRONG_ROW_COUNT'],
+  hosts: 2,
+  guests: ['function', 'function'],
+  discoveries: ['function', 'function', 'function', 'function'],
+});
+
+/** A project in which the packed package and everything of `matrix/package.json` is installed. */
+interface Project {
+  readonly folder: string;
+  readonly env: Readonly<Record<string, string>>;
+}
+
+/** One way to load the package. */
+interface Case {
+  /** What loads it: a package of the project, or a runtime of this repository. */
+  readonly tool: string;
+  readonly way: string;
+  /** What is wrong; `undefined` if nothing is. */
+  readonly check: (project: Project) => Promise<string | undefined>;
+}
+
+type Format = 'esm' | 'cjs';
+
+const FORMATS: readonly Format[] = ['esm', 'cjs'];
+const EXTENSIONS: Readonly<Record<Format, string>> = Object.freeze({ esm: 'mjs', cjs: 'cjs' });
+const WAYS: Readonly<Record<Format, string>> = Object.freeze({ esm: 'import', cjs: 'require' });
+
+const CASES: readonly Case[] = [
+  ...['node-20', 'node-22', 'node-24', 'node-26'].flatMap((tool) =>
+    FORMATS.map((format) => ({
+      tool,
+      way: WAYS[format],
+      check: async (project: Project) =>
+        program(project, inProject(project, tool, 'bin/node'), [mainOf(format)]),
+    })),
+  ),
+  ...FORMATS.map((format) => ({
+    tool: 'bun',
+    way: WAYS[format],
+    check: async (project: Project) =>
+      program(project, runtime('@oven/bun-linux-x64/bin/bun'), [mainOf(format)]),
+  })),
+  {
+    tool: 'deno',
+    way: 'import',
+    check: async (project) =>
+      program(project, runtime('@deno/linux-x64-glibc/deno'), [
+        'run',
+        '--allow-all',
+        '--node-modules-dir=manual',
+        mainOf('esm'),
+      ]),
+  },
+  ...FORMATS.flatMap((format) =>
+    ['plain', 'minified'].map((size) => ({
+      tool: 'esbuild',
+      way: `${format}, ${size}`,
+      check: (project: Project) => bundled(project, 'esbuild.mjs', [format, size], format),
+    })),
+  ),
+  ...['webpack', 'rollup'].flatMap((tool) =>
+    FORMATS.map((format) => ({
+      tool,
+      way: format,
+      check: (project: Project) => bundled(project, `${tool}.mjs`, [format], format),
+    })),
+  ),
+  { tool: 'vite', way: 'ssr', check: viteSsr },
+  { tool: 'next', way: 'api route', check: nextRoute },
+  {
+    tool: 'jest',
+    way: 'as it comes',
+    check: async (project) =>
+      seenIn(await node(project, [...binary(project, 'jest'), '--testMatch', '**/seen.jest.cjs'])),
+  },
+  {
+    tool: 'vitest',
+    way: 'as it comes',
+    check: async (project) =>
+      seenIn(
+        await node(project, [
+          ...binary(project, 'vitest'),
+          'run',
+          '--dir',
+          '.',
+          'seen.vitest.mjs',
+          '--config',
+          'vitest.config.mjs',
+        ]),
+      ),
+  },
+  ...['node10', 'node16', 'nodenext', 'bundler'].map((resolution) => types('typescript-5', resolution)),
+  ...['node16', 'nodenext', 'bundler'].map((resolution) => types('typescript-newest', resolution)),
+];
+
+/** Packs pgherd, installs it in a project with the tools, and loads it in each way. Build first. */
+export async function checkMatrix(root: string): Promise<Finding[]> {
+  const folder = mkdtempSync(join(tmpdir(), 'pgherd-matrix-'));
+  try {
+    const problem = await prepare(root, folder);
+    if (problem !== undefined) return [{ file: 'tools/matrix', message: problem }];
+    await using cluster = await createTestCluster({ standbys: 0 });
+    return await checkAll({ folder, env: { SMOKE_URL: cluster.url } });
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+async function prepare(root: string, folder: string): Promise<string | undefined> {
+  cpSync(join(HERE, 'project'), folder, { recursive: true });
+  for (const name of ['package.json', 'package-lock.json'])
+    copyFileSync(join(HERE, name), join(folder, name));
+  const packed = pack(join(root, 'packages/pgherd'), folder);
+  if (typeof packed === 'string') return `cannot be packed:\n${packed}`;
+  // All of the lock, and the package beside it.
+  const args = [
+    'install',
+    `./${packed.filename}`,
+    '--no-save',
+    '--no-audit',
+    '--no-fund',
+    '--loglevel=error',
+  ];
+  const { code, output } = await run('npm', args, folder, {});
+  if (code !== 0) return `npm install fails:\n${output}`;
+  return undefined;
+}
+
+async function checkAll(project: Project): Promise<Finding[]> {
+  const findings: Finding[] = [];
+  console.log('| tool | version | way | result | seconds |\n| --- | --- | --- | --- | --- |');
+  for (const { tool, way, check } of CASES) {
+    const started = process.hrtime.bigint();
+    const problem = await check(project);
+    const seconds = (Number(process.hrtime.bigint() - started) / 1e9).toFixed(1);
+    const version = versionOf(project, tool);
+    console.log(
+      `| ${tool} | ${version} | ${way} | ${problem === undefined ? 'loads' : 'FAILS'} | ${seconds} |`,
+    );
+    if (problem !== undefined)
+      findings.push({ file: 'packages/pgherd', message: `${tool} ${version}, ${way}: ${problem}` });
+  }
+  return findings;
+}
+
+function versionOf({ folder }: Project, tool: string): string {
+  const places = { bun: '@oven/bun-linux-x64', deno: '@deno/linux-x64-glibc' } as const;
+  const own = places[tool as keyof typeof places];
+  const modules = own === undefined ? join(folder, 'node_modules') : ROOT_MODULES;
+  const { version } = manifestOf(join(modules, own ?? tool));
+  return version;
+}
+
+function manifestOf(folder: string): {
+  readonly version: string;
+  readonly bin?: string | Record<string, string>;
+} {
+  return JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
+}
+
+function mainOf(format: Format): string {
+  return `main.${EXTENSIONS[format]}`;
+}
+
+function inProject({ folder }: Project, tool: string, file: string): string {
+  return join(folder, 'node_modules', tool, file);
+}
+
+function runtime(file: string): string {
+  return join(ROOT_MODULES, file);
+}
+
+/** The file that a tool's command runs. */
+function binary(project: Project, tool: string, name = tool): string[] {
+  const { bin } = manifestOf(inProject(project, tool, ''));
+  const file = typeof bin === 'string' ? bin : bin?.[name];
+  if (file === undefined) throw new Error(`${tool} has no command ${name}.`);
+  return [inProject(project, tool, file)];
+}
+
+function node({ folder, env }: Project, args: readonly string[]): Promise<Ran> {
+  return run(process.execPath, args, folder, env);
+}
+
+async function program(
+  { folder, env }: Project,
+  file: string,
+  args: readonly string[],
+): Promise<string | undefined> {
+  return existsSync(file) ? seenIn(await run(file, args, folder, env)) : `${file} is not installed`;
+}
+
+async function bundled(
+  project: Project,
+  script: string,
+  args: readonly string[],
+  format: Format,
+): Promise<string | undefined> {
+  const file = `${script}-${args.join('-')}.${EXTENSIONS[format]}`;
+  const made = await node(project, [script, ...args, file]);
+  return made.code === 0 ? alone(project, file) : `cannot be bundled:\n${made.output}`;
+}
+
+async function viteSsr(project: Project): Promise<string | undefined> {
+  const made = await node(project, ['vite.mjs', 'vite-ssr']);
+  return made.code === 0 ? alone(project, 'vite-ssr/main.mjs') : `cannot be bundled:\n${made.output}`;
+}
+
+/** Runs a bundle where nothing else is installed. */
+async function alone(project: Project, file: string): Promise<string | undefined> {
+  const folder = mkdtempSync(join(tmpdir(), 'pgherd-bundle-'));
+  try {
+    const copy = join(folder, file.split('/').at(-1) ?? file);
+    copyFileSync(join(project.folder, file), copy);
+    return seenIn(await run(process.execPath, [copy], folder, project.env));
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+async function nextRoute(project: Project): Promise<string | undefined> {
+  const folder = join(project.folder, 'next');
+  const [next = ''] = binary(project, 'next');
+  const env = { ...project.env, NEXT_TELEMETRY_DISABLED: '1' };
+  const built = await run(process.execPath, [next, 'build'], folder, env);
+  if (built.code !== 0) return `cannot be built:\n${built.output}`;
+  const port = await freePort();
+  const args = [next, 'start', '--hostname', '127.0.0.1', '--port', String(port)];
+  const server = spawn(process.execPath, args, { cwd: folder, env: { ...process.env, ...env } });
+  try {
+    let output = '';
+    const ready = new Promise<void>((resolve) => {
+      server.stdout.on('data', (chunk: Buffer) => {
+        output += chunk.toString();
+        if (output.includes('Ready')) resolve();
+      });
+    });
+    await Promise.race([ready, once(server, 'exit')]);
+    const response = await fetch(`http://127.0.0.1:${port}/api/seen`);
+    return seenIn({ code: response.ok ? 0 : 1, output: await response.text() });
+  } finally {
+    server.kill();
+    if (server.exitCode === null && server.signalCode === null) await once(server, 'exit');
+  }
+}
+
+function types(tool: string, resolution: string): Case {
+  return { tool, way: `types, ${resolution}`, check: (project) => compiled(project, tool, resolution) };
+}
+
+/** Compiles as a program of this kind does: what is imported as an ES module, as CommonJS, or both where files decide. */
+async function compiled(project: Project, tool: string, resolution: string): Promise<string | undefined> {
+  const files =
+    (resolution.startsWith('node1') && resolution !== 'node10') || resolution === 'nodenext'
+      ? ['types.mts', 'types.cts']
+      : ['types.ts'];
+  for (const file of files.filter((one) => one !== 'types.ts'))
+    copyFileSync(join(project.folder, 'types.ts'), join(project.folder, file));
+  const module = resolution === 'node10' ? 'commonjs' : resolution === 'bundler' ? 'esnext' : resolution;
+  const options = [
+    '--noEmit',
+    '--strict',
+    '--skipLibCheck',
+    'false',
+    '--target',
+    'es2022',
+    '--types',
+    'node',
+  ];
+  const { code, output } = await node(project, [
+    ...binary(project, tool, 'tsc'),
+    ...options,
+    '--module',
+    module,
+    '--moduleResolution',
+    resolution,
+    ...files,
+  ]);
+  return code === 0 ? undefined : `does not compile:\n${output}`;
+}
+
+/** What is wrong with what a program printed. */
+function seenIn({ code, output }: Ran): string | undefined {
+  if (code !== 0) return `ended with ${code}:\n${output.slice(-MAX_OUTPUT)}`;
+  const line = output.split('\n').find((one) => one.trim().startsWith('{"n"'));
+  if (line === undefined) return `printed no result:\n${output.slice(-MAX_OUTPUT)}`;
+  return isDeepStrictEqual(JSON.parse(line), EXPECTED) ? undefined : `gave\n${line}`;
+}
+
+if (isMain(import.meta.url)) await runAsCommand({ matrix: checkMatrix });

@@ -1,0 +1,30 @@
+// What an application sees of the library, however it was loaded. Bundled, compiled and run by ../../matrix.ts.
+import { createCluster, PgHerdError, sqlState } from 'pgherd';
+import { dnsDiscovery } from 'pgherd/discovery-dns';
+import { patroniDiscovery } from 'pgherd/discovery-patroni';
+import { polledDiscovery } from 'pgherd/discovery-polled';
+import { staticDiscovery } from 'pgherd/discovery-static';
+import { parseDsn } from 'pgherd/dsn';
+import { herdStream } from 'pgherd/pg';
+import { herdOptions } from 'pgherd/postgres-js';
+
+export async function seen(url) {
+  const db = createCluster({ url, env: {} });
+  try {
+    const { n } = await db.one('select $1::int as n', [41]);
+    const refused = await db.query('select 1 / 0').catch(sqlState);
+    const error = await db.one('select 1 where false').catch((reason) => reason);
+    return {
+      n,
+      refused,
+      error: [error instanceof PgHerdError, error.name, error.code],
+      hosts: parseDsn('postgres://db1,db2/shop').hosts.length,
+      guests: [typeof herdStream(db), typeof herdOptions(db).socket],
+      discoveries: [dnsDiscovery, patroniDiscovery, polledDiscovery, staticDiscovery].map(
+        (one) => typeof one,
+      ),
+    };
+  } finally {
+    await db.close();
+  }
+}
