@@ -54,6 +54,8 @@ export class Observer implements Watcher {
   holderSince = 0;
   /** Nodes to which a connection has failed or was lost. */
   readonly #unheard = new Set<string>();
+  /** Every node of the list has been heard once: a node that joins later is not waited for. */
+  #allHeard = false;
 
   constructor(world: World) {
     this.#world = world;
@@ -258,13 +260,18 @@ export class Observer implements Watcher {
 
   #checkAllHeard(what: string): void {
     const { topology } = this.#cluster ?? {};
-    if (topology?.startedAt === undefined) return;
+    if (topology?.startedAt === undefined || this.#allHeard) return;
     // Less what the sum of two fractions may lack.
     if (this.#world.loop.now - topology.startedAt >= FIRST_WRITE_GRACE_MS - 1e-6) return;
-    for (const { name } of topology.nodes) {
-      if (this.knowledge.told.has(name) || this.#unheard.has(name)) continue;
+    for (const name of this.#silent(topology)) {
       this.violate(`${what} is sent before ${name} has answered or failed`);
     }
+  }
+
+  /** Nodes that have neither answered nor failed. */
+  #silent({ nodes }: TopologyDescription): string[] {
+    const names = nodes.map(({ name }) => name);
+    return names.filter((name) => !this.knowledge.told.has(name) && !this.#unheard.has(name));
   }
 
   /** The first statement of a call goes only where a fresh answer said that a write may go. */
@@ -348,6 +355,7 @@ export class Observer implements Watcher {
     this.#noteIncumbent();
     this.#checkAnswered();
     const { topology } = cluster;
+    this.#allHeard ||= topology.nodes.length > 0 && this.#silent(topology).length === 0;
     if (topology !== this.#topology) this.#checkPicture(topology);
     this.#topology = topology;
     this.#looks++;

@@ -67,11 +67,16 @@ export class Referee {
     if (loop.now - this.#missingSince >= this.#patienceMs) this.#replace();
   }
 
-  /** Standbys of the primary that counts. A former primary that nobody rebuilt yet may have the longest log, but not this one. */
+  /** Standbys of the primary that counts. A former primary that nobody rebuilt yet may have the longest log, but not this one. With a quorum only those count that have all that was acknowledged. */
   #standbysOf(old: Server): Server[] {
+    const synchronous = this.#world.scenario.mode === 'careful-sync';
     return this.#world.servers.filter(
       (one) =>
-        one !== old && one.inRecovery && one.wal.isPrefixOf(old.wal) && this.#world.siteOf(one).promotable,
+        one !== old &&
+        one.inRecovery &&
+        one.wal.isPrefixOf(old.wal) &&
+        (!synchronous || one.wal.length >= old.confirmedLength) &&
+        this.#world.siteOf(one).promotable,
     );
   }
 

@@ -56,6 +56,8 @@ export class Server {
   /** Standbys that listen, and how far they have confirmed. */
   #streams = new Map<Server, number>();
   #syncWaiters: SyncWaiter[] = [];
+  /** Records that a standby has confirmed, or that this server had when it was promoted: what may have been acknowledged. */
+  confirmedLength = 0;
   #frozenWork: (() => void)[] = [];
   #attempts = 0;
   #pids = 1_000;
@@ -223,6 +225,7 @@ export class Server {
       this.recoveryTimeline = this.timeline;
       this.inRecovery = false;
       this.wal.append([], this.surroundings.loop.now);
+      this.confirmedLength = this.wal.length - 1;
       this.say(`is promoted: timeline ${this.timeline}`);
       this.later(this.surroundings.traits.checkpointDelayMs, () => {
         this.checkpointTimeline = this.timeline;
@@ -364,6 +367,7 @@ export class Server {
   #confirm(standby: Server, length: number): void {
     if (this.#streams.get(standby) === undefined) return;
     this.#streams.set(standby, length);
+    this.confirmedLength = Math.max(this.confirmedLength, length);
     const done = this.#syncWaiters.filter((waiter) => waiter.length <= length);
     if (done.length === 0) return;
     this.#syncWaiters = this.#syncWaiters.filter((waiter) => waiter.length > length);

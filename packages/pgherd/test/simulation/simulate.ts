@@ -21,6 +21,8 @@ export const DEFAULT_SECONDS = 5;
 const REPLACING_MS = 12_000;
 /** A promotion takes no longer, milliseconds. */
 const PROMOTION_MS = 100;
+/** Longest that a call may take in a whole world whose logins are quick, milliseconds. */
+const PROOF_MS = 2_000;
 /** After this long in a whole world the client knows the truth, milliseconds. */
 const TRUTH_MS = 12_000;
 /** Pause after the second refusal of a login, milliseconds; there is no time for a third. */
@@ -292,7 +294,9 @@ class Run {
     await this.#loop.act(() => {
       calls.push(this.#workload.call('write', true), this.#workload.call('read', true));
     });
-    await this.#advance(2_000, () => calls.every((call) => call.settledAt !== undefined));
+    // A login may take long, and each of the two calls may need one.
+    const patienceMs = PROOF_MS + 2 * (this.#scenario.traits.loginMs ?? 0);
+    await this.#advance(patienceMs, () => calls.every((call) => call.settledAt !== undefined));
     for (const call of calls) {
       if (call.settledAt === undefined || call.error !== undefined) {
         this.#observer.violate(`call ${call.name} fails in a world that is whole: ${String(call.error)}`);
