@@ -3,6 +3,7 @@
  * The process in which the first connection of a program is timed. Plain JavaScript: a loader would be part of what is measured, since
  * pgherd loads some of its modules with the first connection.
  */
+/** @type {{ who: 'pg.Pool' | 'pgherd' | 'createPool', url: string }} */
 const { who, url } = JSON.parse(process.argv[2] ?? '');
 
 /** Milliseconds from the call to the connection that it gets. */
@@ -28,4 +29,17 @@ async function ofPgherd() {
   return ms;
 }
 
-process.send?.(await (who === 'pg.Pool' ? ofPg() : ofPgherd()), () => process.exit());
+async function ofGuests() {
+  const { default: pg } = await import('pg');
+  const { createCluster } = await import('pgherd');
+  const { createPool } = await import('pgherd/pg');
+  const db = createCluster(url);
+  const pool = createPool(db, { pg });
+  const ms = await timed(async () => (await pool.connect()).release());
+  await pool.end();
+  await db.close();
+  return ms;
+}
+
+const ways = { 'pg.Pool': ofPg, pgherd: ofPgherd, createPool: ofGuests };
+process.send?.(await ways[who](), () => process.exit());

@@ -12,7 +12,7 @@ const LIMIT = 1.5;
 const USAGE = `Usage: npm run bench:start -- [options]
 
 Milliseconds until the first connection of a program, each in a fresh process, in turn: pg.Pool to the primary, pgherd with that host,
-and pgherd with three hosts, of which it has to find the primary.
+and pgherd with three hosts, of which it has to find the primary; createPool of pgherd/pg with the same hosts.
 
   --runs N   rounds, of which the median counts (default ${ROUNDS})
   --json     print an array for programs instead of a table
@@ -20,7 +20,7 @@ and pgherd with three hosts, of which it has to find the primary.
 `;
 
 interface Contender {
-  readonly who: 'pg.Pool' | 'pgherd';
+  readonly who: 'pg.Pool' | 'pgherd' | 'createPool';
   readonly hosts: number;
   readonly url: string;
 }
@@ -51,6 +51,8 @@ async function run({ runs, json }: BenchArguments): Promise<string> {
     { who: 'pg.Pool', hosts: 1, url: cluster.primary.url },
     { who: 'pgherd', hosts: 1, url: cluster.primary.url },
     { who: 'pgherd', hosts: 3, url: cluster.url },
+    { who: 'createPool', hosts: 1, url: cluster.primary.url },
+    { who: 'createPool', hosts: 3, url: cluster.url },
   ];
   const times = contenders.map((): number[] => []);
   // One round is for the disk's cache.

@@ -121,6 +121,20 @@ describe.each(PG_VERSIONS)('a pool of %s', (_version, module) => {
     await pool.end();
   });
 
+  it('names the code that waits, in the stack of an error', async () => {
+    await using lost = createCluster({ url: 'postgres://app@127.0.0.1:1/app', ...PATIENT });
+    const pool = createPool(lost, { pg: module, connectionTimeoutMillis: 100 });
+    async function whoConnects(): Promise<void> {
+      await pool.connect();
+    }
+    async function whoAsks(): Promise<void> {
+      await pool.query('select 1');
+    }
+    for (const [name, one] of Object.entries({ whoConnects, whoAsks }))
+      expect(((await rejection(one())) as Error).stack).toContain(name);
+    await pool.end();
+  });
+
   it('waits for a node longer than the cluster would, if its own limit is longer', async () => {
     await using impatient = open(cluster, { waitTimeoutMs: 1 });
     await impatient.ready({ primaries: 1, timeoutMs: PATIENT.waitTimeoutMs });
@@ -309,7 +323,7 @@ describe('options that the cluster has too', () => {
     await fake.end();
   });
 
-  it('a module that is none, or one that is too old, is refused with the range', () => {
+  it('a module that is none, or one that is too old, is refused with the range', async () => {
     const refused = expect.objectContaining({
       code: 'PGHERD_INVALID_ARGUMENT',
       message: expect.stringContaining('8.16'),
@@ -322,9 +336,9 @@ describe('options that the cluster has too', () => {
       }
     }
     const pool = createPool(db, { pg: { ...module, Client: Deaf } });
-    expect(() => pool.connect()).toThrow(refused);
+    expect(await rejection(pool.connect())).toEqual(refused);
     // Of another copy of pg, say, which would dial by itself.
     const other = createPool(db, { pg: module, Client: Deaf });
-    expect(() => other.connect()).toThrow(refused);
+    expect(await rejection(other.connect())).toEqual(refused);
   });
 });

@@ -4,6 +4,7 @@ import type { TlsRequest } from '../connection/port.ts';
 import type { Herd } from '../herd/herd.ts';
 import type { PasswordOrigin } from '../login/credentials.ts';
 import { messageOf, PgHerdError } from '../model/errors.ts';
+import type { TopologyDescription } from '../model/topology.ts';
 import type { Guest } from '../node/guest-list.ts';
 import type { GuestSession } from '../node/guest-session.ts';
 import type { LiveNode } from '../node/live-node.ts';
@@ -223,7 +224,21 @@ export class GuestSessions implements GuestPort {
       if (key !== undefined) this.#keys.delete(key);
       session.ended(reason, byItself);
     };
-    return { ...session, ended, suits: () => this.#herd.stillSuits(node.name, call.demand) };
+    return { ...session, ended, suits: this.#suitsNow(node.name, call.demand) };
+  }
+
+  /** Whether a node suits; judged anew when the picture changes, since it is asked for each use of a connection. */
+  #suitsNow(node: string, demand: Demand): () => boolean {
+    let judged: TopologyDescription | undefined;
+    let suits = false;
+    return () => {
+      const { topology } = this.#herd;
+      if (topology !== judged) {
+        judged = topology;
+        suits = this.#herd.stillSuits(node, demand);
+      }
+      return suits;
+    };
   }
 
   /** A guest stays where it is while its node keeps its role; then it moves to where a new one would go. */

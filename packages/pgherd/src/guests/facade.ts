@@ -151,6 +151,11 @@ export class Facade extends Duplex implements Guest {
     }
   }
 
+  /** Clients write a statement in pieces: together they are one write to the socket. */
+  override _writev(chunks: readonly { readonly chunk: Buffer }[], done: Waiting['done']): void {
+    this._write(Buffer.concat(chunks.map(({ chunk }) => chunk)), 'buffer' as BufferEncoding, done);
+  }
+
   override _read(): void {
     this.#line?.wantMore();
   }

@@ -36,11 +36,12 @@ export function poolClass(pg: Pg, partsOf: (given: unknown) => PoolParts): Pg['P
     }
 
     override connect(callback?: Callback<PgClient>): Promise<PgClient> | undefined {
-      if (callback === undefined) return super.connect()?.then((client) => this.#suitable(client));
-      return super.connect((error, client, release) => {
+      if (callback === undefined) return this.#promised();
+      super.connect((error, client, release) => {
         if (client === undefined || suits(client)) callback(error, client, release);
         else this.#again(client, callback);
       });
+      return undefined;
     }
 
     override query(first?: unknown, second?: unknown, third?: unknown): unknown {
@@ -62,11 +63,15 @@ export function poolClass(pg: Pg, partsOf: (given: unknown) => PoolParts): Pg['P
       return super.emit(name, ...args);
     }
 
-    #suitable(client: PgClient): PgClient | Promise<PgClient> {
-      if (suits(client)) return client;
-      return new Promise((resolve, reject) => {
-        this.#again(client, (error, other) => (other === undefined ? reject(error) : resolve(other)));
-      });
+    #promised(): Promise<PgClient> {
+      const Own = (this.options['Promise'] ?? Promise) as PromiseConstructor;
+      return new Own<PgClient>((resolve, reject) => {
+        super.connect((error, client) => {
+          if (client === undefined) reject(error);
+          else if (suits(client)) resolve(client);
+          else this.#again(client, (late, other) => (other === undefined ? reject(late) : resolve(other)));
+        });
+      }).catch(withStackOfCaller);
     }
 
     /** A client whose node is not the right one any more makes room for another. */
@@ -91,6 +96,12 @@ function pooledClient(pg: Pg, parts: PoolParts): Pg['Client'] {
   if (typeof own === 'function' && own.Query === undefined) return own;
   const Base = typeof own === 'function' ? own : pg.Client;
   return clientClass(pg, Base, (given) => bind(given, binding.cluster, binding.routing), true);
+}
+
+/** As pg-pool: the stack leads to the code that waits for the connection, not to the socket. */
+function withStackOfCaller(error: unknown): never {
+  if (error instanceof Error) Error.captureStackTrace(error);
+  throw error;
 }
 
 function isDrained(error: unknown): boolean {
