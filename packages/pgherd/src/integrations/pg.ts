@@ -1,3 +1,5 @@
+// Named types: a declaration for `require` may not rely on a default export.
+import type { ClientConfig, Client as PgClient, Pool as PgPool, PoolConfig } from 'pg';
 import pg from 'pg';
 import type { GuestOptions } from '../guests/options.ts';
 import type { HerdModuleOptions } from '../node-postgres/guests.ts';
@@ -33,15 +35,15 @@ const loaded = pgOf(pg);
  * const reads = new Pool({ connectionString: 'postgres://app@db1,db2,db3/shop?target_session_attrs=prefer-standby' });
  * ```
  */
-export const Pool: new (config?: pg.PoolConfig & HerdModuleOptions) => pg.Pool = swappedPool(
+export const Pool: new (config?: PoolConfig & HerdModuleOptions) => PgPool = swappedPool(
   loaded,
-) as unknown as new () => pg.Pool;
+) as unknown as new () => PgPool;
 /** The type of a {@link Pool}. */
-export type Pool = pg.Pool;
+export type Pool = PgPool;
 
 /** `pg.Client` for a cluster that its own options describe, as of {@link Pool}. */
-export const Client: new (config?: string | (pg.ClientConfig & GuestOptions)) => pg.Client = swappedClient(
+export const Client: new (config?: string | (ClientConfig & GuestOptions)) => PgClient = swappedClient(
   loaded,
-) as unknown as new () => pg.Client;
+) as unknown as new () => PgClient;
 /** The type of a {@link Client}. */
-export type Client = pg.Client;
+export type Client = PgClient;
