@@ -11,13 +11,14 @@ import { createPool, herdClient, pgherdModule } from 'pgherd/pg';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { guestCount } from '../../src/guests.ts';
 import { PG_VERSIONS } from '../../src/pg-versions.ts';
-import { open, rejection } from '../../src/support.ts';
+import { open, PATIENT, rejection } from '../../src/support.ts';
 
 let cluster: TestCluster;
 let db: Cluster;
 beforeAll(async () => {
   cluster = await createTestCluster({ standbys: 2 });
-  db = open(cluster);
+  // No fault is made here: a probe that a busy machine delays must not end an idle client.
+  db = open(cluster, { probe: { timeoutMs: PATIENT.waitTimeoutMs }, deadAfterMs: PATIENT.waitTimeoutMs });
   await db.ready({ primaries: 1, standbys: 2 });
 });
 afterEach(() => waitUntil(() => guestCount(db) === 0, { what: 'no guest to be left' }));

@@ -34,6 +34,12 @@ async function where(
   return (await client.query(text)).rows[0];
 }
 
+/** Whether the node at a port serves reads that may lag by 1 MB. */
+function suitable(from: Cluster, port: number): boolean {
+  const { tiers } = from.explainTarget('standby', { maxLagBytes: 1_000_000 });
+  return tiers.flat().some((name) => name.endsWith(`:${port}`));
+}
+
 /** What a pool reported, in order. */
 function watched(pool: pg.Pool): string[] {
   const seen: string[] = [];
@@ -215,6 +221,31 @@ describe.each(PG_VERSIONS)('a pool of %s', (_version, module) => {
     expect(await found).toMatchObject({ port: cluster.primary.port, standby: false });
     expect(await stuck).toMatchObject({ code: 'PGHERD_CONNECTION_LOST' });
     held.release();
+    await pool.end();
+  });
+
+  it('an idle client whose standby lags behind the limit of its pool makes room for another', async () => {
+    const pool = make({ target: 'standby', maxLagBytes: 1_000_000, idleTimeoutMillis: 0, max: 1 });
+    const before = await where(pool);
+    const lagging = cluster.standbys.find(({ port }) => port === before.port);
+    if (lagging === undefined) throw new Error('not on a standby');
+    const removed = once(pool, 'remove');
+    await lagging.sql('select pg_wal_replay_pause()');
+    try {
+      await cluster.primary.sql(
+        'create table filling as select repeat($1, 1000) from generate_series(1, 5000)',
+        ['x'],
+      );
+      await waitUntil(() => !suitable(db, before.port), { what: 'the lag to be known' });
+      expect(pool.idleCount).toBe(1);
+      const after = await where(pool);
+      expect(after.standby).toBe(true);
+      expect(after.port).not.toBe(before.port);
+      await removed;
+    } finally {
+      await lagging.sql('select pg_wal_replay_resume()');
+      await cluster.primary.sql('drop table if exists filling');
+    }
     await pool.end();
   });
 

@@ -6,13 +6,14 @@ import { createPool } from 'pgherd/pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { guestCount } from '../../src/guests.ts';
 import { PG_VERSIONS } from '../../src/pg-versions.ts';
-import { open, rejection } from '../../src/support.ts';
+import { open, PATIENT, rejection } from '../../src/support.ts';
 
 let cluster: TestCluster;
 let db: Cluster;
 beforeAll(async () => {
   cluster = await createTestCluster({ standbys: 1 });
-  db = open(cluster);
+  // No fault is made here: a probe that a busy machine delays must not end an idle client.
+  db = open(cluster, { probe: { timeoutMs: PATIENT.waitTimeoutMs }, deadAfterMs: PATIENT.waitTimeoutMs });
   await db.ready({ primaries: 1, standbys: 1 });
   await db.query(
     'create table item (id int primary key, name text, at timestamptz, tags text[], bytes bytea)',

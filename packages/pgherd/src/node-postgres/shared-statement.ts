@@ -8,6 +8,9 @@ import { Tokens } from '../sql/tokens.ts';
  */
 export type SharedVerdict = 'shared' | 'client' | 'transaction';
 
+/** What works on a process of one server. */
+const ENDS_OTHERS = /\bpg_(cancel|terminate)_backend\b/i;
+
 const verdicts = new ByText(judge);
 
 /** How a text is run; cached. */
@@ -19,6 +22,8 @@ export function sharedVerdict(text: string): SharedVerdict {
 function judge(text: string): SharedVerdict {
   // The simple protocol takes them, and a transaction in one text is whole.
   if (hasSeveral(text, false) || hasSeveral(text, true)) return 'client';
+  // A client knows which server the process is on.
+  if (ENDS_OTHERS.test(text)) return 'client';
   const { keyword, mayShare, otherVerb } = readStatement(text);
   if (otherVerb === 'transaction' || keyword === 'PREPARE TRANSACTION') return 'transaction';
   return mayShare ? 'shared' : 'client';

@@ -65,6 +65,8 @@ describe('a text of a pool that shares', () => {
     ["select 'a\\'; select 2", 'client'],
     ['begin; select 1; commit', 'client'],
     ['select set_config($1, $2, false)', 'client'],
+    ['select pg_cancel_backend(7)', 'client'],
+    ['select pg_backend_pid()', 'shared'],
     ['select pg_advisory_lock(1)', 'client'],
     ["select currval('a')", 'client'],
     ['create table a ()', 'client'],
