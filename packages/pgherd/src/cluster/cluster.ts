@@ -21,6 +21,7 @@ import type { Rejection, Selection } from '../routing/select.ts';
 import type { Transaction } from '../transaction/transaction.ts';
 import { endsWithin } from './ends-within.ts';
 import { enterGuestPort } from './guest-port.ts';
+import { enterSibling } from './siblings.ts';
 import { type ClusterQuerier, clusterQuerier } from './verbs.ts';
 
 /** Which nodes would serve a target, and why. */
@@ -165,10 +166,12 @@ class HerdCluster implements Omit<Cluster, keyof ClusterQuerier> {
   /** This object, with the verbs. */
   readonly #cluster: Cluster;
   readonly read: ClusterQuerier;
+  readonly #leaveSiblings: () => void;
   #closing: Promise<void> | undefined;
 
   constructor(settings: ClusterSettings) {
     this.#herd = new Herd(settings);
+    this.#leaveSiblings = enterSibling(settings.plan);
     this.#engine = new Engine(this.#herd);
     this.#listening = new Subscriptions(this.#herd);
     this.#guests = new GuestSessions(this.#herd, this.#engine.sessions);
@@ -297,6 +300,7 @@ class HerdCluster implements Omit<Cluster, keyof ClusterQuerier> {
 
   terminate(): void {
     const wasClosed = this.#herd.isClosed;
+    this.#leaveSiblings();
     this.#listening.close();
     this.#herd.stop();
     this.#guests.stop();
@@ -316,6 +320,7 @@ class HerdCluster implements Omit<Cluster, keyof ClusterQuerier> {
   }
 
   async #close(timeoutMs: number): Promise<void> {
+    this.#leaveSiblings();
     this.#listening.close();
     this.#herd.stop();
     this.#guests.stop();

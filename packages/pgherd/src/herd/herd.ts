@@ -34,13 +34,11 @@ import {
 } from '../topology/topology.ts';
 import { assertAcceptable } from './accepted-epoch.ts';
 import { announce, announceEjection } from './announce.ts';
-import { BarredWritesWatch } from './barred-writes.ts';
 import { CallQueue } from './call-queue.ts';
 import { type Contests, contestsOf } from './contests.ts';
 import type { ClusterHealth } from './health.ts';
 import { ANYTHING, HealthWatch } from './health-watch.ts';
 import { LiveNodes } from './live-nodes.ts';
-import { printing } from './log.ts';
 import { namesOf } from './names-of.ts';
 import { isForeignForGood, noNodeError, unreachableError, withRefusals } from './no-node-error.ts';
 import { configuredNodes } from './node-list.ts';
@@ -48,7 +46,7 @@ import { nodePortsOf } from './node-ports-of.ts';
 import { type Outliers, outliersOf } from './outliers.ts';
 import { ReturningNodes } from './returning-nodes.ts';
 import { UnservedCalls } from './unserved-calls.ts';
-import { warnAtStart, warnOfAny } from './warn-of-any.ts';
+import { type WaitingWarnings, waitingWarnings, warnAtStart, warnOfAny } from './warnings.ts';
 import { Watching } from './watching.ts';
 
 /**
@@ -73,7 +71,7 @@ export class Herd {
   readonly rest: RestWatch;
   /** The names among the hosts of the connection string. */
   readonly names: Names;
-  readonly #barredWrites: BarredWritesWatch;
+  readonly #warnings: WaitingWarnings;
   readonly #contests: Contests | undefined;
   readonly #selections = new Selections();
   #selecting: SelectionContext;
@@ -102,11 +100,9 @@ export class Herd {
     this.#health = new HealthWatch(settings);
     this.#unserved = new UnservedCalls(settings.clock);
     this.#waiting = new CallQueue(settings.clock, () => this.isClosed);
-    this.#barredWrites = new BarredWritesWatch({
-      clock: settings.clock,
-      logger: printing(settings.logger),
+    this.#warnings = waitingWarnings(settings, this.events, {
+      topology: () => this.#topology,
       callsWaiting: () => this.#waiting.size,
-      announce: (barred) => this.events.emit('cluster:writes-barred', barred),
     });
     this.#live = new LiveNodes(
       nodePortsOf(this, {
@@ -184,7 +180,7 @@ export class Herd {
     const after = restingTopology(before);
     this.#topology = after;
     this.#live.rest(RESTS);
-    this.#barredWrites.follow(after.barred);
+    this.#warnings.barredWrites.follow(after.barred);
     this.#contests?.follow(after);
     this.events.emit('cluster:rested', { idleMs });
     for (const change of changesBetween(before, after)) announce(change, this.events);
@@ -244,6 +240,7 @@ export class Herd {
     this.start();
     const lagMatters = demand !== undefined && hasOwnLimit(demand);
     const woken = this.#waiting.wait({ deadline, signal, lagMatters });
+    this.#warnings.silence.callWaits();
     for (const node of this.nodes.values()) node.wanted();
     this.names.wanted();
     return woken;
@@ -295,9 +292,10 @@ export class Herd {
     if (this.#state === 'closed') return;
     this.#state = 'closed';
     this.rest.stop();
+    this.#warnings.silence.stop();
     this.watching.stop();
     this.names.stop();
-    this.#barredWrites.stop();
+    this.#warnings.barredWrites.stop();
     this.outliers?.stop();
     this.#contests?.stop();
     this.#waiting.end();
@@ -346,7 +344,7 @@ export class Herd {
     if (wake === 'all') this.health();
     if (wake === 'all') this.events.emit('topology:changed', { before, after });
     if (wake !== 'none') this.#waiting.wake(wake);
-    this.#barredWrites.follow(after.barred);
+    this.#warnings.barredWrites.follow(after.barred);
     this.#contests?.follow(after);
   }
 
