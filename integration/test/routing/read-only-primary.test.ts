@@ -109,9 +109,15 @@ describe('a healthy primary stays the primary', () => {
       const db = open();
       await db.ready({ primaries: 1, standbys: 2 });
       expect(roleOf(db, primaryName())).toBe('primary');
-      expect(await rejection(db.query(insert))).toMatchObject({ code: '25006', node: primaryName() });
-      expect(await rejection(db.transaction((tx) => tx.query(insert)))).toMatchObject({ code: '25006' });
-      expect(await rejection(db.use((lease) => lease.query(insert)))).toMatchObject({ code: '25006' });
+      const remedy = `${set.replace(/alter|role(?= )|in database|database/g, (word) => word.toUpperCase())} RESET default_transaction_read_only`;
+      const refused = {
+        code: '25006',
+        node: primaryName(),
+        message: expect.stringContaining(remedy.replace('ROLE all', 'ROLE ALL')),
+      };
+      expect(await rejection(db.query(insert))).toMatchObject(refused);
+      expect(await rejection(db.transaction((tx) => tx.query(insert)))).toMatchObject(refused);
+      expect(await rejection(db.use((lease) => lease.query(insert)))).toMatchObject(refused);
       // The setting is a default, and can be overruled by who knows better.
       const overruled = db.transaction(async (tx) => {
         await tx.query('set transaction read write');

@@ -66,10 +66,20 @@ describe('25006', () => {
       expect(error).toMatchObject({ code: '25006' });
       await setUp.terminateAll('herd');
       await waitUntil(() => setUp.db.stats().total.size === 0);
-      expect(await rejection(setUp.db.query('insert into journal values (0)'))).toMatchObject({
+      const refused = {
         code: '25006',
         node: setUp.primaryName(),
-      });
+        message: expect.stringMatching(
+          /^cannot execute INSERT in a read-only transaction\. default_transaction_read_only is on for role app,.*ALTER ROLE app RESET default_transaction_read_only/,
+        ),
+      };
+      const insert = 'insert into journal values (0)';
+      expect(await rejection(setUp.db.query(insert))).toMatchObject(refused);
+      expect(await rejection(setUp.db.transaction((tx) => tx.query(insert)))).toMatchObject(refused);
+      expect(await rejection(setUp.db.use((lease) => lease.query(insert)))).toMatchObject(refused);
+      await using tx = await setUp.db.begin();
+      expect(await rejection(tx.query(insert))).toMatchObject(refused);
+      await tx.rollback();
       expect(changes).toEqual([]);
       expect(setUp.roleOf(setUp.primaryName())).toBe('primary');
     } finally {

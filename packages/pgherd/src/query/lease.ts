@@ -93,6 +93,8 @@ class SessionLease {
       if (session.takeLocalCommit() && session.use === 'read-write') throw unacknowledged('statement');
       return answeredBy(result, session.node);
     } catch (error) {
+      if (session.use === 'read-write')
+        await this.#engine.recovery.refusedWrites.explain(error, session.node);
       throw this.#errorFor(error, statement.text);
     }
   }

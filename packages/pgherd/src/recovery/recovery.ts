@@ -24,6 +24,7 @@ import { findNode } from '../topology/topology.ts';
 import { isWritable } from '../topology/writable.ts';
 import { errorOf, failedWork } from './failed-work.ts';
 import type { Progress } from './progress.ts';
+import { RefusedWrites } from './refused-writes.ts';
 
 /** How often a node is asked, at most every 50 ms, before we deny that its configuration is read-only. */
 const LOOKS_BY_DEFAULT = 5;
@@ -58,10 +59,13 @@ export interface TransactionAttempt extends Attempt {
 /** Decides whether failed work is run again, and prepares the next run. */
 export class Recovery {
   readonly #herd: Herd;
+  /** Explains writes that were refused as read-only. */
+  readonly refusedWrites: RefusedWrites;
   #budget: Budget | undefined;
 
   constructor(herd: Herd) {
     this.#herd = herd;
+    this.refusedWrites = new RefusedWrites(herd);
   }
 
   /**
@@ -81,6 +85,7 @@ export class Recovery {
     const decision = decideStatement(failed);
     if (!isFinal(error, 'statement') && (await this.#runsAgain(attempt, 'statement', failed, decision)))
       return;
+    if (mayWrite(call)) await this.refusedWrites.explain(error, session.node);
     const end = errorOf(error, decision.ending, session.node);
     throw attempt.reworded === undefined ? end : attempt.reworded(end);
   }
@@ -104,6 +109,7 @@ export class Recovery {
       refusalConfirmed: !readOnly && (await this.#isRefusalConfirmed(classification, attempt)),
     };
     if (await this.#runsAgain(attempt, 'transaction', failed, decideTransaction(failed))) return;
+    if (!readOnly) await this.refusedWrites.explain(error, session.node);
     throw error;
   }
 

@@ -305,9 +305,11 @@ function unsuitableBecause(
     if (node.diverged) return `its data may be of timeline ${node.dataTimeline}, above that of the primary`;
     return staleBecause(node, demand, context.lag);
   }
-  return `its role is ${node.role}`;
+  return node.role === 'primary-read-only' ? READ_ONLY : `its role is ${node.role}`;
 }
 
+const READ_ONLY =
+  'its role is primary-read-only: default_transaction_read_only is on in the configuration of the server';
 /** How reasons end that the start is the cause of. */
 const UNTIL_STARTED = 'waits until every node has answered or failed (firstWriteGraceMs)';
 /** Passes for what may write. */

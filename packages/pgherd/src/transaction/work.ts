@@ -1,4 +1,4 @@
-import type { Call, CallOptions } from '../call/call.ts';
+import { type Call, type CallOptions, mayWrite } from '../call/call.ts';
 import { withNode } from '../call/failures.ts';
 import { narrowedCall } from '../call/limits.ts';
 import type { DriverResult } from '../connection/port.ts';
@@ -63,6 +63,7 @@ export class TransactionWork {
       return answeredBy(result, session.node);
     } catch (error) {
       this.#ports.noteError(error);
+      if (mayWrite(call)) await engine.recovery.refusedWrites.explain(error, session.node);
       throw withNode(error, session.node);
     }
   }

@@ -196,7 +196,7 @@ describe('the reason', () => {
     ['primary', 'p', selectClosed, /the first write waits until every node has answered/],
     ['read-write', 'n', select, /just promoted: its timeline is not known yet/],
     ['primary', 'n', select, /just promoted: its timeline is not known yet/],
-    ['read-write', 'r', select, /^its role is primary-read-only$/],
+    ['read-write', 'r', select, /^its role is primary-read-only: /],
     ['standby', 'p', select, /^its role is primary$/],
     ['standby', 'n', selectClosed, /^its role is primary$/],
     ['prefer-standby', 'p', selectClosed, /^a primary, .* second waits until every node has answered/],
