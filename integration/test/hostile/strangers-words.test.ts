@@ -64,6 +64,7 @@ const EVENTS: Readonly<Record<ClusterEventName, true>> = {
   'listen:gap': true,
   'cluster:warned': true,
   'cluster:rested': true,
+  'node:commits-waiting': true,
   'cluster:woken': true,
   'cluster:closed': true,
 };

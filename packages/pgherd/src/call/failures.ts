@@ -1,4 +1,5 @@
 import { messageOf, OutcomeUnknownError, PgHerdError } from '../model/errors.ts';
+import { quoted } from '../model/foreign.ts';
 import { classifyError, phaseOf } from '../retry/classify.ts';
 import type { Deadline } from '../time/deadline.ts';
 import type { Call } from './call.ts';
@@ -32,11 +33,30 @@ export function busy(node: string): PgHerdError {
 }
 
 /** A statement that was sent but not answered by the call's deadline. */
-export function timedOut(node: string, call: Call, now: number): PgHerdError {
+export function timedOut(node: string, call: Call, now: number, standby?: AwaitedStandby): PgHerdError {
   const tookMs = Math.round(now - call.startedAt);
-  return new PgHerdError('PGHERD_TIMEOUT', `${node} did not answer within ${tookMs} ms (timeoutMs).`, {
-    details: { node, tookMs },
-  });
+  const sentence = `${node} did not answer within ${tookMs} ms (timeoutMs).`;
+  if (standby === undefined)
+    return new PgHerdError('PGHERD_TIMEOUT', sentence, { details: { node, tookMs } });
+  const { names: standbyNames, waitedMs } = standby;
+  const why = `Its commit waits for a synchronous standby (SyncRep), which has not confirmed it for ${waitedMs} ms: synchronous_standby_names is ${quoted(standbyNames)}.`;
+  const details = { node, tookMs, waitsFor: 'synchronous-standby', standbyNames, standbyMs: waitedMs, why };
+  return new PgHerdError('PGHERD_TIMEOUT', `${sentence} ${why}`, { details });
+}
+
+/** That the commit of a call waits for a standby. */
+export interface AwaitedStandby {
+  /** `synchronous_standby_names` of the server. */
+  readonly names: string;
+  readonly waitedMs: number;
+}
+
+/** What an error that a limit is the cause of says of a standby that was waited for: to be added to a sentence, and to its details. */
+export function awaitedStandby(limit: unknown): { readonly sentence: string; readonly details: object } {
+  const details = limit instanceof PgHerdError ? limit.details : {};
+  if (details['waitsFor'] === undefined) return { sentence: '', details: {} };
+  const { waitsFor, standbyNames, standbyMs } = details;
+  return { sentence: ` ${details['why']}`, details: { waitsFor, standbyNames, standbyMs } };
 }
 
 /** The error `limit` of a call whose statement was not sent, for certain. */

@@ -1,5 +1,5 @@
 import { type Call, mayWrite } from '../call/call.ts';
-import { busy, timedOut, unacknowledged } from '../call/failures.ts';
+import { type AwaitedStandby, busy, timedOut, unacknowledged } from '../call/failures.ts';
 import { Causal } from '../causal/causal.ts';
 import type { DriverResult } from '../connection/port.ts';
 import { HedgedReads } from '../hedging/hedged-reads.ts';
@@ -63,6 +63,7 @@ export class Engine {
       prepare: (session, call) => this.sessions.prepare(session, call),
       noteRefusal: (error, node, call, search) => this.sessions.noteRefusal(error, node, call, search),
       waitsForLock: (session) => locks.has(session),
+      standbyAwaitedBy: (session) => this.#standbyAwaitedBy(session),
       release: (session, now) => this.release(session, now),
       discard: (session, reason) => this.discard(session, reason),
       abandon: (session, reason, running) => this.#abandonment.abandon(session, reason, running),
@@ -241,9 +242,14 @@ export class Engine {
         idempotent: call.idempotent,
       });
     return withOutcome(answer, call, this.#herd.settings.clock, isOpen, {
-      late: (now) => timedOut(session.node, call, now),
+      late: (now) => timedOut(session.node, call, now, this.#standbyAwaitedBy(session)),
       abandon: (error) => this.#abandonment.abandon(session, error.message),
     });
+  }
+
+  /** The synchronous standby that the commit on this session waits for, as far as it was seen. */
+  #standbyAwaitedBy({ connection, node }: Session): AwaitedStandby | undefined {
+    return this.#herd.nodes.get(node)?.standbyWaits.of(connection.backendPid);
   }
 
   /** Abandons what runs on a session, except a COMMIT, for its caller has gone. The session is released as any other. */

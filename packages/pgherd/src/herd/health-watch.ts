@@ -38,10 +38,15 @@ export class HealthWatch {
   }
 
   /** The health on this picture; `readers` are the nodes that suit {@link ANYTHING}. */
-  of(topology: TopologyDescription, readers: Selection, rest: Resting): ClusterHealth {
+  of(
+    topology: TopologyDescription,
+    readers: Selection,
+    rest: Resting,
+    concerns: readonly string[] = [],
+  ): ClusterHealth {
     const expectsWrites = this.#expectsWrites;
     const isResting = rest.isResting || this.#isWaking(topology, readers, rest.wokenAt);
-    return this.dated(findingsOf({ topology, readers, expectsWrites, isResting, concerns: [] }));
+    return this.dated(findingsOf({ topology, readers, expectsWrites, isResting, concerns }));
   }
 
   /** Whether the nodes have not had the time to answer since the end of a rest: nothing speaks against them yet. */

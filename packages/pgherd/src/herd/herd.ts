@@ -248,7 +248,7 @@ export class Herd {
 
   /** The state of the cluster now. */
   health(): ClusterHealth {
-    return this.#health.of(this.#topology, this.select(ANYTHING), this.rest);
+    return this.#health.of(this.#topology, this.select(ANYTHING), this.rest, this.#live.concerns());
   }
 
   /** Throws if waiting is pointless: the cluster is closed, or every node refuses our logins. */

@@ -90,6 +90,11 @@ export class LiveNodes {
     for (const node of this.current.values()) node.rest(reason);
   }
 
+  /** What keeps nodes from being all well that the picture does not show. */
+  concerns(): string[] {
+    return [...this.current.values()].flatMap(({ standbyWaits }) => standbyWaits.concern ?? []);
+  }
+
   /** Every monitor probes as soon as it may. */
   hint(): void {
     for (const node of this.current.values()) node.monitor.hint();

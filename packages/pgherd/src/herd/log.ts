@@ -1,5 +1,5 @@
 import { messageOf } from '../model/errors.ts';
-import { printable } from '../model/foreign.ts';
+import { printable, quoted } from '../model/foreign.ts';
 import type { Emitter } from '../observe/emitter.ts';
 import type { ClusterEvents } from '../observe/events.ts';
 import type { Logger } from '../observe/logger.ts';
@@ -57,6 +57,14 @@ export function logEvents(events: Emitter<ClusterEvents>, sink: Logger): void {
     logger.warn(
       `pgherd: ${node} is short of connections and ${how}; this process holds ${held}, at most ${max} for now`,
     );
+  });
+  events.on('node:commits-waiting', ({ node, sessions, standbyNames, waitedMs }) => {
+    if (sessions === 0)
+      logger.info(`pgherd: commits on ${node} do not wait for a synchronous standby any more`);
+    else
+      logger.warn(
+        `pgherd: ${sessions} commits on ${node} wait for a synchronous standby, the first for ${waitedMs} ms: synchronous_standby_names is ${quoted(standbyNames ?? '')}`,
+      );
   });
   events.on('lease:leaked', ({ node, verb, heldMs, stack }) => {
     logger.warn(

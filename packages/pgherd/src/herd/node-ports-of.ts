@@ -54,7 +54,10 @@ function watchOthers({ nodes, topology }: NodesHerd, late: string): void {
   for (const name of promotableStandbys(topology)) void nodes.get(name)?.prepareWriter();
 }
 
-type NodeEvents = Pick<NodePorts, 'opened' | 'failed' | 'closed' | 'scarce' | 'condemned' | 'warned'>;
+type NodeEvents = Pick<
+  NodePorts,
+  'opened' | 'failed' | 'closed' | 'scarce' | 'condemned' | 'commitsWait' | 'warned'
+>;
 
 /** What live nodes report and nothing but events comes of. */
 function nodeEvents(events: Emitter<ClusterEvents>): NodeEvents {
@@ -64,6 +67,7 @@ function nodeEvents(events: Emitter<ClusterEvents>): NodeEvents {
     closed: (node, reason) => events.emit('connection:closed', { node, reason }),
     scarce: (event) => events.emit('pool:scarce', event),
     condemned: (event) => events.emit('connection:condemned', event),
+    commitsWait: (event) => events.emit('node:commits-waiting', event),
     warned: (message) => events.emit('cluster:warned', { message }),
   };
 }

@@ -1,4 +1,5 @@
 import type { Call, Search } from '../call/call.ts';
+import type { AwaitedStandby } from '../call/failures.ts';
 import type { PgHerdError } from '../model/errors.ts';
 import type { Access } from '../model/names.ts';
 import type { HandedOver } from '../node/handed-over.ts';
@@ -102,6 +103,8 @@ export interface SharedStatementsPorts<S, N> {
   abandon(session: S, reason: string, running: Pick<HandedOver, 'answer' | 'text' | 'inTransaction'>): void;
   /** Whether the server says that the session waits for a lock; `false` if it cannot be asked, `undefined` if not now. */
   waitsForLock(session: S): Promise<boolean> | undefined;
+  /** The synchronous standby that the commit on this session waits for, as far as it was seen. */
+  standbyAwaitedBy(session: S): AwaitedStandby | undefined;
   /** Round-trip time of a probe of the node, milliseconds; `undefined` if unknown. */
   rttMs(node: N): number | undefined;
   /**

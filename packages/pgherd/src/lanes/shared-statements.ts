@@ -86,7 +86,7 @@ export class SharedStatements<S extends LaneSession, N extends LaneNode<S>> impl
     // A read is run on a connection that cannot write: how it ended does not matter.
     const isOpen = () => session.use === 'read-write' && !call.idempotent;
     withOutcome(work, call, this.#ports.herd.settings.clock, isOpen, {
-      late: (now) => timedOut(session.node, call, now),
+      late: (now) => timedOut(session.node, call, now, this.#ports.standbyAwaitedBy(session)),
       abandon: (error) => this.abandon(shared, error.message),
     }).then(shared.resolve, (error: unknown) => this.failed(shared, session, error));
     return settlement;

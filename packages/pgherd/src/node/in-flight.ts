@@ -68,6 +68,14 @@ export class InFlight {
     return count;
   }
 
+  /** When the oldest of them began, or became the first of its lane; `undefined` if none runs. It is computed: for seldom use. */
+  get oldestSince(): number | undefined {
+    let oldest = Number.POSITIVE_INFINITY;
+    for (const { startedAt } of this.#running) oldest = Math.min(oldest, startedAt);
+    for (const { depth, headSince } of this.#gauges) if (depth > 0) oldest = Math.min(oldest, headSince);
+    return oldest === Number.POSITIVE_INFINITY ? undefined : oldest;
+  }
+
   /** When a statement was last answered, milliseconds of the clock; `undefined` before the first. */
   get answeredAt(): number | undefined {
     return this.#measuredAt;

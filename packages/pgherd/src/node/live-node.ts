@@ -26,6 +26,8 @@ import { prepareWriter } from './prepare-writer.ts';
 import type { Session } from './session.ts';
 import { SessionFactory, type SessionFactoryPorts } from './session-factory.ts';
 import { type Slots, slotsOf } from './slots.ts';
+import type { StandbyWaits } from './standby-waits.ts';
+import { standbyWaitsOf } from './standby-waits-of.ts';
 import { lookInto, type TriedNode, trialOf } from './trial-of.ts';
 
 /** As of {@link NodePortsOf}. */
@@ -48,6 +50,8 @@ export class LiveNode {
   readonly #connector: Connector;
   readonly #trial: Trial<Session>;
   readonly #slots: Slots;
+  /** Commits that wait for a synchronous standby. */
+  readonly standbyWaits: StandbyWaits;
   readonly #minConnections: number;
   /** When connections were last disposed of because of what became of the node. */
   disposedAt = Number.NEGATIVE_INFINITY;
@@ -95,6 +99,7 @@ export class LiveNode {
     });
     this.#trial = trialOf(this.#triedNode());
     this.#slots = slotsOf<LiveNode>(this, ports);
+    this.standbyWaits = standbyWaitsOf<LiveNode>(this, ports);
   }
 
   /** Sequence number of the last choice that fell on this node. */
@@ -292,9 +297,10 @@ export class LiveNode {
       ownSettings: monitorsOwn(settings),
       parameter: (generation, name, value) => this.#ports.parameter(this, generation, name, value),
       renewed: () => this.#doubt(),
-      probed: (error) => {
+      probed: async (error) => {
         this.probeError = error;
-        return this.#slots.probed(error);
+        await this.#slots.probed(error);
+        await this.standbyWaits.probed(error);
       },
       answersOnLoan: (error) => this.#slots.answersOnLoan(error),
     };

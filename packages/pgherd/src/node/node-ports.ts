@@ -32,6 +32,7 @@ export interface NodePortsOf<N> {
   closed(node: string, reason: string): void;
   scarce(event: ClusterEvents['pool:scarce']): void;
   condemned(event: ClusterEvents['connection:condemned']): void;
+  commitsWait(event: ClusterEvents['node:commits-waiting']): void;
   /** Reports something that the operator should know. */
   warned(message: string): void;
 }

@@ -100,6 +100,18 @@ export interface ClusterEvents {
     /** The accepted timeline. */
     readonly to: number;
   };
+  /**
+   * Commits on a primary wait for more than 1 s for a synchronous standby that does not confirm them (`SyncRep`), or do so no longer:
+   * `sessions` is 0 then. Of the sessions of this role.
+   */
+  'node:commits-waiting': {
+    readonly node: string;
+    readonly sessions: number;
+    /** How long the first of them had waited, milliseconds. */
+    readonly waitedMs: number;
+    /** `synchronous_standby_names` of the server; `undefined` once they do not wait any more. */
+    readonly standbyNames: string | undefined;
+  };
   /** A node was added to the list by discovery. */
   'node:added': { readonly node: string };
   /** A node is no longer on the list of discovery; its connections are drained within `drainMs`. */

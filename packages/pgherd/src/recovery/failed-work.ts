@@ -1,5 +1,5 @@
 import type { Call } from '../call/call.ts';
-import { withNode } from '../call/failures.ts';
+import { awaitedStandby, withNode } from '../call/failures.ts';
 import { messageOf, OutcomeUnknownError } from '../model/errors.ts';
 import type { Session } from '../node/session.ts';
 import { classifyError, phaseOf } from '../retry/classify.ts';
@@ -27,9 +27,11 @@ export function endError(error: unknown, session: Session, call: Call, text: str
 export function errorOf(error: unknown, ending: Ending, node: string): unknown {
   if (ending === 'error' || error instanceof OutcomeUnknownError) return withNode(error, node);
   const { kind } = classifyError(error);
+  const standby = awaitedStandby(error);
   const sentence =
     kind === 'outcome-unknown'
       ? `${node} answered that the outcome of the statement is unknown: ${messageOf(error)}`
-      : `The statement was sent to ${node}, but no answer came: its outcome is unknown.`;
-  return withNode(new OutcomeUnknownError('statement', sentence, { cause: error, details: { node } }), node);
+      : `The statement was sent to ${node}, but no answer came: its outcome is unknown.${standby.sentence}`;
+  const details = { node, ...standby.details };
+  return withNode(new OutcomeUnknownError('statement', sentence, { cause: error, details }), node);
 }

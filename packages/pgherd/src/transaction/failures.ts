@@ -1,3 +1,4 @@
+import { awaitedStandby } from '../call/failures.ts';
 import { OutcomeUnknownError, PgHerdError } from '../model/errors.ts';
 import { foreign } from '../model/foreign.ts';
 import { phaseOf } from '../retry/classify.ts';
@@ -38,8 +39,9 @@ export function commitUnknown(
   known: { readonly witness: Witness; readonly why: string } | undefined,
 ): OutcomeUnknownError {
   const sentence = `COMMIT was sent to ${node}, but no answer came: its outcome is unknown`;
-  const details = { node, xid: known?.witness.xid, key: known?.witness.row?.key };
-  const message = known === undefined ? `${sentence}.` : `${sentence} (${known.why}).`;
+  const standby = awaitedStandby(cause);
+  const details = { node, xid: known?.witness.xid, key: known?.witness.row?.key, ...standby.details };
+  const message = `${known === undefined ? sentence : `${sentence} (${known.why})`}.${standby.sentence}`;
   return new OutcomeUnknownError('commit', message, { cause, details });
 }
 
