@@ -295,6 +295,10 @@ export class Backend {
         return result('DISCARD ALL', [], null);
       case 'set-name':
         return result('SET', [], null);
+      case 'standby-waits':
+        return result('SELECT', [{ names: '', pids: null, waited: null }]);
+      case 'read-only-setting':
+        return result('SELECT', []);
       case 'slots':
         return result('SELECT', [{ backends: '1', slots: '97' }]);
       case 'failing':

@@ -23,6 +23,7 @@ export function calm(seed: number, nodes: number): Scenario {
     alias: false,
     lastNotPromotable: false,
     discovery: false,
+    restAfterMs: 0,
     authority: false,
     takenBack: 0,
     forgets: 0,

@@ -1,4 +1,5 @@
 import type { Cluster, NodeDescription, TopologyDescription } from '../../src/index.ts';
+import { RESTS } from '../../src/topology/rest.ts';
 import type { World } from './world.ts';
 
 interface Words {
@@ -34,7 +35,7 @@ export class Chronicle {
     cluster.on('node:health-changed', ({ node, before, after, reason }) => {
       trace.note(`client: health of ${node}: ${before} -> ${after} (${reason})`);
       this.#step(node, 'health', before, after);
-      if (after !== 'ok' && this.#world.isUntroubled(node, AFTERMATH_MS)) {
+      if (after !== 'ok' && reason !== RESTS && this.#world.isUntroubled(node, AFTERMATH_MS)) {
         this.#violate(`${node} is said to be ${after}, but nothing happened to it`);
       }
     });

@@ -67,7 +67,18 @@ export class Observer implements Watcher {
     cluster.on('cluster:epoch-accepted', ({ by, node, to }) => {
       if (by === 'database' && node !== undefined) this.#checkNote(node, to);
     });
+    cluster.on('cluster:rested', () => this.#rested());
+    cluster.on('cluster:woken', () => this.#world.trace.note('client: is used again'));
     cluster.on('cluster:floor-withdrawn', (withdrawn) => this.#checkWithdrawn(withdrawn));
+  }
+
+  /** Nothing that was known of the nodes counts from now on but levels: the next use is a start. */
+  #rested(): void {
+    this.#world.trace.note('client: rests');
+    for (const known of [this.knowledge.told, this.knowledge.roles, this.knowledge.hints, this.#unheard])
+      known.clear();
+    this.#hasWritten = false;
+    this.#allHeard = false;
   }
 
   violate(text: string): void {
@@ -359,7 +370,9 @@ export class Observer implements Watcher {
     if (topology !== this.#topology) this.#checkPicture(topology);
     this.#topology = topology;
     this.#looks++;
-    if (this.#looks % SELDOM === 0) this.#checkPools(cluster);
+    if (this.#looks % SELDOM !== 0) return;
+    this.#checkPools(cluster);
+    this.#checkHealth(cluster);
   }
 
   /** Whether the connection is older than what the client knows the node to be now. */
@@ -428,6 +441,8 @@ export class Observer implements Watcher {
     const before = this.#before(node.name);
     if (before === undefined || before.role === 'unknown' || before.roleAt === undefined) return;
     const ageMs = this.#world.loop.now - before.roleAt;
+    // A rest, or its end.
+    if (this.#topology?.startedAt !== this.#cluster?.topology.startedAt) return;
     if (node.role === 'unknown' && ageMs < EXPIRY_MS && !this.#hasAccepted) {
       this.violate(`the role of ${node.name} is forgotten after ${Math.round(ageMs)} ms`);
     }
@@ -451,6 +466,17 @@ export class Observer implements Watcher {
         );
       }
     }
+  }
+
+  /** Health is not up while writes have nowhere to go, nor down while a node serves. To ask for it ends a rest. */
+  #checkHealth(cluster: Cluster): void {
+    if (this.isClosing || this.#world.scenario.restAfterMs > 0 || cluster.topology.startedAt === undefined)
+      return;
+    const { status } = cluster.health();
+    const serves = (target: 'any' | 'read-write') => cluster.explainTarget(target).tiers.flat().length > 0;
+    if (status === 'up' && !serves('read-write')) this.violate('health is up, but no node takes writes');
+    if ((status === 'down') === serves('any'))
+      this.violate(`health is ${status}, and ${serves('any') ? 'a' : 'no'} node serves reads`);
   }
 
   #before(node: string): NodeDescription | undefined {

@@ -38,6 +38,8 @@ export interface Scenario {
   readonly forgets: number;
   /** Whether the list of nodes comes from a discovery, which now and then leaves one out. */
   readonly discovery: boolean;
+  /** Time without use after which the client rests, milliseconds; 0 for never. There are pauses in which nothing is asked of it then. */
+  readonly restAfterMs: number;
   /** When the client closes, in the midst of it all; `undefined` to close when everything is whole again. */
   readonly closesEarlyAtMs: number | undefined;
   readonly options: {
@@ -61,6 +63,7 @@ export function scenarioOf(seed: number, seconds: number): Scenario {
   const dice = new Dice(seed, 'scenario');
   const fencing = new Dice(seed, 'fencing');
   const logins = new Dice(seed, 'logins');
+  const rest = new Dice(seed, 'rest');
   const mode = dice.weighted<Mode>({ calm: 8, 'careful-sync': 45, 'careful-async': 15, careless: 32 });
   const stranger = mode === 'careless' && dice.chance(0.1);
   const authority = !stranger && mode !== 'calm' && fencing.chance(0.25);
@@ -88,6 +91,7 @@ export function scenarioOf(seed: number, seconds: number): Scenario {
     alias: dice.chance(0.07),
     lastNotPromotable: (mode === 'careless' || mode === 'calm') && dice.chance(0.08),
     discovery: dice.chance(0.12) || authority,
+    restAfterMs: rest.chance(0.15) ? rest.between(80, 400) : 0,
     splitFromTheStart: mode === 'careless' && dice.chance(0.15),
     closesEarlyAtMs: dice.chance(0.06) ? dice.between(200, troubleMs) : undefined,
     options: {

@@ -43,6 +43,8 @@ const MONITORS_OWN: ReadonlySet<Parsed['kind']> = new Set([
   'long-poll',
   'set-name',
   'slots',
+  'standby-waits',
+  'read-only-setting',
   'own-pid',
   'look',
   'end-backends',

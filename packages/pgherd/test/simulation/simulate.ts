@@ -19,6 +19,8 @@ import { World } from './world.ts';
 export const DEFAULT_SECONDS = 5;
 /** A failover that was begun may take this long to end, milliseconds. */
 const REPLACING_MS = 12_000;
+/** How often a readiness probe asks for the health, milliseconds. */
+const ASK_HEALTH_MS = 30;
 /** A promotion takes no longer, milliseconds. */
 const PROMOTION_MS = 100;
 /** Longest that a call may take in a whole world whose logins are quick, milliseconds. */
@@ -97,6 +99,7 @@ class Run {
         clock: this.#loop.clock,
         random: new Dice(seed, 'client'),
         waitTimeoutMs: options.waitTimeoutMs,
+        restAfterMs: this.#scenario.restAfterMs,
         deadAfterMs: options.deadAfterMs,
         policy: options.policy,
         pool: { max: options.poolMax, validate: options.validate },
@@ -152,6 +155,7 @@ class Run {
 
   /** The world becomes whole; soon the client knows the truth, and its calls end. */
   async #heal(): Promise<void> {
+    if (this.#scenario.restAfterMs > 0) this.#keepAwake();
     await this.#mend();
     const wholeAt = this.#loop.now;
     await this.#advance(1_000, () => this.#untruth(wholeAt) === undefined);
@@ -234,6 +238,14 @@ class Run {
       }
     });
     return isAccepted;
+  }
+
+  /** A readiness probe: the client does not rest while it goes on, and is never down because it rested. */
+  #keepAwake(): void {
+    if (this.#observer.isClosing) return;
+    const { resting, status } = this.#db.health();
+    if (resting === true && status !== 'up') this.#observer.violate(`a cluster that rests is ${status}`);
+    this.#loop.input(this.#loop.now + ASK_HEALTH_MS, () => this.#keepAwake());
   }
 
   async #mend(): Promise<void> {

@@ -20,7 +20,9 @@ export type Parsed =
         | 'savepoint'
         | 'release'
         | 'set-name'
-        | 'slots';
+        | 'slots'
+        | 'standby-waits'
+        | 'read-only-setting';
     }
   | { readonly kind: 'rollback-to' | 'transaction-read-only' | 'sleep' }
   | { readonly kind: 'set-read-only'; readonly on: boolean }
@@ -32,6 +34,8 @@ const PATTERNS: readonly (readonly [RegExp, (match: RegExpExecArray) => Parsed])
   ...ACTIVITY_PATTERNS,
   [/^select pg_catalog\.pg_backend_pid\(\)/i, () => ({ kind: 'own-pid' })],
   [/^SELECT 1 FROM pg_catalog\.pg_stat_activity/, () => ({ kind: 'lock-wait' })],
+  [/^select kind, pg_catalog\.quote_ident/, () => ({ kind: 'read-only-setting' })],
+  [/^select .* as names,.*'SyncRep'/s, () => ({ kind: 'standby-waits' })],
   [/^select .*pg_is_in_recovery\(\)/is, () => ({ kind: 'probe' })],
   [/^select .*pg_postmaster_start_time\(\)/is, () => ({ kind: 'start' })],
   [

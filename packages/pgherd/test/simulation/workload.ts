@@ -54,6 +54,7 @@ export class Workload {
   readonly #world: World;
   readonly #db: Cluster;
   readonly #dice: Dice;
+  readonly #quiet: Dice;
   readonly #settled: (call: CallRecord) => void;
   #over = false;
 
@@ -61,6 +62,7 @@ export class Workload {
     this.#world = world;
     this.#db = db;
     this.#dice = new Dice(world.scenario.seed, 'workload');
+    this.#quiet = new Dice(world.scenario.seed, 'quiet');
     this.#settled = settled;
     db.on('primary:changed', ({ before }) => {
       if (before !== undefined) for (const call of this.pending) call.losses++;
@@ -81,13 +83,20 @@ export class Workload {
   }
 
   #next(): void {
-    const pause = this.#world.scenario.callEveryMs * 2 * this.#dice.next();
+    const pause = this.#world.scenario.callEveryMs * 2 * this.#dice.next() + this.#quietMs();
     this.#world.loop.input(this.#world.loop.now + pause, () => {
       if (this.#over) return;
       const crowd = this.#dice.chance(0.04) ? this.#dice.whole(2, 12) : 1;
       for (let count = 0; count < crowd; count++) this.call(this.#dice.weighted(WEIGHTS));
       this.#next();
     });
+  }
+
+  /** A client that may rest has pauses in which nothing is asked of it. */
+  #quietMs(): number {
+    const { restAfterMs } = this.#world.scenario;
+    if (restAfterMs === 0 || !this.#quiet.chance(0.1)) return 0;
+    return restAfterMs * 1.2 + this.#quiet.between(10, 2_500);
   }
 
   /** Begins a call; `limitless` for one that has no limit of its own. */
