@@ -1,21 +1,13 @@
 import path from 'node:path';
-import { waitUntil } from '@pgherd/testing';
+import { startProxy, waitUntil } from '@pgherd/testing';
 import { findRunUser, reservePorts, theSupervisor } from '@pgherd/testing/internal';
 import pg from 'pg';
-import { PatroniNode, type PatroniTags } from './node.ts';
+import { type PatroniMember, PatroniNode, type PatroniTags } from './node.ts';
 import { findPrograms } from './programs.ts';
 import { HOST, makeDirectory, run, type Site } from './site.ts';
 
 /** How long anything of Patroni may take on a busy machine, milliseconds. */
 const PATIENCE_MS = 100_000;
-/** A member in the answer to `GET /cluster`. */
-export interface PatroniMember {
-  readonly name: string;
-  readonly role: string;
-  readonly state: string;
-  readonly port: number;
-}
-
 /** Nodes under Patroni, with one etcd, all on 127.0.0.1 and in one directory. */
 export class PatroniCluster implements AsyncDisposable {
   /** Those that run or ran. */
@@ -34,7 +26,9 @@ export class PatroniCluster implements AsyncDisposable {
   /** Starts another node, and waits until Patroni has it as a member that runs. */
   async add(tags: PatroniTags = {}): Promise<PatroniNode> {
     const node = new PatroniNode(this.#site, this.nodes.length, tags);
+    const storePort = this.#site.storePorts[this.nodes.length];
     this.nodes.push(node);
+    if (storePort !== undefined) node.store = await startProxy(storePort, () => this.#site.etcdPort);
     await node.start();
     await this.#until(`${node.member} to run`, async () => {
       const member = (await this.members()).find((one) => one.name === node.member);
@@ -48,9 +42,7 @@ export class PatroniCluster implements AsyncDisposable {
     const errors: unknown[] = [];
     for (const node of this.nodes) {
       try {
-        const response = await fetch(`${node.endpoint}/cluster`, { signal: AbortSignal.timeout(2_000) });
-        const { members } = (await response.json()) as { members: PatroniMember[] };
-        return members;
+        return await node.members();
       } catch (error) {
         errors.push(error);
       }
@@ -100,6 +92,7 @@ export class PatroniCluster implements AsyncDisposable {
   /** Ends every process and removes the directory. */
   async [Symbol.asyncDispose](): Promise<void> {
     await theSupervisor().remove(this.#site.directory);
+    await Promise.all(this.nodes.map(({ store }) => store?.close()));
     this.#site.ports.release();
   }
 
@@ -130,6 +123,8 @@ export interface PatroniClusterOptions {
   readonly nodes: readonly PatroniTags[];
   /** How many may be added later. Default 0. */
   readonly spare?: number | undefined;
+  /** Whether the Patroni of each node can be cut off from etcd. Default `false`. */
+  readonly storesCanBeCut?: boolean | undefined;
 }
 
 /**
@@ -142,9 +137,12 @@ export async function startPatroni(options: PatroniClusterOptions): Promise<Patr
   const user = await findRunUser();
   const directory = await makeDirectory(user);
   theSupervisor().watch(directory);
-  const ports = await reservePorts(2 + 2 * (options.nodes.length + (options.spare ?? 0)));
+  const most = options.nodes.length + (options.spare ?? 0);
+  const cut = options.storesCanBeCut === true ? most : 0;
+  const ports = await reservePorts(2 + 2 * most + cut);
   const [etcdPort = 0, peerPort = 0] = ports.ports;
-  const site: Site = { programs, user, directory, ports, etcdPort };
+  const storePorts = ports.ports.slice(2 + 2 * most);
+  const site: Site = { programs, user, directory, ports, etcdPort, storePorts };
   const cluster = new PatroniCluster(site);
   try {
     await startEtcd(site, peerPort);

@@ -2,11 +2,20 @@ import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import type { TcpProxy } from '@pgherd/testing';
 import { killTree } from '@pgherd/testing/internal';
 import { HOST, logOf, run, type Site } from './site.ts';
 
 /** Seconds after which the lock of a lost leader lapses: `loop_wait` + 2 × `retry_timeout` at least. */
 const TTL_S = 7;
+
+/** A member in the answer to `GET /cluster`. */
+export interface PatroniMember {
+  readonly name: string;
+  readonly role: string;
+  readonly state: string;
+  readonly port: number;
+}
 
 /** Tags of a member, as Patroni's configuration has them. */
 export type PatroniTags = Readonly<Record<string, string | boolean>>;
@@ -21,6 +30,8 @@ export class PatroniNode {
   /** What pgherd calls it. */
   readonly name: string;
   readonly tags: PatroniTags;
+  /** What lies between its Patroni and etcd; `undefined` if nothing does. */
+  store: TcpProxy | undefined;
   readonly #site: Site;
   #patroni: ChildProcess | undefined;
 
@@ -39,6 +50,13 @@ export class PatroniNode {
   /** Address of its REST API. */
   get endpoint(): string {
     return `http://${HOST}:${this.restPort}`;
+  }
+
+  /** The members as its own Patroni tells. */
+  async members(): Promise<readonly PatroniMember[]> {
+    const response = await fetch(`${this.endpoint}/cluster`, { signal: AbortSignal.timeout(2_000) });
+    const { members } = (await response.json()) as { members: PatroniMember[] };
+    return members;
   }
 
   /** Starts Patroni, which makes the data directory if there is none. */
@@ -91,7 +109,11 @@ export class PatroniNode {
       tags: this.tags,
       log: { level: 'INFO' },
       restapi: { listen: `${HOST}:${this.restPort}`, connect_address: `${HOST}:${this.restPort}` },
-      etcd3: { hosts: [`${HOST}:${this.#site.etcdPort}`] },
+      // Else Patroni would ask etcd where it is, and pass by what lies in between.
+      etcd3: {
+        hosts: [`${HOST}:${this.store?.port ?? this.#site.etcdPort}`],
+        use_proxies: this.store !== undefined,
+      },
       bootstrap: {
         dcs: {
           ttl: TTL_S,

@@ -17,6 +17,8 @@ export interface Site {
   readonly directory: string;
   readonly ports: PortReservation;
   readonly etcdPort: number;
+  /** Where the Patroni of each node reaches etcd, by its number; empty if all do so directly. */
+  readonly storePorts: readonly number[];
 }
 
 /** Starts a program of the site, with its output in a file of the directory. */
