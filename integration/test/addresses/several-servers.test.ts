@@ -126,6 +126,29 @@ describe('a reader endpoint before two standbys, of which one stands still', () 
   });
 });
 
+describe('long reads at one address with several servers', () => {
+  it('are left alone: the server that the monitor asks does not know those of the other one', async () => {
+    const address = await readerEndpoint();
+    const db = open(address);
+    await db.ready({ primaries: 1, standbys: 1 });
+    await foundOut(db);
+    const condemned: unknown[] = [];
+    db.on('connection:condemned', (event) => condemned.push(event));
+    const node = reader(db)?.name;
+    const ports = await Promise.all(
+      Array.from({ length: 8 }, () =>
+        db.with({ target: 'standby', node }).transaction(async (tx) => {
+          const { rows } = await tx.query('select inet_server_port() as port');
+          await tx.query('select pg_sleep(6)');
+          return rows[0]?.['port'];
+        }),
+      ),
+    );
+    expect(new Set(ports).size).toBe(2);
+    expect(condemned).toEqual([]);
+  });
+});
+
 describe('one address before a primary and its standby', () => {
   it('gets no writes once that is found out, and the error says why', async () => {
     const address = await createTestAddress(...cluster.nodes.slice(0, 2));

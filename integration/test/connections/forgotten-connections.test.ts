@@ -69,6 +69,9 @@ describe.each(serverVersions())('connections that the network forgets, PostgreSQ
     expect(await db.one('select 1 as a')).toEqual({ a: 1 });
     await waitUntil(() => db.stats().total.size === 1, { what: 'the others to be closed' });
     expect(condemned).toEqual([]);
+    // Nor do they take up slots of the server until its keepalive finds out.
+    const own = `usename = 'app' and application_name = 'pgherd'`;
+    await waitUntil(async () => (await backends(own)) <= 1, { what: 'the server to have ended them' });
   });
 
   it('ten busy ones end by the ordinary rule, and the pool works again', async () => {

@@ -28,7 +28,7 @@ import { SessionFactory, type SessionFactoryPorts } from './session-factory.ts';
 import { type Slots, slotsOf } from './slots.ts';
 import type { StandbyWaits } from './standby-waits.ts';
 import { standbyWaitsOf } from './standby-waits-of.ts';
-import { lookInto, type TriedNode, trialOf } from './trial-of.ts';
+import { leftBehindOf, lookInto, type TriedNode, trialOf } from './trial-of.ts';
 
 /** As of {@link NodePortsOf}. */
 export type NodePorts = NodePortsOf<LiveNode>;
@@ -49,6 +49,7 @@ export class LiveNode {
   readonly #ports: NodePorts;
   readonly #connector: Connector;
   readonly #trial: Trial<Session>;
+  readonly #leftBehind: ReturnType<typeof leftBehindOf>;
   readonly #slots: Slots;
   /** Commits that wait for a synchronous standby. */
   readonly standbyWaits: StandbyWaits;
@@ -98,6 +99,7 @@ export class LiveNode {
       errors: poolErrors,
     });
     this.#trial = trialOf(this.#triedNode());
+    this.#leftBehind = leftBehindOf(this.#triedNode());
     this.#slots = slotsOf<LiveNode>(this, ports);
     this.standbyWaits = standbyWaitsOf<LiveNode>(this, ports);
   }
@@ -232,7 +234,7 @@ export class LiveNode {
   stop(): void {
     this.monitor.stop();
     this.inFlight.stop();
-    this.#trial.stop();
+    for (const one of [this.#trial, this.#leftBehind]) one.stop();
     this.logins.stop();
   }
 
@@ -262,6 +264,7 @@ export class LiveNode {
       parameter: (generation, parameter, value) => ports.parameter(this, generation, parameter, value),
       hint: () => this.monitor.hint(),
       silent: () => this.#trial.begin(),
+      leftBehind: (session) => this.#leftBehind.note(session),
       opened: (durationMs) => ports.opened(name, durationMs),
       failed: (error) => {
         this.#slots.refused(error);

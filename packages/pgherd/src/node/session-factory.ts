@@ -39,6 +39,8 @@ export interface SessionFactoryPorts {
   closed(reason: string): void;
   /** What was sent on one of the connections was not answered in time. */
   silent(): void;
+  /** A connection was given up, and the server has not said that it knows. */
+  leftBehind(session: Session): void;
   /** A connection of this generation showed when its server was started. */
   showed(generation: number, startedAt: string): void;
   /** Ends a session that must not be used; the pool forgets it. */
@@ -176,7 +178,10 @@ export class SessionFactory implements PoolFactory<Session>, SessionObserver {
     try {
       await withLimit(clock, probe.timeoutMs, session.connection.simple('SELECT 1'));
     } catch (error) {
-      if (!session.connection.closed) this.#ports.silent();
+      if (!session.connection.closed) {
+        this.#ports.silent();
+        this.#ports.leftBehind(session);
+      }
       throw error;
     }
     return session.connection.status === 'idle';
@@ -201,7 +206,10 @@ export class SessionFactory implements PoolFactory<Session>, SessionObserver {
   async #sayGoodbye(session: Session, reason: string): Promise<void> {
     const { connection } = session;
     await this.#hooks.beforeClose(session, reason);
-    const timer = this.#ports.settings.clock.schedule(GOODBYE_MS, () => connection.destroy());
+    const timer = this.#ports.settings.clock.schedule(GOODBYE_MS, () => {
+      connection.destroy();
+      this.#ports.leftBehind(session);
+    });
     await connection.end().finally(() => timer.cancel());
   }
 

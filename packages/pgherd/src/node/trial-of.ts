@@ -3,6 +3,7 @@ import type { Ask } from '../monitor/connection.ts';
 import type { ClusterEvents } from '../observe/events.ts';
 import type { ClusterSettings } from '../options/settings.ts';
 import type { Pool } from '../pool/pool.ts';
+import { LeftBehind } from '../trial/left-behind.ts';
 import { Trial } from '../trial/trial.ts';
 import type { Session } from './session.ts';
 
@@ -18,6 +19,33 @@ export interface TriedNode {
   describe(): NodeDescription | undefined;
   condemned(event: ClusterEvents['connection:condemned']): void;
   warned(message: string): void;
+}
+
+/** Whether the server that the monitor asks is the one to which a connection leads that was opened at that time. */
+function isKnownThere(node: TriedNode, openedAt: number): boolean {
+  // A connection to an earlier life of the server, or to another one at its address, is not known to this one.
+  const { leadsTo, lifeSince, several } = node.describe() ?? {};
+  const isOne = lifeSince !== undefined && several === undefined && leadsTo === undefined;
+  return isOne && !node.behindPooler && openedAt >= lifeSince;
+}
+
+/** What ends the backends that lost connections of the node leave behind, and takes in each of these. */
+export function leftBehindOf(node: TriedNode): { note(session: Session): void; stop(): void } {
+  const { probe, clock } = node.settings;
+  const left = new LeftBehind({
+    clock,
+    timeoutMs: probe.timeoutMs,
+    get ask() {
+      return node.ask;
+    },
+  });
+  return {
+    note: ({ connection: { backendPid: pid }, openedAt }) => {
+      const isThere = () => isKnownThere(node, openedAt);
+      if (pid !== undefined && isThere()) left.add({ pid, openedAt, isThere });
+    },
+    stop: () => left.stop(),
+  };
 }
 
 /** A statement takes longer than usual: its node is asked at once, and after a while what became of its connection. */
@@ -39,11 +67,7 @@ export function trialOf(node: TriedNode): Trial<Session> {
     get ask() {
       return node.ask;
     },
-    canBeTried: ({ openedAt }) => {
-      // A connection to an earlier life of the server, or to another server, is not known to this one.
-      const lifeSince = node.describe()?.lifeSince;
-      return !node.behindPooler && lifeSince !== undefined && openedAt >= lifeSince;
-    },
+    canBeTried: ({ openedAt }) => isKnownThere(node, openedAt),
     inUse: () => node.pool.inUse(),
     condemned: ({ session, pid, state = 'gone', waitedMs, survivor }) => {
       session.noteSurvivor(survivor);
