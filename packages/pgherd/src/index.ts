@@ -65,6 +65,7 @@ export {
   type Target,
 } from './model/names.ts';
 export { REDACTED, Secret } from './model/secret.ts';
+export type { ServerError } from './model/server-error.ts';
 export type {
   Field,
   ParseText,

@@ -10,6 +10,7 @@ import { type Ready, waitUntilReady } from '../herd/ready.ts';
 import { type ClusterStats, statsOf } from '../herd/stats.ts';
 import type { NotificationListener, SubscribeOptions, Subscription } from '../listen/listen.ts';
 import { Subscriptions } from '../listen/subscriptions.ts';
+import { atCallerOf } from '../model/caller.ts';
 import type { AcceptedEpoch } from '../model/floors.ts';
 import type { NodeDescription, TopologyDescription } from '../model/topology.ts';
 import type { ListenOptions, Off } from '../observe/emitter.ts';
@@ -199,7 +200,7 @@ class HerdCluster implements Omit<Cluster, keyof ClusterQuerier> {
   }
 
   listen(channel: string, fn: NotificationListener, options?: SubscribeOptions): Promise<Subscription> {
-    return this.#listening.listen(channel, fn, options);
+    return atCallerOf(this.#listening.listen(channel, fn, options));
   }
 
   nodes(): readonly NodeDescription[] {
@@ -209,7 +210,7 @@ class HerdCluster implements Omit<Cluster, keyof ClusterQuerier> {
   ready(wanted: Ready = {}): Promise<void> {
     this.#assertOpen();
     this.#herd.touch();
-    return waitUntilReady(this.#herd, wanted);
+    return atCallerOf(waitUntilReady(this.#herd, wanted));
   }
 
   async nextProbe(): Promise<void> {

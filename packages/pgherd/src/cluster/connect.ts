@@ -4,6 +4,7 @@ import type { ConnectionPlan } from '../dsn/index.ts';
 import { Engine } from '../engine/engine.ts';
 import { Herd } from '../herd/herd.ts';
 import { logEvents } from '../herd/log.ts';
+import { atCaller } from '../model/caller.ts';
 import { messageOf, NoSuitableNodeError, PgHerdError } from '../model/errors.ts';
 import { ownStatement, type QueryResult, type Row } from '../model/statement.ts';
 import type { LiveNode } from '../node/live-node.ts';
@@ -61,7 +62,7 @@ export async function connect(
     return sessionOf(search, await search.run());
   } catch (error) {
     search.end();
-    throw error;
+    throw atCaller(error);
   }
 }
 

@@ -1,7 +1,9 @@
 import { type Call, type CallOptions, hasCallOptions, NO_OPTIONS, type PreparedCall } from '../call/call.ts';
 import type { Engine } from '../engine/engine.ts';
+import { atCaller, atCallerOf } from '../model/caller.ts';
 import type { Target } from '../model/names.ts';
 import type { QueryResult, Row } from '../model/statement.ts';
+import type { Trace } from '../node/leaks.ts';
 import { assertTransactionOptions, type TransactionOptions } from '../options/transaction-options.ts';
 import type { Executor } from '../query/executor.ts';
 import { type Lease, leaseOf } from '../query/lease.ts';
@@ -70,20 +72,20 @@ export function clusterQuerier(
   };
   const use = async <T>(fn: (lease: Lease) => Promise<T> | T, options?: CallOptions): Promise<T> => {
     const made = plain('use', options);
-    const trace = engine.leaks.trace('use', use);
-    const session = await engine.acquire(made);
-    engine.leaks.watch(session, trace);
-    const lease = leaseOf(engine, session, made);
     try {
-      return await engine.held.run({ session, isHeld: () => lease.isHeld }, async () => fn(lease));
-    } finally {
-      lease.release();
+      return await useLease(engine, made, fn, engine.leaks.trace('use', use));
+    } catch (error) {
+      throw atCaller(error);
     }
   };
   const transaction = async <T>(fn: TransactionFunction<T>, options: TransactionOptions = {}) => {
     const made = call(withTarget(options, defaults, engine.herd.settings.target));
     const own = withSettings(options, defaults);
-    return runTransaction(engine, made, own, fn, engine.leaks.trace('transaction', transaction));
+    try {
+      return await runTransaction(engine, made, own, fn, engine.leaks.trace('transaction', transaction));
+    } catch (error) {
+      throw atCaller(error);
+    }
   };
   const begin = (options: TransactionOptions = {}) =>
     entering(engine, async () => {
@@ -119,13 +121,29 @@ export function clusterQuerier(
   return Object.freeze({
     ...querierOver(executor),
     script: async (text: string, options?: CallOptions) =>
-      runScriptOnCluster(engine, plain('script', options), text),
+      atCallerOf(runScriptOnCluster(engine, plain('script', options), text)),
     transaction,
     begin,
     acquire,
     use,
     with: (options: CallOptions) => clusterQuerier(engine, starts, merged(defaults, options)),
   });
+}
+
+async function useLease<T>(
+  engine: Engine,
+  call: Call,
+  fn: (lease: Lease) => Promise<T> | T,
+  trace: Trace | undefined,
+): Promise<T> {
+  const session = await engine.acquire(call);
+  engine.leaks.watch(session, trace);
+  const lease = leaseOf(engine, session, call);
+  try {
+    return await engine.held.run({ session, isHeld: () => lease.isHeld }, async () => fn(lease));
+  } finally {
+    lease.release();
+  }
 }
 
 /**
@@ -143,7 +161,7 @@ async function entering<T>(
     return given;
   } catch (error) {
     entered.failed();
-    throw error;
+    throw atCaller(error);
   }
 }
 

@@ -6,6 +6,7 @@ import { HedgedReads } from '../hedging/hedged-reads.ts';
 import type { Herd } from '../herd/herd.ts';
 import { SharedStatements } from '../lanes/shared-statements.ts';
 import { factsOf, isRepeated } from '../lanes/statement-facts.ts';
+import { atCaller } from '../model/caller.ts';
 import { answeredBy, type QueryResult, type Row, type Statement } from '../model/statement.ts';
 import type { RunningStatement } from '../node/in-flight.ts';
 import { LeakWatch } from '../node/leaks.ts';
@@ -109,7 +110,7 @@ export class Engine {
   }
 
   /** As {@link execute}, on a connection that the statement has for itself. */
-  executeAlone(statement: Statement, given: Call): Promise<QueryResult<Row>> {
+  async executeAlone(statement: Statement, given: Call): Promise<QueryResult<Row>> {
     const work = async (session: Session, call: Call) => {
       session.allowMove();
       const result = await this.send(session, statement, call);
@@ -117,7 +118,11 @@ export class Engine {
       this.release(session);
       return answeredBy(result, session.node);
     };
-    return this.attempts(given, statement.text, work, namingScript);
+    try {
+      return await this.attempts(given, statement.text, work, namingScript);
+    } catch (error) {
+      throw atCaller(error, statement.text);
+    }
   }
 
   /**

@@ -4,6 +4,7 @@ import type { LaneSession } from '../lanes/session.ts';
 import type { SharedStatement } from '../lanes/shared-statement.ts';
 import type { SharedStatements } from '../lanes/shared-statements.ts';
 import type { StatementFacts } from '../lanes/statement-facts.ts';
+import { rejectedAtCaller } from '../model/caller.ts';
 import type { QueryResult, Row, Statement } from '../model/statement.ts';
 import { callsUnknownFunction } from '../sql/functions.ts';
 import { ByText } from '../sql/memo.ts';
@@ -61,7 +62,8 @@ export class HedgedReads<S extends LaneSession, N extends LaneNode<S>> {
     if (!learnt.isHarmless || !this.#ports.hasOthers(call)) return shared.run(statement, call, facts);
     const usualMs = learnt.latencies.quantileMs;
     const delayMs = usualMs === undefined ? undefined : Math.max(this.#ports.minDelayMs, usualMs);
-    return new Promise((resolve, reject) => {
+    return new Promise((resolve) => {
+      const reject = (error: unknown) => resolve(rejectedAtCaller(error, statement.text));
       const read = new HedgedRead<S>(this.#readPorts(learnt.latencies), resolve, reject);
       const first: SharedStatement<S> = shared.make(read, statement, call, facts, {
         resolve: (result) => read.answered(first, result),

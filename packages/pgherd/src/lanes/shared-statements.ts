@@ -1,5 +1,6 @@
 import type { Call, Search } from '../call/call.ts';
 import { timedOut, unacknowledged, waitTimedOut } from '../call/failures.ts';
+import { rejectedAtCaller } from '../model/caller.ts';
 import type { Access } from '../model/names.ts';
 import type { QueryResult, Row, Statement } from '../model/statement.ts';
 import { lateError } from '../node/pool-errors.ts';
@@ -36,7 +37,8 @@ export class SharedStatements<S extends LaneSession, N extends LaneNode<S>> impl
   run(statement: Statement, call: Call, facts: StatementFacts): Promise<QueryResult<Row>> {
     // It was read when the call began, unless that call had to wait for a node that shows earlier writes.
     if (call.routed !== true) this.#clock.at(call.startedAt);
-    return new Promise((resolve, reject) => {
+    return new Promise((resolve) => {
+      const reject = (error: unknown) => resolve(rejectedAtCaller(error, statement.text));
       this.#start(this.make(this, statement, call, facts, { resolve, reject }), NONE);
     });
   }

@@ -77,6 +77,8 @@ export class PgHerdError extends Error {
     nameErrorClass(PgHerdError, 'PgHerdError');
   }
   readonly code: ErrorCode;
+  /** Text of the statement that failed, without its values. Not enumerable: `JSON.stringify` and loggers leave it out. */
+  declare readonly query: string | undefined;
   readonly details: Readonly<Record<string, unknown>>;
 
   constructor(code: ErrorCode, message: string, options: PgHerdErrorOptions = {}) {

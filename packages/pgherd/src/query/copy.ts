@@ -1,5 +1,6 @@
 import type { CallOptions } from '../call/call.ts';
 import type { DriverCopyIn, DriverCopyOut, DriverResult } from '../connection/port.ts';
+import { atCaller } from '../model/caller.ts';
 import { argumentError, OutcomeUnknownError, PgHerdError } from '../model/errors.ts';
 import { type OtherVerb, readStatement } from '../sql/statement.ts';
 import { Serial } from '../time/serial.ts';
@@ -193,7 +194,7 @@ export class CopyOutStream implements CopyStream {
       return { done: false, value: piece };
     } catch (error) {
       this.#ended = true;
-      throw error;
+      throw atCaller(error, this.#text);
     }
   }
 

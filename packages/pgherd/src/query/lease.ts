@@ -2,6 +2,7 @@ import { type Call, type CallOptions, NO_OPTIONS } from '../call/call.ts';
 import { unacknowledged, withNode } from '../call/failures.ts';
 import { assertLimits } from '../call/limits.ts';
 import type { Engine } from '../engine/engine.ts';
+import { atCaller } from '../model/caller.ts';
 import { PgHerdError } from '../model/errors.ts';
 import { answeredBy, type QueryResult, type Row, type Statement } from '../model/statement.ts';
 import type { Session } from '../node/session.ts';
@@ -95,7 +96,7 @@ class SessionLease {
     } catch (error) {
       if (session.use === 'read-write')
         await this.#engine.recovery.refusedWrites.explain(error, session.node);
-      throw this.#errorFor(error, statement.text);
+      throw atCaller(this.#errorFor(error, statement.text), statement.text);
     }
   }
 

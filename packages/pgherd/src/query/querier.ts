@@ -1,4 +1,5 @@
 import { type CallOptions, NO_OPTIONS } from '../call/call.ts';
+import { atCaller } from '../model/caller.ts';
 import { argumentError, invalidArgument, PgHerdError } from '../model/errors.ts';
 import { ownStatement, type QueryResult, type Row, type Statement } from '../model/statement.ts';
 import { MAX_PARAMETERS } from '../sql/tag.ts';
@@ -201,7 +202,11 @@ const VERBS = Object.freeze({
   batch: (executor: Executor) => async (statements: readonly First[], options?: CallOptions) => {
     if (!Array.isArray(statements)) throw argumentError('batch takes an array of statements.');
     const all = statements.map((one: First) => normalize(one, undefined, undefined)[0]);
-    return runBatch(executor, all, options ?? NO_OPTIONS);
+    try {
+      return await runBatch(executor, all, options ?? NO_OPTIONS);
+    } catch (error) {
+      throw atCaller(error, failedText(error, all));
+    }
   },
   stream: (executor: Executor) => (first: First, second?: Second, third?: StreamOptions) => {
     const [statement, options] = normalize(first, second, third);
@@ -209,8 +214,13 @@ const VERBS = Object.freeze({
     if (schema !== undefined) assertSchema(schema);
     return new CursorStream(executor, statement, options, schema);
   },
-  copyFrom: (executor: Executor) => async (text: string, source: CopySource, options?: CopyFromOptions) =>
-    runCopyFrom(executor, text, source, options ?? NO_OPTIONS),
+  copyFrom: (executor: Executor) => async (text: string, source: CopySource, options?: CopyFromOptions) => {
+    try {
+      return await runCopyFrom(executor, text, source, options ?? NO_OPTIONS);
+    } catch (error) {
+      throw atCaller(error, text);
+    }
+  },
   copyTo: (executor: Executor) => (text: string, options?: CallOptions) =>
     new CopyOutStream(executor, text, options ?? NO_OPTIONS),
   notify:
@@ -304,6 +314,12 @@ export function assertChannel(channel: unknown): asserts channel is string {
 const MAX_CHANNEL_BYTES = 63;
 /** Longest name of a prepared statement that pg and the server distinguish from others. */
 const MAX_NAME_BYTES = 63;
+
+/** The text of the statement of a batch at which it failed, if that is known. */
+function failedText(error: unknown, statements: readonly Statement[]): string | undefined {
+  const index = (error as { index?: unknown } | null)?.index;
+  return typeof index === 'number' ? statements[index]?.text : undefined;
+}
 
 async function checked(
   execute: Execute,

@@ -1,6 +1,7 @@
 import type { Call } from '../call/call.ts';
 import { busy, unacknowledged } from '../call/failures.ts';
 import type { Engine } from '../engine/engine.ts';
+import { atCaller } from '../model/caller.ts';
 import { PgHerdError } from '../model/errors.ts';
 import { answeredBy, type QueryResult, type Row } from '../model/statement.ts';
 import type { Session } from '../node/session.ts';
@@ -47,7 +48,7 @@ export async function runScript(use: ScriptUse, text: string): Promise<QueryResu
     const result = await engine.perform(session, () => connection.script(text), call, text);
     return answeredBy(result, node);
   } catch (error) {
-    throw use.errorFor(error);
+    throw atCaller(use.errorFor(error), text);
   }
 }
 

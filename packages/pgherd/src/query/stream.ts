@@ -1,5 +1,6 @@
 import type { CallOptions } from '../call/call.ts';
 import type { DriverConnection, DriverCursor } from '../connection/port.ts';
+import { atCaller } from '../model/caller.ts';
 import { PgHerdError } from '../model/errors.ts';
 import type { Row, Statement } from '../model/statement.ts';
 import { Serial } from '../time/serial.ts';
@@ -100,7 +101,7 @@ export class CursorStream implements RowStream<unknown> {
       } catch (error) {
         this.#ended = true;
         await this.#started?.stop();
-        throw error;
+        throw atCaller(error, this.#statement.text);
       }
     }
     return { done: false, value: this.#rows[this.#at++] };

@@ -1,3 +1,4 @@
+import type { ServerError } from '../model/server-error.ts';
 import { causeChain, codeOf } from './chain.ts';
 import { type Classification, classifyError, isOfConnecting, phaseOf } from './classify.ts';
 import { isSqlState, KIND_RULES, type Phase } from './rules.ts';
@@ -57,32 +58,32 @@ export function isOutcomeUnknown(error: unknown): boolean {
 }
 
 /** Whether a constraint was violated: SQLSTATE class 23. */
-export function isConstraintViolation(error: unknown): boolean {
+export function isConstraintViolation(error: unknown): error is ServerError {
   return sqlState(error)?.startsWith('23') === true;
 }
 
 /** Whether a unique constraint or index was violated: 23505. */
-export function isUniqueViolation(error: unknown): boolean {
+export function isUniqueViolation(error: unknown): error is ServerError {
   return sqlState(error) === '23505';
 }
 
 /** Whether a foreign key was violated: 23503. */
-export function isForeignKeyViolation(error: unknown): boolean {
+export function isForeignKeyViolation(error: unknown): error is ServerError {
   return sqlState(error) === '23503';
 }
 
 /** Whether a not-null constraint was violated: 23502. */
-export function isNotNullViolation(error: unknown): boolean {
+export function isNotNullViolation(error: unknown): error is ServerError {
   return sqlState(error) === '23502';
 }
 
 /** Whether a check constraint was violated: 23514. */
-export function isCheckViolation(error: unknown): boolean {
+export function isCheckViolation(error: unknown): error is ServerError {
   return sqlState(error) === '23514';
 }
 
 /** Whether an exclusion constraint was violated: 23P01. */
-export function isExclusionViolation(error: unknown): boolean {
+export function isExclusionViolation(error: unknown): error is ServerError {
   return sqlState(error) === '23P01';
 }
 

@@ -1,3 +1,4 @@
+import { atCallerOf } from '../model/caller.ts';
 import type { Executor } from '../query/executor.ts';
 import { LazyQuerier } from '../query/querier.ts';
 import { refuseToEnd } from './failures.ts';
@@ -43,7 +44,7 @@ export class TransactionView extends LazyQuerier implements Transaction {
   }
 
   get commit(): Transaction['commit'] {
-    return this.#isSavepoint ? refuseToEnd : () => this.#transaction.commit();
+    return this.#isSavepoint ? refuseToEnd : () => atCallerOf(this.#transaction.commit());
   }
 
   get rollback(): Transaction['rollback'] {

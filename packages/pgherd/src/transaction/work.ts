@@ -3,6 +3,7 @@ import { withNode } from '../call/failures.ts';
 import { narrowedCall } from '../call/limits.ts';
 import type { DriverResult } from '../connection/port.ts';
 import type { Engine } from '../engine/engine.ts';
+import { atCaller } from '../model/caller.ts';
 import { answeredBy, type QueryResult, type Row, type Statement } from '../model/statement.ts';
 import type { Session } from '../node/session.ts';
 import { type ConnectionUse, type LongWork, startOnSession, type WorkKind } from '../query/long-work.ts';
@@ -64,7 +65,7 @@ export class TransactionWork {
     } catch (error) {
       this.#ports.noteError(error);
       if (mayWrite(call)) await engine.recovery.refusedWrites.explain(error, session.node);
-      throw withNode(error, session.node);
+      throw atCaller(withNode(error, session.node), statement.text);
     }
   }
 

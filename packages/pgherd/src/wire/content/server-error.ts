@@ -1,4 +1,5 @@
 import { nameErrorClass } from '../../model/errors.ts';
+import { excerptAt } from '../../model/excerpt.ts';
 import { BodyReader, protocolError } from './reader.ts';
 
 /** Fields of an error or notice, by the letters of the protocol, under the names that node-postgres gives them. */
@@ -46,6 +47,8 @@ export interface ServerMessageFields {
   routine: string | undefined;
 }
 
+const INSPECT = Symbol.for('nodejs.util.inspect.custom');
+
 /** An ErrorResponse of the server, with the properties of node-postgres' `DatabaseError`. */
 export class ServerError extends Error implements ServerMessageFields {
   static {
@@ -53,6 +56,10 @@ export class ServerError extends Error implements ServerMessageFields {
   }
   /** Bytes of the message. */
   readonly length: number;
+  /** Text of the statement that failed, without its values. Not enumerable: `JSON.stringify` and loggers leave it out. */
+  declare query: string | undefined;
+  /** The node that answered. */
+  declare node: string | undefined;
   severity: string | undefined;
   code: string | undefined;
   detail: string | undefined;
@@ -75,6 +82,15 @@ export class ServerError extends Error implements ServerMessageFields {
     this.name = 'error';
     this.length = length;
     Object.assign(this, fields);
+  }
+
+  /** As `console.log` shows it: with the place in the statement that the server names. */
+  [INSPECT](_depth: number, options: object, inspect: (value: unknown, options: object) => string): string {
+    const own = inspect(this, { ...options, customInspect: false });
+    const text = this.internalQuery ?? this.query;
+    const position = Number(this.internalPosition ?? this.position);
+    const excerpt = text === undefined ? undefined : excerptAt(text, position);
+    return excerpt === undefined ? own : `${own}\n${excerpt}`;
   }
 }
 
