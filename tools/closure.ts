@@ -9,7 +9,7 @@ const SRC = 'packages/pgherd/src';
  * Most modules of {@link SRC} that a folder and all that it imports may be together, imports of types included: so many
  * files a reader may have to open to understand one of the folder's.
  */
-export const CLOSURE_BUDGETS: Readonly<Record<string, number>> = Object.freeze({ lanes: 56, sql: 10 });
+export const CLOSURE_BUDGETS: Readonly<Record<string, number>> = Object.freeze({ lanes: 57, sql: 10 });
 
 /** Finds folders of which more has to be read than {@link CLOSURE_BUDGETS} allows. */
 export function checkClosures(root: string, budgets = CLOSURE_BUDGETS): Finding[] {
