@@ -21,6 +21,9 @@ const CHECKS: readonly Step[] = [
 /** Takes minutes and a gigabyte from the registry: with the tests only. */
 const MATRIX: Step = { name: 'matrix', command: ['npx', 'tsx', 'tools/matrix.ts'], needs: 'build' };
 
+/** Libraries in their newest versions on one cluster, through faults. */
+const EXAMPLES: Step = { name: 'examples', command: ['npx', 'tsx', 'tools/examples.ts'], needs: 'build' };
+
 /** The whole suite; the JSON report beside the readable one is what gets counted. */
 const TESTS: Step = {
   name: 'tests',
@@ -31,7 +34,7 @@ const TESTS: Step = {
 rmSync(REPORT, { force: true });
 mkdirSync('temp', { recursive: true });
 const outcomes = await runSteps(
-  process.argv.includes('--with-tests') ? [...CHECKS, MATRIX, TESTS] : CHECKS,
+  process.argv.includes('--with-tests') ? [...CHECKS, MATRIX, EXAMPLES, TESTS] : CHECKS,
   console.log,
 );
 const { passed, failed } = totalOf(outcomes);
