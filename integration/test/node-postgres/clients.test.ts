@@ -11,7 +11,7 @@ import { createPool, herdClient, pgherdModule } from 'pgherd/pg';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { guestCount } from '../../src/guests.ts';
 import { PG_VERSIONS } from '../../src/pg-versions.ts';
-import { open, PATIENT, rejection } from '../../src/support.ts';
+import { nameOf, open, PATIENT, rejection } from '../../src/support.ts';
 
 let cluster: TestCluster;
 let db: Cluster;
@@ -120,30 +120,26 @@ describe.each(PG_VERSIONS.slice(0, 2))('a client of %s', (_version, module) => {
     ['in the text', (pid: number) => [`select pg_cancel_backend(${pid})`] as const],
     ['as a value', (pid: number) => ['SELECT pg_cancel_backend($1)', [pid]] as const],
   ])('cancels by a statement with the number %s, whichever standby the other client is on', async (_how, make) => {
-    const Client = herdClient(module, db, { target: 'standby' });
-    const sleeper = new Client();
-    await sleeper.connect();
-    const at = (await sleeper.query(WHERE)).rows[0];
-    const others = [];
-    // Clients on both standbys: one of them would ask the wrong server.
-    for (let n = 0; n < 6; n++) {
-      const one = new Client();
-      await one.connect();
-      others.push({ one, port: (await one.query(WHERE)).rows[0].port });
-    }
-    const elsewhere = others.find(({ port }) => port !== at.port);
+    const [first, second] = cluster.standbys;
+    const clients = await Promise.all(
+      [first, first, second].map(async (node) => {
+        const client = new (herdClient(module, db, { target: 'standby', node: nameOf(node) }))();
+        await client.connect();
+        return client;
+      }),
+    );
+    const [sleeper, ...others] = clients;
+    if (sleeper === undefined) throw new Error('no client');
+    const { pid } = (await sleeper.query(WHERE)).rows[0];
     const text = 'select pg_sleep(603)';
-    for (const { one } of [elsewhere, others.find(({ port }) => port === at.port)].filter(
-      (found) => found !== undefined,
-    )) {
+    for (const one of others) {
       const ended = rejection(sleeper.query(text));
       await running(text);
-      const result = await one.query(...(make(at.pid) as [string]));
+      const result = await one.query(...(make(pid) as [string]));
       expect(result.rows).toEqual([{ pg_cancel_backend: true }]);
       expect(await ended).toMatchObject({ code: '57014' });
     }
-    expect(elsewhere).toBeDefined();
-    await Promise.all([sleeper, ...others.map(({ one }) => one)].map((one) => one.end()));
+    await Promise.all(clients.map((one) => one.end()));
   });
 });
 
