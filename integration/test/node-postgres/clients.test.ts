@@ -29,6 +29,8 @@ afterAll(async () => {
 
 const WHERE = 'select inet_server_port() as port, pg_is_in_recovery() as standby, pg_backend_pid() as pid';
 
+let lastSleep = 0;
+
 /** Waits until some node runs a statement with this text. */
 async function running(text: string): Promise<void> {
   const find = `select 1 from pg_stat_activity where query = $1 and state = 'active'`;
@@ -106,10 +108,11 @@ describe.each(PG_VERSIONS.slice(0, 2))('a client of %s', (_version, module) => {
     const Client = herdClient(module, db, { target: 'standby' });
     const client = new Client();
     await client.connect();
-    const query = new module.Query('select pg_sleep(602)');
+    const text = `select pg_sleep(602) /* ${++lastSleep} */`;
+    const query = new module.Query(text);
     const ended = new Promise((resolve) => query.on('error', resolve));
     client.query(query);
-    await running('select pg_sleep(602)');
+    await running(text);
     const canceller = new Client();
     (canceller as unknown as { cancel(...of: unknown[]): void }).cancel(client, query);
     expect(await ended).toMatchObject({ code: '57014' });
@@ -131,8 +134,9 @@ describe.each(PG_VERSIONS.slice(0, 2))('a client of %s', (_version, module) => {
     const [sleeper, ...others] = clients;
     if (sleeper === undefined) throw new Error('no client');
     const { pid } = (await sleeper.query(WHERE)).rows[0];
-    const text = 'select pg_sleep(603)';
     for (const one of others) {
+      // A server reports the error before it says that the statement has ended: another text cannot be taken for it.
+      const text = `select pg_sleep(603) /* ${++lastSleep} */`;
       const ended = rejection(sleeper.query(text));
       await running(text);
       const result = await one.query(...(make(pid) as [string]));
