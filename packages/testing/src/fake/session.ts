@@ -74,6 +74,7 @@ export class FakeSession {
   }
 
   #read(text: string, { state, rewriteProbe }: AnswerContext): FakeAnswer {
+    this.#setByFunction(text);
     if (!/ as in_recovery\b/i.test(text)) return { rows: [{ '?column?': 1 }] };
     const known = probeColumns(state.facts, this.readOnly(state));
     const names = [...text.matchAll(/\bas ([a-z_]+)\s*(?:,|$)/gi)].map((match) => match[1] ?? '');
@@ -140,6 +141,12 @@ export class FakeSession {
     if (!toSavepoint) this.#transactionReadOnly = undefined;
     const commits = (word === 'COMMIT' || word === 'END') && !failed;
     return { tag: commits ? 'COMMIT' : 'ROLLBACK' };
+  }
+
+  /** `set_config` says the same as SET. */
+  #setByFunction(text: string): void {
+    const value = /\bset_config\(\s*'default_transaction_read_only'\s*,\s*'(\w+)'/i.exec(text)?.[1];
+    if (value !== undefined) this.#readOnly = value.toLowerCase() === 'on';
   }
 
   #set(text: string): void {
