@@ -26,7 +26,7 @@ const RANKS = [
   ['query'],
   ['listen', 'transaction'],
   ['cluster'],
-  ['guests'],
+  ['guests', 'http'],
   ['node-postgres'],
   ['integrations'],
 ];

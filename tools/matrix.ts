@@ -24,6 +24,7 @@ const EXPECTED = Object.freeze({
   error: [true, 'PgHerdError', 'PGHERD_WRONG_ROW_COUNT'],
   hosts: 2,
   guests: ['function', 'function'],
+  alive: 200,
   discoveries: ['function', 'function', 'function', 'function'],
 });
 

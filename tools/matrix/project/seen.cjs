@@ -5,6 +5,7 @@ const { patroniDiscovery } = require('pgherd/discovery-patroni');
 const { polledDiscovery } = require('pgherd/discovery-polled');
 const { staticDiscovery } = require('pgherd/discovery-static');
 const { parseDsn } = require('pgherd/dsn');
+const { healthHandler } = require('pgherd/http');
 const { herdStream } = require('pgherd/pg');
 const { herdOptions } = require('pgherd/postgres-js');
 
@@ -20,6 +21,7 @@ exports.seen = async function seen(url) {
       error: [error instanceof PgHerdError, error.name, error.code],
       hosts: parseDsn('postgres://db1,db2/shop').hosts.length,
       guests: [typeof herdStream(db), typeof herdOptions(db).socket],
+      alive: healthHandler(db).liveness.answer().status,
       discoveries: [dnsDiscovery, patroniDiscovery, polledDiscovery, staticDiscovery].map(
         (one) => typeof one,
       ),

@@ -5,6 +5,7 @@ import { patroniDiscovery } from 'pgherd/discovery-patroni';
 import { polledDiscovery } from 'pgherd/discovery-polled';
 import { staticDiscovery } from 'pgherd/discovery-static';
 import { parseDsn } from 'pgherd/dsn';
+import { healthHandler } from 'pgherd/http';
 import { herdStream } from 'pgherd/pg';
 import { herdOptions } from 'pgherd/postgres-js';
 
@@ -20,6 +21,7 @@ export async function seen(url) {
       error: [error instanceof PgHerdError, error.name, error.code],
       hosts: parseDsn('postgres://db1,db2/shop').hosts.length,
       guests: [typeof herdStream(db), typeof herdOptions(db).socket],
+      alive: healthHandler(db).liveness.answer().status,
       discoveries: [dnsDiscovery, patroniDiscovery, polledDiscovery, staticDiscovery].map(
         (one) => typeof one,
       ),

@@ -6,6 +6,7 @@ import { patroniDiscovery } from 'pgherd/discovery-patroni';
 import { polledDiscovery } from 'pgherd/discovery-polled';
 import { staticDiscovery } from 'pgherd/discovery-static';
 import { type Dsn, parseDsn } from 'pgherd/dsn';
+import { healthHandler } from 'pgherd/http';
 import { herdStream } from 'pgherd/pg';
 import { herdOptions } from 'pgherd/postgres-js';
 
@@ -13,7 +14,13 @@ const db: Cluster = createCluster({ url: 'postgres://db1,db2/shop', pool: { max:
 export const result: Promise<QueryResult<{ n: number }>> = db.query<{ n: number }>('select 1 as n');
 export const name: Promise<string> = db.one<{ name: string }>(sql`select ${1}`).then((row) => row.name);
 export const dsn: Dsn = parseDsn('postgres://db1/shop');
-export const parts = [herdStream(db), herdOptions(db), createClusterOver, staticDiscovery];
+export const parts = [
+  herdStream(db),
+  herdOptions(db),
+  createClusterOver,
+  staticDiscovery,
+  healthHandler(db).readiness.fetch,
+];
 export const discoveries = [dnsDiscovery, patroniDiscovery, polledDiscovery];
 export const codeOf = (error: unknown) => (error instanceof PgHerdError ? error.code : undefined);
 

@@ -22,6 +22,7 @@ import type { Rejection, Selection } from '../routing/select.ts';
 import type { Transaction } from '../transaction/transaction.ts';
 import { endsWithin } from './ends-within.ts';
 import { enterGuestPort } from './guest-port.ts';
+import { enterRequestPort } from './request-port.ts';
 import { enterSibling } from './siblings.ts';
 import { type ClusterQuerier, clusterQuerier } from './verbs.ts';
 
@@ -185,6 +186,8 @@ class HerdCluster implements Omit<Cluster, keyof ClusterQuerier> {
     this.read = verbs.with({ target: 'prefer-standby' });
     this.#cluster = Object.assign(this, verbs);
     enterGuestPort(this.#cluster, this.#guests);
+    const { secrets, tokenTtlMs } = this.#herd.settings.causal;
+    enterRequestPort(this.#cluster, { isSigned: secrets.length > 0, tokenTtlMs, isLeaving: false });
   }
 
   static create(settings: ClusterSettings): Cluster {

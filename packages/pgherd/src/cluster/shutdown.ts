@@ -1,6 +1,7 @@
 import { argumentError, type PgHerdError } from '../model/errors.ts';
 import type { Off } from '../observe/emitter.ts';
 import type { Cluster } from './cluster.ts';
+import { markLeaving } from './request-port.ts';
 
 /** Signals that a process can handle. */
 export const SHUTDOWN_SIGNALS = Object.freeze([
@@ -79,6 +80,7 @@ class Shutdown {
       return;
     }
     this.#closing = true;
+    for (const cluster of this.#clusters) markLeaving(cluster);
     void this.#close(signal).finally(() => this.#end(signal));
   }
 

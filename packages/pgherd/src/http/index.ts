@@ -1,0 +1,7 @@
+export {
+  type HealthAnswer,
+  type HealthEndpoint,
+  type HealthHandler,
+  type HealthHandlerOptions,
+  healthHandler,
+} from './health.ts';
