@@ -181,7 +181,7 @@ describe('a process', () => {
 
   it('does not end before a call with all servers down has got its error', async () => {
     const ended = await child(`
-      const db = createCluster({ url: 'postgres://app@127.0.0.1:9,127.0.0.1:10/app', env: {}, waitTimeoutMs: 1500 });
+      const db = createCluster({ url: 'postgres://app@127.0.0.1:9,127.0.0.1:10/app', env: {}, waitTimeoutMs: 500 });
       await db.query('select 1').catch((error) => console.log(error.code));`);
     expect(ended).toMatchObject({ code: 0, output: 'PGHERD_NO_SUITABLE_NODE' });
   });
