@@ -1,3 +1,11 @@
+export type { CausalRequestOptions } from './carrier.ts';
+export {
+  causalExpress,
+  causalHono,
+  type ExpressMiddleware,
+  type HonoContext,
+  type HonoMiddleware,
+} from './causal.ts';
 export {
   type HealthAnswer,
   type HealthEndpoint,
