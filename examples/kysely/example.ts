@@ -1,21 +1,20 @@
-import { Kysely, PostgresDialect } from 'kysely';
+import { Kysely } from 'kysely';
 import pg from 'pg';
 import Cursor from 'pg-cursor';
 import { createCluster } from 'pgherd';
-import { createPool } from 'pgherd/pg';
+import { herdDialect } from 'pgherd/kysely';
 import { type Example, RollBack, tableOf } from '../lib/example.ts';
 
 interface Tables {
   items_kysely: { id: number; name: string };
 }
 
-/** Kysely takes a pool. */
+/** Kysely takes a dialect. */
 export const example: Example = {
   ...tableOf('items_kysely'),
   open: async (url) => {
     const cluster = createCluster(url);
-    const pool = createPool(cluster, { pg, max: 4 });
-    const db = new Kysely<Tables>({ dialect: new PostgresDialect({ pool, cursor: Cursor }) });
+    const db = new Kysely<Tables>({ dialect: herdDialect(cluster, { pg, max: 4, cursor: Cursor }) });
     return {
       add: (id) => db.insertInto('items_kysely').values({ id, name: 'hay' }).execute(),
       has: async (id) =>
