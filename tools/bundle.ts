@@ -32,6 +32,7 @@ export async function bundle(root: string, folder: string): Promise<void> {
     .map(({ source, types }) => ({ source, output: basename(types, '.d.ts') }));
   const external = isExternal(root, folder);
   await code(root, entries, external, dist);
+  for (const file of filesBelow(dist).filter((name) => /\.c?js$/.test(name))) withoutIndentation(file);
   await declarations(root, folder, entries, external, dist);
 }
 
@@ -107,6 +108,14 @@ async function declarations(
     await build.close();
   }
   for (const file of filesBelow(dir).filter((name) => name.endsWith('.d.ts'))) copyForRequire(file);
+}
+
+/**
+ * Takes the tabs off that the bundler indents with; lines stay lines. A text over several lines keeps its own, since no source has a
+ * line that begins with a tab (Biome indents by spaces).
+ */
+function withoutIndentation(file: string): void {
+  writeFileSync(file, readFileSync(file, 'utf8').replace(/^\t+/gm, ''));
 }
 
 /** The same declarations for `require`: they differ in the names of the files they import only. */

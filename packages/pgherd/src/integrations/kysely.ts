@@ -36,13 +36,11 @@ const READS = new WeakSet<object>();
  * transactions with the access mode `read only`. A query that is aborted is cancelled on the server that runs it.
  * `db.destroy()` ends the pools, and leaves the cluster open.
  *
- * @throws PgHerdError `PGHERD_INVALID_ARGUMENT` for options that contradict the cluster or cannot be used, or if `pg` is missing or too
- * old.
+ * @throws PgHerdError `PGHERD_INVALID_ARGUMENT`, as `createPool` does.
  * @example
  * ```ts
  * const db = new Kysely<Tables>({ dialect: herdDialect(cluster, { pg, max: 20 }) });
  * const reads = db.withPlugin(herdReads());
- * await reads.selectFrom('orders').selectAll().execute();
  * ```
  */
 export function herdDialect<P extends PgModule>(cluster: Cluster, options: HerdDialectOptions<P>): Dialect {
