@@ -50,9 +50,31 @@ export function resolveOptions(given: TestClusterOptions): ClusterOptions {
     tls: given.tls === true ? {} : given.tls === false ? undefined : given.tls,
     freshIdentity: given.freshIdentity ?? false,
   };
-  const violations = violationsOf(options);
+  const violations = [...unknownNames(given), ...violationsOf(options)];
   if (violations.length > 0) throw new TestClusterError(`Invalid options: ${violations.join(' ')}`);
   return options;
+}
+
+/** Every name. The compiler demands that none is missing. */
+const NAMES: Readonly<Record<keyof TestClusterOptions, true>> = Object.freeze({
+  version: true,
+  binaries: true,
+  binDir: true,
+  standbys: true,
+  synchronous: true,
+  settings: true,
+  proxy: true,
+  replicationThroughProxy: true,
+  auth: true,
+  tls: true,
+  freshIdentity: true,
+});
+
+/** A mistyped name would mean the default, unnoticed. */
+function unknownNames(given: object): string[] {
+  return Object.keys(given)
+    .filter((name) => !Object.hasOwn(NAMES, name))
+    .map((name) => `${name} is not an option; there are ${Object.keys(NAMES).join(', ')}.`);
 }
 
 function violationsOf(options: ClusterOptions): string[] {

@@ -1,4 +1,5 @@
 import { beginCall, prepareCall, type RoutingOptions } from '../call/call.ts';
+import { ROUTING_OPTIONS } from '../call/call-option-names.ts';
 import { closedInside, unknownNodeName } from '../call/failures.ts';
 import type { Driver } from '../connection/port.ts';
 import { Engine } from '../engine/engine.ts';
@@ -12,9 +13,11 @@ import type { NotificationListener, SubscribeOptions, Subscription } from '../li
 import { Subscriptions } from '../listen/subscriptions.ts';
 import { atCallerOf } from '../model/caller.ts';
 import type { AcceptedEpoch } from '../model/floors.ts';
+import { assertOptions, optionNames } from '../model/option-names.ts';
 import type { NodeDescription, TopologyDescription } from '../model/topology.ts';
 import type { ListenOptions, Off } from '../observe/emitter.ts';
 import type { ClusterEventName, ClusterEvents } from '../observe/events.ts';
+import { assertSubscription } from '../observe/subscribe.ts';
 import type { ClusterOptions } from '../options/options.ts';
 import { type ClusterSettings, resolveSettings } from '../options/settings.ts';
 import type { Querier } from '../query/querier.ts';
@@ -248,6 +251,7 @@ class HerdCluster implements Omit<Cluster, keyof ClusterQuerier> {
   }
 
   explainTarget(target: RoutingOptions['target'], options: RoutingOptions = {}): TargetExplanation {
+    assertOptions('explainTarget', options, ROUTING_OPTIONS);
     const { demand } = prepareCall({ ...options, target }, this.#herd.settings);
     // A call leaves to chance whether the primary takes part; here it does if it can.
     const primaryReads = (options.primaryReadWeight ?? 0) > 0;
@@ -271,6 +275,7 @@ class HerdCluster implements Omit<Cluster, keyof ClusterQuerier> {
     fn: (event: ClusterEvents[N]) => void,
     options?: ListenOptions,
   ): Off {
+    assertSubscription(name, fn, options);
     return this.#herd.events.on(name, fn, options);
   }
 
@@ -287,6 +292,7 @@ class HerdCluster implements Omit<Cluster, keyof ClusterQuerier> {
     fn: () => Promise<T> | T,
     options: { readonly after?: string | undefined } = {},
   ): Promise<T> {
+    assertOptions('causal', options, CAUSAL_OPTIONS);
     return this.#engine.causal.run(fn, options.after);
   }
 
@@ -294,10 +300,10 @@ class HerdCluster implements Omit<Cluster, keyof ClusterQuerier> {
     return this.#engine.causal.token();
   }
 
-  close(options: { readonly timeoutMs?: number | undefined } = {}): Promise<void> {
+  async close(options: { readonly timeoutMs?: number | undefined } = {}): Promise<void> {
+    assertOptions('close', options, CLOSE_OPTIONS);
     // It would wait for the function that waits for it.
-    if (this.#closing === undefined && this.#engine.held.count(() => true) > 0)
-      return Promise.reject(closedInside());
+    if (this.#closing === undefined && this.#engine.held.count(() => true) > 0) throw closedInside();
     this.#closing ??= this.#close(options.timeoutMs ?? this.#herd.settings.drainMs);
     return this.#closing;
   }
@@ -359,6 +365,8 @@ function explanationOf({ tiers, reasons, rejections }: Selection): TargetExplana
   });
 }
 
+const CAUSAL_OPTIONS = optionNames<{ readonly after?: string | undefined }>({ after: true });
+const CLOSE_OPTIONS = optionNames<{ readonly timeoutMs?: number | undefined }>({ timeoutMs: true });
 /** Why the connections of a node end with the cluster. */
 const CLOSED = 'the cluster is closed';
 /** Longer than any process waits, milliseconds. */

@@ -1,6 +1,7 @@
 import { abortedError } from '../call/failures.ts';
 import { isSignal } from '../call/limits.ts';
 import { InvalidOptionsError, PgHerdError } from '../model/errors.ts';
+import { optionNames, unknownOption } from '../model/option-names.ts';
 import { retryAttemptsFrom } from '../options/env-options.ts';
 import { type BackoffSettings, backoffMs } from '../retry/decide.ts';
 import { isRetryable } from '../retry/predicates.ts';
@@ -176,8 +177,24 @@ class Stopped extends Error {
 /** Smallest value of each number. */
 const LEAST = Object.freeze({ attempts: 1, baseMs: 0, factor: 1, maxMs: 0, timeoutMs: 1 });
 
+const POLICY = optionNames<RetryPolicy>({
+  attempts: true,
+  baseMs: true,
+  factor: true,
+  maxMs: true,
+  timeoutMs: true,
+  signal: true,
+  isRetryable: true,
+  onRetry: true,
+  clock: true,
+  random: true,
+  env: true,
+});
+
 function resolvePolicy(policy: RetryPolicy): Resolved {
-  const violations: string[] = [];
+  const violations = Object.keys(policy)
+    .filter((name) => !POLICY.has(name))
+    .map((name) => unknownOption('retry', name, POLICY).message);
   for (const [name, least] of Object.entries(LEAST)) {
     const value = (policy as Readonly<Record<string, unknown>>)[name];
     const whole = name !== 'attempts' || Number.isInteger(value);

@@ -1,4 +1,5 @@
 import { InvalidOptionsError, invalidArgument } from '../model/errors.ts';
+import { assertOptions, optionNames } from '../model/option-names.ts';
 import type { ClusterOptions } from '../options/options.ts';
 import { type Cluster, createCluster } from './cluster.ts';
 
@@ -62,11 +63,14 @@ export function openShared(name: string): Cluster | undefined {
 export async function closeSharedClusters(options?: {
   readonly timeoutMs?: number | undefined;
 }): Promise<void> {
+  assertOptions('closeSharedClusters', options, CLOSE_OPTIONS);
   const shared = registry();
   const clusters = [...shared.values()].map(({ cluster }) => cluster);
   shared.clear();
   await Promise.all(clusters.map((cluster) => cluster.close(options)));
 }
+
+const CLOSE_OPTIONS = optionNames<{ readonly timeoutMs?: number | undefined }>({ timeoutMs: true });
 
 /** Names of options that differ. Their values may be secrets and are not shown. */
 function differing(before: object, after: object, prefix = ''): string[] {

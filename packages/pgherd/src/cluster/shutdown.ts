@@ -1,4 +1,5 @@
 import { argumentError, type PgHerdError } from '../model/errors.ts';
+import { assertOptions, optionNames } from '../model/option-names.ts';
 import type { Off } from '../observe/emitter.ts';
 import type { Cluster } from './cluster.ts';
 import { markLeaving } from './request-port.ts';
@@ -47,6 +48,13 @@ export function onShutdown(clusters: Cluster | readonly Cluster[], options: Shut
   return new Shutdown(list, options).off;
 }
 
+const SHUTDOWN_OPTIONS = optionNames<ShutdownOptions>({
+  signals: true,
+  timeoutMs: true,
+  before: true,
+  failed: true,
+});
+
 /** Listens until the first signal, or until the last of its clusters is closed. */
 class Shutdown {
   readonly #clusters: readonly Cluster[];
@@ -55,6 +63,7 @@ class Shutdown {
   readonly off: Off;
 
   constructor(clusters: readonly Cluster[], options: ShutdownOptions) {
+    assertOptions('onShutdown', options, SHUTDOWN_OPTIONS);
     const { signals = ['SIGTERM', 'SIGINT'] } = options;
     const unknown = signals.find((signal) => !SHUTDOWN_SIGNALS.includes(signal));
     if (unknown !== undefined) throw invalidSignal(unknown);

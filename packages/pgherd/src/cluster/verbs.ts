@@ -1,7 +1,11 @@
 import { type Call, type CallOptions, hasCallOptions, NO_OPTIONS, type PreparedCall } from '../call/call.ts';
+import { CALL_OPTIONS } from '../call/call-option-names.ts';
 import type { Engine } from '../engine/engine.ts';
 import { atCaller, atCallerOf } from '../model/caller.ts';
+import { argumentError } from '../model/errors.ts';
+import { quoted } from '../model/foreign.ts';
 import type { Target } from '../model/names.ts';
+import { assertOptions } from '../model/option-names.ts';
 import type { QueryResult, Row } from '../model/statement.ts';
 import type { Trace } from '../node/leaks.ts';
 import { assertTransactionOptions, type TransactionOptions } from '../options/transaction-options.ts';
@@ -67,10 +71,12 @@ export function clusterQuerier(
   };
   /** The call of a verb that cannot apply settings. */
   const plain = (verb: string, options: CallOptions = NO_OPTIONS) => {
+    assertOptions(verb, options, CALL_OPTIONS);
     assertNoSettings(merged(defaults, options), verb);
     return call(options);
   };
   const use = async <T>(fn: (lease: Lease) => Promise<T> | T, options?: CallOptions): Promise<T> => {
+    assertFunction('use', fn);
     const made = plain('use', options);
     try {
       return await useLease(engine, made, fn, engine.leaks.trace('use', use));
@@ -79,6 +85,7 @@ export function clusterQuerier(
     }
   };
   const transaction = async <T>(fn: TransactionFunction<T>, options: TransactionOptions = {}) => {
+    assertFunction('transaction', fn);
     const made = call(withTarget(options, defaults, engine.herd.settings.target));
     const own = withSettings(options, defaults);
     try {
@@ -114,7 +121,8 @@ export function clusterQuerier(
         : runWithSettings(executor, statement, options),
     before: (options) => settingsStatement(merged(defaults, options)),
     start: async (work, options) => {
-      const made = work.appliesSettings === true ? call(options) : plain('A stream or a COPY', options);
+      if (work.appliesSettings !== true) assertNoSettings(merged(defaults, options), 'A stream or a COPY');
+      const made = call(options);
       return startOnCluster(engine, made, work);
     },
   };
@@ -126,7 +134,15 @@ export function clusterQuerier(
     begin,
     acquire,
     use,
-    with: (options: CallOptions) => clusterQuerier(engine, starts, merged(defaults, options)),
+    with: (options: CallOptions) => clusterQuerier(engine, starts, defaultsWith(defaults, options)),
+  });
+}
+
+/** A connection would be taken for nothing. */
+function assertFunction(verb: string, fn: unknown): void {
+  if (typeof fn === 'function') return;
+  throw argumentError(`${verb} takes a function that gets the connection; it is ${quoted(fn)}.`, {
+    argument: 'fn',
   });
 }
 
@@ -172,6 +188,12 @@ function merged(defaults: CallOptions, options: CallOptions): CallOptions {
   const all: CallOptions = { ...defaults, ...Object.fromEntries(given) };
   const both = defaults.settings !== undefined && options.settings !== undefined;
   return both ? { ...all, settings: { ...defaults.settings, ...options.settings } } : all;
+}
+
+/** The options of `with`, checked, over those of an earlier one. */
+function defaultsWith(defaults: CallOptions, options: CallOptions): CallOptions {
+  assertOptions('with', options, CALL_OPTIONS);
+  return merged(defaults, options);
 }
 
 /** The options of a transaction, with the settings of `with`. */

@@ -1,23 +1,17 @@
 import type { RoutingOptions } from '../call/call.ts';
+import { ROUTING_OPTIONS } from '../call/call-option-names.ts';
 import type { Cluster } from '../cluster/cluster.ts';
 import { guestPortOf } from '../cluster/guest-port.ts';
 import type { GuestPort } from '../engine/guests.ts';
-import { argumentError } from '../model/errors.ts';
+import { assertOptions } from '../model/option-names.ts';
 
 /** Which nodes a guest's connections go to. */
 export type GuestOptions = RoutingOptions;
 
 /** Their names. */
 export const GUEST_OPTIONS: readonly (keyof GuestOptions)[] = Object.freeze([
-  'target',
-  'fallback',
-  'node',
-  'tags',
-  'maxLagMs',
-  'maxLagBytes',
-  'allowStale',
-  'primaryReadWeight',
-]);
+  ...ROUTING_OPTIONS,
+] as (keyof GuestOptions)[]);
 
 /**
  * What the cluster offers to guests, once the options are known to be usable.
@@ -25,9 +19,7 @@ export const GUEST_OPTIONS: readonly (keyof GuestOptions)[] = Object.freeze([
  */
 export function portFor(cluster: Cluster, options: GuestOptions): GuestPort {
   const port = guestPortOf(cluster);
-  const unknown = Object.keys(options).filter((name) => !(GUEST_OPTIONS as readonly string[]).includes(name));
-  if (unknown.length > 0)
-    throw argumentError(`Unknown option ${unknown.join(', ')}; there are ${GUEST_OPTIONS.join(', ')}.`);
+  assertOptions('a guest', options, ROUTING_OPTIONS);
   port.check(options);
   return port;
 }

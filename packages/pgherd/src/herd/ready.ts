@@ -1,5 +1,6 @@
 import { assertLimits } from '../call/limits.ts';
 import { invalidArgument } from '../model/errors.ts';
+import { assertOptions, optionNames } from '../model/option-names.ts';
 import { deadlineAfter } from '../time/deadline.ts';
 import type { Herd } from './herd.ts';
 
@@ -14,12 +15,15 @@ export interface Ready {
   readonly signal?: AbortSignal | undefined;
 }
 
+const READY_OPTIONS = optionNames<Ready>({ primaries: true, standbys: true, timeoutMs: true, signal: true });
+
 /**
  * Resolves when as many nodes as wanted serve.
  * @throws PgHerdError `PGHERD_NO_SUITABLE_NODE` after `timeoutMs`, with the state of each node;
  * `PGHERD_INVALID_ARGUMENT`, `PGHERD_CLOSED`, `PGHERD_ABORTED`; at once if every node has a lasting failure.
  */
 export async function waitUntilReady(herd: Herd, wanted: Ready): Promise<void> {
+  assertOptions('ready', wanted, READY_OPTIONS);
   const { clock, waitTimeoutMs } = herd.settings;
   const standbys = wanted.standbys ?? 0;
   const primaries = wanted.primaries ?? (wanted.standbys === undefined ? 1 : 0);

@@ -4,6 +4,7 @@ import { assertLimits } from '../call/limits.ts';
 import { withinConnectTimeout } from '../dial/connect-timeout.ts';
 import type { Herd } from '../herd/herd.ts';
 import { argumentError, messageOf, PgHerdError } from '../model/errors.ts';
+import { assertOptions, optionNames } from '../model/option-names.ts';
 import { assertChannel } from '../query/querier.ts';
 import { isFinal } from '../retry/rules.ts';
 import type { Demand } from '../routing/select.ts';
@@ -13,6 +14,8 @@ import { watchdog } from '../time/watchdog.ts';
 import { Channels, type Subscriber } from './channels.ts';
 import { reasonToLeave, SubscriptionConnection, type SubscriptionConnectionPorts } from './connection.ts';
 import type { NotificationListener, SubscribeOptions, Subscription } from './listen.ts';
+
+const SUBSCRIBE_OPTIONS = optionNames<SubscribeOptions>({ onGap: true, timeoutMs: true, signal: true });
 
 /** Shortest and longest pause before the next attempt to connect, milliseconds. */
 const FIRST_PAUSE_MS = 50;
@@ -73,6 +76,7 @@ export class Subscriptions {
     assertChannel(channel);
     if (typeof fn !== 'function')
       throw argumentError('listen needs a function to call for each notification.');
+    assertOptions('listen', options, SUBSCRIBE_OPTIONS);
     assertLimits(options);
     const { driver } = this.#herd.settings;
     if (this.#closed.signal.aborted || this.#herd.isClosed) throw closedError();

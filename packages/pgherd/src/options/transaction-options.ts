@@ -1,5 +1,7 @@
 import type { CallOptions } from '../call/call.ts';
+import { CALL_OPTIONS } from '../call/call-option-names.ts';
 import { invalidArgument, PgHerdError } from '../model/errors.ts';
+import { assertOptions, type OptionNames, optionNames } from '../model/option-names.ts';
 import { assertLocalSettings, localSettingsText, type TransactionSettings } from './local-settings.ts';
 import { assertOutcomeOptions, type OutcomeOptions } from './outcome-options.ts';
 
@@ -25,6 +27,11 @@ export interface TransactionOptions extends CallOptions, OutcomeOptions {
   readonly settings?: TransactionSettings | undefined;
 }
 
+const TRANSACTION_OPTIONS: OptionNames = optionNames<Omit<TransactionOptions, keyof CallOptions>>(
+  { isolation: true, readOnly: true, deferrable: true, retry: true, outcome: true, outcomeTable: true },
+  CALL_OPTIONS,
+);
+
 /** `BEGIN` with its options, followed by the settings. */
 export function beginText(options: TransactionOptions): string {
   const parts = ['BEGIN'];
@@ -40,6 +47,7 @@ export function beginText(options: TransactionOptions): string {
  * @throws PgHerdError `PGHERD_INVALID_ARGUMENT`
  */
 export function assertTransactionOptions(options: TransactionOptions): void {
+  assertOptions('transaction', options, TRANSACTION_OPTIONS);
   const { isolation, readOnly, deferrable, retry, settings } = options;
   if (isolation !== undefined && !ISOLATION_LEVELS.includes(isolation))
     throw invalidArgument('isolation', isolation, `one of ${ISOLATION_LEVELS.join(', ')}`);

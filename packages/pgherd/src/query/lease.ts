@@ -1,9 +1,11 @@
 import { type Call, type CallOptions, NO_OPTIONS } from '../call/call.ts';
+import { CALL_OPTIONS } from '../call/call-option-names.ts';
 import { unacknowledged, withNode } from '../call/failures.ts';
 import { assertLimits } from '../call/limits.ts';
 import type { Engine } from '../engine/engine.ts';
 import { atCaller } from '../model/caller.ts';
 import { PgHerdError } from '../model/errors.ts';
+import { assertOptions, optionNames } from '../model/option-names.ts';
 import { answeredBy, type QueryResult, type Row, type Statement } from '../model/statement.ts';
 import type { Session } from '../node/session.ts';
 import { endError } from '../recovery/failed-work.ts';
@@ -126,6 +128,7 @@ class SessionLease {
 
   async script(text: string, options: CallOptions = NO_OPTIONS): Promise<QueryResult<Row>> {
     this.#assertHeld();
+    assertOptions('script', options, CALL_OPTIONS);
     this.#remember(text);
     const errorFor = (error: unknown) => this.#errorFor(error, NOT_ATOMIC);
     const call = this.#narrowed(options);
@@ -171,6 +174,8 @@ class SessionLease {
   }
 }
 
+const RELEASE_OPTIONS = optionNames<{ readonly destroy?: boolean | undefined }>({ destroy: true });
+
 /** What the application gets of a lease. Its verbs need no object before the dot, as those of a cluster. */
 class LeaseView extends LazyQuerier implements Lease {
   readonly #lease: SessionLease;
@@ -193,7 +198,10 @@ class LeaseView extends LazyQuerier implements Lease {
   }
 
   get release(): Lease['release'] {
-    return (options) => this.#lease.release(options?.destroy);
+    return (options) => {
+      assertOptions('release', options, RELEASE_OPTIONS);
+      this.#lease.release(options?.destroy);
+    };
   }
 
   get [Symbol.asyncDispose](): () => Promise<void> {

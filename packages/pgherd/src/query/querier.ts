@@ -1,8 +1,10 @@
 import { type CallOptions, NO_OPTIONS } from '../call/call.ts';
+import { CALL_OPTIONS } from '../call/call-option-names.ts';
 import { atCaller } from '../model/caller.ts';
 import { argumentError, invalidArgument, PgHerdError } from '../model/errors.ts';
+import { quoted } from '../model/foreign.ts';
+import { assertOptions, optionNames } from '../model/option-names.ts';
 import { ownStatement, type QueryResult, type Row, type Statement } from '../model/statement.ts';
-import { MAX_PARAMETERS } from '../sql/tag.ts';
 import { runBatch } from './batch.ts';
 import {
   type CopyFromOptions,
@@ -13,6 +15,7 @@ import {
   runCopyFrom,
 } from './copy.ts';
 import type { Execute, Executor } from './executor.ts';
+import { batched, type First, normalize, type QueryConfig, type Second } from './form.ts';
 import {
   assertSchema,
   checkedRows,
@@ -22,9 +25,6 @@ import {
 } from './schema.ts';
 import { boundTag, type SqlQueryTag } from './sql-query.ts';
 import { CursorStream, type RowStream, type StreamOptions } from './stream.ts';
-
-/** A statement with its call options: the form that query builders and `sql` tags produce. */
-export type QueryConfig = Statement & CallOptions;
 
 /**
  * The verbs that cluster, transaction and lease share. Each takes SQL with its values, or an object with
@@ -156,15 +156,23 @@ export interface Querier {
   notify(channel: string, payload?: string, options?: CallOptions): Promise<void>;
 }
 
-type First = string | QueryConfig;
-type Second = readonly unknown[] | CallOptions | undefined;
+export type { QueryConfig } from './form.ts';
+
+const QUERY_OPTIONS = optionNames<WithSchema<StandardSchema>>({ schema: true }, CALL_OPTIONS);
+const STREAM_OPTIONS = optionNames<Pick<StreamOptions, 'batchSize'>>({ batchSize: true }, QUERY_OPTIONS);
+const STREAM = { verb: 'stream', options: STREAM_OPTIONS };
+const COPY_FROM_OPTIONS = optionNames<Pick<CopyFromOptions, 'onProgress'>>(
+  { onProgress: true },
+  CALL_OPTIONS,
+);
 
 type Query = (first: First, second?: Second, third?: CallOptions) => Promise<QueryResult<Row>>;
 
-function queryOver({ execute }: Executor): Query {
+function queryOver({ execute }: Executor, verb = 'query'): Query {
+  const form = { verb, options: QUERY_OPTIONS };
   return (first, second, third) => {
     try {
-      const [statement, options] = normalize(first, second, third);
+      const [statement, options] = normalize(form, first, second, third);
       const { schema } = options as { schema?: unknown };
       return schema === undefined
         ? execute(statement, options)
@@ -177,13 +185,13 @@ function queryOver({ execute }: Executor): Query {
 
 /** How each verb is made from an executor. Row types are declared by the caller: nothing at run time can prove them. */
 const VERBS = Object.freeze({
-  query: queryOver,
+  query: (executor: Executor) => queryOver(executor),
   rows: (executor: Executor) => {
-    const query = queryOver(executor);
+    const query = queryOver(executor, 'rows');
     return async (...args: Parameters<Query>) => (await query(...args)).rows;
   },
   one: (executor: Executor) => {
-    const query = queryOver(executor);
+    const query = queryOver(executor, 'one');
     return async (...args: Parameters<Query>) => {
       const found = (await query(...args)).rows;
       if (found.length !== 1) throw wrongRowCount(found.length, 'exactly one row');
@@ -191,7 +199,7 @@ const VERBS = Object.freeze({
     };
   },
   maybeOne: (executor: Executor) => {
-    const query = queryOver(executor);
+    const query = queryOver(executor, 'maybeOne');
     return async (...args: Parameters<Query>) => {
       const found = (await query(...args)).rows;
       if (found.length > 1) throw wrongRowCount(found.length, 'at most one row');
@@ -201,7 +209,8 @@ const VERBS = Object.freeze({
   sql: ({ execute }: Executor) => boundTag(execute),
   batch: (executor: Executor) => async (statements: readonly First[], options?: CallOptions) => {
     if (!Array.isArray(statements)) throw argumentError('batch takes an array of statements.');
-    const all = statements.map((one: First) => normalize(one, undefined, undefined)[0]);
+    if (options !== undefined) assertOptions('batch', options, CALL_OPTIONS);
+    const all = statements.map(batched);
     try {
       return await runBatch(executor, all, options ?? NO_OPTIONS);
     } catch (error) {
@@ -209,24 +218,29 @@ const VERBS = Object.freeze({
     }
   },
   stream: (executor: Executor) => (first: First, second?: Second, third?: StreamOptions) => {
-    const [statement, options] = normalize(first, second, third);
+    const [statement, options] = normalize(STREAM, first, second, third);
     const { schema } = options as { schema?: StandardSchema };
     if (schema !== undefined) assertSchema(schema);
     return new CursorStream(executor, statement, options, schema);
   },
   copyFrom: (executor: Executor) => async (text: string, source: CopySource, options?: CopyFromOptions) => {
+    assertOptions('copyFrom', options, COPY_FROM_OPTIONS);
     try {
       return await runCopyFrom(executor, text, source, options ?? NO_OPTIONS);
     } catch (error) {
       throw atCaller(error, text);
     }
   },
-  copyTo: (executor: Executor) => (text: string, options?: CallOptions) =>
-    new CopyOutStream(executor, text, options ?? NO_OPTIONS),
+  copyTo: (executor: Executor) => (text: string, options?: CallOptions) => {
+    assertOptions('copyTo', options, CALL_OPTIONS);
+    return new CopyOutStream(executor, text, options ?? NO_OPTIONS);
+  },
   notify:
     ({ execute }: Executor) =>
     async (channel: string, payload = '', options?: CallOptions) => {
       assertChannel(channel);
+      assertOptions('notify', options, CALL_OPTIONS);
+      if (typeof payload !== 'string') throw invalidArgument('payload', quoted(payload), 'a string');
       await execute(
         ownStatement('SELECT pg_catalog.pg_notify($1, $2)', [channel, payload]),
         options ?? NO_OPTIONS,
@@ -312,8 +326,6 @@ export function assertChannel(channel: unknown): asserts channel is string {
 }
 
 const MAX_CHANNEL_BYTES = 63;
-/** Longest name of a prepared statement that pg and the server distinguish from others. */
-const MAX_NAME_BYTES = 63;
 
 /** The text of the statement of a batch at which it failed, if that is known. */
 function failedText(error: unknown, statements: readonly Statement[]): string | undefined {
@@ -330,62 +342,6 @@ async function checked(
   assertSchema(schema);
   const result = await execute(statement, options);
   return { ...result, rows: (await checkedRows(result.rows, schema)) as Row[] };
-}
-
-/** The server truncates longer names: two statements would have the same name. */
-function assertName(name: unknown): void {
-  const fits = typeof name === 'string' && Buffer.byteLength(name) <= MAX_NAME_BYTES;
-  if (fits && !name.includes('\0')) return;
-  throw argumentError(
-    `The name of a statement must be a string of at most ${MAX_NAME_BYTES} bytes without NUL.`,
-  );
-}
-
-/** Callers without types may pass anything. */
-function assertForm({ types, rowMode }: { readonly types?: unknown; readonly rowMode?: unknown }): void {
-  if (rowMode !== undefined && rowMode !== 'object' && rowMode !== 'array')
-    throw invalidArgument('rowMode', rowMode, "'object' or 'array'");
-  if (
-    types === undefined ||
-    typeof (types as { getTypeParser?: unknown } | null)?.getTypeParser === 'function'
-  )
-    return;
-  throw argumentError(
-    "types of a statement must be an object with a function getTypeParser(oid, 'text'), as types of pgherd and pg are.",
-  );
-}
-
-function normalize(
-  first: First,
-  second: Second,
-  third: CallOptions | undefined,
-): readonly [Statement, CallOptions] {
-  if (typeof first === 'string') {
-    if (second !== undefined && !Array.isArray(second))
-      throw argumentError('The values of a statement must be an array.');
-    if (second !== undefined && second.length > MAX_PARAMETERS) throw tooManyValues(second.length);
-    return [{ text: first, values: second as readonly unknown[] | undefined }, third ?? NO_OPTIONS];
-  }
-  if (typeof first !== 'object' || first === null || typeof first.text !== 'string') {
-    throw argumentError('The statement must be a string, or an object with the property text.');
-  }
-  if (first.values !== undefined && !Array.isArray(first.values)) {
-    throw argumentError('The values of a statement must be an array.');
-  }
-  if (first.values !== undefined && first.values.length > MAX_PARAMETERS)
-    throw tooManyValues(first.values.length);
-  if (first.name !== undefined) assertName(first.name);
-  if (first.types !== undefined || first.rowMode !== undefined) assertForm(first);
-  if (second === undefined) return [first, first];
-  if (Array.isArray(second))
-    throw argumentError('The values belong in the object; the second argument is for options.');
-  return [first, { ...first, ...second }];
-}
-
-function tooManyValues(count: number): PgHerdError {
-  return argumentError(
-    `The statement has ${count} values; PostgreSQL accepts at most ${MAX_PARAMETERS}. Pass an array and unnest it, or use copyFrom.`,
-  );
 }
 
 function wrongRowCount(count: number, expected: string): PgHerdError {
