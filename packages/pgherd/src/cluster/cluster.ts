@@ -13,6 +13,7 @@ import type { NotificationListener, SubscribeOptions, Subscription } from '../li
 import { Subscriptions } from '../listen/subscriptions.ts';
 import { atCallerOf } from '../model/caller.ts';
 import type { AcceptedEpoch } from '../model/floors.ts';
+import { INSPECT, type Inspect, look } from '../model/looks.ts';
 import { assertOptions, optionNames } from '../model/option-names.ts';
 import type { NodeDescription, TopologyDescription } from '../model/topology.ts';
 import type { ListenOptions, Off } from '../observe/emitter.ts';
@@ -22,6 +23,7 @@ import type { ClusterOptions } from '../options/options.ts';
 import { type ClusterSettings, resolveSettings } from '../options/settings.ts';
 import type { Querier } from '../query/querier.ts';
 import type { Rejection, Selection } from '../routing/select.ts';
+import { shownTopology } from '../topology/shown.ts';
 import type { Transaction } from '../transaction/transaction.ts';
 import { endsWithin } from './ends-within.ts';
 import { enterGuestPort } from './guest-port.ts';
@@ -202,7 +204,7 @@ class HerdCluster implements Omit<Cluster, keyof ClusterQuerier> {
   }
 
   get topology(): TopologyDescription {
-    return this.#herd.topology;
+    return shownTopology(this.#herd.topology);
   }
 
   listen(channel: string, fn: NotificationListener, options?: SubscribeOptions): Promise<Subscription> {
@@ -276,7 +278,17 @@ class HerdCluster implements Omit<Cluster, keyof ClusterQuerier> {
     options?: ListenOptions,
   ): Off {
     assertSubscription(name, fn, options);
-    return this.#herd.events.on(name, fn, options);
+    return this.#herd.events.on(name, name === 'topology:changed' ? showing(fn) : fn, options);
+  }
+
+  /** Never a secret: the options are not shown. */
+  toJSON(): object {
+    const nodes = this.nodes().map(({ name, role, health, standing }) => ({ name, role, health, standing }));
+    return { isOpen: this.isOpen, nodes };
+  }
+
+  [INSPECT](_depth: number, options: object, inspect: Inspect): string {
+    return look('Cluster', this.toJSON(), options, inspect);
   }
 
   acceptEpoch(epoch: AcceptedEpoch): void {
@@ -351,6 +363,14 @@ class HerdCluster implements Omit<Cluster, keyof ClusterQuerier> {
   #assertOpen(): void {
     if (this.#herd.isClosed) this.#herd.assertReachable();
   }
+}
+
+/** A listener that gets topologies as the application does. */
+function showing<E>(fn: (event: E) => unknown): (event: E) => unknown {
+  return (event) => {
+    const { before, after } = event as ClusterEvents['topology:changed'];
+    return fn({ before: shownTopology(before), after: shownTopology(after) } as E);
+  };
 }
 
 function explanationOf({ tiers, reasons, rejections }: Selection): TargetExplanation {

@@ -5,6 +5,7 @@ import { assertLimits } from '../call/limits.ts';
 import type { Engine } from '../engine/engine.ts';
 import { atCaller } from '../model/caller.ts';
 import { PgHerdError } from '../model/errors.ts';
+import { INSPECT, type Inspect, look } from '../model/looks.ts';
 import { assertOptions, optionNames } from '../model/option-names.ts';
 import { answeredBy, type QueryResult, type Row, type Statement } from '../model/statement.ts';
 import type { Session } from '../node/session.ts';
@@ -191,6 +192,14 @@ class LeaseView extends LazyQuerier implements Lease {
 
   get isHeld(): boolean {
     return this.#lease.isHeld;
+  }
+
+  toJSON(): object {
+    return { node: this.node, isHeld: this.isHeld };
+  }
+
+  [INSPECT](_depth: number, options: object, inspect: Inspect): string {
+    return look('Lease', this.toJSON(), options, inspect);
   }
 
   get script(): Lease['script'] {

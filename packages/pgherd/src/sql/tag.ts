@@ -34,6 +34,8 @@ type Part =
 /** Maximum number of parameters of a statement: the protocol counts them in two bytes. */
 export const MAX_PARAMETERS = 65_535;
 
+const INSPECT = Symbol.for('nodejs.util.inspect.custom');
+
 /** A fragment made by this module; an object that only looks like one is a value. */
 export class Fragment implements SqlFragment {
   readonly #parts: readonly Part[];
@@ -49,6 +51,15 @@ export class Fragment implements SqlFragment {
 
   get values(): readonly unknown[] {
     return this.#make().values;
+  }
+
+  /** Values may be secrets: their number is shown. */
+  toJSON(): object {
+    return { text: this.text, values: this.values.length };
+  }
+
+  [INSPECT](_depth: number, options: object, inspect: (value: unknown, options: object) => string): string {
+    return `sql ${inspect(this.toJSON(), options)}`;
   }
 
   #make(): SqlFragment {

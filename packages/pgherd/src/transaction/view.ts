@@ -1,4 +1,5 @@
 import { atCallerOf } from '../model/caller.ts';
+import { INSPECT, type Inspect, look } from '../model/looks.ts';
 import type { Executor } from '../query/executor.ts';
 import { LazyQuerier } from '../query/querier.ts';
 import { refuseToEnd } from './failures.ts';
@@ -61,6 +62,14 @@ export class TransactionView extends LazyQuerier implements Transaction {
 
   get afterCommit(): Transaction['afterCommit'] {
     return (fn) => this.#transaction.afterCommit(this.#level, fn);
+  }
+
+  toJSON(): object {
+    return { node: this.node, isOpen: this.isOpen, attempt: this.attempt };
+  }
+
+  [INSPECT](_depth: number, options: object, inspect: Inspect): string {
+    return look(this.#isSavepoint ? 'Savepoint' : 'Transaction', this.toJSON(), options, inspect);
   }
 
   get #isSavepoint(): boolean {
