@@ -312,7 +312,7 @@ describe('options that the cluster has too', () => {
     expect(() => make(options)).toThrow(refused);
   });
 
-  it('hide the password from whoever prints them', async () => {
+  it('hide the password where they are printed', async () => {
     const pool = make({ connectionString: cluster.url, password: 'app' });
     const one = await pool.connect();
     one.release();

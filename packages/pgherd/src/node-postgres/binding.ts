@@ -113,7 +113,7 @@ export function facadeFor({ binding, waitTimeoutMs }: Bound): Facade {
   return facade;
 }
 
-/** Hides what holds a password from whoever prints the options; a program that reads it by name gets it. */
+/** Hides what holds a password where the options are printed; a program that reads it by name gets it. */
 export function hideSecrets(options: object, { password, connectionString }: PgConfig): void {
   const hidden = { password, connectionString };
   for (const [name, value] of Object.entries(hidden)) {

@@ -28,7 +28,7 @@ function uses(): WeakMap<Cluster, number> {
   return place[PLACE];
 }
 
-/** Names of password functions, which are told apart by their identity. */
+/** Names of password functions, which differ by their identity. */
 const functions = new WeakMap<object, number>();
 let lastFunction = 0;
 

@@ -40,7 +40,7 @@ describe('the stack of an error', () => {
     expect(await stackOf(async () => call())).toMatch(/at (async )?programsFunction/);
   });
 
-  it('stays as it is where nobody waits in an async function', async () => {
+  it('stays as it is where no async function waits', async () => {
     const stack = await new Promise<string>((done) => {
       call().catch((error: Error) => done(error.stack ?? ''));
     });

@@ -67,7 +67,7 @@ export class Referee {
     if (loop.now - this.#missingSince >= this.#patienceMs) this.#replace();
   }
 
-  /** Standbys of the primary that counts. A former primary that nobody rebuilt yet may have the longest log, but not this one. With a quorum only those count that have all that was acknowledged. */
+  /** Standbys of the primary that counts. A former primary that was not rebuilt yet may have the longest log, but not this one. With a quorum only those count that have all that was acknowledged. */
   #standbysOf(old: Server): Server[] {
     const synchronous = this.#world.scenario.mode === 'careful-sync';
     return this.#world.servers.filter(
