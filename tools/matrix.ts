@@ -1,6 +1,15 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { copyFileSync, cpSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import {
+  copyFileSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -230,12 +239,14 @@ async function viteSsr(project: Project): Promise<string | undefined> {
   return made.code === 0 ? alone(project, 'vite-ssr/main.mjs') : `cannot be bundled:\n${made.output}`;
 }
 
-/** Runs a bundle where nothing else is installed. */
+/** Runs a bundle where nothing is installed but `pg`, which some bundlers leave where it is. */
 async function alone(project: Project, file: string): Promise<string | undefined> {
   const folder = mkdtempSync(join(tmpdir(), 'pgherd-bundle-'));
   try {
     const copy = join(folder, file.split('/').at(-1) ?? file);
     copyFileSync(join(project.folder, file), copy);
+    mkdirSync(join(folder, 'node_modules'));
+    symlinkSync(inProject(project, 'pg', ''), join(folder, 'node_modules/pg'));
     return seenIn(await run(process.execPath, [copy], folder, project.env));
   } finally {
     rmSync(folder, { recursive: true, force: true });

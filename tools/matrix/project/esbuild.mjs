@@ -6,6 +6,8 @@ await build({
   bundle: true,
   platform: 'node',
   format,
+  // It loads Node.js' own modules by `require`, which an ES module does not have.
+  external: ['pg'],
   minify: minify === 'minified',
   outfile,
 });

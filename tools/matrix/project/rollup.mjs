@@ -6,7 +6,7 @@ const [format, file] = process.argv.slice(2);
 const bundle = await rollup({
   input: 'main.mjs',
   plugins: [nodeResolve({ preferBuiltins: true }), commonjs()],
-  external: /^node:/,
+  external: [/^node:/, 'pg'],
   onLog(level, log) {
     if (level === 'warn') throw new Error(log.message);
   },
