@@ -32,7 +32,7 @@ export async function bundle(root: string, folder: string): Promise<void> {
     .map(({ source, types }) => ({ source, output: basename(types, '.d.ts') }));
   const external = isExternal(root, folder);
   await code(root, entries, external, dist);
-  for (const file of filesBelow(dist).filter((name) => /\.c?js$/.test(name))) withoutIndentation(file);
+  for (const file of filesBelow(dist).filter((name) => /\.c?js$/.test(name))) slimmed(file);
   await declarations(root, folder, entries, external, dist);
 }
 
@@ -111,11 +111,11 @@ async function declarations(
 }
 
 /**
- * Takes the tabs off that the bundler indents with; lines stay lines. A text over several lines keeps its own, since no source has a
+ * Takes off the tabs that the bundler indents with, and the lines in which it names the module; lines stay lines. A text over several lines keeps its own, since no source has a
  * line that begins with a tab (Biome indents by spaces).
  */
-function withoutIndentation(file: string): void {
-  writeFileSync(file, readFileSync(file, 'utf8').replace(/^\t+/gm, ''));
+function slimmed(file: string): void {
+  writeFileSync(file, readFileSync(file, 'utf8').replace(/^\/\/ packages\/.*\n|^\t+/gm, ''));
 }
 
 /** The same declarations for `require`: they differ in the names of the files they import only. */
