@@ -28,7 +28,7 @@ async function write(): Promise<void> {
       gapMs = Math.max(gapMs, now - acknowledgedAt);
       acknowledgedAt = now;
     } catch (error) {
-      failures.push(error instanceof Error ? `${error.name}: ${error.message}` : String(error));
+      failures.push(saidBy(error));
     }
     await pause(REST_MS);
   }
@@ -53,3 +53,10 @@ process.on('message', async (message) => {
   process.send?.({ kind: 'state', count: acknowledged.length, failures, gapMs });
 });
 process.send?.({ kind: 'ready', done, stored: example.stored });
+
+/** What an error says, with its causes: libraries put errors of their own around those of the driver. */
+function saidBy(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const own = `${error.name}: ${error.message}`;
+  return error.cause === undefined ? own : `${own}; ${saidBy(error.cause)}`;
+}
