@@ -112,7 +112,7 @@ function writeReports(root: string, entries: readonly PublicEntry[]): Finding[] 
 /** `// src/cluster.ts:39:5 - (…)` would change with every line above it. */
 function dropLineNumbers(report: string): void {
   const text = readFileSync(report, 'utf8');
-  writeFileSync(report, text.replace(/^(\/\/ \S+\.tsx?):\d+:\d+ - /gm, '$1 - '));
+  writeFileSync(report, text.replace(/^(\/\/ \S+\.[cm]?tsx?):\d+:\d+ - /gm, '$1 - '));
 }
 
 function extractorConfig(root: string, entry: PublicEntry): ExtractorConfig {

@@ -107,7 +107,10 @@ async function declarations(
   } finally {
     await build.close();
   }
-  for (const file of filesBelow(dir).filter((name) => name.endsWith('.d.ts'))) copyForRequire(file);
+  for (const file of filesBelow(dir).filter((name) => name.endsWith('.d.ts'))) renameForRequire(file);
+  // An ES module may take its types from CommonJS, but not the other way round: so they stand in the package once.
+  for (const { output } of entries)
+    writeFileSync(join(dir, `${output}.d.ts`), `export * from './${output}.cjs';\n`);
 }
 
 /**
@@ -118,10 +121,11 @@ function slimmed(file: string): void {
   writeFileSync(file, readFileSync(file, 'utf8').replace(/^\/\/ packages\/.*\n|^\t+/gm, ''));
 }
 
-/** The same declarations for `require`: they differ in the names of the files they import only. */
-function copyForRequire(file: string): void {
+/** Makes of the declarations of ES modules those for `require`, which import each other by other names. */
+function renameForRequire(file: string): void {
   const text = readFileSync(file, 'utf8').replace(/((?:from|import) ')(\.{1,2}\/[^']+)\.js'/g, "$1$2.cjs'");
   writeFileSync(file.replace(/\.d\.ts$/, '.d.cts'), text);
+  rmSync(file);
 }
 
 function filesBelow(folder: string): string[] {
