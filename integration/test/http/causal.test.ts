@@ -2,11 +2,12 @@ import { createServer } from 'node:http';
 import { getRequestListener } from '@hono/node-server';
 import { createTestCluster, type TestCluster } from '@pgherd/testing';
 import express from 'express';
+import Fastify from 'fastify';
 import { Hono } from 'hono';
 import type { Cluster } from 'pgherd';
-import { type CausalRequestOptions, causalExpress, causalHono } from 'pgherd/http';
+import { type CausalRequestOptions, causalExpress, causalHono, herdFastify } from 'pgherd/http';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { type Served, served } from '../../src/served.ts';
+import { listening, type Served, served } from '../../src/served.ts';
 import { allCaughtUp, createTable, nameOf, open, restore, standbyNames } from '../../src/support.ts';
 
 const tokenSecret = 'not to be guessed by anybody';
@@ -69,9 +70,22 @@ const overHono: Serve = (db, options) => {
   return served(createServer(getRequestListener(app.fetch)));
 };
 
+const overFastify: Serve = async (db, causal = {}) => {
+  const app = Fastify();
+  app.register(herdFastify, { cluster: db, causal, close: false });
+  app.post<{ Body: { id: number } }>('/notes', async (request, reply) => {
+    await db.query(INSERT, [request.body.id]);
+    reply.header('set-cookie', 'own=1');
+    return { written: true };
+  });
+  app.get<{ Params: { id: string } }>('/notes/:id', async ({ params }) => look(db, Number(params.id)));
+  return await listening(app);
+};
+
 const FRAMEWORKS: readonly (readonly [string, Serve])[] = [
   ['Express', overExpress],
   ['Hono', overHono],
+  ['Fastify', overFastify],
 ];
 
 async function write({ url }: Served, headers: Record<string, string> = {}): Promise<[number, Response]> {

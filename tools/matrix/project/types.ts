@@ -6,7 +6,7 @@ import { patroniDiscovery } from 'pgherd/discovery-patroni';
 import { polledDiscovery } from 'pgherd/discovery-polled';
 import { staticDiscovery } from 'pgherd/discovery-static';
 import { type Dsn, parseDsn } from 'pgherd/dsn';
-import { healthHandler } from 'pgherd/http';
+import { healthHandler, herdFastify } from 'pgherd/http';
 import { herdStream } from 'pgherd/pg';
 import { herdOptions } from 'pgherd/postgres-js';
 
@@ -20,6 +20,7 @@ export const parts = [
   createClusterOver,
   staticDiscovery,
   healthHandler(db).readiness.fetch,
+  herdFastify,
 ];
 export const discoveries = [dnsDiscovery, patroniDiscovery, polledDiscovery];
 export const codeOf = (error: unknown) => (error instanceof PgHerdError ? error.code : undefined);

@@ -31,12 +31,12 @@ export function markLeaving(cluster: object): void {
 }
 
 /**
- * What a cluster offers.
+ * What a cluster offers; `what` names it in the error.
  * @throws PgHerdError `PGHERD_INVALID_ARGUMENT` for what `createCluster` has not made.
  */
-export function requestPortOf(cluster: object): RequestPort {
+export function requestPortOf(cluster: object, what = 'The first argument'): RequestPort {
   const port = typeof cluster === 'object' && cluster !== null ? ports().get(cluster) : undefined;
   if (port === undefined)
-    throw argumentError('The first argument is no cluster: pass what createCluster() returned.');
+    throw argumentError(`${what} is no cluster: pass what createCluster() returned.`);
   return port;
 }

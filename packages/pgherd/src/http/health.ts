@@ -74,6 +74,11 @@ export function healthHandler(cluster: Cluster, options: HealthHandlerOptions = 
 }
 
 const ALIVE: HealthAnswer = Object.freeze({ status: 200, body: Object.freeze({ alive: true }) });
+/** What readiness answers once the cluster, or the program with it, begins to close. */
+export const CLOSING: HealthAnswer = Object.freeze({
+  status: 503,
+  body: Object.freeze({ ready: false, closing: true }),
+});
 const HEADERS = Object.freeze({ 'content-type': 'application/json', 'cache-control': 'no-store' });
 
 /** `undefined` once the cluster is closed or about to be. */
@@ -82,7 +87,7 @@ function healthOf(cluster: Cluster, port: RequestPort): ClusterHealth | undefine
 }
 
 function bodyOf(ready: boolean, health: ClusterHealth | undefined, details: boolean): HealthAnswer['body'] {
-  if (health === undefined) return { ready, closing: true };
+  if (health === undefined) return CLOSING.body;
   if (details) return { ready, ...health };
   const { status, since } = health;
   return { ready, status, since };

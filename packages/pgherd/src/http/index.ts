@@ -6,6 +6,7 @@ export {
   type HonoContext,
   type HonoMiddleware,
 } from './causal.ts';
+export { type FastifyApp, type HerdFastifyOptions, herdFastify } from './fastify.ts';
 export {
   type HealthAnswer,
   type HealthEndpoint,
