@@ -36,7 +36,6 @@ export function markLeaving(cluster: object): void {
  */
 export function requestPortOf(cluster: object, what = 'The first argument'): RequestPort {
   const port = typeof cluster === 'object' && cluster !== null ? ports().get(cluster) : undefined;
-  if (port === undefined)
-    throw argumentError(`${what} is no cluster: pass what createCluster() returned.`);
+  if (port === undefined) throw argumentError(`${what} is no cluster: pass what createCluster() returned.`);
   return port;
 }
