@@ -12,7 +12,7 @@ const RANKS = [
   ['time'],
   ['floors'],
   ['connection', 'dsn', 'sql', 'topology'],
-  ['discovery', 'names', 'pool', 'rest', 'retry', 'routing'],
+  ['auto-route', 'discovery', 'names', 'pool', 'rest', 'retry', 'routing'],
   ['observe', 'wire'],
   ['call', 'login', 'monitor', 'pooler', 'trial'],
   ['options'],
@@ -35,7 +35,17 @@ const RANKS = [
 const NARROWER = { pool: ['time'] };
 
 /** What Node itself offers is closed to the folders that only describe and decide. */
-const WITHOUT_NODE = ['model', 'floors', 'connection', 'dsn', 'routing', 'retry', 'sql', 'topology'];
+const WITHOUT_NODE = [
+  'model',
+  'auto-route',
+  'floors',
+  'connection',
+  'dsn',
+  'routing',
+  'retry',
+  'sql',
+  'topology',
+];
 
 const SRC = '^packages/pgherd/src/';
 const either = (names) => `(${names.join('|')})`;

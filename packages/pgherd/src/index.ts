@@ -1,4 +1,5 @@
 export type { CallOptions, RoutingOptions } from './call/call.ts';
+export type { AutoQuerier } from './cluster/auto.ts';
 export {
   type Cluster,
   createCluster,
@@ -75,6 +76,7 @@ export type {
   Statement,
   TypeParsers,
 } from './model/statement.ts';
+export type { AutoRoute, RouterPorts, TextRoute, TextRouter } from './model/text-route.ts';
 export type {
   Lag,
   NodeAddress,

@@ -25,11 +25,12 @@ import type { Querier } from '../query/querier.ts';
 import type { Rejection, Selection } from '../routing/select.ts';
 import { shownTopology } from '../topology/shown.ts';
 import type { Transaction } from '../transaction/transaction.ts';
+import { type AutoQuerier, autoQuerier } from './auto.ts';
 import { endsWithin } from './ends-within.ts';
 import { enterGuestPort } from './guest-port.ts';
 import { enterRequestPort } from './request-port.ts';
 import { enterSibling } from './siblings.ts';
-import { type ClusterQuerier, clusterQuerier } from './verbs.ts';
+import { type CallStarts, type ClusterQuerier, clusterQuerier } from './verbs.ts';
 
 /** Which nodes would serve a target, and why. */
 export interface TargetExplanation {
@@ -53,6 +54,8 @@ export interface NodeExplanation {
 export interface Cluster extends ClusterQuerier, AsyncDisposable {
   /** `with({ target: 'prefer-standby' })`: reads go to standbys, or to the primary if there is none. */
   readonly read: ClusterQuerier;
+  /** Routing by text, which the option `autoRoute` turns on: statements that only read go to standbys, all others to the primary. */
+  readonly auto: AutoQuerier;
   /** Whether it accepts calls: `false` after `close()` or `terminate()`. */
   readonly isOpen: boolean;
   /** The current topology; immutable. */
@@ -173,6 +176,9 @@ class HerdCluster implements Omit<Cluster, keyof ClusterQuerier> {
   /** This object, with the verbs. */
   readonly #cluster: Cluster;
   readonly read: ClusterQuerier;
+  readonly #starts: CallStarts;
+  /** Made when it is first used. */
+  #auto: AutoQuerier | undefined;
   readonly #leaveSiblings: () => void;
   #closing: Promise<void> | undefined;
 
@@ -184,11 +190,13 @@ class HerdCluster implements Omit<Cluster, keyof ClusterQuerier> {
     this.#guests = new GuestSessions(this.#herd, this.#engine.sessions);
     logEvents(this.#herd.events, this.#herd.settings.logger);
     const { clock, random } = settings;
-    const verbs = clusterQuerier(this.#engine, {
+    const starts: CallStarts = {
       prepare: (options) => prepareCall(options, settings),
       begin: (prepared) => beginCall(prepared, clock.now(), random),
-    });
+    };
+    const verbs = clusterQuerier(this.#engine, starts);
     this.read = verbs.with({ target: 'prefer-standby' });
+    this.#starts = starts;
     this.#cluster = Object.assign(this, verbs);
     enterGuestPort(this.#cluster, this.#guests);
     const { secrets, tokenTtlMs } = this.#herd.settings.causal;
@@ -197,6 +205,11 @@ class HerdCluster implements Omit<Cluster, keyof ClusterQuerier> {
 
   static create(settings: ClusterSettings): Cluster {
     return new HerdCluster(settings).#cluster;
+  }
+
+  get auto(): AutoQuerier {
+    this.#auto ??= autoQuerier(this.#engine, this.#starts);
+    return this.#auto;
   }
 
   get isOpen(): boolean {

@@ -62,13 +62,7 @@ export function clusterQuerier(
   starts: CallStarts,
   defaults: CallOptions = NO_OPTIONS,
 ): ClusterQuerier {
-  // Made for the first call: an option that cannot be used fails the calls, not `with`.
-  let prepared: PreparedCall | undefined;
-  const call = (options: CallOptions = NO_OPTIONS) => {
-    if (hasCallOptions(options)) return starts.begin(starts.prepare(merged(defaults, options)));
-    prepared ??= starts.prepare(defaults);
-    return starts.begin(prepared);
-  };
+  const call = callsWith(starts, defaults);
   /** The call of a verb that cannot apply settings. */
   const plain = (verb: string, options: CallOptions = NO_OPTIONS) => {
     assertOptions(verb, options, CALL_OPTIONS);
@@ -113,6 +107,37 @@ export function clusterQuerier(
       const lease = leaseOf(engine, session, made);
       return { given: lease, isHeld: () => lease.isHeld };
     });
+  return Object.freeze({
+    ...querierOver(executorOver(engine, defaults, call)),
+    script: async (text: string, options?: CallOptions) =>
+      atCallerOf(runScriptOnCluster(engine, plain('script', options), text)),
+    transaction,
+    begin,
+    acquire,
+    use,
+    with: (options: CallOptions) => clusterQuerier(engine, starts, defaultsWith(defaults, options)),
+  });
+}
+
+type StartCall = (options?: CallOptions) => Call;
+
+/** How calls with these defaults begin. */
+function callsWith(starts: CallStarts, defaults: CallOptions): StartCall {
+  // Made for the first call: an option that cannot be used fails the calls, not `with`.
+  let prepared: PreparedCall | undefined;
+  return (options = NO_OPTIONS) => {
+    if (hasCallOptions(options)) return starts.begin(starts.prepare(merged(defaults, options)));
+    prepared ??= starts.prepare(defaults);
+    return starts.begin(prepared);
+  };
+}
+
+/** Runs the statements of a cluster, with defaults that a call's own options override. */
+export function clusterExecutor(engine: Engine, starts: CallStarts, defaults: CallOptions): Executor {
+  return executorOver(engine, defaults, callsWith(starts, defaults));
+}
+
+function executorOver(engine: Engine, defaults: CallOptions, call: StartCall): Executor {
   const executor: Executor = {
     driver: engine.herd.settings.driver.name,
     execute: (statement, options) =>
@@ -126,16 +151,7 @@ export function clusterQuerier(
       return startOnCluster(engine, made, work);
     },
   };
-  return Object.freeze({
-    ...querierOver(executor),
-    script: async (text: string, options?: CallOptions) =>
-      atCallerOf(runScriptOnCluster(engine, plain('script', options), text)),
-    transaction,
-    begin,
-    acquire,
-    use,
-    with: (options: CallOptions) => clusterQuerier(engine, starts, defaultsWith(defaults, options)),
-  });
+  return executor;
 }
 
 /** A connection would be taken for nothing. */

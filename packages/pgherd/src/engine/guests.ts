@@ -59,6 +59,8 @@ export interface GuestPort {
   readonly database: string;
   /** Longest message of a server that passes to a guest, bytes. */
   readonly maxMessageBytes: number;
+  /** Whether the cluster routes statements by their text (`autoRoute`). */
+  readonly routesByText: boolean;
   /**
    * A session on a node that suits, as soon as there is one. It is entered into the node's list of guests: from now on the guest may
    * be drained or buried.
@@ -114,6 +116,10 @@ export class GuestSessions implements GuestPort {
 
   get maxMessageBytes(): number {
     return this.#herd.settings.maxMessageBytes;
+  }
+
+  get routesByText(): boolean {
+    return this.#herd.settings.autoRoute !== undefined;
   }
 
   check(routing: CallOptions): void {

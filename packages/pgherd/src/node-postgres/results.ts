@@ -1,20 +1,23 @@
 import type { CallOptions } from '../call/call.ts';
-import type { Cluster } from '../cluster/cluster.ts';
+import type { ClusterQuerier } from '../cluster/verbs.ts';
 import type { QueryResult, Row, RowMode, TypeParsers } from '../model/statement.ts';
 import { ServerError } from '../wire/content/server-error.ts';
 import type { PlainCall } from './call.ts';
 import type { Pg, PgResult } from './module.ts';
 
+/** What runs a pool's statements: the cluster, or its routing by text. */
+export type Runner = Pick<ClusterQuerier, 'query'>;
+
 /** Runs a call by the cluster's own connections. The result and the server's errors are those of `pg`. */
 export async function runByCluster(
   pg: Pg,
-  cluster: Cluster,
+  runner: Runner,
   { text, values, rowMode, types = pg.types }: PlainCall,
   options: CallOptions,
 ): Promise<PgResult> {
   const mode: RowMode = rowMode === 'array' ? 'array' : 'object';
   try {
-    const result = await cluster.query({ text, values, rowMode: mode, types: types as TypeParsers }, options);
+    const result = await runner.query({ text, values, rowMode: mode, types: types as TypeParsers }, options);
     return resultOf(pg, result, rowMode, types);
   } catch (error) {
     throw error instanceof ServerError ? databaseErrorOf(pg, error) : error;

@@ -1,11 +1,11 @@
 import type { CallOptions } from '../call/call.ts';
-import type { Cluster } from '../cluster/cluster.ts';
+import { guestPortOf } from '../cluster/guest-port.ts';
 import { argumentError, PgHerdError } from '../model/errors.ts';
 import { readStatement } from '../sql/statement.ts';
 import type { Binding } from './binding.ts';
 import { type PlainCall, plainCall } from './call.ts';
 import type { Pg, PgPool, PgResult } from './module.ts';
-import { runByCluster, settle } from './results.ts';
+import { type Runner, runByCluster, settle } from './results.ts';
 import { sharedVerdict } from './shared-statement.ts';
 
 /** Options of sessions, which connections that are not the pool's do not have. */
@@ -15,7 +15,7 @@ const OF_SESSIONS = ['statement_timeout', 'lock_timeout', 'options'] as const;
 export class SharedQueries {
   readonly #pg: Pg;
   readonly #pool: PgPool;
-  readonly #cluster: Cluster;
+  readonly #runner: Runner;
   readonly #options: CallOptions;
   readonly #types: unknown;
   #running = 0;
@@ -25,7 +25,7 @@ export class SharedQueries {
   constructor(pg: Pg, pool: PgPool, { cluster, routing }: Binding) {
     this.#pg = pg;
     this.#pool = pool;
-    this.#cluster = cluster;
+    this.#runner = guestPortOf(cluster).routesByText ? cluster.auto : cluster;
     const { options } = pool;
     assertNoSessionOptions(options);
     const timeoutMs = Number(options['query_timeout'] ?? 0);
@@ -64,7 +64,7 @@ export class SharedQueries {
       const types = call.types ?? this.#types ?? undefined;
       return await runByCluster(
         this.#pg,
-        this.#cluster,
+        this.#runner,
         types === call.types ? call : { ...call, types },
         this.#options,
       );

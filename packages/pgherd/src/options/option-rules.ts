@@ -16,6 +16,7 @@ export type OptionKind =
   | 'tags'
   | 'discovery'
   | 'type-parsers'
+  | 'auto-route'
   | 'hosts'
   | 'nodes'
   | 'node-pool'
@@ -127,6 +128,7 @@ export const OPTION_RULES: readonly OptionRule[] = Object.freeze([
   { name: 'causal.tokenTtlMs', kind: 'duration', min: 1, default: 60_000 },
   { name: 'causal.tokenSecret', kind: 'texts', secret: true },
   { name: 'zone', kind: 'texts' },
+  { name: 'autoRoute', kind: 'auto-route' },
   { name: 'nodes', kind: 'nodes' },
   { name: 'discovery', kind: 'discovery' },
   { name: 'allowDiscovered', kind: 'hosts' },

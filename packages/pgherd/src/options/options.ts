@@ -4,6 +4,7 @@ import type { NodeLoginOptions } from '../login/login.ts';
 import type { TlsOptions } from '../login/tls-options.ts';
 import type { Target } from '../model/names.ts';
 import type { TypeParsers } from '../model/statement.ts';
+import type { AutoRoute } from '../model/text-route.ts';
 import type { Logger } from '../observe/logger.ts';
 import type { RetryVerdict } from '../retry/verdict.ts';
 import type { Policy, PolicyName } from '../routing/policies.ts';
@@ -299,6 +300,11 @@ export interface ClusterOptions extends SessionLimits {
    * Zones in order of preference, the client's own first: reads go to the nearest. Default: none preferred.
    */
   readonly zone?: string | readonly string[] | undefined;
+  /**
+   * Routing by the text of statements, for `db.auto` and for pools with `query: 'shared'`: `autoRoute()` of `pgherd/auto-route`. Default:
+   * none.
+   */
+  readonly autoRoute?: AutoRoute | undefined;
   /** Facts about single nodes, by name (`host:port`). */
   readonly nodes?: Readonly<Record<string, NodeOptions>> | undefined;
   /**

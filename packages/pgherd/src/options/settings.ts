@@ -7,6 +7,7 @@ import type { NamedHosts } from '../login/trust.ts';
 import { InvalidOptionsError } from '../model/errors.ts';
 import type { Fencing, Target } from '../model/names.ts';
 import { REDACTED, Secret } from '../model/secret.ts';
+import type { AutoRoute } from '../model/text-route.ts';
 import { type Logger, silentLogger } from '../observe/logger.ts';
 import { type Route, statedRoute } from '../pooler/detect.ts';
 import { localSettings } from '../pooler/local-settings.ts';
@@ -85,6 +86,8 @@ export interface ClusterSettings extends Pools {
   /** Facts about single nodes from the options, by name. */
   readonly nodes: Readonly<Record<string, NodeOptions>>;
   readonly discovery: Discovery | undefined;
+  /** Makes the router of statements by their text; `undefined` if there is none. */
+  readonly autoRoute: AutoRoute | undefined;
   /** Hosts that the operator wrote down. */
   readonly namedHosts: NamedHosts;
   /** What the options say of the route to the servers; `unknown` is detected for each node. */
@@ -157,15 +160,12 @@ export function resolveSettings(
     onClusterReplaced: options.onClusterReplaced ?? 'refuse',
     identityGraceMs: number('identityGraceMs'),
     expireAfterMs: number('expireAfterMs'),
-    lag: Object.freeze({
-      maxMs: options.lag?.maxMs,
-      maxBytes: options.lag?.maxBytes,
-      allowStale: options.lag?.allowStale ?? false,
-    }),
+    lag: lagSettings(options),
     causal: causalSettings(values),
     zones: Object.freeze(options.zone === undefined ? [] : [options.zone].flat()),
     nodes,
     discovery: options.discovery,
+    autoRoute: options.autoRoute,
     namedHosts: namedHosts(options, plan),
     route,
     logger: options.logger ?? silentLogger,
@@ -261,6 +261,14 @@ function fencingSettings(
     authority: mode !== 'report' && discovery?.authority === 'lease',
     withdrawAfterMs: withdrawAfterMs === false ? Number.POSITIVE_INFINITY : Number(withdrawAfterMs),
   };
+}
+
+function lagSettings({ lag }: ClusterOptions): ClusterSettings['lag'] {
+  return Object.freeze({
+    maxMs: lag?.maxMs,
+    maxBytes: lag?.maxBytes,
+    allowStale: lag?.allowStale ?? false,
+  });
 }
 
 function causalSettings(values: OptionValues): ClusterSettings['causal'] {

@@ -212,6 +212,8 @@ function requirement(rule: OptionRule, value: unknown): string | undefined {
       return hasMethod(value, 'getTypeParser')
         ? undefined
         : "an object with a function getTypeParser(oid, 'text'), as types of pgherd and pg are";
+    case 'auto-route':
+      return hasMethod(value, 'routerOf') ? undefined : 'what autoRoute() of pgherd/auto-route returns';
     case 'choice': {
       const choices = rule.choices ?? [];
       if (typeof value === 'string' && choices.includes(value)) return undefined;

@@ -41,6 +41,7 @@ function portTo(port: number): GuestPort {
     user: 'app',
     database: 'app',
     maxMessageBytes: 1_000_000,
+    routesByText: false,
     check: () => undefined,
     facts: () => {
       throw new Error('not asked for');

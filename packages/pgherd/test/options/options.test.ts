@@ -115,6 +115,7 @@ const DEFAULTS: Readonly<Record<OptionName, unknown>> = {
   'causal.tokenSecret': undefined,
   zone: undefined,
   nodes: undefined,
+  autoRoute: undefined,
   discovery: undefined,
   allowDiscovered: undefined,
   pooler: undefined,

@@ -19,3 +19,12 @@ it('keeps no long text in memory', () => {
   const long = 'x'.repeat(20_001);
   expect([known.of(long).place, known.of(long).place]).toEqual([0, 1]);
 });
+
+it('remembers fewer texts the longer they are', () => {
+  let made = 0;
+  const known = new ByText(() => ({ place: made++ }));
+  const text = (n: number) => `${n}`.padEnd(20_000);
+  for (let n = 0; n < 400; n++) known.of(text(n));
+  expect(known.of(text(399)).place).toBe(399);
+  expect(known.of(text(0)).place).toBe(400);
+});
