@@ -6,6 +6,7 @@ create table log (at timestamptz default now(), what text);
 create schema "Other Place";
 create table "Other Place"."Item" ("Id" int);
 create sequence numbers;
+create unlogged table scratch (id int);
 create table part (id int) partition by range (id);
 create table part_1 partition of part for values from (0) to (10);
 create materialized view summary as select count(*) as n from item;

@@ -227,6 +227,8 @@ const PRIMARY: readonly Case[] = [
   ['select * from unknown_table', because('not known')],
   ['select * from numbers', because('a sequence')],
   ['select last_value from numbers', because('a sequence')],
+  ['select * from scratch', because('an unlogged table')],
+  ['select last_value from pg_sequences', because('one server or one session')],
   ["select nextval('numbers')", because('nextval')],
   ["select currval('numbers')", because('currval')],
   ['select lastval()', because('lastval')],

@@ -44,11 +44,11 @@ export function settingVerdict(setting: string | undefined): string | undefined 
   return `it reads ${which} of one session`;
 }
 
-/** Relations of PostgreSQL that show one server or one session. */
+/** Relations of PostgreSQL and of what comes with it that show one server or one session. */
 const SHOWING_ONE_SERVER =
-  /^pg_(stat|statio|replication_|file_settings|hba_|ident_|backend_|shmem_|aios|dsm_|wait_)|^pg_(locks|settings|cursors|config|prepared_statements|prepared_xacts|available_extensions|available_extension_versions)$/;
+  /^pg_(stat|replication_|file_settings|hba_|ident_|backend_|shmem_|aios|dsm_|buffercache)|^pg_(locks|settings|cursors|config|sequences|prepared_statements|prepared_xacts)$/;
 
-/** Why a relation of PostgreSQL itself is for the primary; `undefined` if it may be read on a standby. */
-export function builtInRelationVerdict(name: string): string | undefined {
+/** Why a relation with this name is for the primary, in whatever schema; `undefined` if the name does not say so. */
+export function ofOneServer(name: string): string | undefined {
   return SHOWING_ONE_SERVER.test(name) ? `${name} shows one server or one session` : undefined;
 }

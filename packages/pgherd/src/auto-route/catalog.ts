@@ -9,7 +9,7 @@ export interface NameFacts {
   readonly others: ReadonlySet<string>;
 }
 
-/** What a function may be: `volatile`, or `steady`. What a relation may be: `pg_class.relkind`, or `temporary`. */
+/** What a function may be: `volatile`, or `steady`. What a relation may be: `pg_class.relkind`, `temporary`, `unlogged`. */
 export interface NamedFacts {
   readonly functions: ReadonlyMap<string, NameFacts>;
   readonly relations: ReadonlyMap<string, NameFacts>;
@@ -42,7 +42,7 @@ export const BY_NAME = `select 'functions' as what, ${OWNER} as owner, p.proname
 from pg_catalog.pg_proc p join pg_catalog.pg_namespace n on n.oid = p.pronamespace
 where p.proname = any ($1::pg_catalog.text[]::pg_catalog.name[]) group by 2, 3, 4
 union all select 'relations', ${OWNER}, c.relname,
-  case when n.nspname ~ '^pg_temp_' then 'temporary' else c.relkind::pg_catalog.text end
+  case c.relpersistence when 't' then 'temporary' when 'u' then 'unlogged' else c.relkind::pg_catalog.text end
 from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
 where c.relname = any ($2::pg_catalog.text[]::pg_catalog.name[]) group by 2, 3, 4`;
 

@@ -1,5 +1,5 @@
 import { quoted } from '../model/foreign.ts';
-import { builtInRelationVerdict, builtInVerdict, settingVerdict } from './built-in.ts';
+import { builtInVerdict, ofOneServer, settingVerdict } from './built-in.ts';
 import type { NamedFacts, NameFacts, RareNames } from './catalog.ts';
 import type { QualifiedName, Uses } from './finding.ts';
 
@@ -49,7 +49,7 @@ function relationObjection(read: QualifiedName, uses: Uses, facts: Facts): strin
     const isCte = schema === undefined && uses.ctes.has(name);
     return isCte ? undefined : `the relation ${shown(read)} is not known`;
   }
-  const why = own.size > 0 ? builtInRelationVerdict(name) : undefined;
+  const why = ofOneServer(name);
   if (why !== undefined) return why;
   if (facts.rare?.relation.has(name) === true) return `${shown(read)} has foreign tables below it`;
   return firstOf([...others], (kind) => {
@@ -63,6 +63,7 @@ const FOR_PRIMARY: ReadonlyMap<string, string> = new Map([
   ['f', 'a foreign table'],
   ['S', 'a sequence'],
   ['temporary', 'a temporary table'],
+  ['unlogged', 'an unlogged table'],
 ]);
 
 function rareObjection(uses: Uses, rare: RareNames | undefined): string | undefined {
