@@ -3,6 +3,7 @@ import { ModuleRef } from '@nestjs/core';
 import { type HealthIndicatorResult, HealthIndicatorService } from '@nestjs/terminus';
 import type { Cluster } from '../cluster/cluster.ts';
 import { type HealthHandlerOptions, healthHandler } from '../http/health.ts';
+import { argumentError } from '../model/errors.ts';
 import { getClusterToken } from './nestjs.ts';
 
 /** What is asked, and what counts as well. */
@@ -59,6 +60,9 @@ export class PgherdHealthIndicator {
   }
 }
 
+// Terminus 10 has the service, and does not export it.
+if (HealthIndicatorService === undefined)
+  throw argumentError('pgherd/nestjs-terminus needs @nestjs/terminus 11 or newer.');
 Injectable()(PgherdHealthIndicator);
 Inject(HealthIndicatorService)(PgherdHealthIndicator, undefined, 0);
 Inject(ModuleRef)(PgherdHealthIndicator, undefined, 1);
