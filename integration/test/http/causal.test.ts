@@ -1,7 +1,7 @@
 import { createServer } from 'node:http';
 import { getRequestListener } from '@hono/node-server';
 import { createTestCluster, type TestCluster } from '@pgherd/testing';
-import express from 'express';
+import express, { type Express } from 'express';
 import Fastify from 'fastify';
 import { Hono } from 'hono';
 import type { Cluster } from 'pgherd';
@@ -42,20 +42,25 @@ async function look(db: Cluster, id: number): Promise<Look> {
 
 type Serve = (db: Cluster, options?: CausalRequestOptions) => Promise<Served>;
 
-const overExpress: Serve = (db, options) => {
-  const app = express();
-  app.use(causalExpress(db, options));
-  // Behind the middleware on purpose: it reads the body in a context of its own.
-  app.use(express.json());
-  app.post('/notes', async (req, res) => {
-    await db.query(INSERT, [(req.body as { id: number }).id]);
-    res.cookie('own', '1').json({ written: true });
-  });
-  app.get('/notes/:id', async (req, res) => {
-    res.json(await look(db, Number(req.params.id)));
-  });
-  return served(createServer(app));
-};
+// Its types are those of Express 5, as far as they are used.
+const { default: express4 } = (await import('express-4' as string)) as { default: typeof express };
+
+const overExpress =
+  (make: () => Express): Serve =>
+  (db, options) => {
+    const app = make();
+    app.use(causalExpress(db, options));
+    // Behind the middleware on purpose: it reads the body in a context of its own.
+    app.use(express.json());
+    app.post('/notes', async (req, res) => {
+      await db.query(INSERT, [(req.body as { id: number }).id]);
+      res.cookie('own', '1').json({ written: true });
+    });
+    app.get('/notes/:id', async (req, res) => {
+      res.json(await look(db, Number(req.params.id)));
+    });
+    return served(createServer(app));
+  };
 
 const overHono: Serve = (db, options) => {
   const app = new Hono();
@@ -83,7 +88,8 @@ const overFastify: Serve = async (db, causal = {}) => {
 };
 
 const FRAMEWORKS: readonly (readonly [string, Serve])[] = [
-  ['Express', overExpress],
+  ['Express 5', overExpress(express)],
+  ['Express 4', overExpress(express4)],
   ['Hono', overHono],
   ['Fastify', overFastify],
 ];
