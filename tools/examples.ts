@@ -3,13 +3,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createTestCluster, type TestCluster } from '@pgherd/testing';
 import pg from 'pg';
+import { checkApplications } from './applications.ts';
 import { LoadedExample } from './lib/example-process.ts';
 import { type Finding, isMain, runAsCommand } from './lib/findings.ts';
 import { pack } from './lib/pack.ts';
 import { run } from './lib/run.ts';
 
 /** What the folder `examples` has beside the libraries. */
-const NO_LIBRARY: readonly string[] = ['lib', 'node_modules'];
+const NO_LIBRARY: readonly string[] = ['applications', 'lib', 'node_modules'];
 /** Acknowledged writes of a library after which a fault counts as survived. */
 const PROGRESS = 20;
 /** How long a manager of the cluster takes to notice, ms. */
@@ -80,16 +81,18 @@ export async function checkExamples(root: string): Promise<Finding[]> {
   const folder = join(root, 'examples');
   const problem = await prepare(root, folder);
   if (problem !== undefined) return [{ file: 'examples', message: problem }];
+  const names = chosen(folder);
+  if (names.length === 0) return [];
   await using cluster = await createTestCluster({
     standbys: 2,
     proxy: true,
     synchronous: { commit: 'on', any: 1 },
     settings: { max_connections: 400 },
   });
-  return await underFaults(cluster, folder, chosen(folder));
+  return await underFaults(cluster, folder, names);
 }
 
-/** The libraries, or those that `--only=a,b` names. */
+/** The folders below, or those that `--only=a,b` names. */
 function chosen(folder: string): string[] {
   const only = process.argv.find((one) => one.startsWith('--only='))?.slice('--only='.length);
   const all = readdirSync(folder, { withFileTypes: true })
@@ -97,6 +100,16 @@ function chosen(folder: string): string[] {
     .map(({ name }) => name)
     .sort();
   return only === undefined ? all : all.filter((name) => only.split(',').includes(name));
+}
+
+/** Runs the applications, with what {@link checkExamples} has installed. */
+async function checkMoved(root: string): Promise<Finding[]> {
+  const folder = join(root, 'examples/applications');
+  return await checkApplications(
+    folder,
+    join(root, 'examples/node_modules/node-24/bin/node'),
+    chosen(folder),
+  );
 }
 
 /** Installs what the lock says, with pgherd as it would be published, and compiles the examples. */
@@ -181,4 +194,4 @@ async function judge(cluster: TestCluster, example: LoadedExample): Promise<stri
   }
 }
 
-if (isMain(import.meta.url)) await runAsCommand({ examples: checkExamples });
+if (isMain(import.meta.url)) await runAsCommand({ examples: checkExamples, applications: checkMoved });
