@@ -2,7 +2,7 @@ import type { TestCluster } from '@pgherd/testing';
 import type { Cluster, ClusterEvents, ClusterOptions } from 'pgherd';
 import { createClusterOver } from 'pgherd/connection';
 import { expect } from 'vitest';
-import { booksOf, disagreements, entriesOn, rangeOf } from './invariants.ts';
+import { disagreements, entriesOn, rangeOf } from './invariants.ts';
 import { type Load, LoadSeries } from './load.ts';
 import { Wiretap } from './wiretap.ts';
 
@@ -52,5 +52,5 @@ export async function expectNoAlarm(
   expect([...load.failedReads, ...load.failedWrites, ...load.unknownWrites]).toEqual([]);
   expect(tap.torn).toEqual([]);
   const found = await entriesOn(cluster.primary, rangeOf(load));
-  expect(disagreements(booksOf(load), found)).toEqual([]);
+  expect(disagreements(load.books, found)).toEqual([]);
 }

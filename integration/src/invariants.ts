@@ -1,5 +1,4 @@
-import type { TestNode } from '@pgherd/testing';
-import pg from 'pg';
+import { disagreements as disagreementsOf, type TestNode, type WriteBooks } from '@pgherd/testing';
 import type { Cluster } from 'pgherd';
 import type { Load } from './load.ts';
 import { nameOf } from './support.ts';
@@ -28,42 +27,19 @@ export function rangeOf(load: Load): IdRange {
 
 /** The journal's rows on one server, asked of itself as the ordinary role, never through a proxy. */
 export async function entriesOn(node: TestNode, range: IdRange, table = 'journal'): Promise<Entry[]> {
-  const client = new pg.Client({ connectionString: node.directUrl });
-  client.on('error', () => undefined);
-  await client.connect();
-  try {
-    const { rows } = await client.query<{ id: number; at: string }>(
-      `select id, extract(epoch from at) * 1000 as at from ${table} where id >= $1 and id < $2`,
-      [range.from, range.to],
-    );
-    return rows.map((row) => ({ id: row.id, at: Number(row.at) }));
-  } finally {
-    await client.end();
-  }
-}
-
-/** What the callers were told about their writes. */
-export interface Books {
-  readonly acknowledged: ReadonlySet<number>;
-  readonly unknown: ReadonlySet<number>;
-}
-
-/** The books of a load. */
-export function booksOf(load: Load): Books {
-  return { acknowledged: load.idsOf('acknowledged'), unknown: load.idsOf('unknown') };
+  const rows = await node.appSql(
+    `select id, extract(epoch from at) * 1000 as at from ${table} where id >= $1 and id < $2`,
+    [range.from, range.to],
+  );
+  return rows.map(({ id, at }) => ({ id: Number(id), at: Number(at) }));
 }
 
 /** How the rows that are there and the books disagree, in sentences; empty when they agree. */
-export function disagreements(books: Books, found: readonly Entry[]): string[] {
-  const present = new Set(found.map((entry) => entry.id));
-  const lost = [...books.acknowledged].filter((id) => !present.has(id));
-  const unreported = [...present].filter((id) => !books.acknowledged.has(id) && !books.unknown.has(id));
-  const problems: string[] = [];
-  if (found.length !== present.size) problems.push(`${found.length - present.size} writes ran twice`);
-  if (lost.length > 0) problems.push(`acknowledged writes are lost: ${listed(lost)}`);
-  if (unreported.length > 0)
-    problems.push(`writes are there that failed for their caller: ${listed(unreported)}`);
-  return problems;
+export function disagreements(books: WriteBooks, found: readonly Entry[]): string[] {
+  return disagreementsOf(
+    books,
+    found.map((entry) => entry.id),
+  );
 }
 
 /** The moment at which a client saw a higher timeline than before, and what was under way then. */
@@ -125,9 +101,4 @@ export async function writesBelow(
     if (id > moment.lastId) return [`${late}; its call began afterwards`];
     return at > moment.at && !before.has(id) ? [`${late}; nothing had been sent before`] : [];
   });
-}
-
-function listed(ids: readonly number[]): string {
-  const shown = ids.slice(0, 10).join(', ');
-  return ids.length > 10 ? `${shown} and ${ids.length - 10} more` : shown;
 }

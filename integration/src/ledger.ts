@@ -1,5 +1,4 @@
 import type { TestCluster, TestNode } from '@pgherd/testing';
-import pg from 'pg';
 import { type Cluster, outcomeTableText, type TransactionOptions } from 'pgherd';
 import { type CommitFate, CommitTap } from './commit-tap.ts';
 import { createTable, open, openOver, quiet } from './support.ts';
@@ -83,32 +82,14 @@ export class Ledger {
 
   /** How often the row is there. */
   async count(id: number, node: TestNode = this.#cluster.primary): Promise<number> {
-    const [row] = await asOrdinaryRole(node, 'select count(*)::int as n from ledger where id = $1', [id]);
+    const [row] = await node.appSql('select count(*)::int as n from ledger where id = $1', [id]);
     return Number(row?.['n']);
   }
 
   /** How often each row is there that is there at all. */
   async counts(): Promise<ReadonlyMap<number, number>> {
-    const rows = await asOrdinaryRole(
-      this.#cluster.primary,
-      'select id, count(*)::int as n from ledger group by id',
-    );
+    const rows = await this.#cluster.primary.appSql('select id, count(*)::int as n from ledger group by id');
     return new Map(rows.map((row) => [Number(row['id']), Number(row['n'])]));
-  }
-}
-
-/** Runs a statement as the ordinary role, past any proxy, on a connection of its own. */
-export async function asOrdinaryRole(
-  node: TestNode,
-  text: string,
-  values: readonly unknown[] = [],
-): Promise<Record<string, unknown>[]> {
-  const client = new pg.Client(node.directUrl);
-  await client.connect();
-  try {
-    return (await client.query<Record<string, unknown>>(text, [...values])).rows;
-  } finally {
-    await client.end();
   }
 }
 

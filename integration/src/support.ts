@@ -1,8 +1,8 @@
 import type { TestCluster, TestNode } from '@pgherd/testing';
 import { waitUntil } from '@pgherd/testing';
-import { PATIENCE_MS } from '@pgherd/testing/internal';
+import { PATIENCE_MS, untilReplayed } from '@pgherd/testing/internal';
 
-export { rejection } from '@pgherd/testing/internal';
+export { grouped, rejection } from '@pgherd/testing/internal';
 
 import { type Cluster, type ClusterOptions, createCluster, type NodeDescription } from 'pgherd';
 import { createClusterOver, type Driver } from 'pgherd/connection';
@@ -66,39 +66,14 @@ export async function createTable(cluster: TestCluster, name: string, columns: s
 
 /** Waits until every running standby, or those that are named, have replayed what the primary has written so far. */
 export async function allCaughtUp(cluster: Pick<TestCluster, 'primary' | 'standbys'>): Promise<void> {
-  const [row] = await cluster.primary.sql('select pg_current_wal_insert_lsn()::text as lsn');
-  const question = 'select pg_last_wal_replay_lsn() >= $1::pg_lsn as ok';
-  for (const node of cluster.standbys) {
-    if (node.state !== 'running') continue;
-    await waitUntil(async () => (await node.sql(question, [row?.['lsn']]))[0]?.['ok'], {
-      what: `${node.name} to catch up`,
-    });
-  }
+  await untilReplayed(
+    cluster.primary,
+    cluster.standbys.filter((node) => node.state === 'running'),
+  );
 }
 
 /** Makes all nodes run without faults, as standbys of the present primary. */
-export async function restore(cluster: TestCluster): Promise<void> {
-  for (const node of cluster.nodes) await node.thaw();
-  if (cluster.primary.state === 'stopped') await cluster.primary.start();
-  const follow = await Promise.all(cluster.standbys.map((node) => followsPrimary(cluster, node)));
-  const astray = cluster.standbys.filter((_node, index) => follow[index] === false);
-  // All of them first: a node that comes back waits for every standby that runs.
-  for (const node of astray) if (node.state !== 'stopped') await node.kill();
-  for (const node of astray) await node.rejoin();
-  await cluster.waitForStreaming();
-}
-
-async function followsPrimary(cluster: TestCluster, node: TestNode): Promise<boolean> {
-  if (node.state !== 'running') return false;
-  const [row] = await node.sql('select pg_is_in_recovery() as standby');
-  if (row?.['standby'] !== true) return false;
-  const question = 'select 1 from pg_stat_replication where application_name = $1';
-  const streaming = async () => (await cluster.primary.sql(question, [node.name])).length > 0;
-  return waitUntil(streaming, { timeoutMs: 1_000 }).then(
-    () => true,
-    () => false,
-  );
-}
+export const restore = (cluster: TestCluster): Promise<void> => cluster.repair();
 
 /** Waits until nothing is leased or waiting any more in the pools of a cluster object. */
 export async function quiet(db: Cluster): Promise<void> {
@@ -107,16 +82,4 @@ export async function quiet(db: Cluster): Promise<void> {
     return leased === 0 && waiting === 0 && opening === 0;
   };
   await waitUntil(settled, { what: 'the pools to have nothing leased' });
-}
-
-/** Sentences that differ in nothing but their numbers are told once, with how many there are. */
-export function grouped(sentences: readonly string[]): string[] {
-  const groups = new Map<string, string[]>();
-  for (const each of sentences) {
-    const kind = each.replace(/\d+/g, '#').slice(0, 80);
-    groups.set(kind, [...(groups.get(kind) ?? []), each]);
-  }
-  return [...groups.values()].map((all) =>
-    all.length === 1 ? `${all[0]}` : `${all.length} times: ${all[0]}`,
-  );
 }

@@ -1,7 +1,7 @@
 import { createTestCluster, type TestCluster, type TestNode, waitUntil } from '@pgherd/testing';
 import { createClusterOver } from 'pgherd/connection';
 import { entriesOn, JOURNAL, misdirected, rangeOf, watchTimelines, writesBelow } from '../invariants.ts';
-import { Load } from '../load.ts';
+import { type Load, loadOn } from '../load.ts';
 import { createTable, nameOf, PATIENT } from '../support.ts';
 import { Wiretap } from '../wiretap.ts';
 
@@ -51,10 +51,9 @@ export async function splitBrainTrial(
   if (standby === undefined) throw new Error('A split brain takes a standby.');
   const tap = new Wiretap();
   const db = createClusterOver(tap.driver, { url: cluster.url, ...PATIENT });
-  const load = new Load(db, 'journal', options.firstId, { reads: options.reads ?? true });
+  const load = loadOn(db, 'journal', options.firstId, { reads: options.reads ?? true });
   try {
     await db.ready({ primaries: 1, standbys: 1 });
-    load.start();
     await load.acknowledged(WRITES);
     const moments = watchTimelines(db, tap, () => rangeOf(load).to - 1);
     const ready = await standby.promote();

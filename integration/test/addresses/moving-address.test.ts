@@ -7,7 +7,6 @@ import {
 } from '@pgherd/testing';
 import { type Cluster, createCluster } from 'pgherd';
 import { afterEach, describe, expect, it } from 'vitest';
-import { inApp } from '../../src/in-app.ts';
 import { PATIENT } from '../../src/support.ts';
 
 const opened: AsyncDisposable[] = [];
@@ -21,8 +20,7 @@ async function servers(): Promise<{ cluster: TestCluster; address: TestAddress }
   opened.push(cluster);
   const address = await createTestAddress(cluster.primary);
   opened.push(address);
-  await inApp(
-    cluster.primary,
+  await cluster.primary.appSql(
     'create table kept (id serial, port int default inet_server_port(), at timestamptz default clock_timestamp())',
   );
   await cluster.waitForStreaming();
@@ -58,15 +56,15 @@ describe('one address, which leads to the promoted standby while the old primary
     const callers = [keepWriting(db, end.signal), keepWriting(db, end.signal)];
     const written = async (node: typeof old) =>
       Number(
-        (await inApp(node, 'select count(*) as n from kept where port = $1', [node.directPort]))[0]?.['n'],
+        (await node.appSql('select count(*) as n from kept where port = $1', [node.directPort]))[0]?.['n'],
       );
     await waitUntil(async () => (await written(old)) > 20, { what: 'writes on the old primary' });
     await next.promote();
     address.leadTo(next);
     for (let more = 0; more < 6; more++) callers.push(keepWriting(db, end.signal));
     await waitUntil(async () => (await written(next)) > 200, { what: 'writes on the new primary' });
-    const [first] = await inApp(next, 'select min(at) as at from kept where port = $1', [next.directPort]);
-    const late = await inApp(old, 'select count(*)::int as n from kept where at > $1', [first?.['at']]);
+    const [first] = await next.appSql('select min(at) as at from kept where port = $1', [next.directPort]);
+    const late = await old.appSql('select count(*)::int as n from kept where at > $1', [first?.['at']]);
     expect(late).toEqual([{ n: 0 }]);
     const before = await written(old);
     await waitUntil(async () => (await written(next)) > 400, { what: 'more writes on the new primary' });

@@ -7,7 +7,6 @@ import {
 } from '@pgherd/testing';
 import { type Cluster, type ClusterEvents, createCluster } from 'pgherd';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { inApp } from '../../src/in-app.ts';
 import { createTable, nameOf, PATIENT, rejection } from '../../src/support.ts';
 
 let cluster: TestCluster;
@@ -16,7 +15,7 @@ const opened: AsyncDisposable[] = [];
 beforeAll(async () => {
   cluster = await createTestCluster({ standbys: 2 });
   await createTable(cluster, 'counted', 'n int');
-  await inApp(cluster.primary, 'insert into counted values (0)');
+  await cluster.primary.appSql('insert into counted values (0)');
 });
 
 afterEach(async () => {
@@ -85,7 +84,7 @@ describe('a reader endpoint before two standbys, of which one stands still', () 
     await db.ready({ primaries: 1 });
     await foundOut(db);
     const still = cluster.standbys[1]?.directPort;
-    await inApp(cluster.primary, 'update counted set n = n + 1');
+    await cluster.primary.appSql('update counted set n = n + 1');
     const served = await Promise.all(
       Array.from(
         { length: 160 },

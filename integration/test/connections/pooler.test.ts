@@ -3,7 +3,7 @@ import { type Cluster, type ClusterOptions, createCluster, outcomeTableText } fr
 import { createClusterOver, type Driver } from 'pgherd/connection';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { CommitTap } from '../../src/commit-tap.ts';
-import { Load } from '../../src/load.ts';
+import { type Load, loadOn } from '../../src/load.ts';
 import { type PgBouncer, pgbouncerPath, startPgBouncer } from '../../src/pgbouncer.ts';
 import { createTable, nameOf, PATIENT, quiet, rejection, restore } from '../../src/support.ts';
 
@@ -258,7 +258,7 @@ suite('behind PgBouncer in transaction mode', () => {
     async function failover(lose: () => Promise<unknown>, options: ClusterOptions): Promise<Load> {
       const db = open({ pool: { max: POOL }, ...options });
       await db.ready({ primaries: 1, standbys: 2 });
-      const load = new Load(db, 'journal', nextId).start();
+      const load = loadOn(db, 'journal', nextId);
       try {
         await load.acknowledged();
         const before = primaryName();

@@ -8,7 +8,7 @@ import {
   type DnsServer,
   startDnsServer,
 } from '../../../packages/pgherd/test/discovery/dns-server.ts';
-import { Load } from '../../src/load.ts';
+import { loadOn } from '../../src/load.ts';
 import { createTable, PATIENT, restore } from '../../src/support.ts';
 
 const NAME = '_postgresql._tcp.example.test';
@@ -76,7 +76,7 @@ describe('nodes by SRV records, on a real name server', () => {
     await knows(cluster.nodes);
     const [first, second] = cluster.standbys;
     if (first === undefined || second === undefined) throw new Error('there are no two standbys');
-    const load = new Load(db, 'journal', nextId).start();
+    const load = loadOn(db, 'journal', nextId);
     try {
       await load.served(5, `localhost:${second.port}`);
       answer = records([cluster.primary, first]);

@@ -4,7 +4,7 @@ import { createClusterOver } from 'pgherd/connection';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { splitBrainCluster, splitBrainTrial } from '../../src/chaos/split-brain.ts';
 import { entriesOn, JOURNAL, rangeOf } from '../../src/invariants.ts';
-import { Load } from '../../src/load.ts';
+import { loadOn } from '../../src/load.ts';
 import { createTable, nameOf, PATIENT, rejection, restore } from '../../src/support.ts';
 import { Wiretap } from '../../src/wiretap.ts';
 
@@ -99,11 +99,10 @@ describe('two standbys promoted apart, to the same timeline', () => {
     const [first, second] = twoStandbys();
     const tap = new Wiretap();
     const db = createClusterOver(tap.driver, { url: cluster.url, ...PATIENT });
-    const load = new Load(db, 'journal', nextId);
+    const load = loadOn(db, 'journal', nextId);
     try {
       await db.ready({ primaries: 1, standbys: 2 });
       const events = splitBrains(db);
-      load.start();
       await load.acknowledged();
       await cluster.primary.kill();
       await first.promote();

@@ -4,7 +4,6 @@ import { fileURLToPath } from 'node:url';
 import { createTestCluster, type TestCluster, type TestNode } from '@pgherd/testing';
 import type { Cluster, ClusterOptions } from 'pgherd';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { asOrdinaryRole } from '../../src/ledger.ts';
 import { createTable, nameOf, open, quiet, rejection, restore, standbyNames } from '../../src/support.ts';
 
 const SECRET = 'not to be guessed by anybody';
@@ -374,7 +373,7 @@ describe('across a failover', () => {
     const [next, astray] = cluster.standbys;
     await next?.promote();
     // On the former branch the log grows beyond everything that the new one will have.
-    await asOrdinaryRole(old, 'insert into note select generate_series(1000000, 1020000)');
+    await old.appSql('insert into note select generate_series(1000000, 1020000)');
     await db.nextProbe();
     await db.causal(async () => {
       const id = await write(db);

@@ -1,6 +1,6 @@
 import { createTestCluster, type TestCluster, waitUntil } from '@pgherd/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { Load } from '../../src/load.ts';
+import { loadOn } from '../../src/load.ts';
 import { createTable, described, nameOf, open, quiet, rejection, servedBy } from '../../src/support.ts';
 
 /** Its servers are fetched when they are not there: in CI, or where `PGHERD_TEST_VERSIONS` names 13. */
@@ -67,7 +67,7 @@ describe.runIf(with13)('PostgreSQL 13, which does not report its role', () => {
   it('killed: its successor is found, and no acknowledged write is lost', async () => {
     await using db = open(cluster);
     await db.ready({ primaries: 1, standbys: 2 });
-    const load = new Load(db, 'journal', 1).start();
+    const load = loadOn(db, 'journal', 1);
     const old = cluster.primary;
     try {
       await load.acknowledged();

@@ -1,7 +1,7 @@
 import { createTestCluster, seededRandom, type TestCluster } from '@pgherd/testing';
 import { type Cluster, OutcomeUnknownError, type TransactionOptions } from 'pgherd';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { asOrdinaryRole, BY_TABLE, BY_XID, Ledger } from '../../src/ledger.ts';
+import { BY_TABLE, BY_XID, Ledger } from '../../src/ledger.ts';
 import { createTable } from '../../src/support.ts';
 
 const CALLERS = 8;
@@ -18,7 +18,7 @@ beforeAll(async () => {
   cluster = await createTestCluster({ standbys: 1, proxy: true });
   ledger = await Ledger.create(cluster);
   await createTable(cluster, 'counter', 'id int primary key, n int not null default 0');
-  await asOrdinaryRole(cluster.primary, 'insert into counter select generate_series(0, $1)', [COUNTERS - 1]);
+  await cluster.primary.appSql('insert into counter select generate_series(0, $1)', [COUNTERS - 1]);
 });
 
 afterAll(() => cluster?.close());
@@ -86,6 +86,6 @@ it.each([
 async function sums(): Promise<{ readonly rows: number; readonly counted: number }> {
   const text =
     'select (select count(*) from ledger)::int as rows, (select sum(n) from counter)::int as counted';
-  const [row] = await asOrdinaryRole(cluster.primary, text);
+  const [row] = await cluster.primary.appSql(text);
   return { rows: Number(row?.['rows']), counted: Number(row?.['counted']) };
 }

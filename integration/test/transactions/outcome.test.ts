@@ -1,7 +1,7 @@
 import { createTestCluster, type TestCluster } from '@pgherd/testing';
 import { OutcomeUnknownError, type TransactionOptions } from 'pgherd';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { asOrdinaryRole, BY_TABLE, BY_XID, Ledger, WAYS } from '../../src/ledger.ts';
+import { BY_TABLE, BY_XID, Ledger, WAYS } from '../../src/ledger.ts';
 import { allCaughtUp, rejection, restore } from '../../src/support.ts';
 
 let cluster: TestCluster;
@@ -106,7 +106,7 @@ describe('what nobody can prove stays unknown', () => {
     expect(error).toMatchObject({ code: 'PGHERD_OUTCOME_UNKNOWN' });
     const xid = (error as OutcomeUnknownError).details['xid'];
     const text = 'insert into ledger values (0) returning pg_current_xact_id()::text as xid';
-    const [reborn] = await asOrdinaryRole(cluster.primary, text);
+    const [reborn] = await cluster.primary.appSql(text);
     expect(BigInt(String(reborn?.['xid']))).toBeLessThanOrEqual(BigInt(String(xid)));
     expect(await ledger.count(work.id)).toBe(0);
   });

@@ -8,8 +8,9 @@ import {
   type SwitchoverResult,
   switchover,
 } from './referee.ts';
+import { repair } from './repair.ts';
 import type { TestNode } from './server/node.ts';
-import { notStreaming } from './server/streaming.ts';
+import { notStreaming, untilReplayed } from './server/streaming.ts';
 import type { ClusterTls } from './tls/server.ts';
 import { PATIENCE_MS, pause, waitUntil } from './wait.ts';
 
@@ -166,6 +167,21 @@ export class TestCluster implements AsyncDisposable {
         logTail: logs,
       });
     }
+  }
+
+  /** Resolves when every running standby has replayed what the primary had written when this was called. */
+  async waitForReplay(): Promise<void> {
+    const running = this.standbys.filter((node) => node.state === 'running');
+    await untilReplayed(this.#currentPrimary, running);
+  }
+
+  /**
+   * Takes back what faults have left, of whatever kind and however many: the present primary runs, all other nodes are its standbys, nothing
+   * is frozen, cut off or delayed. For the end of a test, so that the next one finds the cluster whole. Settings that the test changed by SQL,
+   * and refused logins, stay.
+   */
+  async repair(): Promise<void> {
+    await repair(this);
   }
 
   /** Stops all servers and removes their directories. */

@@ -20,6 +20,12 @@ export type { FakeFaultRule } from './fake/fault.ts';
 export type { FakeAuthentication } from './fake/proof.ts';
 export type { FakeFacts, ProbeRow } from './fake/state.ts';
 export type { FakeAnswer, FakeRows, FakeStatement } from './fake/statement.ts';
+export { breakCluster, FAULT_NAMES, type FaultName, type FaultOptions } from './faults.ts';
+export { createTestDatabase, type TestDatabase } from './fixtures/database.ts';
+export { type DatabaseUrls, type SharedServers, sharedServers } from './fixtures/servers.ts';
+export type { TemplateOptions } from './fixtures/template.ts';
+export { disagreements, type WriteBooks } from './load/books.ts';
+export { Load, type LoadOptions, type LoadRead, type LoadWrite, startLoad } from './load/load.ts';
 export type { TestClusterOptions } from './options.ts';
 export { ensurePostgres, type PostgresChoice, type PostgresInstallation } from './postgres/ensure.ts';
 export { createTestAddress, TestAddress } from './proxy/address.ts';
@@ -40,9 +46,10 @@ export {
   recordingLogger,
 } from './recording-logger.ts';
 export type { PromotionResult, SwitchoverOptions, SwitchoverResult } from './referee.ts';
-export { inRollback, type RollbackClient, type RollbackPool } from './rollback.ts';
+export { inRollback, type RollbackClient, type RollbackPool, type RollbackRunner } from './rollback.ts';
+export type { NodeBackup } from './server/backup.ts';
 export type { LogLine, LogMark, LogWaitOptions, ServerLog } from './server/log.ts';
-export type { NodeBackup, TestNode } from './server/node.ts';
+export type { TestNode } from './server/node.ts';
 export { type LoginRefusal, type RefusedLogins, refuseLogins } from './server/refuse-logins.ts';
 export type { ServerState } from './server/server.ts';
 export type { Authentication, ServerSettings, Synchronous } from './server/settings.ts';
@@ -57,3 +64,9 @@ export type { TestTlsOptions } from './tls/options.ts';
 export type { ClusterTls } from './tls/server.ts';
 export { createUndo, type Undo } from './undo.ts';
 export { type WaitOptions, waitUntil } from './wait.ts';
+export {
+  type ClusterEventSource,
+  type EventSource,
+  type WaitForOptions,
+  waitFor,
+} from './wait-for.ts';

@@ -11,11 +11,7 @@ const shared = new Map<string, Promise<TestCluster>>();
  * @throws {@link TestClusterError} as `createTestCluster` does; the next call tries anew.
  */
 export async function sharedTestCluster(options: TestClusterOptions = {}): Promise<TestCluster> {
-  const key = JSON.stringify(options, (_name, value: unknown) =>
-    typeof value === 'object' && value !== null && !Array.isArray(value)
-      ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))
-      : value,
-  );
+  const key = keyOf(options);
   for (let known = shared.get(key); known; known = shared.get(key)) {
     const cluster = await known;
     if (!cluster.closed) return cluster;
@@ -27,4 +23,13 @@ export async function sharedTestCluster(options: TestClusterOptions = {}): Promi
     if (shared.get(key) === making) shared.delete(key);
   });
   return making;
+}
+
+/** The same text for the same options, in whatever order they stand. */
+export function keyOf(options: TestClusterOptions): string {
+  return JSON.stringify(options, (_name, value: unknown) =>
+    typeof value === 'object' && value !== null && !Array.isArray(value)
+      ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : value,
+  );
 }

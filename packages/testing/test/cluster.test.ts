@@ -6,7 +6,7 @@ import {
   TestClusterError,
   waitUntil,
 } from '../src/index.ts';
-import { restore, withClient } from './helpers.ts';
+import { withClient } from './helpers.ts';
 
 let cluster: TestCluster;
 
@@ -151,7 +151,7 @@ describe('roles change', () => {
       what: 'the old primary to notice that its standbys are gone',
     });
     expect(await old.sql('select pg_is_in_recovery() as standby')).toEqual([{ standby: false }]);
-    await restore(cluster);
+    await cluster.repair();
   });
 
   it('not by a failover when too few standbys are left to know of every confirmed commit', async () => {

@@ -1,27 +1,16 @@
 import { spawn } from 'node:child_process';
-import { existsSync, readdirSync, readlinkSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
 import { waitUntil } from '../src/index.ts';
-import { isAlive } from './helpers.ts';
+import { isAlive, processesWorkingIn } from './helpers.ts';
 
 const child = fileURLToPath(new URL('./crash-child.ts', import.meta.url));
 
 interface Report {
   readonly directories: readonly string[];
   readonly pids: readonly number[];
-}
-
-function processesBelow(directory: string): string[] {
-  if (process.platform !== 'linux') return [];
-  return readdirSync('/proc').filter((pid) => {
-    try {
-      return readlinkSync(`/proc/${pid}/cwd`).startsWith(directory);
-    } catch {
-      return false;
-    }
-  });
 }
 
 async function reportOf(output: NodeJS.ReadableStream): Promise<Report> {
@@ -51,5 +40,5 @@ it.each([
   await waitUntil(() => directories.every((each) => !existsSync(each)), {
     what: 'their directories to be gone',
   });
-  expect(directories.flatMap(processesBelow)).toEqual([]);
+  expect(directories.flatMap(processesWorkingIn)).toEqual([]);
 });

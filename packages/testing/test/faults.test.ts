@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { createTestCluster, refuseLogins, type TestCluster, type TestNode, waitUntil } from '../src/index.ts';
-import { restore, withClient } from './helpers.ts';
+import { withClient } from './helpers.ts';
 
 let cluster: TestCluster;
 
@@ -9,7 +9,7 @@ beforeAll(async () => {
   await withClient(cluster.primary.url, (client) => client.query('create table t (word text)'));
 });
 
-afterEach(() => restore(cluster));
+afterEach(() => cluster.repair());
 afterAll(() => cluster.close());
 
 function standby(): TestNode {

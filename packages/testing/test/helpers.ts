@@ -1,5 +1,5 @@
+import { readdirSync, readlinkSync } from 'node:fs';
 import pg from 'pg';
-import type { TestCluster } from '../src/index.ts';
 
 /** Runs statements as the ordinary role over one connection. */
 export async function withClient<T>(
@@ -17,17 +17,6 @@ export async function withClient<T>(
   }
 }
 
-/** Makes all nodes run, without faults, following one primary. */
-export async function restore(cluster: TestCluster): Promise<void> {
-  for (const node of cluster.nodes) await node.thaw();
-  if (cluster.primary.state === 'stopped') await cluster.primary.start();
-  for (const node of cluster.standbys) {
-    const [row] = node.state === 'running' ? await node.sql('select pg_is_in_recovery() as standby') : [];
-    if (!row?.['standby']) await node.rejoin();
-  }
-  await cluster.waitForStreaming();
-}
-
 /** Whether a process exists and is not a zombie's shell. */
 export function isAlive(pid: number): boolean {
   try {
@@ -36,4 +25,16 @@ export function isAlive(pid: number): boolean {
   } catch {
     return false;
   }
+}
+
+/** Processes whose working directory is this one or lies below it; none where the system does not say. */
+export function processesWorkingIn(directory: string): string[] {
+  if (process.platform !== 'linux') return [];
+  return readdirSync('/proc').filter((pid) => {
+    try {
+      return readlinkSync(`/proc/${pid}/cwd`).startsWith(directory);
+    } catch {
+      return false;
+    }
+  });
 }

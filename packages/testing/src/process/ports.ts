@@ -1,8 +1,9 @@
-import { mkdirSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
-import { hasCode, TestClusterError } from '../errors.ts';
+import { TestClusterError } from '../errors.ts';
 import { cacheDirectory } from './cache.ts';
+import { claim, unlinkIfThere } from './claim.ts';
 
 /**
  * Ports are taken from below the range the kernel hands to outgoing connections (32768 and up on Linux, 49152 on macOS).
@@ -50,36 +51,6 @@ export async function reservePorts(count: number): Promise<PortReservation> {
     }
   }
   return { ports, release };
-}
-
-function claim(file: string): boolean {
-  try {
-    writeFileSync(file, String(process.pid), { flag: 'wx' });
-    return true;
-  } catch (error) {
-    if (!hasCode(error, 'EEXIST')) throw error;
-  }
-  if (!isAbandoned(file)) return false;
-  unlinkIfThere(file);
-  return false;
-}
-
-function isAbandoned(file: string): boolean {
-  try {
-    const owner = Number(readFileSync(file, 'utf8'));
-    if (owner > 0) process.kill(owner, 0);
-    return false;
-  } catch (error) {
-    return hasCode(error, 'ESRCH');
-  }
-}
-
-function unlinkIfThere(file: string): void {
-  try {
-    unlinkSync(file);
-  } catch (error) {
-    if (!hasCode(error, 'ENOENT')) throw error;
-  }
 }
 
 function isFree(port: number): Promise<boolean> {

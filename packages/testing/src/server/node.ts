@@ -9,9 +9,15 @@ import { placeCertificate } from '../tls/server.ts';
 import { createUndo, type Undo } from '../undo.ts';
 import { waitUntil } from '../wait.ts';
 import { Admin } from './admin.ts';
+import type { NodeBackup } from './backup.ts';
 import type { LogLine, ServerLog } from './log.ts';
+import { rowsOf } from './rows.ts';
 import { READY_AS_PRIMARY, type ServerProcess, type ServerState } from './server.ts';
 import { renderLines, type ServerSettings } from './settings.ts';
+
+/** The setting that makes a standby lag, and its value if it does not. */
+const DELAY = 'recovery_min_apply_delay';
+const NO_DELAY = '0ms';
 
 /** What a node needs from the cluster it belongs to. */
 export interface NodeSurroundings {
@@ -27,12 +33,6 @@ export interface NodeSurroundings {
   rejoin(node: TestNode): Promise<void>;
   /** `host=… port=…` under which other nodes reach this node for replication. */
   replicationAddress(node: TestNode): string;
-}
-
-/** Files of a node, kept by {@link TestNode.backUp} until the cluster is closed. */
-export interface NodeBackup {
-  /** Where they lie. */
-  readonly directory: string;
 }
 
 /** How a node is put together; made by `createTestCluster`. */
@@ -242,8 +242,8 @@ export class TestNode {
 
   /** Standby replays commits only when they are this old, in milliseconds. Undo: without delay again. */
   async lag(ms: number): Promise<Undo> {
-    await this.configureAndConfirm('recovery_min_apply_delay', `${ms}ms`);
-    return createUndo(() => this.configureAndConfirm('recovery_min_apply_delay', '0ms'));
+    await this.configureAndConfirm(DELAY, `${ms}ms`);
+    return createUndo(() => this.configureAndConfirm(DELAY, NO_DELAY));
   }
 
   /** Standby receives but does not replay; resolves when replay really stands still. Undo: {@link TestNode.resumeReplay}. */
@@ -277,7 +277,21 @@ export class TestNode {
     await this.proxy.heal();
   }
 
-  /** Runs a statement as superuser on this node, directly; returns the rows. */
+  /** @internal Ends the faults that concern this node alone and leave its role as it is. */
+  async quieten(): Promise<void> {
+    await this.#ownProxy?.heal();
+    await this.thaw();
+    if (this.state !== 'running') return;
+    await this.resumeReplay();
+    if ((this.#settings[DELAY] ?? NO_DELAY) !== NO_DELAY) await this.configureAndConfirm(DELAY, NO_DELAY);
+  }
+
+  /** Runs a statement as the role `app` in its database, on a connection of its own to this node; returns the rows. */
+  async appSql(text: string, values: readonly unknown[] = []): Promise<Record<string, unknown>[]> {
+    return rowsOf(this.directUrl, text, values);
+  }
+
+  /** Runs a statement as superuser in the database `postgres` of this node, directly; returns the rows. */
   async sql(text: string, values: readonly unknown[] = []): Promise<Record<string, unknown>[]> {
     return this.admin.query(text, values);
   }
@@ -315,15 +329,9 @@ export class TestNode {
 
   async #bringBack(): Promise<void> {
     if (this.state !== 'stopped') return;
-    if (this.#surroundings.primary() === this || (await this.#isStandbyByFile())) {
-      await this.start();
-      return;
-    }
-    await this.rejoin();
-  }
-
-  async #isStandbyByFile(): Promise<boolean> {
-    return exists(path.join(this.dataDirectory, 'standby.signal'));
+    const isStandby = await exists(path.join(this.dataDirectory, 'standby.signal'));
+    if (isStandby || this.#surroundings.primary() === this) await this.start();
+    else await this.rejoin();
   }
 
   /** @internal Ends everything of this node that lives in this process, and the server. */

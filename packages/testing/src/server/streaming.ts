@@ -1,3 +1,5 @@
+import { waitUntil } from '../wait.ts';
+import type { Admin } from './admin.ts';
 import type { TestNode } from './node.ts';
 
 /**
@@ -23,4 +25,20 @@ export async function streamsFrom(primary: TestNode, standby: TestNode): Promise
 export async function notStreaming(primary: TestNode, standbys: readonly TestNode[]): Promise<TestNode[]> {
   const streaming = await Promise.all(standbys.map((node) => streamsFrom(primary, node)));
   return standbys.filter((_node, index) => !streaming[index]);
+}
+
+/** The way into one server. */
+interface Reachable {
+  readonly name: string;
+  readonly admin: Admin;
+}
+
+/** Resolves when the standbys have replayed what the primary has written by now. */
+export async function untilReplayed(primary: Reachable, standbys: readonly Reachable[]): Promise<void> {
+  const [row] = await primary.admin.query('select pg_current_wal_insert_lsn()::text as lsn');
+  const question = 'select pg_last_wal_replay_lsn() >= $1::pg_lsn as ok';
+  for (const { name, admin } of standbys) {
+    const replayed = async (): Promise<unknown> => (await admin.query(question, [row?.['lsn']]))[0]?.['ok'];
+    await waitUntil(replayed, { what: `${name} to replay what was written` });
+  }
 }
