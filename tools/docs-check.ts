@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { checkArchitecture } from './docs/architecture.ts';
+import { checkCopies, checkExamplesOfDocs } from './docs/blocks.ts';
 import { checkErrorCodes } from './docs/errors.ts';
 import { checkLinks, checkScripts } from './docs/markdown.ts';
 import { checkTsdoc } from './docs/tsdoc.ts';
@@ -20,6 +21,8 @@ export const DOCS_CHECKS = {
   links: checkLinks,
   scripts: checkNamedScripts,
   'doc comments': checkTsdoc,
+  examples: checkExamplesOfDocs,
+  'copies of examples': checkCopies,
 };
 
 if (isMain(import.meta.url)) await runAsCommand(DOCS_CHECKS);

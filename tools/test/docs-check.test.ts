@@ -57,6 +57,23 @@ const MISTAKES: readonly { name: string; files: Files; file: string; message: st
     message: 'no table',
   },
   {
+    name: 'an example that does not compile',
+    files: {
+      'docs/page.md': '<!-- compiled with:\ndeclare const n: number;\n-->\n\n```ts\nn.trim();\n```\n',
+    },
+    file: 'docs/page.md',
+    message: "Property 'trim' does not exist",
+  },
+  {
+    name: 'an example that is no longer the copy of its file',
+    files: {
+      'docs/page.md': '<!-- compiled -->\n\n<!-- copy of a.ts -->\n```ts\nconst n = 1;\n```\n',
+      'a.ts': 'const n = 2;\n',
+    },
+    file: 'docs/page.md',
+    message: 'not the text of a.ts',
+  },
+  {
     name: 'a broken link',
     files: { 'docs/a.md': 'See [b](../docs/b.md).\n' },
     file: 'docs/a.md',
