@@ -30,9 +30,10 @@ export const MOST_RARE = 2_000;
 
 /** An aggregate is never volatile itself: the functions that it is made of count. */
 const VOLATILE = `p.provolatile = 'v' or exists (
-  select from pg_catalog.pg_aggregate a join pg_catalog.pg_proc f on f.oid in (a.aggtransfn, a.aggfinalfn, a.aggcombinefn,
-    a.aggserialfn, a.aggdeserialfn, a.aggmtransfn, a.aggminvtransfn, a.aggmfinalfn)
-  where a.aggfnoid = p.oid and f.provolatile = 'v')`;
+  select from pg_catalog.pg_aggregate a
+  cross join pg_catalog.unnest(array[a.aggtransfn, a.aggfinalfn, a.aggcombinefn, a.aggserialfn, a.aggdeserialfn, a.aggmtransfn,
+    a.aggminvtransfn, a.aggmfinalfn]::pg_catalog.oid[]) as part (oid)
+  join pg_catalog.pg_proc f on f.oid = part.oid where a.aggfnoid = p.oid and f.provolatile = 'v')`;
 
 const OWNER = "case n.nspname when 'pg_catalog' then 'own' else 'others' end";
 

@@ -7,12 +7,7 @@ export interface QualifiedName {
 
 /** What the tree of a statement says by itself. */
 export type Finding =
-  | {
-      readonly kind: 'primary';
-      readonly why: string;
-      /** Whether it may change what functions and tables there are. */
-      readonly changesCatalog: boolean;
-    }
+  | { readonly kind: 'primary'; readonly why: string }
   | { readonly kind: 'read'; readonly uses: Uses };
 
 /** What a statement that seems to read uses, which may do more than that. */
@@ -31,8 +26,8 @@ export interface Uses {
 }
 
 /** A finding for the primary. */
-export function primaryBecause(why: string, changesCatalog = false): Finding {
-  return Object.freeze({ kind: 'primary', why, changesCatalog });
+export function primaryBecause(why: string): Finding {
+  return Object.freeze({ kind: 'primary', why });
 }
 
 /** Whether it takes more than the text to know what a statement does. */

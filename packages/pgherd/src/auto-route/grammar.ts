@@ -59,10 +59,3 @@ export const REASONS: ReadonlyMap<string, string> = new Map([
 export const EXPLAIN_OPTIONS: ReadonlySet<string> = names(
   'verbose costs settings generic_plan buffers summary memory format',
 );
-
-/**
- * Statements that do not change what functions and tables there are. After every other one the catalog is asked anew.
- */
-export const KEEPS_CATALOG: ReadonlySet<string> = names(`
-  SelectStmt InsertStmt UpdateStmt DeleteStmt MergeStmt TruncateStmt CopyStmt VariableSetStmt VariableShowStmt NotifyStmt
-  ListenStmt UnlistenStmt LockStmt ExplainStmt TransactionStmt FetchStmt ClosePortalStmt DeclareCursorStmt DeallocateStmt`);

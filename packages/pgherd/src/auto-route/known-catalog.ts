@@ -1,5 +1,13 @@
 import type { RouterPorts } from '../model/text-route.ts';
-import { BY_NAME, factsOf, type NameFacts, RARE, type RareNames, rareOf } from './catalog.ts';
+import {
+  BY_NAME,
+  factsOf,
+  type NamedFacts,
+  type NameFacts,
+  RARE,
+  type RareNames,
+  rareOf,
+} from './catalog.ts';
 import type { Uses } from './finding.ts';
 import type { Facts } from './judge.ts';
 
@@ -43,7 +51,7 @@ export class KnownNames implements Facts {
   }
 
   /** Adds the answer to a question for names. A name without an answer does not exist. */
-  add({ functions, relations }: Wanted, answer: ReturnType<typeof factsOf>): void {
+  add({ functions, relations }: Wanted, answer: NamedFacts): void {
     for (const name of functions) this.functions.set(name, answer.functions.get(name) ?? NOWHERE);
     for (const name of relations) this.relations.set(name, answer.relations.get(name) ?? NOWHERE);
   }
@@ -56,6 +64,8 @@ interface Wanted {
 }
 
 const NOWHERE: NameFacts = Object.freeze({ own: new Set<string>(), others: new Set<string>() });
+
+const NONE_KNOWN = new KnownNames(undefined, 0);
 
 /**
  * What a cluster's catalog says of the names that statements use. Each is asked for once, and all together again while they are in use, so
@@ -95,13 +105,22 @@ export class KnownCatalog {
   async with(uses: Uses): Promise<KnownNames> {
     if (this.#ports.now() < this.#pausedUntil) throw this.#failure;
     try {
-      const known = this.current ?? (await this.#begun());
-      await this.#learn(known, known.missing(uses));
-      return known;
+      const { current } = this;
+      if (current === undefined) return await this.#first(uses);
+      await this.#learn(current, current.missing(uses));
+      return current;
     } catch (error) {
       this.#failed(error);
       throw error;
     }
+  }
+
+  /** The first names, and what is asked without names, in one flight. */
+  async #first(uses: Uses): Promise<KnownNames> {
+    const wanted = NONE_KNOWN.missing(uses);
+    const [known, named] = await Promise.all([this.#begun(), this.#named(wanted)]);
+    known.add(wanted, named);
+    return known;
   }
 
   #begun(): Promise<KnownNames> {
@@ -124,10 +143,13 @@ export class KnownCatalog {
   }
 
   async #learn(known: KnownNames, wanted: Wanted): Promise<void> {
-    const { functions, relations } = wanted;
-    if (functions.length + relations.length === 0) return;
-    known.add(wanted, factsOf(await this.#ports.ask(BY_NAME, [functions, relations])));
+    known.add(wanted, await this.#named(wanted));
     if (known.size > MOST_NAMES && this.#known === known) this.forget();
+  }
+
+  async #named({ functions, relations }: Wanted): Promise<NamedFacts> {
+    const isNothing = functions.length + relations.length === 0;
+    return factsOf(isNothing ? [] : await this.#ports.ask(BY_NAME, [functions, relations]));
   }
 
   async #refresh(old: KnownNames): Promise<void> {

@@ -26,14 +26,14 @@ export class TextReader {
   read(text: string): Finding {
     if (this.#isBroken) return primaryBecause('the parser has failed, and is not used any more');
     const why = unfit(text);
-    if (why !== undefined) return primaryBecause(why, true);
+    if (why !== undefined) return primaryBecause(why);
     let tree: unknown;
     try {
       tree = this.#parse(text);
     } catch (error) {
       // A parser that ran out of its stack or memory may be of no use from then on.
       this.#isBroken = !this.#works();
-      return primaryBecause(`the parser does not accept it: ${messageOf(error)}`, true);
+      return primaryBecause(`the parser does not accept it: ${messageOf(error)}`);
     }
     return readTree(tree);
   }

@@ -1,5 +1,5 @@
 import { type Finding, primaryBecause, type QualifiedName, type Uses } from './finding.ts';
-import { EXPLAIN_OPTIONS, KEEPS_CATALOG, READING_NODES, READING_PROPERTIES, REASONS } from './grammar.ts';
+import { EXPLAIN_OPTIONS, READING_NODES, READING_PROPERTIES, REASONS } from './grammar.ts';
 
 type Node = Readonly<Record<string, unknown>>;
 
@@ -14,13 +14,11 @@ export function readTree(tree: unknown): Finding {
   const statements = asNode(tree)['stmts'];
   if (!Array.isArray(statements) || statements.length === 0)
     return primaryBecause('there is no statement in it');
-  const kinds = statements.map((one) => Object.keys(asNode(asNode(one)['stmt']))[0] ?? '');
-  const changesCatalog = kinds.some((kind) => !KEEPS_CATALOG.has(kind));
-  if (statements.length > 1) return primaryBecause(`it has ${statements.length} statements`, changesCatalog);
-  const [kind = ''] = kinds;
+  if (statements.length > 1) return primaryBecause(`it has ${statements.length} statements`);
   const statement = asNode(asNode(statements[0])['stmt']);
+  const [kind = ''] = Object.keys(statement);
   if (kind === 'ExplainStmt') return readExplain(asNode(statement[kind]));
-  if (kind !== 'SelectStmt') return primaryBecause(reasonFor(kind), changesCatalog);
+  if (kind !== 'SelectStmt') return primaryBecause(reasonFor(kind));
   return new Reading().read(statement);
 }
 

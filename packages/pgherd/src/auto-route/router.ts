@@ -2,6 +2,7 @@ import { messageOf } from '../model/errors.ts';
 import type { Target } from '../model/names.ts';
 import type { RouterPorts, TextRoute, TextRouter } from '../model/text-route.ts';
 import { ByText } from '../sql/memo.ts';
+import { tagChangesSchema } from '../sql/statement.ts';
 import { dependsOnCatalog, type Finding, type Uses } from './finding.ts';
 import { objection } from './judge.ts';
 import { KnownCatalog, type KnownNames } from './known-catalog.ts';
@@ -24,6 +25,8 @@ export interface RouterParts {
 /** What is known about one text. */
 interface KnownText {
   readonly finding: Finding;
+  /** Whether a standby has refused it: it goes to the primary, whatever the catalog says. */
+  isRefused: boolean;
   route: TextRoute | undefined;
   /** The facts by which the route was found; `undefined` if it depends on none. */
   facts: KnownNames | undefined;
@@ -58,15 +61,14 @@ export class Router implements TextRouter {
     if (!NOT_ON_STANDBY.has(sqlState)) return false;
     const known = this.#texts?.of(text);
     if (known !== undefined) {
-      known.route = toPrimary(`it failed with ${sqlState} where reads go`);
-      known.facts = undefined;
+      known.isRefused = true;
+      this.#note(known, toPrimary(`it failed with ${sqlState} where reads go`), undefined);
     }
     return true;
   }
 
-  ran(text: string): void {
-    const finding = this.#texts?.of(text).finding;
-    if (finding?.kind === 'primary' && finding.changesCatalog) this.#catalog.forget();
+  ran(command: string): void {
+    if (tagChangesSchema(command)) this.#catalog.forget();
   }
 
   async #begin(text: string): Promise<TextRoute> {
@@ -98,6 +100,7 @@ export class Router implements TextRouter {
   }
 
   #judge(known: KnownText, uses: Uses, facts: KnownNames): TextRoute {
+    if (known.isRefused && known.route !== undefined) return known.route;
     const why = objection(uses, facts, this.#parts.allowed);
     return this.#note(known, why === undefined ? this.#reads : toPrimary(why), facts);
   }
@@ -110,7 +113,7 @@ export class Router implements TextRouter {
 }
 
 function knownText(finding: Finding): KnownText {
-  return { finding, route: undefined, facts: undefined, pending: undefined };
+  return { finding, isRefused: false, route: undefined, facts: undefined, pending: undefined };
 }
 
 function toPrimary(why: string): TextRoute {

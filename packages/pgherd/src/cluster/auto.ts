@@ -4,11 +4,11 @@ import type { Engine } from '../engine/engine.ts';
 import { atCaller, atCallerOf } from '../model/caller.ts';
 import { argumentError, PgHerdError } from '../model/errors.ts';
 import { quoted } from '../model/foreign.ts';
+import type { ServerError } from '../model/server-error.ts';
 import { ownStatement, type QueryResult, type Row, type Statement } from '../model/statement.ts';
 import type { AutoRoute, TextRoute, TextRouter } from '../model/text-route.ts';
 import type { Executor } from '../query/executor.ts';
 import { type Querier, querierOver } from '../query/querier.ts';
-import { sqlState } from '../retry/predicates.ts';
 import { deadlineAfter } from '../time/deadline.ts';
 import { within } from '../time/wait.ts';
 import { type CallStarts, clusterExecutor } from './verbs.ts';
@@ -137,18 +137,22 @@ class RoutedStatements {
         statement,
         options,
       );
-      if (!isRead) this.#router.ran(text);
+      if (!isRead) this.#router.ran(result.command);
       return result;
     } catch (error) {
-      // The server refused it, so that nothing was done.
-      const state = isRead ? sqlState(error) : undefined;
-      if (state === undefined || !this.#router.failed(text, state)) throw atCaller(error, text);
+      if (!isRead || !this.#failed(text, error)) throw atCaller(error, text);
     }
     try {
       return await this.#since(startedAt, this.#writes, WRITES).execute(statement, options);
     } catch (error) {
       throw atCaller(error, text);
     }
+  }
+
+  /** Whether a read that failed runs once more, on the primary: if the server refused the statement itself, nothing was done. */
+  #failed(text: string, error: unknown): boolean {
+    const { code, severity } = error as Partial<ServerError>;
+    return severity === 'ERROR' && typeof code === 'string' && this.#router.failed(text, code);
   }
 
   /** What runs a statement of a call that began before: its limits are counted from then on. */

@@ -29,8 +29,8 @@ export interface TextRouter {
    * now on.
    */
   failed(text: string, sqlState: string): boolean;
-  /** A statement has been run on the primary. It may have changed what is known of the catalog. */
-  ran(text: string): void;
+  /** A statement has been run on the primary; `command` is the first word of its command tag. It may have changed the catalog. */
+  ran(command: string): void;
 }
 
 /** The option `autoRoute` of a cluster: what `autoRoute()` of `pgherd/auto-route` returns. */

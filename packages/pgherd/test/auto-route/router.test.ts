@@ -109,9 +109,9 @@ describe('what the catalog says', () => {
     const router = catalog.router();
     await router.routeOf('select f()');
     catalog.functions.set('f', 'volatile');
-    router.ran('insert into t values (1)');
+    router.ran('INSERT');
     expect(await targetOf(router, 'select f()')).toBe('prefer-standby');
-    router.ran('create or replace function f() returns int volatile language sql return 1');
+    router.ran('CREATE');
     expect(await targetOf(router, 'select f()')).toBe('read-write');
   });
 
@@ -124,7 +124,7 @@ describe('what the catalog says', () => {
       open = resolve;
     });
     const early = router.routeOf('select f()');
-    router.ran('drop function f');
+    router.ran('DROP');
     catalog.functions.delete('f');
     open();
     await early;
@@ -179,6 +179,17 @@ describe('a catalog that cannot be asked', () => {
 });
 
 describe('a read that failed', () => {
+  it('goes to the primary also if the catalog answers after that', async () => {
+    const catalog = new FakeCatalog();
+    const router = catalog.router();
+    await router.routeOf('select f()');
+    catalog.now = 60_000;
+    const late = router.routeOf('select f()');
+    router.failed('select f()', '25006');
+    expect((await late).target).toBe('read-write');
+    expect(await targetOf(router, 'select f()')).toBe('read-write');
+  });
+
   it.each(['25006', '0A000', '55000'])('with %s goes to the primary from then on', async (code) => {
     const catalog = new FakeCatalog();
     const router = catalog.router();
