@@ -1,7 +1,8 @@
 import { assertLimits } from '../call/limits.ts';
 import { type ConnectionPlan, shuffled } from '../dsn/index.ts';
 import { InvalidOptionsError, invalidArgument } from '../model/errors.ts';
-import { nearest } from '../model/nearest.ts';
+import { foreign } from '../model/foreign.ts';
+import { insteadOf, type OptionNames } from '../model/option-names.ts';
 import type { ClusterOptions } from '../options/options.ts';
 import { type ClusterSettings, resolveSettings } from '../options/settings.ts';
 
@@ -31,7 +32,7 @@ const OF_CLUSTERS = [
 /** Those that decide about the plan. */
 const OF_PLANS = ['tls', 'env', 'portRule'] as const;
 const OWN = ['timeoutMs', 'signal'] as const;
-const NAMES: readonly string[] = [...OF_CLUSTERS, ...OWN];
+const NAMES: OptionNames = new Set([...OF_CLUSTERS, ...OWN]);
 
 /** Options of {@link connect}; those of `createCluster` mean the same. */
 export interface ConnectOptions extends Pick<ClusterOptions, (typeof OF_CLUSTERS)[number]> {
@@ -85,7 +86,7 @@ function isPlan(value: unknown): value is ConnectionPlan {
 function assertKnown(options: object, withPlan: boolean): void {
   const violations: string[] = [];
   for (const [name, value] of Object.entries(options)) {
-    if (!NAMES.includes(name)) violations.push(unknownOption(name));
+    if (!NAMES.has(name)) violations.push(unknownOption(name));
     else if (withPlan && value !== undefined && OF_PLANS.some((one) => one === name))
       violations.push(`${name} is given beside a plan, but is part of it: give it to what makes the plan`);
   }
@@ -93,7 +94,6 @@ function assertKnown(options: object, withPlan: boolean): void {
 }
 
 function unknownOption(name: string): string {
-  const suggestion = nearest(name, NAMES);
-  const remedy = suggestion === undefined ? 'createCluster has more' : `did you mean ${suggestion}?`;
-  return `${name} is not an option of connect; ${remedy}`;
+  const remedy = insteadOf(name, 'cluster', NAMES) ?? 'createCluster has more';
+  return `${foreign(name)} is not an option of connect; ${remedy}`;
 }

@@ -2,6 +2,7 @@ import { InvalidDsnError } from '../model/errors.ts';
 import { Secret } from '../model/secret.ts';
 import { collectEntries } from './entries.ts';
 import { parseKeywords } from './keywords.ts';
+import { mistakeInKeywords, mistakeInUri, whatElse } from './mistakes.ts';
 import { parameterNamed } from './parameters.ts';
 import { TARGET_SESSION_ATTRS, type TargetSessionAttrs } from './sets.ts';
 import { assertText, shown } from './text.ts';
@@ -46,18 +47,38 @@ export interface ParseDsnOptions {
  * parseDsn('postgres://app@db1,db2:6432/shop').hosts // [{ host: 'db1', port: '6432', … }, { host: 'db2', … }]
  */
 export function parseDsn(text: string, options: ParseDsnOptions = {}): Dsn {
-  if (typeof text !== 'string')
-    throw new InvalidDsnError(`The connection string must be a string, not ${typeof text}.`);
+  if (typeof text !== 'string') throw noString(text);
   const portRule = options.portRule ?? PORT_RULES[0];
   if (!PORT_RULES.includes(portRule)) {
     throw new InvalidDsnError(`portRule ${shown(String(portRule))} is not one of ${PORT_RULES.join(', ')}.`);
   }
   assertText(text, 'The connection string');
-  const isUri = uriPrefixLength(text) > 0;
-  const entries = isUri ? parseUri(text, portRule) : parseKeywords(text);
-  const collected = collectEntries(entries, isUri && looksUnencoded(text));
+  const collected = uriPrefixLength(text) > 0 ? readUri(text, portRule) : readKeywords(text);
   for (const [name, value] of collected) assertText(value, `The value of "${name}"`);
   return dsnOf(collected);
+}
+
+function noString(given: unknown): InvalidDsnError {
+  const remedy = given instanceof URL ? ' Pass its href.' : '';
+  return new InvalidDsnError(`The connection string must be a string, not ${typeof given}.${remedy}`);
+}
+
+function readUri(text: string, portRule: PortRule): Map<string, string> {
+  const mistake = mistakeInUri(text);
+  if (mistake !== undefined) throw new InvalidDsnError(mistake);
+  return collectEntries(parseUri(text, portRule), looksUnencoded(text));
+}
+
+/** What is neither a URI nor keywords is mostly something else, which can be named. */
+function readKeywords(text: string): Map<string, string> {
+  const mistake = mistakeInKeywords(text);
+  if (mistake !== undefined) throw new InvalidDsnError(mistake);
+  try {
+    return collectEntries(parseKeywords(text), false);
+  } catch (error) {
+    const what = error instanceof InvalidDsnError ? whatElse(text) : undefined;
+    throw what === undefined ? error : new InvalidDsnError(what);
+  }
 }
 
 /** The frozen DSN of keyword → value pairs whose names are known. */

@@ -1,5 +1,7 @@
 import { InvalidDsnError } from '../model/errors.ts';
+import { parameterMeantBy } from '../model/names-elsewhere.ts';
 import { nearest } from '../model/nearest.ts';
+import { insteadOf, type OptionNames } from '../model/option-names.ts';
 import { KNOWN_NAMES, parameterNamed } from './parameters.ts';
 import { shown } from './text.ts';
 
@@ -8,19 +10,6 @@ export interface Entry {
   readonly name: string;
   readonly value: string;
 }
-
-/** Names that other drivers have for parameters of libpq, too different for an edit distance to find. */
-const FOREIGN_NAMES: ReadonlyMap<string, string> = new Map([
-  ['targetServerType', 'target_session_attrs'],
-  ['currentSchema', 'schema'],
-  ['search_path', 'schema'],
-  ['database', 'dbname'],
-  ['username', 'user'],
-  ['pwd', 'password'],
-  ['server', 'host'],
-  ['sslidentity', 'sslcert'],
-  ['max', 'connection_limit'],
-]);
 
 /**
  * Translates entries into libpq's names and collects them: of several with one name the last wins.
@@ -66,17 +55,22 @@ function sslModeOf(ssl: string): string {
   );
 }
 
+const KNOWN: OptionNames = new Set(KNOWN_NAMES);
+
 /** The error for an unknown name, which is withheld if it may be part of a password. */
 export function unknownParameter(name: string, mayBeSecret: boolean): InvalidDsnError {
-  if (mayBeSecret || !/^[A-Za-z][\w-]{0,63}$/.test(name)) {
+  if (mayBeSecret || !/^[A-Za-z][\w -]{0,63}$/.test(name)) {
     return new InvalidDsnError(
       'Unknown parameter (its name is not shown because it may be part of a value). ' +
         'In a keyword string, quote a value that contains blanks; in a URI, write "&" in a value as %26.',
     );
   }
-  const meant = FOREIGN_NAMES.get(name) ?? nearest(name, KNOWN_NAMES);
-  const remedy = meant === undefined ? 'docs/dsn.md lists the known parameters.' : `Did you mean "${meant}"?`;
-  return new InvalidDsnError(`Unknown parameter "${name}". ${remedy}`, {
-    details: { parameter: name, suggestion: meant },
+  const meant = insteadOf(name, 'url', KNOWN);
+  const sentence =
+    meant === undefined
+      ? 'docs/dsn.md lists the known parameters.'
+      : `${meant.charAt(0).toUpperCase()}${meant.slice(1)}${meant.startsWith('did you mean') ? '' : '.'}`;
+  return new InvalidDsnError(`Unknown parameter "${name}". ${sentence}`, {
+    details: { parameter: name, suggestion: parameterMeantBy(name) ?? nearest(name, KNOWN_NAMES) },
   });
 }

@@ -5,7 +5,7 @@ const LONGEST_NAME = 64;
 
 /**
  * The known name closest to a mistyped one, for "did you mean" in an error; `undefined` if none is close.
- * Case, `_` and `-` do not count as differences, and at most a third of the letters (at least two) may
+ * Case, blanks, `_` and `-` do not count as differences, and at most a third of the letters (at least two) may
  * differ.
  *
  * @example
@@ -29,8 +29,9 @@ export function nearest(name: string, known: readonly string[]): string | undefi
   return best;
 }
 
-function folded(name: string): string {
-  return name.replaceAll(/[_-]/g, '').toLowerCase();
+/** The name as it is compared: without what does not count as a difference. */
+export function folded(name: string): string {
+  return name.replaceAll(/[ _-]/g, '').toLowerCase();
 }
 
 /** Levenshtein's distance: insertions, deletions and replacements of one letter. One row of memory. */

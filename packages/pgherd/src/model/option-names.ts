@@ -1,6 +1,7 @@
 import { argumentError, type PgHerdError } from './errors.ts';
 import { foreign, quoted } from './foreign.ts';
-import { nearest } from './nearest.ts';
+import { meantBy, type Place } from './names-elsewhere.ts';
+import { folded, nearest } from './nearest.ts';
 
 /** The names that an object of options may have. */
 export type OptionNames = ReadonlySet<string>;
@@ -32,9 +33,19 @@ export function assertOptions(verb: string, options: unknown, known: OptionNames
 
 /** The error for a name that is none of the options of a verb. */
 export function unknownOption(verb: string, name: string, known: OptionNames): PgHerdError {
-  const near = nearest(name, [...known]);
-  const remedy = near === undefined ? `there are ${[...known].join(', ')}` : `did you mean ${near}?`;
+  const remedy = insteadOf(name, 'call', known) ?? `there are ${[...known].join(', ')}`;
   return argumentError(`${foreign(name)} is not an option of ${verb}; ${remedy}`, { argument: name });
+}
+
+/**
+ * What is to be written instead of a name, as the end of a sentence: a known name that is written nearly so; what a name of other
+ * clients is called here; the nearest name. `undefined` if nothing is like it.
+ */
+export function insteadOf(name: string, place: Place, known: OptionNames): string | undefined {
+  const near = nearest(name, [...known]);
+  const isSame = near !== undefined && folded(near) === folded(name);
+  const meant = isSame ? undefined : meantBy(name, place, known);
+  return meant ?? (near === undefined ? undefined : `did you mean ${place === 'url' ? `"${near}"` : near}?`);
 }
 
 /** The error for a callback: verbs return promises. */
@@ -43,4 +54,12 @@ export function noCallback(verb: string): PgHerdError {
     `${verb} takes no callback, which would never be called: it returns its result, to be awaited.`,
     { argument: 'callback' },
   );
+}
+
+/**
+ * Refuses a callback where a verb takes nothing: any other value is harmless, as in `then(tx.commit)`.
+ * @throws PgHerdError `PGHERD_INVALID_ARGUMENT`
+ */
+export function assertNoCallback(verb: string, given: readonly unknown[]): void {
+  if (typeof given[0] === 'function') throw noCallback(verb);
 }

@@ -1,7 +1,7 @@
 import { HOST_LIST_ITEM, invalidItems } from '../discovery/allowed.ts';
 import { InvalidOptionsError } from '../model/errors.ts';
-import { quoted } from '../model/foreign.ts';
-import { nearest } from '../model/nearest.ts';
+import { foreign, quoted } from '../model/foreign.ts';
+import { insteadOf, type OptionNames } from '../model/option-names.ts';
 import { REDACTED } from '../model/secret.ts';
 import { OPTION_RULES, type OptionRule } from './option-rules.ts';
 import { sessionViolations } from './session-settings.ts';
@@ -14,6 +14,7 @@ export type OptionValues = ReadonlyMap<string, unknown>;
  * @throws InvalidOptionsError `PGHERD_INVALID_OPTIONS` with every violation at once.
  */
 export function validateOptions(options: object): OptionValues {
+  assertRecord(options);
   const violations: string[] = [];
   const given = flatten(options, violations);
   const values = new Map<string, unknown>();
@@ -26,12 +27,20 @@ export function validateOptions(options: object): OptionValues {
   return values;
 }
 
+function assertRecord(options: unknown): void {
+  if (isRecord(options) && !(options instanceof URL)) return;
+  const remedy = options instanceof URL ? 'an object of class URL: pass its href' : quoted(options);
+  throw new InvalidOptionsError([
+    `the argument must be a connection string, or an object of options; it is ${remedy}`,
+  ]);
+}
+
 const GROUPS: ReadonlySet<string> = new Set(
   OPTION_RULES.filter((rule) => rule.name.includes('.')).map((rule) => groupOf(rule.name)),
 );
-const NAMES: readonly string[] = [...OPTION_RULES.map((rule) => rule.name), ...GROUPS];
+const NAMES: OptionNames = new Set([...OPTION_RULES.map((rule) => rule.name), ...GROUPS]);
 /** Names at the top level: options of a group are given inside it. */
-const TOP_NAMES: readonly string[] = NAMES.filter((name) => !name.includes('.'));
+const TOP_NAMES: OptionNames = new Set([...NAMES].filter((name) => !name.includes('.')));
 
 /** Groups that are options as well: `true`, `false`, or options. */
 const SWITCHES: ReadonlySet<string> = new Set(['prepare', 'hedge', 'eject']);
@@ -68,19 +77,19 @@ function add(
   flat: Map<string, unknown>,
   name: string,
   value: unknown,
-  allowed: readonly string[],
+  allowed: OptionNames,
   violations: string[],
 ): void {
-  if (allowed.includes(name)) {
+  if (allowed.has(name)) {
     flat.set(name, value);
     return;
   }
   violations.push(unknownOption(name, name, NAMES));
 }
 
-function unknownOption(shown: string, name: string, known: readonly string[]): string {
-  const suggestion = nearest(name, known);
-  return `${shown} is not an option${suggestion === undefined ? '' : `; did you mean ${suggestion}?`}`;
+function unknownOption(shown: string, name: string, known: OptionNames): string {
+  const remedy = insteadOf(name, 'cluster', known);
+  return `${foreign(shown)} is not an option${remedy === undefined ? '' : `; ${remedy}`}`;
 }
 
 function violationsOf(rule: OptionRule, value: unknown): string[] {
@@ -141,7 +150,7 @@ function rulesInside(group: string): readonly OptionRule[] {
 
 function violationsByRule(where: string, options: object, rules: readonly OptionRule[]): string[] {
   const violations: string[] = [];
-  const names = rules.map((rule) => rule.name);
+  const names = new Set(rules.map((rule) => rule.name));
   for (const [option, value] of Object.entries(options)) {
     const rule = rules.find((one) => one.name === option);
     if (rule === undefined) violations.push(unknownOption(`${where}.${option}`, option, names));

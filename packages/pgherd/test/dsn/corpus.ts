@@ -40,8 +40,8 @@ export const CORPUS: Readonly<Record<string, readonly CorpusCase[]>> = {
     ['=x', /Unknown parameter/],
     ['host=a\0b', /NUL/],
     ['host=\ud800', /surrogate/],
-    ['postgre://host/db', /has no "="/],
-    [' postgres://host/db', /has no "="/],
+    ['postgre://host/db', /scheme of the connection string must be postgres:/],
+    [' postgres://host/db', /blanks before the connection string/],
   ],
   'unknown names': [
     ['sslmod=require', /Unknown parameter "sslmod"\. Did you mean "sslmode"\?/],
@@ -98,7 +98,7 @@ export const CORPUS: Readonly<Record<string, readonly CorpusCase[]>> = {
     ['postgres://u:p@ss@db1/d', /cannot be distinguished from the rest .* "@" is %40/],
     ['postgres://u:p/ss@db1/d', /cannot be distinguished from the rest .* "\/" is %2F/],
     ['postgres://u:70000/ss@db1/d', /cannot be distinguished from the rest/],
-    ['Postgres://db1/', /has no "="/],
+    ['Postgres://db1/', /scheme of the connection string must be postgres:.* in small letters/],
   ],
   'parameters of a URI': [
     ['postgres://db1?user=app', { user: 'app', hosts: 'db1:5432' }],
