@@ -1,5 +1,7 @@
 import { nameErrorClass } from '../../model/errors.ts';
 import { excerptAt } from '../../model/excerpt.ts';
+import type { Statement } from '../../model/statement.ts';
+import { valuesHint } from '../../sql/values-hint.ts';
 import { BodyReader, protocolError } from './reader.ts';
 
 /** Fields of an error or notice, by the letters of the protocol, under the names that node-postgres gives them. */
@@ -92,6 +94,13 @@ export class ServerError extends Error implements ServerMessageFields {
     const excerpt = text === undefined ? undefined : excerptAt(text, position);
     return excerpt === undefined ? own : `${own}\n${excerpt}`;
   }
+}
+
+/** The error, with a hint about the values of its statement where they are the reason. */
+export function hinted(error: ServerError, statement: Statement): ServerError {
+  const hint = valuesHint(error.code, statement);
+  if (hint !== undefined) error.hint = error.hint === undefined ? hint : `${error.hint} ${hint}`;
+  return error;
 }
 
 /** What an ErrorResponse or NoticeResponse says. */

@@ -4,7 +4,7 @@ import type { Row, Statement } from '../../model/statement.ts';
 import type { Prepared } from '../content/names.ts';
 import { readersOf } from '../content/readers.ts';
 import { type Columns, NO_COLUMNS, readArray, readRow } from '../content/rows.ts';
-import type { ServerError } from '../content/server-error.ts';
+import { hinted, type ServerError } from '../content/server-error.ts';
 import { stalenessOf } from '../content/stale-name.ts';
 import type { ReadyStatus } from '../content/status.ts';
 import { readTag } from '../content/tag.ts';
@@ -183,7 +183,8 @@ export class BatchEntry implements Entry {
   /** An error that comes with the commit, as of a deferred constraint, belongs to no statement. */
   #placed(error: ServerError): ServerError {
     const index = this.#results.length;
-    return index < this.#statements.length ? Object.assign(error, { index }) : error;
+    const statement = this.#statements[index];
+    return statement === undefined ? error : Object.assign(hinted(error, statement), { index });
   }
 }
 

@@ -2,7 +2,7 @@ import type { DriverCursor } from '../../connection/port.ts';
 import type { Row, Statement } from '../../model/statement.ts';
 import { readersOf } from '../content/readers.ts';
 import { type Columns, NO_COLUMNS, readArray, readRow } from '../content/rows.ts';
-import type { ServerError } from '../content/server-error.ts';
+import { hinted, type ServerError } from '../content/server-error.ts';
 import type { ReadValue } from '../content/text.ts';
 import { wireValues } from '../content/values.ts';
 import { checkText, checkValueCount } from '../content/writer.ts';
@@ -195,7 +195,12 @@ export class Cursor implements DriverCursor {
     if (this.#exclusive) this.#settle();
   }
 
-  refused(): void {
+  refused(error: ServerError): ServerError {
+    this.#skip();
+    return hinted(error, this.#statement);
+  }
+
+  #skip(): void {
     // After an error the server skips everything up to the Sync, which is still to come.
     if (!this.#exclusive) return;
     this.#line.writer.sync();
@@ -271,8 +276,7 @@ class Part implements Entry {
   copying(): void {}
   copied(): void {}
   refused(error: ServerError): void {
-    this.#error = error;
-    this.#cursor.refused();
+    this.#error = this.#cursor.refused(error);
   }
   settled(): void {
     this.#cursor.ready(this.#error);

@@ -4,7 +4,7 @@ import type { Row, Statement, TypeParsers } from '../../model/statement.ts';
 import type { Prepared } from '../content/names.ts';
 import { readersOf } from '../content/readers.ts';
 import { type Columns, NO_COLUMNS, readArray, readRow } from '../content/rows.ts';
-import type { ServerError } from '../content/server-error.ts';
+import { hinted, type ServerError } from '../content/server-error.ts';
 import { stalenessOf } from '../content/stale-name.ts';
 import type { ReadyStatus } from '../content/status.ts';
 import { readTag } from '../content/tag.ts';
@@ -163,7 +163,7 @@ export class SingleEntry implements Entry {
   copied(): void {}
 
   refused(error: ServerError): void {
-    this.#error = error;
+    this.#error = hinted(error, this.statement);
   }
 
   settled(status: ReadyStatus): void {
