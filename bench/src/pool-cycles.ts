@@ -83,7 +83,7 @@ async function ourPool(): Promise<Pool<Nothing>> {
   const pool = new Pool<Nothing>(settings, factory, {
     clock: systemClock,
     random: systemRandom,
-    errors: poolErrors,
+    errors: poolErrors('node'),
   });
   await pool.warmUp(SIZE);
   return pool;

@@ -2,6 +2,7 @@ import { messageOf, OutcomeUnknownError, PgHerdError } from '../model/errors.ts'
 import { quoted } from '../model/foreign.ts';
 import { classifyError, phaseOf } from '../retry/classify.ts';
 import type { Deadline } from '../time/deadline.ts';
+import type { Clock } from '../time/port.ts';
 import type { Call } from './call.ts';
 
 /** The error of every call after `close()`. */
@@ -37,10 +38,11 @@ export function timedOut(node: string, call: Call, now: number, standby?: Awaite
   const tookMs = Math.round(now - call.startedAt);
   const sentence = `${node} did not answer within ${tookMs} ms (timeoutMs).`;
   if (standby === undefined)
-    return new PgHerdError('PGHERD_TIMEOUT', sentence, { details: { node, tookMs } });
+    return new PgHerdError('PGHERD_TIMEOUT', sentence, { details: { node, tookMs, limit: 'timeoutMs' } });
   const { names: standbyNames, waitedMs } = standby;
   const why = `Its commit waits for a synchronous standby (SyncRep), which has not confirmed it for ${waitedMs} ms: synchronous_standby_names is ${quoted(standbyNames)}.`;
-  const details = { node, tookMs, waitsFor: 'synchronous-standby', standbyNames, standbyMs: waitedMs, why };
+  const awaited = { waitsFor: 'synchronous-standby', standbyNames, standbyMs: waitedMs, why };
+  const details = { node, tookMs, limit: 'timeoutMs', ...awaited };
   return new PgHerdError('PGHERD_TIMEOUT', `${sentence} ${why}`, { details });
 }
 
@@ -61,8 +63,13 @@ export function awaitedStandby(limit: unknown): { readonly sentence: string; rea
 
 /** The error `limit` of a call whose statement was not sent, for certain. */
 export function unsentError(limit: PgHerdError, cause: unknown = limit.cause): PgHerdError {
-  const sentence = limit.code === 'PGHERD_ABORTED' ? 'aborted by its signal' : 'over time (timeoutMs)';
-  return new PgHerdError(limit.code, `The call was ${sentence} before its statement was sent.`, {
+  const { node, tookMs } = limit.details;
+  const sentence =
+    limit.code === 'PGHERD_ABORTED'
+      ? 'aborted by its signal'
+      : `over time after ${tookMs ?? 0} ms (timeoutMs)`;
+  const to = node === undefined ? '' : ` to ${node}`;
+  return new PgHerdError(limit.code, `The call was ${sentence} before its statement was sent${to}.`, {
     cause: limit.cause ?? cause,
     details: { ...limit.details, phase: 'not-handed' },
   });
@@ -87,8 +94,29 @@ export function cancelledError(limit: PgHerdError, cause: unknown): PgHerdError 
 export function waitTimedOut(error: PgHerdError, call: Call, deadline: Deadline, now: number): PgHerdError {
   if (call.deadline > deadline) return error;
   const tookMs = Math.round(now - call.startedAt);
-  const sentence = `The call timed out after ${tookMs} ms (timeoutMs) while it waited; nothing was sent. ${error.message}`;
-  return new PgHerdError('PGHERD_TIMEOUT', sentence, { cause: error, details: { tookMs } });
+  // The other limit did not strike.
+  const why = error.message.replace(' (waitTimeoutMs)', '');
+  const sentence = `The call timed out after ${tookMs} ms (timeoutMs) while it waited; nothing was sent. ${why}`;
+  return new PgHerdError('PGHERD_TIMEOUT', sentence, {
+    cause: error,
+    details: { tookMs, limit: 'timeoutMs', ...nodeOf(error) },
+  });
+}
+
+function nodeOf({ details: { node } }: PgHerdError): { readonly node?: unknown } {
+  return node === undefined ? {} : { node };
+}
+
+/**
+ * When work was sent whose outcome is unknown, as a part of a sentence and for `details`. Times of a cluster's clock, milliseconds.
+ */
+export function sentTime(
+  sentAt: number,
+  clock: Clock,
+): { readonly sentence: string; readonly details: object } {
+  const agoMs = Math.max(0, Math.round(clock.now() - sentAt));
+  const time = new Date(clock.wallTime() - agoMs).toISOString();
+  return { sentence: `at ${time}, ${agoMs} ms ago`, details: { sentAt: time, agoMs } };
 }
 
 /** The error of work that the server committed without a synchronous standby: that is no acknowledgement. */

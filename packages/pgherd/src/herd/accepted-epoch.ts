@@ -1,6 +1,7 @@
 import { nodeAbove } from '../floors/acceptance.ts';
 import { argumentError } from '../model/errors.ts';
 import type { AcceptedEpoch } from '../model/floors.ts';
+import { assertOptions, optionNames } from '../model/option-names.ts';
 import type { TopologyDescription } from '../model/topology.ts';
 
 /**
@@ -34,7 +35,11 @@ export function assertAcceptable(
   );
 }
 
-function assertEpoch({ systemIdentifier, timeline }: AcceptedEpoch): void {
+const NAMES = optionNames<AcceptedEpoch>({ systemIdentifier: true, timeline: true });
+
+function assertEpoch(epoch: AcceptedEpoch): void {
+  assertOptions('acceptEpoch', epoch ?? null, NAMES);
+  const { systemIdentifier, timeline } = epoch;
   const named = systemIdentifier === undefined || /^[0-9]{1,20}$/.test(systemIdentifier);
   if (named && Number.isInteger(timeline) && timeline > 0) return;
   throw argumentError(

@@ -258,7 +258,7 @@ export class Herd {
     if (refusals === undefined) return;
     this.#unserved.note();
     for (const node of this.nodes.values()) node.wanted();
-    throw unreachableError(refusals);
+    throw unreachableError(refusals, this.settings.unaddressed);
   }
 
   /** Whether no node can suit `demand` until the operator acts; a discovery may name other nodes any moment. */
@@ -278,7 +278,8 @@ export class Herd {
     refusals: ReadonlyMap<string, string> = new Map(),
   ): PgHerdError {
     const rejections = withRefusals(this.select(demand).rejections, refusals);
-    return noNodeError(this.#topology, { demand, waitedMs, rejections, cause: this.#live.causes() });
+    const report = { demand, waitedMs, rejections, cause: this.#live.causes() };
+    return noNodeError(this.#topology, report, this.settings.unaddressed);
   }
 
   /** Reports a connection that is held for too long. */

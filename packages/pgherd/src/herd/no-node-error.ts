@@ -34,15 +34,25 @@ export function withRefusals(
   return [...unsuitable, ...refused.filter(({ node }) => !unsuitable.some((one) => one.node === node))];
 }
 
-/** The error of a call that found no node in time: why each node does not suit, and the ways out. */
-export function noNodeError(topology: TopologyDescription, report: NoNodeReport): PgHerdError {
+/**
+ * The error of a call that found no node in time: why each node does not suit, and the ways out. `unaddressed` says why connections go to
+ * this machine although nothing says so.
+ */
+export function noNodeError(
+  topology: TopologyDescription,
+  report: NoNodeReport,
+  unaddressed?: string,
+): PgHerdError {
   const { demand, waitedMs, rejections, cause } = report;
   const list = rejections.map(({ node, reason }) => `${node}: ${reason}`).join('; ');
   const writes = demand.target === 'read-write' || demand.target === 'primary';
   const remedy = writes ? remedyFor(topology) : undefined;
   const target = `No node suits the target "${demand.target}" after ${Math.round(waitedMs)} ms (waitTimeoutMs).`;
-  const sentence = [target, list, remedy].filter((part) => part !== undefined && part !== '').join(' ');
-  const options = { cause, details: { target: demand.target, waitedMs, nodes: rejections } };
+  const sentence = [target, unaddressed, list, remedy]
+    .filter((part) => part !== undefined && part !== '')
+    .join(' ');
+  const details = { target: demand.target, waitedMs, nodes: rejections, limit: 'waitTimeoutMs' };
+  const options = { cause, details };
   if (!writes) return new NoSuitableNodeError(sentence, options);
   if (isForeign(topology)) return new ForeignClusterError(sentence, options);
   const ambiguous = topology.nodes.some((node) => node.standing === 'ambiguous');
@@ -111,12 +121,13 @@ function newest(nodes: readonly NodeDescription[]): number | undefined {
 }
 
 /** The error of every call while each node refuses our logins, for the reason given by its name. */
-export function unreachableError(refusals: ReadonlyMap<string, unknown>): PgHerdError {
+export function unreachableError(refusals: ReadonlyMap<string, unknown>, unaddressed?: string): PgHerdError {
   const errors = [...refusals.values()];
   const failures = errors.map(connectFailureOf);
   const list = [...refusals].map(([node, error]) => `${node}: ${messageOf(error)}`).join('; ');
   const causes = errors.slice(0, MAX_CAUSES);
-  return new PgHerdError(unreachableCode(failures), `No node can be used. ${list}`, {
+  const sentence = ['No node can be used.', unaddressed, list].filter((part) => part !== undefined).join(' ');
+  return new PgHerdError(unreachableCode(failures), sentence, {
     cause: causes.length === 1 ? causes[0] : new AggregateError(causes, 'what the nodes answered'),
     details: { nodes: [...refusals.keys()], failure: failures[0] },
   });
@@ -125,6 +136,8 @@ export function unreachableError(refusals: ReadonlyMap<string, unknown>): PgHerd
 /** Codes of failures that have one of their own. */
 const OWN_CODES: Readonly<Partial<Record<ConnectFailure, ErrorCode>>> = Object.freeze({
   authentication: 'PGHERD_AUTHENTICATION_FAILED',
+  'database-missing': 'PGHERD_DATABASE_MISSING',
+  tls: 'PGHERD_TLS_FAILED',
   protocol: 'PGHERD_PROTOCOL_ERROR',
   'server-too-old': 'PGHERD_SERVER_TOO_OLD',
 });

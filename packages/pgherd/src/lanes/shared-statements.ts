@@ -150,7 +150,7 @@ export class SharedStatements<S extends LaneSession, N extends LaneNode<S>> impl
     const waitedMs = now - since;
     const error = search?.refusals.has(node.name)
       ? this.#ports.herd.noNodeError(call.demand, waitedMs, search.refusals)
-      : lateError(node.pool.stats(), Math.round(waitedMs));
+      : lateError(node.name, node.pool.stats(), Math.round(waitedMs));
     shared.reject(waitTimedOut(error, call, deadline, now));
   }
 

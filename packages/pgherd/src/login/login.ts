@@ -10,6 +10,7 @@ import {
   type Surroundings,
 } from './surroundings.ts';
 import { type TlsOptions, tlsParameters, withKeyText } from './tls-options.ts';
+import { unaddressed } from './unaddressed.ts';
 
 /** The user, the database, the password and the TLS of connections to a node. */
 export interface Login {
@@ -43,6 +44,8 @@ export interface Logins {
 export interface PlannedLogins {
   readonly plan: ConnectionPlan;
   readonly logins: Logins;
+  /** Why connections go to this machine although nothing says so; `undefined` if something does. */
+  readonly unaddressed?: string | undefined;
 }
 
 /**
@@ -62,7 +65,8 @@ export function planLogins(options: LoginOptions, sources: PlanSources): Planned
     if (user !== undefined) over.set('user', user);
     byNode.set(name, loginOf(login, planFrom(surroundings, over), surroundings));
   }
-  return { plan, logins: Object.freeze({ general: loginOf(options, plan, surroundings), byNode }) };
+  const logins = Object.freeze({ general: loginOf(options, plan, surroundings), byNode });
+  return { plan, logins, unaddressed: unaddressed(surroundings) };
 }
 
 /** The logins of a plan that was made before; its files of certificates are read when a connection is opened. */

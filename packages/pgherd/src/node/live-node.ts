@@ -96,7 +96,7 @@ export class LiveNode {
     this.pool = new Pool(this.#poolSettings(pool), this.#factory(pool), {
       clock,
       random,
-      errors: poolErrors,
+      errors: poolErrors(this.name),
     });
     this.#trial = trialOf(this.#triedNode());
     this.#leftBehind = leftBehindOf(this.#triedNode());

@@ -2,7 +2,7 @@ import type { Driver } from '../connection/port.ts';
 import { hostList } from '../discovery/allowed.ts';
 import type { Discovery } from '../discovery/port.ts';
 import type { ConnectionPlan } from '../dsn/index.ts';
-import { type Logins, loginsOfPlan, planLogins } from '../login/login.ts';
+import { type Logins, loginsOfPlan, type PlannedLogins, planLogins } from '../login/login.ts';
 import type { NamedHosts } from '../login/trust.ts';
 import { InvalidOptionsError } from '../model/errors.ts';
 import type { Fencing, Target } from '../model/names.ts';
@@ -39,6 +39,8 @@ export interface ClusterSettings extends Pools {
   readonly maxMessageBytes: number;
   /** Users, passwords and TLS for each node. */
   readonly logins: Logins;
+  /** Why connections go to this machine although nothing says so; `undefined` if something does. */
+  readonly unaddressed: string | undefined;
   /** Limits of sessions by the server's names. */
   readonly limits: Readonly<Record<string, string>>;
   readonly applicationName: string;
@@ -125,7 +127,7 @@ export function resolveSettings(
   return Object.freeze({
     plan,
     ...wireSettings(options, driver, number),
-    logins: planned.logins,
+    ...whereTo(planned, options),
     limits: limitSettings(options),
     applicationName: options.applicationName ?? plan.applicationName ?? 'pgherd',
     target: targetOf(options.target, plan),
@@ -172,6 +174,13 @@ export function resolveSettings(
     clock: options.clock ?? systemClock,
     random,
   });
+}
+
+function whereTo(
+  { logins, unaddressed }: PlannedLogins,
+  { discovery }: ClusterOptions,
+): Pick<ClusterSettings, 'logins' | 'unaddressed'> {
+  return { logins, unaddressed: discovery === undefined ? unaddressed : undefined };
 }
 
 /** Without discovery all nodes are known, so that any other name is a mistake. */

@@ -92,14 +92,15 @@ class SessionLease {
     const session = this.#session;
     if (callsUnknownFunction(statement.text)) session.noteUnknownFunction();
     this.#remember(statement.text);
+    const call = this.#narrowed(options);
     try {
-      const result = await this.#engine.send(session, statement, this.#narrowed(options));
+      const result = await this.#engine.send(session, statement, call);
       if (session.takeLocalCommit() && session.use === 'read-write') throw unacknowledged('statement');
       return answeredBy(result, session.node);
     } catch (error) {
       if (session.use === 'read-write')
         await this.#engine.recovery.refusedWrites.explain(error, session.node);
-      throw atCaller(this.#errorFor(error, statement.text), statement.text);
+      throw atCaller(this.#errorFor(error, statement.text, call), statement.text);
     }
   }
 
@@ -119,7 +120,7 @@ class SessionLease {
       call: own,
       clock: engine.herd.settings.clock,
       perform: (start, text) => engine.perform(session, start, own, text),
-      errorFor: (error) => this.#errorFor(error, text),
+      errorFor: (error) => this.#errorFor(error, text, own),
       assertHeld: () => this.#assertHeld(),
       isReplaceable: false,
       release: () => undefined,
@@ -131,8 +132,8 @@ class SessionLease {
     this.#assertHeld();
     assertOptions('script', options, CALL_OPTIONS);
     this.#remember(text);
-    const errorFor = (error: unknown) => this.#errorFor(error, NOT_ATOMIC);
     const call = this.#narrowed(options);
+    const errorFor = (error: unknown) => this.#errorFor(error, NOT_ATOMIC, call);
     return runScript({ engine: this.#engine, session: this.#session, call, errorFor }, text);
   }
 
@@ -149,11 +150,11 @@ class SessionLease {
     this.#undone = inTransaction && mayCancel({ text, inTransaction, couldNotWrite: false }) === 'cancel';
   }
 
-  #errorFor(error: unknown, text: string): unknown {
-    const call = this.#call;
+  #errorFor(error: unknown, text: string, call: Call): unknown {
+    const { clock } = this.#engine.herd.settings;
     if (this.#session.use === 'read-write') noteRefusal(this.#engine, this.#session, error);
     if (this.#undone) return withNode(error, this.#session.node);
-    return endError(error, this.#session, call, text);
+    return endError(error, { session: this.#session, call, text, clock });
   }
 
   /** Each call on a lease has its own limits; those of `acquire` were for acquiring it. */

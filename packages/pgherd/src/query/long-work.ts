@@ -231,12 +231,13 @@ export function startOnCluster<T>(engine: Engine, call: Call, work: WorkKind<T>)
 }
 
 function useOnCluster(engine: Engine, session: Session, call: Call, text: string): ConnectionUse {
+  const { clock } = engine.herd.settings;
   return {
     session,
     call,
-    clock: engine.herd.settings.clock,
+    clock,
     perform: (start, text) => engine.perform(session, start, call, text),
-    errorFor: (error) => endError(error, session, call, text),
+    errorFor: (error) => endError(error, { session, call, text, clock }),
     assertHeld: () => undefined,
     isReplaceable: true,
     release: () => engine.release(session),

@@ -327,10 +327,11 @@ export function assertChannel(channel: unknown): asserts channel is string {
 
 const MAX_CHANNEL_BYTES = 63;
 
-/** The text of the statement of a batch at which it failed, if that is known. */
-function failedText(error: unknown, statements: readonly Statement[]): string | undefined {
+/** The text of the statement of a batch at which it failed; of all, if that is not known. */
+function failedText(error: unknown, statements: readonly Statement[]): string {
   const index = (error as { index?: unknown } | null)?.index;
-  return typeof index === 'number' ? statements[index]?.text : undefined;
+  const failed = typeof index === 'number' ? statements[index] : undefined;
+  return failed?.text ?? statements.map(({ text }) => text).join(';\n');
 }
 
 async function checked(

@@ -86,7 +86,8 @@ export class Recovery {
     if (!isFinal(error, 'statement') && (await this.#runsAgain(attempt, 'statement', failed, decision)))
       return;
     if (mayWrite(call)) await this.refusedWrites.explain(error, session.node);
-    const end = errorOf(error, decision.ending, session.node);
+    const { clock } = this.#herd.settings;
+    const end = errorOf(error, decision.ending, { session, call, text: attempt.text, clock });
     throw attempt.reworded === undefined ? end : attempt.reworded(end);
   }
 

@@ -106,6 +106,7 @@ export const ERROR_RULES: readonly ErrorRule[] = Object.freeze([
     outcomeKnown: true,
   },
   { codes: ['3D000'], kind: 'database-missing' },
+  { codes: ['PGHERD_DATABASE_MISSING'], kind: 'database-missing', outcomeKnown: true },
   { codes: ['23'], kind: 'constraint' },
   { codes: ['08P01'], kind: 'statement' },
   { codes: ['08'], kind: 'connection-lost', nodeVerdict: 'probe', notAsError: true },

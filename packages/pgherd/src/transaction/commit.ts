@@ -3,7 +3,7 @@ import { unacknowledged, withNode } from '../call/failures.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { Ask } from '../monitor/connection.ts';
 import { classifyError, phaseOf } from '../retry/classify.ts';
-import { commitUnknown, notCommitted } from './failures.ts';
+import { commitUnknown, notCommitted, type SentCommit } from './failures.ts';
 import { findOutcome, type Witness } from './outcome.ts';
 
 /**
@@ -19,8 +19,7 @@ export interface EndWithError {
 }
 
 /** Facts about a COMMIT that failed. */
-export interface UnansweredCommit {
-  readonly node: string;
+export interface UnansweredCommit extends SentCommit {
   readonly committedLocallyOnly: boolean;
   readonly witness: Witness | undefined;
 }
@@ -31,7 +30,7 @@ export function endOfUnanswered(error: unknown, commit: UnansweredCommit): EndWi
   if (phaseOf(error) !== 'sent' || classifyError(error).safeToRetry('commit-sent'))
     return { end: 'lost', error: withNode(error, node) };
   if (committedLocallyOnly) return { end: 'unknown', error: unacknowledged('commit', error) };
-  if (witness === undefined) return { end: 'unknown', error: commitUnknown(error, node, undefined) };
+  if (witness === undefined) return { end: 'unknown', error: commitUnknown(error, commit, undefined) };
   return undefined;
 }
 
@@ -39,7 +38,7 @@ export function endOfUnanswered(error: unknown, commit: UnansweredCommit): EndWi
 export interface Question {
   /** The error of COMMIT. */
   readonly error: unknown;
-  readonly node: string;
+  readonly commit: SentCommit;
   readonly witness: Witness | undefined;
   readonly survivor: Ask | undefined;
 }
@@ -48,17 +47,17 @@ export interface Question {
 export async function askForEnd(
   engine: Engine,
   call: Call,
-  { error, node, witness, survivor }: Question,
+  { error, commit, witness, survivor }: Question,
 ): Promise<EndWithError> {
-  if (witness === undefined) return { end: 'unknown', error: commitUnknown(error, node, undefined) };
+  if (witness === undefined) return { end: 'unknown', error: commitUnknown(error, commit, undefined) };
   const found = await findOutcome(engine, call, witness, survivor);
   switch (found.kind) {
     case 'committed':
       return { end: 'committed', error: undefined };
     case 'not-committed':
-      return { end: 'rolled-back', error: notCommitted(error, node) };
+      return { end: 'rolled-back', error: notCommitted(error, commit.node) };
     case 'unknown':
-      return { end: 'unknown', error: commitUnknown(error, node, { witness, why: found.why }) };
+      return { end: 'unknown', error: commitUnknown(error, commit, { witness, why: found.why }) };
     default:
       return found satisfies never;
   }

@@ -1,9 +1,11 @@
-import { awaitedStandby } from '../call/failures.ts';
-import { OutcomeUnknownError, PgHerdError } from '../model/errors.ts';
-import { foreign } from '../model/foreign.ts';
+import { awaitedStandby, sentTime } from '../call/failures.ts';
+import { argumentError, OutcomeUnknownError, PgHerdError } from '../model/errors.ts';
+import { foreign, quoted } from '../model/foreign.ts';
+import { noCallback } from '../model/option-names.ts';
 import { phaseOf } from '../retry/classify.ts';
 import { readStatement } from '../sql/statement.ts';
 import { transactionControl } from '../sql/transaction-control.ts';
+import type { Clock } from '../time/port.ts';
 import type { Witness } from './outcome.ts';
 
 /** The server answered COMMIT with ROLLBACK. */
@@ -32,18 +34,35 @@ export function notCommitted(cause: unknown, node: string): PgHerdError {
   );
 }
 
+/** A COMMIT that was sent. */
+export interface SentCommit {
+  readonly node: string;
+  /** When it was sent, milliseconds of the cluster's clock. */
+  readonly sentAt: number;
+  readonly clock: Clock;
+}
+
 /** COMMIT was not answered; `known` helps the application to find out the outcome later. */
 export function commitUnknown(
   cause: unknown,
-  node: string,
+  { node, sentAt, clock }: SentCommit,
   known: { readonly witness: Witness; readonly why: string } | undefined,
 ): OutcomeUnknownError {
-  const sentence = `COMMIT was sent to ${node}, but no answer came: its outcome is unknown`;
+  const time = sentTime(sentAt, clock);
+  const sentence = `COMMIT was sent to ${node} ${time.sentence}, but no answer came: its outcome is unknown`;
   const standby = awaitedStandby(cause);
-  const details = { node, xid: known?.witness.xid, key: known?.witness.row?.key, ...standby.details };
-  const message = `${known === undefined ? sentence : `${sentence} (${known.why})`}.${standby.sentence}`;
-  return new OutcomeUnknownError('commit', message, { cause, details });
+  const { xid, row } = known?.witness ?? {};
+  const details = { node, ...time.details, xid, key: row?.key, ...standby.details };
+  const why = known === undefined ? '' : ` (${known.why})`;
+  const remedy = known === undefined ? ` ${COMMIT_REMEDY}` : '';
+  return new OutcomeUnknownError('commit', `${sentence}${why}.${standby.sentence}${remedy}`, {
+    cause,
+    details,
+  });
 }
+
+const COMMIT_REMEDY =
+  "Look for its effect before you repeat it. With the option outcomeTable, or outcome: 'xid', a transaction finds out by itself.";
 
 /** The application called `commit` or `rollback` of a savepoint. */
 export async function refuseToEnd(): Promise<never> {
@@ -51,6 +70,18 @@ export async function refuseToEnd(): Promise<never> {
     'PGHERD_INVALID_ARGUMENT',
     'A savepoint ends with its function: return to keep what it did, throw to undo it.',
   );
+}
+
+/**
+ * Refuses options of a savepoint: how its transaction runs was decided when that began.
+ * @throws PgHerdError `PGHERD_INVALID_ARGUMENT`
+ */
+export function assertSavepoint(fn: unknown, [options]: readonly unknown[]): void {
+  if (typeof fn !== 'function')
+    throw argumentError(`transaction takes a function that gets the savepoint; it is ${quoted(fn)}.`);
+  if (typeof options === 'function') throw noCallback('transaction');
+  if (options !== undefined)
+    throw argumentError('A savepoint has no options: give them to the transaction around it.');
 }
 
 /** The option `outcome: "xid"` is set, but a pooler stands between us and the server. */

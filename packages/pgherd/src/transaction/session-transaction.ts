@@ -197,6 +197,7 @@ export class SessionTransaction implements Viewed {
     const session = this.#session;
     let command: string;
     let survivor: Ask | undefined;
+    let sentAt = 0;
     try {
       if (session.occupied) throw busy(session.node);
       this.#assertInside();
@@ -205,6 +206,7 @@ export class SessionTransaction implements Viewed {
         await this.#engine.herd.nodes.get(session.node)?.monitor.reopening;
       survivor = survivorOf(this.#engine, session.node);
       this.#state = 'committing';
+      sentAt = this.#engine.herd.settings.clock.now();
       ({ command } = await this.#engine.send(session, 'COMMIT', this.#call));
       if (command !== 'COMMIT' && command !== 'ROLLBACK') {
         session.retire('answered COMMIT by something else');
@@ -212,7 +214,7 @@ export class SessionTransaction implements Viewed {
       }
     } catch (error) {
       if (this.#state !== 'committing') throw error;
-      await this.#commitUnanswered(error, session.survivor ?? survivor);
+      await this.#commitUnanswered(error, sentAt, session.survivor ?? survivor);
       return this.#runAfterCommit();
     } finally {
       this.#level.turns.leave();
@@ -260,16 +262,17 @@ export class SessionTransaction implements Viewed {
   }
 
   /** Resolves if the transaction is found to be committed. */
-  async #commitUnanswered(error: unknown, survivor: Ask | undefined): Promise<void> {
+  async #commitUnanswered(error: unknown, sentAt: number, survivor: Ask | undefined): Promise<void> {
     const { node, committedLocallyOnly } = this.#session;
     const { witness } = this.#opening;
-    const known = endOfUnanswered(error, { node, committedLocallyOnly, witness });
+    const commit = { node, sentAt, clock: this.#engine.herd.settings.clock };
+    const known = endOfUnanswered(error, { ...commit, committedLocallyOnly, witness });
     if (known !== undefined) {
       this.#end(known.end);
       throw known.error;
     }
     this.#end('asking');
-    const found = await askForEnd(this.#engine, this.#call, { error, node, witness, survivor });
+    const found = await askForEnd(this.#engine, this.#call, { error, commit, witness, survivor });
     if (this.#state === 'asking') this.#state = found.end;
     if (found.error !== undefined) throw found.error;
   }

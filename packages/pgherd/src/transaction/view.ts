@@ -1,8 +1,11 @@
 import { atCallerOf } from '../model/caller.ts';
+import { invalidArgument } from '../model/errors.ts';
+import { quoted } from '../model/foreign.ts';
 import { INSPECT, type Inspect, look } from '../model/looks.ts';
+import { assertNoCallback } from '../model/option-names.ts';
 import type { Executor } from '../query/executor.ts';
 import { LazyQuerier } from '../query/querier.ts';
-import { refuseToEnd } from './failures.ts';
+import { assertSavepoint, refuseToEnd } from './failures.ts';
 import type { Level } from './level.ts';
 import type { Transaction } from './transaction.ts';
 
@@ -45,11 +48,19 @@ export class TransactionView extends LazyQuerier implements Transaction {
   }
 
   get commit(): Transaction['commit'] {
-    return this.#isSavepoint ? refuseToEnd : () => atCallerOf(this.#transaction.commit());
+    if (this.#isSavepoint) return refuseToEnd;
+    return async (...given: readonly unknown[]) => {
+      assertNoCallback('commit', given);
+      return atCallerOf(this.#transaction.commit());
+    };
   }
 
   get rollback(): Transaction['rollback'] {
-    return this.#isSavepoint ? refuseToEnd : () => this.#transaction.rollback();
+    if (this.#isSavepoint) return refuseToEnd;
+    return async (...given: readonly unknown[]) => {
+      assertNoCallback('rollback', given);
+      return this.#transaction.rollback();
+    };
   }
 
   get [Symbol.asyncDispose](): () => Promise<void> {
@@ -57,11 +68,18 @@ export class TransactionView extends LazyQuerier implements Transaction {
   }
 
   get transaction(): Transaction['transaction'] {
-    return (fn) => this.#transaction.savepoint(this.#level, fn);
+    return async (fn, ...options: readonly unknown[]) => {
+      assertSavepoint(fn, options);
+      return this.#transaction.savepoint(this.#level, fn);
+    };
   }
 
   get afterCommit(): Transaction['afterCommit'] {
-    return (fn) => this.#transaction.afterCommit(this.#level, fn);
+    return (fn) => {
+      if (typeof fn !== 'function')
+        throw invalidArgument('the callback of afterCommit', quoted(fn), 'a function');
+      this.#transaction.afterCommit(this.#level, fn);
+    };
   }
 
   toJSON(): object {

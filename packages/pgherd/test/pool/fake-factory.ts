@@ -176,7 +176,11 @@ export function bench(
     returned: options.returned === true,
   });
   const random = options.random ?? fixedRandom(0);
-  const pool = new Pool<Thing>({ ...ROOMY, ...settings }, factory, { clock, random, errors: poolErrors });
+  const pool = new Pool<Thing>({ ...ROOMY, ...settings }, factory, {
+    clock,
+    random,
+    errors: poolErrors('db1:5432'),
+  });
   return {
     pool,
     factory,
