@@ -12,9 +12,11 @@ import { type ClusterStats, statsOf } from '../herd/stats.ts';
 import type { NotificationListener, SubscribeOptions, Subscription } from '../listen/listen.ts';
 import { Subscriptions } from '../listen/subscriptions.ts';
 import { atCallerOf } from '../model/caller.ts';
+import { invalidArgument } from '../model/errors.ts';
 import type { AcceptedEpoch } from '../model/floors.ts';
+import { quoted } from '../model/foreign.ts';
 import { INSPECT, type Inspect, look } from '../model/looks.ts';
-import { assertOptions, optionNames } from '../model/option-names.ts';
+import { assertNoCallback, assertOptions, optionNames } from '../model/option-names.ts';
 import type { NodeDescription, TopologyDescription } from '../model/topology.ts';
 import type { ListenOptions, Off } from '../observe/emitter.ts';
 import type { ClusterEventName, ClusterEvents } from '../observe/events.ts';
@@ -234,7 +236,8 @@ class HerdCluster implements Omit<Cluster, keyof ClusterQuerier> {
     return atCallerOf(waitUntilReady(this.#herd, wanted));
   }
 
-  async nextProbe(): Promise<void> {
+  async nextProbe(...given: readonly unknown[]): Promise<void> {
+    assertNoCallback('nextProbe', given);
     this.#assertOpen();
     const release = this.#herd.rest.hold();
     this.#herd.start();
@@ -249,7 +252,8 @@ class HerdCluster implements Omit<Cluster, keyof ClusterQuerier> {
     }
   }
 
-  async warmUp(): Promise<void> {
+  async warmUp(...given: readonly unknown[]): Promise<void> {
+    assertNoCallback('warmUp', given);
     await this.ready({ primaries: this.#herd.settings.target === 'read-write' ? 1 : 0 });
     const usable = this.topology.nodes.filter((node) => node.health === 'ok' && node.standing === 'current');
     await Promise.all(usable.map((node) => this.#herd.nodes.get(node.name)?.warmUp()));
@@ -318,10 +322,13 @@ class HerdCluster implements Omit<Cluster, keyof ClusterQuerier> {
     options: { readonly after?: string | undefined } = {},
   ): Promise<T> {
     assertOptions('causal', options, CAUSAL_OPTIONS);
+    if (typeof fn !== 'function')
+      throw invalidArgument('the first argument of causal', quoted(fn), 'a function');
     return this.#engine.causal.run(fn, options.after);
   }
 
-  token(): Promise<string | undefined> {
+  async token(...given: readonly unknown[]): Promise<string | undefined> {
+    assertNoCallback('token', given);
     return this.#engine.causal.token();
   }
 

@@ -6,6 +6,7 @@ import { Herd } from '../herd/herd.ts';
 import { logEvents } from '../herd/log.ts';
 import { atCaller } from '../model/caller.ts';
 import { messageOf, NoSuitableNodeError, PgHerdError } from '../model/errors.ts';
+import { assertNoCallback } from '../model/option-names.ts';
 import { ownStatement, type QueryResult, type Row } from '../model/statement.ts';
 import type { LiveNode } from '../node/live-node.ts';
 import type { Session } from '../node/session.ts';
@@ -224,7 +225,8 @@ class HostSearch {
 function sessionOf(search: HostSearch, session: Session): ConnectedSession {
   const lease = search.lease(session);
   let closing: Promise<void> | undefined;
-  const close = () => {
+  const close = async (...given: readonly unknown[]) => {
+    assertNoCallback('close', given);
     closing ??= search.close(session, lease);
     return closing;
   };
@@ -236,7 +238,7 @@ function sessionOf(search: HostSearch, session: Session): ConnectedSession {
       return lease.isHeld && !session.connection.closed;
     },
     close,
-    [Symbol.asyncDispose]: close,
+    [Symbol.asyncDispose]: () => close(),
   });
 }
 

@@ -4,7 +4,7 @@ import { assertLimits } from '../call/limits.ts';
 import { withinConnectTimeout } from '../dial/connect-timeout.ts';
 import type { Herd } from '../herd/herd.ts';
 import { argumentError, messageOf, PgHerdError } from '../model/errors.ts';
-import { assertOptions, optionNames } from '../model/option-names.ts';
+import { assertNoCallback, assertOptions, optionNames } from '../model/option-names.ts';
 import { assertChannel } from '../query/querier.ts';
 import { isFinal } from '../retry/rules.ts';
 import type { Demand } from '../routing/select.ts';
@@ -102,7 +102,10 @@ export class Subscriptions {
       get node() {
         return node();
       },
-      unlisten,
+      async unlisten(...given: readonly unknown[]): Promise<void> {
+        assertNoCallback('unlisten', given);
+        return unlisten();
+      },
       [Symbol.asyncDispose]: unlisten,
     });
   }
