@@ -138,7 +138,7 @@ describe('servers that cannot be used', () => {
 
   it('a database missing everywhere fails at once', async () => {
     const error = await failureOf({ url: cluster.url.replace(/app$/, 'nowhere') });
-    expect(error).toMatchObject({ code: 'PGHERD_CONNECT_FAILED' });
+    expect(error).toMatchObject({ code: 'PGHERD_DATABASE_MISSING' });
     expect(String(error)).toContain('database "nowhere" does not exist');
   });
 

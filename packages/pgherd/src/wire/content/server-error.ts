@@ -1,8 +1,8 @@
 import { nameErrorClass } from '../../model/errors.ts';
 import { excerptAt } from '../../model/excerpt.ts';
 import type { Statement } from '../../model/statement.ts';
-import { valuesHint } from '../../sql/values-hint.ts';
 import { BodyReader, protocolError } from './reader.ts';
+import { valuesHint } from './values-hint.ts';
 
 /** Fields of an error or notice, by the letters of the protocol, under the names that node-postgres gives them. */
 const NAMES: Readonly<Record<string, keyof ServerMessageFields>> = Object.freeze({

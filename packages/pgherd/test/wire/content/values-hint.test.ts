@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { valuesHint } from '../../src/sql/values-hint.ts';
+import { valuesHint } from '../../../src/wire/content/values-hint.ts';
 
 const SYNTAX = '42601';
 const NO_COLUMN = '42703';

@@ -1,5 +1,4 @@
-import type { Statement } from '../model/statement.ts';
-import { Tokens } from './tokens.ts';
+import { Tokens } from '../../sql/tokens.ts';
 
 /** What the server answers where values are written as elsewhere: it takes the sign for an operator, or for nothing it knows. */
 const NOT_UNDERSTOOD: ReadonlySet<string> = new Set(['42601', '42703', '42883']);
@@ -9,13 +8,19 @@ const MISCOUNTED: ReadonlySet<string> = new Set(['08P01', '42P18', '42P02']);
 /** `:name`, `@name` and `$name`; not `::type`, nor `a[1:n]`. */
 const NAMED = /(?<![:\w])[:@$][A-Za-z_]\w*(?![\w$])/;
 
+/** What is read of a statement. */
+interface WithValues {
+  readonly text: string;
+  readonly values?: readonly unknown[] | undefined;
+}
+
 /**
  * What the values of a statement have to do with the error `code` that the server answered, as a sentence; `undefined` for nothing.
  *
  * @example
  * valuesHint('42601', { text: 'select * from t where a = ? and b = ?', values: [1, 2] }) // 'Values are written $1, $2, …'
  */
-export function valuesHint(code: string | undefined, { text, values }: Statement): string | undefined {
+export function valuesHint(code: string | undefined, { text, values }: WithValues): string | undefined {
   const given = values?.length ?? 0;
   if (code === undefined) return undefined;
   if (MISCOUNTED.has(code)) return miscounted(bare(text), given);
