@@ -26,6 +26,20 @@ it('what people look at can be printed and written as JSON', async () => {
     expect(JSON.parse(JSON.stringify(tx))).toEqual({ node, isOpen: true, attempt: 1 });
     await tx.transaction((inner) => expect(inspect(inner)).toMatch(/^Savepoint \{ node: /));
   });
+  expect(inspect(db.nodes()[0])).toMatch(
+    new RegExp(`^Node \\{\\s+name: '${node}',\\s+role: 'primary',\\s+health: 'ok',`),
+  );
+  expect(inspect(db.topology, { depth: 4 })).toMatch(/^Topology \{\s+version: \d+,/);
+  expect(inspect(db.topology, { depth: 4 })).not.toMatch(/undefined|witnesses|Infinity/);
+  expect(inspect(db.read)).toBe("Querier { target: 'prefer-standby' }");
+  const tenant = db.with({ settings: { 'app.tenant': 'secret one' }, timeoutMs: 5, after: 'secret token' });
+  expect(inspect(tenant)).toBe("Querier { timeoutMs: 5, settings: [ 'app.tenant' ] }");
+  const subscription = await db.listen('news', () => undefined);
+  expect(inspect(subscription)).toBe(`Subscription { channel: 'news', isActive: true, node: '${node}' }`);
+  await subscription.unlisten();
+  const refused: unknown = await db.query('select * form t').catch((error: unknown) => error);
+  expect(inspect(refused)).toMatch(/code: '42601',\s+position: '10',/);
+  expect(inspect(refused)).not.toContain('undefined');
   await db.use((lease) => {
     expect(inspect(lease)).toBe(`Lease { node: '${node}', isHeld: true }`);
     expect(JSON.parse(JSON.stringify(lease))).toEqual({ node, isHeld: true });

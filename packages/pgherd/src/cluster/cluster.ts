@@ -80,6 +80,7 @@ export interface Cluster extends ClusterQuerier, AsyncDisposable {
   warmUp(): Promise<void>;
   /** Which nodes would serve a target, and why the others would not. */
   explainTarget(target: RoutingOptions['target'], options?: RoutingOptions): TargetExplanation;
+  /** A snapshot of the numbers of all nodes and their pools; asks no server. `docs/pool.md` says what each means. */
   stats(): ClusterStats;
   /**
    * The state of the cluster in one word, with the reasons, for people and for readiness probes. Starts to watch if nothing has done so

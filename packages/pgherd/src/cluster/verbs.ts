@@ -4,6 +4,7 @@ import type { Engine } from '../engine/engine.ts';
 import { atCaller, atCallerOf } from '../model/caller.ts';
 import { argumentError } from '../model/errors.ts';
 import { quoted } from '../model/foreign.ts';
+import { INSPECT, type Inspect, look } from '../model/looks.ts';
 import type { Target } from '../model/names.ts';
 import { assertOptions } from '../model/option-names.ts';
 import type { QueryResult, Row } from '../model/statement.ts';
@@ -107,7 +108,7 @@ export function clusterQuerier(
       const lease = leaseOf(engine, session, made);
       return { given: lease, isHeld: () => lease.isHeld };
     });
-  return Object.freeze({
+  const verbs = {
     ...querierOver(executorOver(engine, defaults, call)),
     script: async (text: string, options?: CallOptions) =>
       atCallerOf(runScriptOnCluster(engine, plain('script', options), text)),
@@ -116,7 +117,8 @@ export function clusterQuerier(
     acquire,
     use,
     with: (options: CallOptions) => clusterQuerier(engine, starts, defaultsWith(defaults, options)),
-  });
+  };
+  return Object.freeze(Object.defineProperty(verbs, INSPECT, { value: lookOf(defaults) }));
 }
 
 type StartCall = (options?: CallOptions) => Call;
@@ -152,6 +154,14 @@ function executorOver(engine: Engine, defaults: CallOptions, call: StartCall): E
     },
   };
   return executor;
+}
+
+/** How verbs with defaults are shown: by the names of the settings, never their values, nor tokens. */
+function lookOf({ settings, after: _after, signal: _signal, ...others }: CallOptions) {
+  return (_depth: number, options: object, inspect: Inspect): string => {
+    const facts = settings === undefined ? others : { ...others, settings: Object.keys(settings) };
+    return look('Querier', facts, options, inspect);
+  };
 }
 
 /** A connection would be taken for nothing. */

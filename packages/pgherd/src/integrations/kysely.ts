@@ -10,8 +10,10 @@ import {
   type QueryResult,
   type TransactionSettings,
 } from 'kysely';
+import { ROUTING_OPTIONS } from '../call/call-option-names.ts';
 import type { Cluster } from '../cluster/cluster.ts';
 import type { GuestOptions } from '../guests/options.ts';
+import { assertOptions } from '../model/option-names.ts';
 import { type CreatePoolOptions, createPool } from '../node-postgres/guests.ts';
 import type { PgModule } from '../node-postgres/module.ts';
 
@@ -45,6 +47,7 @@ const READS = new WeakSet<object>();
  */
 export function herdDialect<P extends PgModule>(cluster: Cluster, options: HerdDialectOptions<P>): Dialect {
   const { cursor, reads = PREFER_STANDBY, ...pool } = options;
+  assertOptions('the reads of herdDialect', reads, ROUTING_OPTIONS);
   const dialectAt = (routing: GuestOptions) => {
     const made = createPool(cluster, { ...pool, ...routing } as unknown as CreatePoolOptions<P>);
     return new PostgresDialect({

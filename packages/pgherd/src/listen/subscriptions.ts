@@ -4,6 +4,7 @@ import { assertLimits } from '../call/limits.ts';
 import { withinConnectTimeout } from '../dial/connect-timeout.ts';
 import type { Herd } from '../herd/herd.ts';
 import { argumentError, messageOf, PgHerdError } from '../model/errors.ts';
+import { INSPECT, type Inspect, look } from '../model/looks.ts';
 import { assertNoCallback, assertOptions, optionNames } from '../model/option-names.ts';
 import { assertChannel } from '../query/querier.ts';
 import { isFinal } from '../retry/rules.ts';
@@ -107,6 +108,10 @@ export class Subscriptions {
         return unlisten();
       },
       [Symbol.asyncDispose]: unlisten,
+      [INSPECT](_depth: number, options: object, inspect: Inspect): string {
+        const { channel } = subscriber;
+        return look('Subscription', { channel, isActive: isActive(), node: node() }, options, inspect);
+      },
     });
   }
 

@@ -15,22 +15,31 @@ export function look(name: string, facts: object, options: object, inspect: Insp
  * A description as the application gets it: the same, frozen, and its log positions are shown as PostgreSQL writes them, by
  * `JSON.stringify` (which refuses their type) and by `console.log`. Copies by spread lose this.
  */
-export function shownAs<T extends object>(description: T): T {
-  return Object.freeze(Object.defineProperties({ ...description }, LOOKS));
+export function shownAs<T extends object>(description: T, looks: PropertyDescriptorMap): T {
+  return Object.freeze(Object.defineProperties({ ...description }, looks));
 }
 
-const LOOKS: PropertyDescriptorMap = Object.freeze({
-  toJSON: {
-    value(this: object): unknown {
-      return plain(this);
+/**
+ * How descriptions of one kind are shown: by `JSON.stringify` in full, by `console.log` under their name, with what `brief` chooses. What
+ * is `undefined` is left out.
+ */
+export function looksOf<T extends object>(
+  name: string,
+  brief: (description: T) => object,
+): PropertyDescriptorMap {
+  return Object.freeze({
+    toJSON: {
+      value(this: T): unknown {
+        return plain(this);
+      },
     },
-  },
-  [INSPECT]: {
-    value(this: object, _depth: number, options: object, inspect: Inspect): string {
-      return inspect(plain(this), options);
+    [INSPECT]: {
+      value(this: T, _depth: number, options: object, inspect: Inspect): string {
+        return look(name, plain(brief(this)) as object, options, inspect);
+      },
     },
-  },
-});
+  });
+}
 
 /** The same with texts for log positions, and without what is `undefined`. */
 function plain(value: unknown): unknown {

@@ -88,12 +88,20 @@ export class ServerError extends Error implements ServerMessageFields {
 
   /** As `console.log` shows it: with the place in the statement that the server names. */
   [INSPECT](_depth: number, options: object, inspect: (value: unknown, options: object) => string): string {
-    const own = inspect(this, { ...options, customInspect: false });
+    const own = inspect(withoutMissing(this), { ...options, customInspect: false });
     const text = this.internalQuery ?? this.query;
     const position = Number(this.internalPosition ?? this.position);
     const excerpt = text === undefined ? undefined : excerptAt(text, position);
     return excerpt === undefined ? own : `${own}\n${excerpt}`;
   }
+}
+
+/** The error without the fields that the server left out. */
+function withoutMissing(error: ServerError): object {
+  const given = Object.entries(Object.getOwnPropertyDescriptors(error)).filter(
+    ([, { value, get }]) => value !== undefined || get !== undefined,
+  );
+  return Object.create(Object.getPrototypeOf(error), Object.fromEntries(given));
 }
 
 /** The error, with a hint about the values of its statement where they are the reason. */
