@@ -40,7 +40,7 @@ const TOPOLOGY = looksOf('Topology', (topology: TopologyDescription) => {
 });
 const NODE = looksOf('Node', briefNode);
 
-/** What a person looks for in a node. */
+/** What a person looks for in a node; what is as usual is left out. */
 function briefNode(node: NodeDescription): object {
   const { name, role, health, healthReason, connectFailure, standing, standingReason, contested, aliasOf } =
     node;
@@ -53,12 +53,12 @@ function briefNode(node: NodeDescription): object {
     connectFailure,
     standing,
     standingReason,
-    contested: contested || undefined,
+    contested: contested ? true : undefined,
     aliasOf,
     zone,
     tags: Object.keys(tags).length === 0 ? undefined : tags,
-    promotable: promotable && undefined,
-    readable: readable && undefined,
+    promotable: promotable ? undefined : false,
+    readable: readable ? undefined : false,
     timeline,
     lsn,
     receivedLsn,
