@@ -95,9 +95,7 @@ function unknownOption(shown: string, name: string, known: OptionNames): string 
 function violationsOf(rule: OptionRule, value: unknown): string[] {
   const must = requirement(rule, value);
   if (must !== undefined) {
-    return [
-      `${rule.name} is ${rule.secret === true && value !== '' ? REDACTED : quoted(value)}, but must be ${must}`,
-    ];
+    return [`${rule.name} is ${rule.secret === true ? REDACTED : quoted(value)}, but must be ${must}`];
   }
   switch (rule.kind) {
     case 'nodes':

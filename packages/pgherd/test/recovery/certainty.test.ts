@@ -73,8 +73,8 @@ describe('what `retry.isRetryable` is given is what the caller gets', () => {
     const { caught } = await failing(serverError('who knows', '08007', 'ERROR'));
     expect(sqlState(caught)).toBe('08007');
     expect(classifyError(caught).kind).toBe('outcome-unknown');
-    expect(String(caught)).toContain(
-      'a:5432 answered that the outcome of the statement is unknown: who knows',
+    expect(String(caught)).toMatch(
+      /a:5432 answered that the outcome of \w+, sent at \S+, \d+ ms ago, is unknown: who knows/,
     );
   });
 });
