@@ -10,7 +10,7 @@ const { join } = require('node:path');
 const RANKS = [
   ['model'],
   ['time'],
-  ['floors'],
+  ['channels', 'floors'],
   ['connection', 'dsn', 'sql', 'topology'],
   ['auto-route', 'discovery', 'names', 'pool', 'rest', 'retry', 'routing'],
   ['observe', 'wire'],
@@ -19,7 +19,7 @@ const RANKS = [
   ['dial'],
   ['node'],
   ['herd'],
-  ['causal', 'recovery'],
+  ['causal', 'recovery', 'tracing'],
   ['lanes'],
   ['hedging'],
   ['engine'],

@@ -53,6 +53,8 @@ const EVENTS: Readonly<Record<ClusterEventName, true>> = {
   'connection:closed': true,
   'connection:condemned': true,
   'statement:cancelled': true,
+  'statement:slow': true,
+  'server:notice': true,
   'pool:scarce': true,
   'lease:leaked': true,
   'call:retried': true,

@@ -1,13 +1,30 @@
 export type { CallOptions, RoutingOptions } from './call/call.ts';
+export type {
+  CallChange,
+  CallEnd,
+  InterceptedCall,
+  Interceptor,
+  RecordedTimes,
+} from './call/interceptor.ts';
+export type {
+  AcquireMessage,
+  CallTimes,
+  ConnectMessage,
+  ProbeMessage,
+  QueryMessage,
+  TracedCluster,
+  TracingMessages,
+  TransactionMessage,
+} from './channels/channels.ts';
 export type { AutoQuerier } from './cluster/auto.ts';
 export {
   type Cluster,
   createCluster,
-  type NodeExplanation,
-  type TargetExplanation,
 } from './cluster/cluster.ts';
 export { type ConnectedSession, connect } from './cluster/connect.ts';
 export type { ConnectOptions } from './cluster/connect-settings.ts';
+export type { NodeExplanation, TargetExplanation } from './cluster/explanation.ts';
+export type { HoldingVerbs } from './cluster/holding-verbs.ts';
 export {
   type RetryAttempt,
   type RetryNotice,

@@ -79,6 +79,14 @@ export interface Call {
   readonly hedge?: boolean | undefined;
   /** Scope whose reads must see its writes. */
   readonly scope?: CausalScope | undefined;
+  /** Notes where and when it is sent. Absent unless something watches it. */
+  readonly record?: CallRecord | undefined;
+}
+
+/** Notes of a call that is watched. */
+export interface CallRecord {
+  /** It was sent, or has its connection for that; `shared`: with others. */
+  sent(node: string, now: number, shared: boolean): void;
 }
 
 /** What a call has found while it looks for a session. */

@@ -1,4 +1,4 @@
-import { type CallOptions, NO_OPTIONS } from '../call/call.ts';
+import { type CallOptions, type CallRecord, NO_OPTIONS } from '../call/call.ts';
 import { abortedError, unsentError } from '../call/failures.ts';
 import type { Engine } from '../engine/engine.ts';
 import { atCaller, atCallerOf } from '../model/caller.ts';
@@ -9,6 +9,7 @@ import { ownStatement, type QueryResult, type Row, type Statement } from '../mod
 import type { AutoRoute, TextRoute, TextRouter } from '../model/text-route.ts';
 import type { Executor } from '../query/executor.ts';
 import { type Querier, querierOver } from '../query/querier.ts';
+import { ON_CLUSTER, watchedExecutor } from '../query/watched.ts';
 import { deadlineAfter } from '../time/deadline.ts';
 import { within } from '../time/wait.ts';
 import { type CallStarts, clusterExecutor } from './verbs.ts';
@@ -38,10 +39,13 @@ export function autoQuerier(engine: Engine, starts: CallStarts): AutoQuerier {
   const routed = autoRoute === undefined ? undefined : new RoutedStatements(engine, starts, autoRoute);
   const executor: Executor = {
     driver: engine.herd.settings.driver.name,
-    execute: (statement, options) => routed?.execute(statement, options) ?? Promise.reject(noRouter()),
+    execute: (statement, options, record) =>
+      routed?.execute(statement, options, record) ?? Promise.reject(noRouter()),
     start: () => Promise.reject(noRouter()),
   };
-  const { query, rows, one, maybeOne, sql } = querierOver(executor);
+  const { query, rows, one, maybeOne, sql } = querierOver(
+    watchedExecutor(executor, engine.watch, ON_CLUSTER),
+  );
   const explainRoute = async (text: string) => {
     if (typeof text !== 'string')
       throw argumentError(`The text must be a string; it is ${quoted(text)}.`, { argument: 'text' });
@@ -80,14 +84,15 @@ class RoutedStatements {
     return this.#router.routeOf(text);
   }
 
-  execute(statement: Statement, options: CallOptions): Promise<QueryResult<Row>> {
-    if (this.#stays(options)) return this.#plain.execute(statement, options);
+  execute(statement: Statement, options: CallOptions, record?: CallRecord): Promise<QueryResult<Row>> {
+    if (this.#stays(options)) return this.#plain.execute(statement, options, record);
     const { clock, timeoutMs } = this.#engine.herd.settings;
     const isLimited = (options.timeoutMs ?? timeoutMs) !== undefined;
     const startedAt = isLimited ? clock.now() : undefined;
     const route = this.#router.routeOf(statement.text);
-    if (route instanceof Promise) return this.#afterAsking(statement, options, route, startedAt);
-    return this.#run(statement, options, route, { startedAt, isLate: false });
+    const begun = { startedAt, record, isLate: route instanceof Promise };
+    if (route instanceof Promise) return this.#afterAsking(statement, options, route, begun);
+    return this.#run(statement, options, route, begun);
   }
 
   /** Whether something else than the text says where a call goes. */
@@ -102,10 +107,11 @@ class RoutedStatements {
     statement: Statement,
     options: CallOptions,
     asked: Promise<TextRoute>,
-    startedAt: number | undefined,
+    begun: Begun,
   ): Promise<QueryResult<Row>> {
     const { clock, timeoutMs } = this.#engine.herd.settings;
     const { signal } = options;
+    const { startedAt } = begun;
     const limits = {
       deadline:
         startedAt === undefined
@@ -117,7 +123,7 @@ class RoutedStatements {
     };
     try {
       const route = await within(clock, asked, limits);
-      return await this.#run(statement, options, route, { startedAt, isLate: true });
+      return await this.#run(statement, options, route, begun);
     } catch (error) {
       throw atCaller(error, statement.text);
     }
@@ -127,7 +133,7 @@ class RoutedStatements {
     statement: Statement,
     options: CallOptions,
     { target }: TextRoute,
-    { startedAt, isLate }: Begun,
+    { startedAt, isLate, record }: Begun,
   ): Promise<QueryResult<Row>> {
     const { text } = statement;
     const isRead = target !== WRITES.target;
@@ -136,6 +142,7 @@ class RoutedStatements {
       const result = await (isLate ? this.#since(startedAt, executor, defaults) : executor).execute(
         statement,
         options,
+        record,
       );
       if (!isRead) this.#router.ran(result.command);
       return result;
@@ -143,7 +150,7 @@ class RoutedStatements {
       if (!isRead || !this.#failed(text, error)) throw atCaller(error, text);
     }
     try {
-      return await this.#since(startedAt, this.#writes, WRITES).execute(statement, options);
+      return await this.#since(startedAt, this.#writes, WRITES).execute(statement, options, record);
     } catch (error) {
       throw atCaller(error, text);
     }
@@ -174,6 +181,8 @@ class RoutedStatements {
 interface Begun {
   readonly startedAt: number | undefined;
   readonly isLate: boolean;
+  /** Notes of the call, if it is watched. */
+  readonly record: CallRecord | undefined;
 }
 
 const WRITES = Object.freeze({ target: 'read-write' }) satisfies CallOptions;

@@ -24,33 +24,15 @@ import { assertSubscription } from '../observe/subscribe.ts';
 import type { ClusterOptions } from '../options/options.ts';
 import { type ClusterSettings, resolveSettings } from '../options/settings.ts';
 import type { Querier } from '../query/querier.ts';
-import type { Rejection, Selection } from '../routing/select.ts';
 import { shownTopology } from '../topology/shown.ts';
 import type { Transaction } from '../transaction/transaction.ts';
 import { type AutoQuerier, autoQuerier } from './auto.ts';
 import { endsWithin } from './ends-within.ts';
+import { explanationOf, type TargetExplanation } from './explanation.ts';
 import { enterGuestPort } from './guest-port.ts';
 import { enterRequestPort } from './request-port.ts';
 import { enterSibling } from './siblings.ts';
 import { type CallStarts, type ClusterQuerier, clusterQuerier } from './verbs.ts';
-
-/** Which nodes would serve a target, and why. */
-export interface TargetExplanation {
-  /** Names of the nodes that could serve it, best tier first. */
-  readonly tiers: readonly (readonly string[])[];
-  readonly rejections: readonly Rejection[];
-  /** The same by node: first those that could serve, best tier first. */
-  readonly nodes: readonly NodeExplanation[];
-}
-
-/** Why a node would serve a target, or would not. */
-export interface NodeExplanation {
-  readonly node: string;
-  /** Index of its tier, 0 for the best; `undefined` if it does not suit. */
-  readonly tier: number | undefined;
-  /** Plain words, with the numbers. */
-  readonly reason: string;
-}
 
 /** A cluster of servers behind one object. Made by {@link createCluster}. */
 export interface Cluster extends ClusterQuerier, AsyncDisposable {
@@ -392,18 +374,6 @@ function showing<E>(fn: (event: E) => unknown): (event: E) => unknown {
     const { before, after } = event as ClusterEvents['topology:changed'];
     return fn({ before: shownTopology(before), after: shownTopology(after) } as E);
   };
-}
-
-function explanationOf({ tiers, reasons, rejections }: Selection): TargetExplanation {
-  const suitable = tiers.flatMap((nodes, tier) =>
-    nodes.map(({ name }) => ({ node: name, tier, reason: reasons[tier] ?? '' })),
-  );
-  const unsuitable = rejections.map(({ node, reason }) => ({ node, tier: undefined, reason }));
-  return Object.freeze({
-    tiers: tiers.map((tier) => tier.map((node) => node.name)),
-    rejections,
-    nodes: Object.freeze([...suitable, ...unsuitable]),
-  });
 }
 
 const CAUSAL_OPTIONS = optionNames<{ readonly after?: string | undefined }>({ after: true });

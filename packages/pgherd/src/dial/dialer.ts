@@ -1,3 +1,4 @@
+import { CONNECT, type ConnectMessage } from '../channels/channels.ts';
 import type { ConnectionListener, ConnectRequest, DriverConnection } from '../connection/port.ts';
 import { Credentials } from '../login/credentials.ts';
 import type { Login } from '../login/login.ts';
@@ -27,6 +28,12 @@ export interface Dial {
   readonly hostaddr: string | undefined;
   /** Whether there is a pooler before the server: the startup packet carries no settings then. */
   readonly behindPooler: boolean;
+}
+
+/** The session of a guest, and how it was opened. */
+export interface GuestLogin {
+  readonly session: OpenSession;
+  readonly request: ConnectRequest;
 }
 
 /** What a dialer needs from the node it connects to. */
@@ -67,7 +74,18 @@ export class Dialer {
    * Opens one connection.
    * @throws what the connection rejects with; PgHerdError `PGHERD_SERVER_TOO_OLD`, `PGHERD_CREDENTIALS_FAILED`.
    */
-  async dial(dial: Dial, listener: ConnectionListener, signal: AbortSignal): Promise<DriverConnection> {
+  dial(dial: Dial, listener: ConnectionListener, signal: AbortSignal): Promise<DriverConnection> {
+    return this.#traced(dial.purpose, () => this.#dial(dial, listener, signal));
+  }
+
+  #traced<T>(purpose: ConnectMessage['purpose'], work: () => Promise<T>): Promise<T> {
+    if (!CONNECT.isWatched) return work();
+    const { name: node, settings } = this.#ports;
+    const { host, port } = this.#ports.describe().address;
+    return CONNECT.trace({ cluster: settings.label, node, host, port, purpose }, work);
+  }
+
+  async #dial(dial: Dial, listener: ConnectionListener, signal: AbortSignal): Promise<DriverConnection> {
     const { driver } = this.#ports.settings;
     const looking = this.#addresses(dial, signal);
     const addresses = looking === undefined ? undefined : await looking;
@@ -79,11 +97,11 @@ export class Dialer {
   }
 
   /** Opens a session for a guest, whose startup parameters go before ours. Errors as of {@link dial}. */
-  async dialGuest(
-    dial: Dial,
-    own: ReadonlyMap<string, string>,
-    signal: AbortSignal,
-  ): Promise<{ readonly session: OpenSession; readonly request: ConnectRequest }> {
+  dialGuest(dial: Dial, own: ReadonlyMap<string, string>, signal: AbortSignal): Promise<GuestLogin> {
+    return this.#traced('guest', () => this.#dialGuest(dial, own, signal));
+  }
+
+  async #dialGuest(dial: Dial, own: ReadonlyMap<string, string>, signal: AbortSignal): Promise<GuestLogin> {
     const { scramMaxIterations: maxIterations } = this.#ports.settings;
     // Loaded when it is needed, as the wire is.
     const [{ openSession }, { startupPacket }] = await Promise.all([

@@ -1,6 +1,7 @@
 import { type Call, mayWrite } from '../call/call.ts';
 import { type AwaitedStandby, busy, timedOut, unacknowledged } from '../call/failures.ts';
 import { Causal } from '../causal/causal.ts';
+import { ACQUIRE, type AcquireMessage } from '../channels/channels.ts';
 import type { DriverResult } from '../connection/port.ts';
 import { HedgedReads } from '../hedging/hedged-reads.ts';
 import type { Herd } from '../herd/herd.ts';
@@ -20,6 +21,8 @@ import { classifyError } from '../retry/classify.ts';
 import { ByText } from '../sql/memo.ts';
 import { namingScript, notForQuery } from '../sql/other-verb.ts';
 import { findNode } from '../topology/topology.ts';
+import type { CallWatch } from '../tracing/watch.ts';
+import { watchOf } from '../tracing/watch-of.ts';
 import { HeldLeases } from './held.ts';
 import { LockWaits } from './lock-wait.ts';
 import { Sessions } from './sessions.ts';
@@ -36,6 +39,8 @@ export class Engine {
   readonly causal: Causal;
   /** Finds the connections. */
   readonly sessions: Sessions;
+  /** What watches the calls. */
+  readonly watch: CallWatch;
   readonly #herd: Herd;
   readonly #abandonment: Abandonment;
   readonly #facts = new ByText(factsOf);
@@ -47,6 +52,7 @@ export class Engine {
   constructor(herd: Herd) {
     this.#herd = herd;
     this.recovery = new Recovery(herd);
+    this.watch = watchOf(herd, (text, call) => this.#simple(text, call));
     const { clock, leakAfterMs } = herd.settings;
     this.leaks = new LeakWatch(clock, leakAfterMs, (leak) => herd.leaked(leak));
     this.causal = new Causal(herd);
@@ -125,6 +131,15 @@ export class Engine {
     }
   }
 
+  /** The rows of SQL of pgherd's own, which is run by the simple protocol. */
+  #simple(text: string, given: Call): Promise<readonly Row[]> {
+    return this.attempts(given, text, async (session, call) => {
+      const { rows } = await this.send(session, text, call);
+      this.release(session);
+      return rows;
+    });
+  }
+
   /**
    * Runs work outside a transaction on a session that suits the call, and again wherever that is right; `text` is its SQL. The work
    * gives the session back if it succeeds; if it fails, that is done here. `reworded` may replace the error that the caller gets.
@@ -138,10 +153,10 @@ export class Engine {
     const call = this.causal.concerns(given) ? await this.causal.route(given) : given;
     const progress = newProgress();
     for (;;) {
-      const node = this.sessions.pickAtOnce(call, progress.lostOn);
-      const session =
-        this.sessions.acquireAtOnce(node, call) ?? (await this.sessions.acquire(call, node, progress.lostOn));
+      const acquired = this.acquire(call, progress.lostOn);
+      const session = acquired instanceof Promise ? await acquired : acquired;
       progress.attempts++;
+      call.record?.sent(session.node, this.#herd.settings.clock.now(), false);
       try {
         return await work(session, call);
       } catch (error) {
@@ -156,6 +171,20 @@ export class Engine {
    * after a pause.
    */
   acquire(call: Call, lostOn: ReadonlySet<string> = NONE): Session | Promise<Session> {
+    if (ACQUIRE.isWatched) return this.#acquireTraced(call, lostOn);
+    return this.#acquire(call, lostOn);
+  }
+
+  #acquireTraced(call: Call, lostOn: ReadonlySet<string>): Promise<Session> {
+    const message: AcquireMessage = { cluster: this.#herd.settings.label, target: call.demand.target };
+    return ACQUIRE.trace(message, async () => {
+      const session = await this.#acquire(call, lostOn);
+      message.node = session.node;
+      return session;
+    });
+  }
+
+  #acquire(call: Call, lostOn: ReadonlySet<string>): Session | Promise<Session> {
     if (this.causal.concerns(call)) return this.sessions.acquire(call, undefined, lostOn);
     const node = this.sessions.pickAtOnce(call, lostOn);
     return this.sessions.acquireAtOnce(node, call) ?? this.sessions.acquire(call, node, lostOn);

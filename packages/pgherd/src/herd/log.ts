@@ -48,10 +48,7 @@ export function logEvents(events: Emitter<ClusterEvents>, sink: Logger): void {
       `pgherd: a call failed${on(node)} and does not run again because retry.budget is used up: ${why}`,
     );
   });
-  events.on('statement:cancelled', ({ node, ended }) => {
-    if (ended) logger.debug(`pgherd: a statement was cancelled on ${node}`);
-    else logger.warn(`pgherd: a statement could not be cancelled on ${node} and may still run there`);
-  });
+  logStatements(events, logger);
   events.on('pool:scarce', ({ node, held, max, by }) => {
     const how = by === 'refused' ? 'refused one' : 'has few left';
     logger.warn(
@@ -79,6 +76,26 @@ export function logEvents(events: Emitter<ClusterEvents>, sink: Logger): void {
     logger.warn(`pgherd: notifications on "${channel}" from ${gap} may be lost; listening on ${node} now`);
   });
   events.on('cluster:warned', ({ message }) => logger.warn(`pgherd: ${message}`));
+}
+
+/** What became of single statements, and what servers say about them. */
+function logStatements(events: Emitter<ClusterEvents>, logger: Logger): void {
+  events.on('statement:cancelled', ({ node, ended }) => {
+    if (ended) logger.debug(`pgherd: a statement was cancelled on ${node}`);
+    else logger.warn(`pgherd: a statement could not be cancelled on ${node} and may still run there`);
+  });
+  events.on('statement:slow', ({ text, node, attempts, durationMs, waitedMs, ranMs, retriedMs }) => {
+    const parts = [`waited ${Math.round(waitedMs)} ms`, `ran ${Math.round(ranMs)} ms`];
+    if (attempts > 1) parts.push(`${attempts} attempts in ${Math.round(retriedMs)} ms before`);
+    logger.warn(
+      `pgherd: a statement${on(node)} took ${Math.round(durationMs)} ms (${parts.join(', ')}): ${excerpt(text)}`,
+    );
+  });
+  events.on('server:notice', ({ node, severity, message }) => {
+    const text = `pgherd: ${node} says ${severity}: ${message}`;
+    if (severity === 'WARNING') logger.info(text);
+    else logger.debug(text);
+  });
 }
 
 /** What the nodes are. That nothing is known of them while the cluster rests is no news. */
@@ -172,6 +189,14 @@ export function printing(sink: Logger): Logger {
     warn: (text) => sink.warn(printable(text)),
     error: (text) => sink.error(printable(text)),
   };
+}
+
+/** Longest SQL in a line of the log, characters. */
+const LONGEST_SQL = 1_000;
+
+function excerpt(text: string): string {
+  const line = text.trim().replaceAll(/\s+/g, ' ');
+  return line.length <= LONGEST_SQL ? line : `${line.slice(0, LONGEST_SQL)}…`;
 }
 
 function on(node: string | undefined): string {

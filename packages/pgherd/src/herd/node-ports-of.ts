@@ -54,9 +54,12 @@ function watchOthers({ nodes, topology }: NodesHerd, late: string): void {
   for (const name of promotableStandbys(topology)) void nodes.get(name)?.prepareWriter();
 }
 
+/** Longest notice that is passed on, characters. */
+const MAX_NOTICE = 10_000;
+
 type NodeEvents = Pick<
   NodePorts,
-  'opened' | 'failed' | 'closed' | 'scarce' | 'condemned' | 'commitsWait' | 'warned'
+  'opened' | 'failed' | 'closed' | 'scarce' | 'condemned' | 'commitsWait' | 'noticed' | 'warned'
 >;
 
 /** What live nodes report and nothing but events comes of. */
@@ -68,6 +71,15 @@ function nodeEvents(events: Emitter<ClusterEvents>): NodeEvents {
     scarce: (event) => events.emit('pool:scarce', event),
     condemned: (event) => events.emit('connection:condemned', event),
     commitsWait: (event) => events.emit('node:commits-waiting', event),
+    noticed: (node, { severity, sqlState, message }) => {
+      if (events.has('server:notice'))
+        events.emit('server:notice', {
+          node,
+          severity,
+          code: sqlState,
+          message: message.slice(0, MAX_NOTICE),
+        });
+    },
     warned: (message) => events.emit('cluster:warned', { message }),
   };
 }

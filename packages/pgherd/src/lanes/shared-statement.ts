@@ -99,6 +99,7 @@ export class SharedStatement<S extends LaneSession> implements PipelinedStatemen
   join(lane: StatementLane<S>, now: number, newTextsMs: number): void {
     const { time, writes, aloneUntil } = this.facts;
     this.lane = lane;
+    this.call.record?.sent(lane.session.node, now, true);
     this.sentAt = now;
     this.costMs = predictedMs(time);
     this.riskMs = time.runs === 0 ? newTextsMs : time.riskMs;

@@ -1,3 +1,4 @@
+import { PROBE } from '../channels/channels.ts';
 import type { ConnectionListener, DriverConnection } from '../connection/port.ts';
 import { extraQuestions } from '../floors/evidence.ts';
 import type { TopologyDescription } from '../model/topology.ts';
@@ -173,7 +174,9 @@ export class NodeMonitor {
     const isStartOver = this.#ports.topology().writesOpen;
     let failure: unknown;
     try {
-      await this.#prober.run({ beforeItsTime, isStartOver, longPoll });
+      const round = () => this.#prober.run({ beforeItsTime, isStartOver, longPoll });
+      if (PROBE.isWatched) await PROBE.trace({ cluster: this.#settings.label, node: this.#node }, round);
+      else await round();
     } catch (error) {
       failure = error;
     }

@@ -1,3 +1,4 @@
+import type { TracedCluster } from '../channels/channels.ts';
 import type { ConnectionListener, DriverConnection } from '../connection/port.ts';
 import type { ExtraQuestion } from '../floors/evidence.ts';
 import type { Observation } from '../model/observation.ts';
@@ -47,7 +48,10 @@ export interface ProberPorts {
 }
 
 /** Settings of a monitor: its rhythm and its limits. */
-export interface MonitorSettings extends ProbeSettings, DialSettings, RedialSettings {}
+export interface MonitorSettings extends ProbeSettings, DialSettings, RedialSettings {
+  /** The cluster in messages of diagnostics channels. */
+  readonly label: TracedCluster;
+}
 
 /** A long poll that was planned. */
 export type LongPoll = Extract<ProbePlan, { kind: 'long-poll' }>;

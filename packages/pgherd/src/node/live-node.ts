@@ -93,11 +93,8 @@ export class LiveNode {
     const pool = settings.nodePools.get(listed) ?? settings.pool;
     this.#minConnections = pool.min;
     const { clock, random } = settings;
-    this.pool = new Pool(this.#poolSettings(pool), this.#factory(pool), {
-      clock,
-      random,
-      errors: poolErrors(this.name),
-    });
+    const poolPorts = { clock, random, errors: poolErrors(this.name) };
+    this.pool = new Pool(this.#poolSettings(pool), this.#factory(pool), poolPorts);
     this.#trial = trialOf(this.#triedNode());
     this.#leftBehind = leftBehindOf(this.#triedNode());
     this.#slots = slotsOf<LiveNode>(this, ports);
@@ -278,6 +275,7 @@ export class LiveNode {
       discard: (session, reason) => this.pool.destroyWhere((one) => one === session, reason),
       takeOver: (listener) => this.monitor.handOver(listener),
       lost: (session) => this.pool.forget(session),
+      noticed: (message) => ports.noticed(name, message),
       warned: (message) => ports.warned(message),
     };
   }

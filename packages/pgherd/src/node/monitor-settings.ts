@@ -10,10 +10,11 @@ import { REDIAL_NAMES_MS } from '../topology/redial-plan.ts';
  * later.
  */
 export function monitorSettings(settings: ClusterSettings, connector: Connector): MonitorSettings {
-  const { connectTimeoutMs, probe } = settings;
+  const { connectTimeoutMs, label, probe } = settings;
   return Object.freeze({
     ...probe,
     connectTimeoutMs,
+    label,
     get longPoll() {
       return probe.longPoll && !connector.behindPooler;
     },

@@ -1,3 +1,4 @@
+import type { ServerMessage } from '../connection/port.ts';
 import type { Observation } from '../model/observation.ts';
 import type { TopologyDescription } from '../model/topology.ts';
 import type { ClusterEvents } from '../observe/events.ts';
@@ -33,6 +34,8 @@ export interface NodePortsOf<N> {
   scarce(event: ClusterEvents['pool:scarce']): void;
   condemned(event: ClusterEvents['connection:condemned']): void;
   commitsWait(event: ClusterEvents['node:commits-waiting']): void;
+  /** A session of the application's got a message that is no error. */
+  noticed(node: string, message: ServerMessage): void;
   /** Reports something that the operator should know. */
   warned(message: string): void;
 }

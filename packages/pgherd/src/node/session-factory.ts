@@ -15,6 +15,8 @@ import { SessionListener, type SessionObserver } from './session-listener.ts';
 
 /** Time a goodbye may take before the socket is destroyed, milliseconds. */
 const GOODBYE_MS = 1_000;
+/** Severities of messages that are no errors. */
+const NOTICES: ReadonlySet<string> = new Set(['WARNING', 'NOTICE', 'DEBUG', 'INFO', 'LOG']);
 const LATE = 'its server did not say in time when it was started (connectTimeoutMs)';
 
 /**
@@ -49,6 +51,8 @@ export interface SessionFactoryPorts {
   takeOver(listener: ConnectionListener): DriverConnection | undefined;
   /** The connection of a session was closed: the pool must not hand it out. */
   lost(session: Session): void;
+  /** The server sent a message that is no error. */
+  noticed(message: ServerMessage): void;
   warned(message: string): void;
 }
 
@@ -221,6 +225,7 @@ export class SessionFactory implements PoolFactory<Session>, SessionObserver {
 
   message(session: Session | undefined, message: ServerMessage): void {
     session?.noteMessage(message);
+    if (NOTICES.has(message.severity)) this.#ports.noticed(message);
     if (message.severity !== 'NOTICE' && message.sqlState.startsWith('57P')) this.#ports.hint();
   }
 

@@ -149,6 +149,37 @@ export interface ClusterEvents {
    * ended there; if not, its connection was destroyed and the statement may go on.
    */
   'statement:cancelled': { readonly node: string; readonly ended: boolean; readonly durationMs: number };
+  /** A statement took at least as long as the option `slowQueryMs` says. Times are milliseconds; values are never shown. */
+  'statement:slow': {
+    /** The SQL; of a batch its first statement. */
+    readonly text: string;
+    readonly verb: 'query' | 'batch' | 'stream' | 'copyFrom' | 'copyTo' | 'script';
+    readonly scope: 'cluster' | 'transaction' | 'lease';
+    /** The node that it ran on last; `undefined` if it reached none. */
+    readonly node: string | undefined;
+    readonly durationMs: number;
+    /** Until it was first sent: for a node, a connection, its turn. */
+    readonly waitedMs: number;
+    /** From the first to the last attempt. */
+    readonly retriedMs: number;
+    /** From the last attempt to the end. */
+    readonly ranMs: number;
+    readonly attempts: number;
+    /** Why it failed; `undefined` if it succeeded. */
+    readonly error: unknown;
+    /**
+     * Asks the node for the plan, without running the statement. For reads only, else absent; with parameters it is the generic plan, which
+     * needs PostgreSQL 16.
+     */
+    plan?: (() => Promise<string>) | undefined;
+  };
+  /** A session of the application's got a NOTICE, INFO, DEBUG or WARNING from its server. */
+  'server:notice': {
+    readonly node: string;
+    readonly severity: string;
+    readonly code: string;
+    readonly message: string;
+  };
   /**
    * The server is short of connection slots: it refused one to this process, or few were seen to be left. The pool, which holds `held`
    * and may have `max` for now, gives some back and opens new ones slowly. Once until 30 s have passed without a further sign.

@@ -32,6 +32,8 @@ const EVENTS = optionNames<ClusterEvents>({
   'connection:closed': true,
   'connection:condemned': true,
   'statement:cancelled': true,
+  'statement:slow': true,
+  'server:notice': true,
   'pool:scarce': true,
   'lease:leaked': true,
   'call:retried': true,

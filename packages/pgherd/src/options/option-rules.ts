@@ -12,6 +12,7 @@ export type OptionKind =
   | 'text'
   | 'choice'
   | 'function'
+  | 'functions'
   | 'texts'
   | 'tags'
   | 'discovery'
@@ -66,6 +67,8 @@ export const OPTION_RULES: readonly OptionRule[] = Object.freeze([
   { name: 'nearestWindowMs', kind: 'duration', min: 0, default: 5 },
   { name: 'waitTimeoutMs', kind: 'duration', min: 1, default: 10_000 },
   { name: 'timeoutMs', kind: 'duration', min: 1 },
+  { name: 'slowQueryMs', kind: 'duration', min: 0 },
+  { name: 'interceptors', kind: 'functions' },
   { name: 'connectTimeoutMs', kind: 'duration', min: 1, default: 5_000 },
   { name: 'deadAfterMs', kind: 'duration', min: 1, default: 5_000 },
   { name: 'firstWriteGraceMs', kind: 'duration', min: 0, default: 500 },

@@ -1,3 +1,4 @@
+import type { Interceptor } from '../call/interceptor.ts';
 import type { Discovery } from '../discovery/port.ts';
 import type { PasswordFunction } from '../login/credentials.ts';
 import type { NodeLoginOptions } from '../login/login.ts';
@@ -200,6 +201,13 @@ export interface ClusterOptions extends SessionLimits {
   readonly password?: string | PasswordFunction | undefined;
   /** TLS, which overrides the URL. Default: the URL's. */
   readonly tls?: TlsOptions | undefined;
+  /**
+   * Statements that take at least so long, all waits and attempts included, are reported as `statement:slow` and in the log as a warning,
+   * ms. Default: none are.
+   */
+  readonly slowQueryMs?: number | undefined;
+  /** Functions around every verb, the first outermost; see {@link Interceptor}. Default: none. */
+  readonly interceptors?: readonly Interceptor[] | undefined;
   /** Shown in `pg_stat_activity`. Default: the URL's, else `pgherd`. */
   readonly applicationName?: string | undefined;
   /**

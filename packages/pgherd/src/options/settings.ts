@@ -1,3 +1,5 @@
+import type { Interceptor } from '../call/interceptor.ts';
+import type { TracedCluster } from '../channels/channels.ts';
 import type { Driver } from '../connection/port.ts';
 import { hostList } from '../discovery/allowed.ts';
 import type { Discovery } from '../discovery/port.ts';
@@ -44,6 +46,8 @@ export interface ClusterSettings extends Pools {
   /** Limits of sessions by the server's names. */
   readonly limits: Readonly<Record<string, string>>;
   readonly applicationName: string;
+  /** The cluster in messages of diagnostics channels. */
+  readonly label: TracedCluster;
   readonly target: Target;
   readonly policy: Policy;
   readonly hedge: { readonly byDefault: boolean; readonly minDelayMs: number };
@@ -52,6 +56,9 @@ export interface ClusterSettings extends Pools {
   readonly slowStartMs: number;
   readonly waitTimeoutMs: number;
   readonly timeoutMs: number | undefined;
+  /** Duration from which a statement is slow, milliseconds; `undefined` for never. */
+  readonly slowQueryMs: number | undefined;
+  readonly interceptors: readonly Interceptor[];
   readonly connectTimeoutMs: number;
   readonly deadAfterMs: number;
   readonly firstWriteGraceMs: number;
@@ -129,7 +136,7 @@ export function resolveSettings(
     ...wireSettings(options, driver, number),
     ...whereTo(planned, options),
     limits: limitSettings(options),
-    applicationName: options.applicationName ?? plan.applicationName ?? 'pgherd',
+    ...observation(options, plan, planned.logins),
     target: targetOf(options.target, plan),
     policy: policyOf(options.policy, number('nearestWindowMs')),
     hedge: Object.freeze({
@@ -181,6 +188,21 @@ function whereTo(
   { discovery }: ClusterOptions,
 ): Pick<ClusterSettings, 'logins' | 'unaddressed'> {
   return { logins, unaddressed: discovery === undefined ? unaddressed : undefined };
+}
+
+/** By what name the cluster is known, and what watches its calls. */
+function observation(
+  { applicationName: given, interceptors = [], slowQueryMs }: ClusterOptions,
+  plan: ConnectionPlan,
+  logins: Logins,
+): Pick<ClusterSettings, 'applicationName' | 'label' | 'interceptors' | 'slowQueryMs'> {
+  const applicationName = given ?? plan.applicationName ?? 'pgherd';
+  return {
+    applicationName,
+    label: Object.freeze({ applicationName, database: plan.database, user: logins.general.user }),
+    interceptors: Object.freeze([...interceptors]),
+    slowQueryMs,
+  };
 }
 
 /** Without discovery all nodes are known, so that any other name is a mistake. */

@@ -168,6 +168,10 @@ function isText(value: unknown): value is string {
   return typeof value === 'string' && value !== '' && !value.includes('\0');
 }
 
+function isFunctions(value: unknown): boolean {
+  return Array.isArray(value) && value.every((one) => typeof one === 'function');
+}
+
 /** The requirement that `value` does not meet; `undefined` if it does. */
 function requirement(rule: OptionRule, value: unknown): string | undefined {
   if (rule.orFunction === true && typeof value === 'function') return undefined;
@@ -198,9 +202,8 @@ function requirement(rule: OptionRule, value: unknown): string | undefined {
     case 'nodes':
       return isRecord(value) ? undefined : 'an object of options by node name (host:port)';
     case 'node-pool':
-      return isRecord(value) ? undefined : 'an object of options, as pool is';
     case 'node-tls':
-      return isRecord(value) ? undefined : 'an object of options, as tls is';
+      return isRecord(value) ? undefined : `an object of options, as ${rule.kind.slice(5)} is`;
     case 'session':
       return isRecord(value) ? undefined : 'an object of settings by name';
     case 'hosts': {
@@ -228,6 +231,8 @@ function requirement(rule: OptionRule, value: unknown): string | undefined {
       if (typeof value === 'string' && choices.includes(value)) return undefined;
       return `one of ${choices.join(', ')}${rule.orFunction === true ? ', or a function' : ''}`;
     }
+    case 'functions':
+      return isFunctions(value) ? undefined : 'an array of functions';
     case 'function':
       return typeof value === 'function' ? undefined : 'a function';
     case 'object':

@@ -1,4 +1,4 @@
-import type { CallOptions } from '../call/call.ts';
+import type { CallOptions, CallRecord } from '../call/call.ts';
 import { PgHerdError } from '../model/errors.ts';
 import { answeredBy, type QueryResult, type Row, type Statement } from '../model/statement.ts';
 import { readStatement } from '../sql/statement.ts';
@@ -9,6 +9,7 @@ export async function runBatch(
   executor: Executor,
   statements: readonly Statement[],
   options: CallOptions,
+  record?: CallRecord,
 ): Promise<QueryResult<Row>[]> {
   for (const [index, { text }] of statements.entries()) assertFit(text, index);
   const [first] = statements;
@@ -18,6 +19,7 @@ export async function runBatch(
   const statement = statements.find(({ text }) => !readStatement(text).atomic) ?? first;
   const started = await executor.start(
     {
+      verb: 'batch',
       statement,
       occupies: () => false,
       texts: statements.map(({ text }) => text),
@@ -31,6 +33,7 @@ export async function runBatch(
       },
     },
     options,
+    record,
   );
   started.finish();
   const results = before === undefined ? started.value : started.value.slice(1);

@@ -51,9 +51,10 @@ export async function runCopyFrom(
   const pieces = iteratorOf(source);
   const starting = executor.start<DriverCopyIn>(
     {
+      verb: 'copyFrom',
       statement: { text },
       occupies: () => true,
-      begin: (connection) => supported(executor, connection, 'copyIn').copyIn(text),
+      begin: (connection, { text }) => supported(executor, connection, 'copyIn').copyIn(text),
       stop: (copy) => copy.fail('stopped by the client'),
     },
     options,
@@ -207,9 +208,10 @@ export class CopyOutStream implements CopyStream {
   #start(): Promise<LongWork<DriverCopyOut>> {
     return this.#executor.start<DriverCopyOut>(
       {
+        verb: 'copyTo',
         statement: { text: this.#text },
         occupies: () => true,
-        begin: (connection) => supported(this.#executor, connection, 'copyOut').copyOut(this.#text),
+        begin: (connection, { text }) => supported(this.#executor, connection, 'copyOut').copyOut(text),
         stop: (copy) => copy.drain(),
         endsSlowly: true,
       },

@@ -1,11 +1,15 @@
-import type { CallOptions } from '../call/call.ts';
+import type { CallOptions, CallRecord } from '../call/call.ts';
 import type { DriverConnection } from '../connection/port.ts';
 import { PgHerdError } from '../model/errors.ts';
 import type { QueryResult, Row, Statement } from '../model/statement.ts';
 import type { LongWork, WorkKind } from './long-work.ts';
 
-/** Runs one statement. */
-export type Execute = (statement: Statement, options: CallOptions) => Promise<QueryResult<Row>>;
+/** Runs one statement; `record` gets to know where and when, if it is watched. */
+export type Execute = (
+  statement: Statement,
+  options: CallOptions,
+  record?: CallRecord,
+) => Promise<QueryResult<Row>>;
 
 /** Runs the verbs' statements: on the cluster, in a transaction or on a lease. */
 export interface Executor {
@@ -15,7 +19,7 @@ export interface Executor {
   /** A statement that goes before a batch of the call, in the same transaction; absent, or none, if nothing does. */
   before?(options: CallOptions): Statement | undefined;
   /** Starts work that keeps a connection for longer than one answer. */
-  start<T>(work: WorkKind<T>, options: CallOptions): Promise<LongWork<T>>;
+  start<T>(work: WorkKind<T>, options: CallOptions, record?: CallRecord): Promise<LongWork<T>>;
 }
 
 /** The optional methods of a connection. */

@@ -18,6 +18,7 @@ import { type ConnectionUse, type LongWork, startOnSession, type WorkKind } from
 import { LazyQuerier, type Querier } from './querier.ts';
 import { NOT_ATOMIC, runScript } from './script.ts';
 import { assertNoOwnSettings } from './settings.ts';
+import { watchedExecutor, watchedScript } from './watched.ts';
 
 /** Exclusive use of one connection until it is released. */
 export interface Lease extends Querier, AsyncDisposable {
@@ -80,11 +81,12 @@ class SessionLease {
   }
 
   get executor(): Executor {
-    return {
+    const executor: Executor = {
       driver: this.#engine.herd.settings.driver.name,
       execute: (statement, options) => this.#execute(statement, options),
       start: async (work, options) => this.#start(work, options),
     };
+    return watchedExecutor(executor, this.#engine.watch, { scope: 'lease', node: this.node });
   }
 
   async #execute(statement: Statement, options: CallOptions): Promise<QueryResult<Row>> {
@@ -128,7 +130,13 @@ class SessionLease {
     };
   }
 
-  async script(text: string, options: CallOptions = NO_OPTIONS): Promise<QueryResult<Row>> {
+  async script(text: string, options?: CallOptions): Promise<QueryResult<Row>> {
+    const place = { scope: 'lease', node: this.node } as const;
+    const run = (given: CallOptions | undefined, sql: string) => this.#script(sql, given);
+    return watchedScript(this.#engine.watch, place, text, options, run);
+  }
+
+  async #script(text: string, options: CallOptions = NO_OPTIONS): Promise<QueryResult<Row>> {
     this.#assertHeld();
     assertOptions('script', options, CALL_OPTIONS);
     this.#remember(text);

@@ -14,10 +14,12 @@ const STOP_MS = 1_000;
 
 /** A kind of work that keeps a connection for longer than one answer: a batch, a cursor, a COPY. */
 export interface WorkKind<T> {
+  /** The verb that starts it. */
+  readonly verb: 'batch' | 'stream' | 'copyFrom' | 'copyTo';
   /** The statement it runs; of several, the one that decides whether they may be run again. */
   readonly statement: Statement;
-  /** Starts it on a connection. Called again, on another one, for each retry. */
-  begin(connection: DriverConnection): Promise<T>;
+  /** Starts it on a connection, with {@link statement}. Called again, on another one, for each retry. */
+  begin(connection: DriverConnection, statement: Statement): Promise<T>;
   /** Whether nothing else can run on the connection until it ends. */
   occupies(connection: DriverConnection): boolean;
   /**
@@ -31,6 +33,8 @@ export interface WorkKind<T> {
   readonly appliesSettings?: boolean | undefined;
   /** Whether ending it may take longer than opening another connection. Default `false`. */
   readonly endsSlowly?: boolean | undefined;
+  /** It has ended after it had started: `failure` says of what, if it did not succeed. */
+  ended?(failure: unknown): void;
 }
 
 /** How work uses a connection: its session, its call, and how it ends. */
@@ -164,6 +168,7 @@ export class LongWork<T> {
   #ends(): boolean {
     if (this.#over) return false;
     this.#over = true;
+    this.#work.ended?.(this.#failure?.error);
     this.#timer?.cancel();
     this.#forgetAbort();
     return true;
@@ -207,7 +212,10 @@ async function begin<T>(use: ConnectionUse, work: WorkKind<T>): Promise<LongWork
   const { session } = use;
   if (work.occupies(session.connection)) session.occupy();
   try {
-    const value = await use.perform(() => work.begin(session.connection), work.statement.text);
+    const value = await use.perform(
+      () => work.begin(session.connection, work.statement),
+      work.statement.text,
+    );
     return new LongWork(use, work, value);
   } catch (error) {
     session.vacate();

@@ -1,4 +1,4 @@
-import type { CallOptions } from '../call/call.ts';
+import type { CallOptions, CallRecord } from '../call/call.ts';
 import { argumentError, PgHerdError } from '../model/errors.ts';
 import { ownStatement, type QueryResult, type Row, type Statement } from '../model/statement.ts';
 import { assertLocalSettings, localSettingsText } from '../options/local-settings.ts';
@@ -12,11 +12,12 @@ export async function runWithSettings(
   executor: Executor,
   statement: Statement,
   options: CallOptions,
+  record?: CallRecord,
 ): Promise<QueryResult<Row>> {
   const refusal = notForQuery(readStatement(statement.text));
   if (refusal !== undefined) throw refusal;
   try {
-    const [result] = await runBatch(executor, [statement], options);
+    const [result] = await runBatch(executor, [statement], options, record);
     if (result === undefined) throw new Error('the batch returned no result');
     return result;
   } catch (error) {

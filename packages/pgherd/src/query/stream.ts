@@ -126,17 +126,18 @@ export class CursorStream implements RowStream<unknown> {
   #start(): Promise<LongWork<Opened>> {
     return this.#executor.start<Opened>(
       {
+        verb: 'stream',
         statement: this.#statement,
         occupies: ({ status }) => status === 'idle',
-        begin: (connection) => this.#open(connection),
+        begin: (connection, statement) => this.#open(connection, statement),
         stop: ({ cursor }) => cursor.close(),
       },
       this.#options,
     );
   }
 
-  async #open(connection: DriverConnection): Promise<Opened> {
-    const cursor = supported(this.#executor, connection, 'cursor').cursor(this.#statement);
+  async #open(connection: DriverConnection, statement: Statement): Promise<Opened> {
+    const cursor = supported(this.#executor, connection, 'cursor').cursor(statement);
     try {
       return { cursor, first: await cursor.read(this.#batchSize) };
     } catch (error) {

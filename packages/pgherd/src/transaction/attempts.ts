@@ -1,4 +1,5 @@
 import type { Call } from '../call/call.ts';
+import { TRANSACTION, type TransactionMessage } from '../channels/channels.ts';
 import type { Engine } from '../engine/engine.ts';
 import { PgHerdError } from '../model/errors.ts';
 import type { Trace } from '../node/leaks.ts';
@@ -16,22 +17,48 @@ export type TransactionFunction<T> = (tx: Transaction) => Promise<T> | T;
  * Runs `fn` in a transaction: commits when it resolves, rolls back when it throws, and runs it again from the
  * start if the server asked for that or the connection was lost before COMMIT was sent.
  */
-export async function runTransaction<T>(
+export function runTransaction<T>(
   engine: Engine,
   call: Call,
   options: TransactionOptions,
   fn: TransactionFunction<T>,
   trace?: Trace,
 ): Promise<T> {
+  if (!TRANSACTION.isWatched) return run(engine, call, options, fn, trace);
+  const message = transactionMessage(engine, call, options);
+  return TRANSACTION.trace(message, () => run(engine, call, options, fn, trace, message));
+}
+
+/** What is published of a transaction that begins. */
+function transactionMessage(
+  { herd }: Engine,
+  { demand: { target } }: Call,
+  { isolation, readOnly = false }: TransactionOptions,
+): TransactionMessage {
+  return { cluster: herd.settings.label, target, isolation, readOnly, attempts: 0 };
+}
+
+async function run<T>(
+  engine: Engine,
+  call: Call,
+  options: TransactionOptions,
+  fn: TransactionFunction<T>,
+  trace?: Trace,
+  message?: TransactionMessage,
+): Promise<T> {
   const progress = newProgress();
-  for (let run = 1; ; run++) {
+  for (let attempt = 1; ; attempt++) {
     const acquired = engine.acquire(call, progress.lostOn);
     const session = acquired instanceof Promise ? await acquired : acquired;
     engine.leaks.watch(session, trace);
     progress.attempts++;
+    if (message !== undefined) Object.assign(message, { attempts: attempt, node: session.node });
     if (options.retry !== false) session.allowMove();
-    const outcome = await attemptOnce(engine, call, options, fn, session, run);
-    if (outcome.kind === 'committed') return outcome.value;
+    const outcome = await attemptOnce(engine, call, options, fn, session, attempt);
+    if (outcome.kind === 'committed') {
+      if (message !== undefined) message.outcome = 'committed';
+      return outcome.value;
+    }
     if (options.retry === false) throw outcome.error;
     await engine.recovery.recoverTransaction({
       error: outcome.error,
@@ -45,6 +72,27 @@ export async function runTransaction<T>(
   }
 }
 
+/** Begins a transaction on a session of its own, which is watched until it ends. */
+export async function beginTransaction(
+  engine: Engine,
+  call: Call,
+  options: TransactionOptions,
+  trace?: Trace,
+): Promise<Transaction> {
+  const session = await engine.acquire(call);
+  engine.leaks.watch(session, trace);
+  if (!TRANSACTION.isWatched)
+    return (await SessionTransaction.begin(engine, session, call, options, 1, false)).publicView();
+  const message = { ...transactionMessage(engine, call, options), attempts: 1, node: session.node };
+  return new Promise((resolve, reject) => {
+    TRANSACTION.trace(message, async () => {
+      const transaction = await SessionTransaction.begin(engine, session, call, options, 1, false);
+      resolve(transaction.publicView());
+      message.outcome = await transaction.ended;
+    }).catch(reject);
+  });
+}
+
 type Outcome<T> =
   | { readonly kind: 'committed'; readonly value: T }
   | { readonly kind: 'failed'; readonly error: unknown; readonly firstError: unknown };
@@ -55,7 +103,7 @@ async function attemptOnce<T>(
   options: TransactionOptions,
   fn: TransactionFunction<T>,
   session: Session,
-  run: number,
+  attempt: number,
 ): Promise<Outcome<T>> {
   let transaction: SessionTransaction;
   try {
@@ -64,7 +112,7 @@ async function attemptOnce<T>(
       session,
       call,
       options,
-      run,
+      attempt,
       options.retry !== false,
     );
     transaction = starting instanceof Promise ? await starting : starting;

@@ -6,12 +6,14 @@ import type { Ask } from '../monitor/connection.ts';
 import type { Session } from '../node/session.ts';
 import type { TransactionOptions } from '../options/transaction-options.ts';
 import type { Executor } from '../query/executor.ts';
+import { watchedExecutor } from '../query/watched.ts';
 import { isPast } from '../time/deadline.ts';
 import { BeginFailed, mayBeginTogether, Opening } from './begin.ts';
 import { askForEnd, endOfUnanswered, type TransactionEnd } from './commit.ts';
 import { answeredOtherwise, endedUnseen, isUnsent, rolledBack, runAll } from './failures.ts';
 import { Level } from './level.ts';
 import { survivorOf } from './outcome.ts';
+import { MAY_HAVE_COMMITTED, type State } from './state.ts';
 import type { Transaction } from './transaction.ts';
 import { TransactionView, type Viewed } from './view.ts';
 import { TransactionWork } from './work.ts';
@@ -30,11 +32,12 @@ export class SessionTransaction implements Viewed {
   readonly #attempt: number;
   readonly #level = new Level();
   readonly #work: TransactionWork;
-  #state: 'open' | 'committing' | 'rolling-back' | 'asking' | TransactionEnd = 'open';
+  #state: State = 'open';
   #beginFailure: { readonly error: unknown } | undefined;
   #committing: Promise<void> | undefined;
   #firstError: unknown;
   #callbacks = 0;
+  #whenEnded: ((end: TransactionEnd) => void) | undefined;
 
   private constructor(
     engine: Engine,
@@ -111,20 +114,15 @@ export class SessionTransaction implements Viewed {
 
   /** Whether its work is, or may be, permanent: then nothing may run it again, whatever fails afterwards. */
   get mayHaveCommitted(): boolean {
-    switch (this.#state) {
-      case 'committing':
-      case 'asking':
-      case 'committed':
-      case 'unknown':
-        return true;
-      case 'open':
-      case 'rolling-back':
-      case 'rolled-back':
-      case 'lost':
-        return false;
-      default:
-        return this.#state satisfies never;
-    }
+    return MAY_HAVE_COMMITTED[this.#state];
+  }
+
+  /** Resolves when it has ended, with how. */
+  get ended(): Promise<TransactionEnd> {
+    return new Promise((resolve) => {
+      this.#whenEnded = resolve;
+      this.#noteEnd();
+    });
   }
 
   /** Whether it still owns the session. */
@@ -155,11 +153,12 @@ export class SessionTransaction implements Viewed {
   }
 
   executorAt(level: Level): Executor {
-    return {
+    const executor: Executor = {
       driver: this.#engine.herd.settings.driver.name,
       execute: (statement, options) => this.#work.execute(level, statement, options),
       start: (work, options) => this.#work.start(level, work, options),
     };
+    return watchedExecutor(executor, this.#engine.watch, { scope: 'transaction', node: this.node });
   }
 
   savepoint<T>(level: Level, fn: (tx: Transaction) => Promise<T> | T): Promise<T> {
@@ -274,6 +273,7 @@ export class SessionTransaction implements Viewed {
     this.#end('asking');
     const found = await askForEnd(this.#engine, this.#call, { error, commit, witness, survivor });
     if (this.#state === 'asking') this.#state = found.end;
+    this.#noteEnd();
     if (found.error !== undefined) throw found.error;
   }
 
@@ -339,6 +339,12 @@ export class SessionTransaction implements Viewed {
     if (!this.ownsSession) return;
     this.#opening.drop();
     this.#state = state;
+    this.#noteEnd();
     this.#engine.release(this.#session);
+  }
+
+  #noteEnd(): void {
+    const state = this.#state;
+    if (!this.ownsSession && state !== 'asking') this.#whenEnded?.(state as TransactionEnd);
   }
 }

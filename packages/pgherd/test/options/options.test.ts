@@ -54,6 +54,8 @@ const DEFAULTS: Readonly<Record<OptionName, unknown>> = {
   policy: 'p2c',
   nearestWindowMs: 5,
   waitTimeoutMs: 10_000,
+  slowQueryMs: undefined,
+  interceptors: undefined,
   timeoutMs: undefined,
   connectTimeoutMs: 5_000,
   deadAfterMs: 5_000,

@@ -28,6 +28,7 @@ async function started(options: CallOptions, stop: () => Promise<void> = async (
     },
   };
   const kind: WorkKind<string> = {
+    verb: 'copyFrom',
     statement: { text: 'copy t from stdin' },
     occupies: () => true,
     begin: async () => 'value',

@@ -1,0 +1,87 @@
+import { type CallOptions, type CallRecord, NO_OPTIONS } from '../call/call.ts';
+import type { CallChange } from '../call/interceptor.ts';
+import type { QueryResult, Row, Statement } from '../model/statement.ts';
+import type { CallWatch, WatchedStatement } from '../tracing/watch.ts';
+import type { Executor } from './executor.ts';
+import type { LongWork, WorkKind } from './long-work.ts';
+
+/** Where an executor runs its statements. */
+export type Place = Pick<WatchedStatement, 'scope' | 'node'>;
+
+/** The place of the verbs of a cluster. */
+export const ON_CLUSTER: Place = Object.freeze({ scope: 'cluster', node: undefined });
+
+/**
+ * The executor, with what watches its statements around it. What is held for a while, such as a transaction, is watched if something
+ * watches when it begins; on a cluster each call decides.
+ */
+export function watchedExecutor(executor: Executor, watch: CallWatch, place: Place): Executor {
+  if (place.scope !== 'cluster' && watch.isIdle) return executor;
+  return {
+    ...executor,
+    execute: (statement, options) =>
+      watch.isIdle
+        ? executor.execute(statement, options)
+        : watch.statement(
+            { ...place, verb: 'query', text: statement.text, values: statement.values, options },
+            (change, left, record) => executor.execute(changed(statement, change), left, record),
+            rowCountOf,
+          ),
+    start: (work, options) =>
+      watch.isIdle ? executor.start(work, options) : startWatched(executor, watch, place, work, options),
+  };
+}
+
+/** Started work, which is watched until it ends. */
+function startWatched<T>(
+  executor: Executor,
+  watch: CallWatch,
+  place: Place,
+  work: WorkKind<T>,
+  options: CallOptions,
+): Promise<LongWork<T>> {
+  const { verb, statement, texts } = work;
+  const watched = { ...place, verb, text: statement.text, texts, values: statement.values, options };
+  return new Promise((resolve, reject) => {
+    const run = async (change: CallChange, left: CallOptions, record: CallRecord): Promise<void> => {
+      let ended: (failure: unknown) => void = noop;
+      const end = new Promise<unknown>((settle) => {
+        ended = settle;
+      });
+      const sent = { ...work, statement: changed(statement, change), ended };
+      resolve(await executor.start(sent, left, record));
+      const failure = await end;
+      if (failure !== undefined) throw failure;
+    };
+    watch.statement(watched, run, () => undefined).catch(reject);
+  });
+}
+
+/** Runs a script, watched if anything watches. */
+export function watchedScript(
+  watch: CallWatch,
+  place: Place,
+  text: string,
+  options: CallOptions | undefined,
+  run: (options: CallOptions | undefined, text: string, record?: CallRecord) => Promise<QueryResult<Row>>,
+): Promise<QueryResult<Row>> {
+  // What is no text is refused by the verb itself.
+  if (watch.isIdle || typeof text !== 'string') return run(options, text);
+  return watch.statement(
+    { ...place, verb: 'script', text, options: options ?? NO_OPTIONS },
+    (change, left, record) =>
+      run(options === undefined && left === NO_OPTIONS ? undefined : left, change.text ?? text, record),
+    rowCountOf,
+  );
+}
+
+function changed(statement: Statement, { text, values }: CallChange): Statement {
+  if (text === undefined && values === undefined) return statement;
+  return { ...statement, text: text ?? statement.text, values: values ?? statement.values };
+}
+
+function rowCountOf({ rowCount }: QueryResult<Row>): number | null {
+  return rowCount;
+}
+
+function noop(): void {}

@@ -1,0 +1,117 @@
+import type { CallChange, CallEnd, InterceptedCall, Interceptor } from '../call/interceptor.ts';
+import { messageOf, PgHerdError } from '../model/errors.ts';
+import { assertOptions, optionNames } from '../model/option-names.ts';
+
+/** What runs at the innermost place. */
+export interface Innermost<T> {
+  /** Runs the verb with what was changed of it. */
+  run(change: CallChange): Promise<T>;
+  /** How it ended; it has just done so. */
+  end(value: T | undefined): CallEnd;
+  /** An interceptor threw although the verb had succeeded. */
+  report(message: string): void;
+  /** Refuses the call at its limit, as long as the verb has not begun; returns what withdraws that. */
+  atLimit(refuse: (error: unknown) => void): () => void;
+}
+
+/** Runs a verb inside the interceptors, the first of them outermost. */
+export function intercepted<T>(
+  interceptors: readonly Interceptor[],
+  call: InterceptedCall,
+  innermost: Innermost<T>,
+): Promise<T> {
+  return new Promise<T>((resolve, reject) => {
+    let work: Promise<T> | undefined;
+    let refused = false;
+    const refuse = (error: unknown) => {
+      refused = true;
+      withdraw();
+      reject(error);
+    };
+    const withdraw = innermost.atLimit(refuse);
+    const begin = (change: CallChange): Promise<CallEnd> => {
+      if (refused) return Promise.reject(refusedBefore());
+      withdraw();
+      return new Promise<CallEnd>((ended, failed) => {
+        work = endingWith(innermost, change, ended, failed);
+        // Its end is the end of the call, whatever the interceptors do from now on. Nothing else waits for it: else its callers could not
+        // be found for the stack of an error.
+        resolve(work);
+      });
+    };
+    const at = (index: number, change: CallChange): Promise<CallEnd> => {
+      const interceptor = interceptors[index];
+      return interceptor === undefined ? begin(change) : entered(interceptor, index, change);
+    };
+    const entered = async (interceptor: Interceptor, index: number, change: CallChange): Promise<CallEnd> => {
+      let inner: Promise<CallEnd> | undefined;
+      const next = (more: CallChange = {}): Promise<CallEnd> => {
+        if (inner !== undefined) return Promise.reject(calledTwice(index));
+        inner = at(index + 1, merged(change, more));
+        // An interceptor that does not wait for it leaves no rejection unhandled.
+        inner.catch(() => undefined);
+        return inner;
+      };
+      await interceptor(Object.freeze(changed(call, change)), next);
+      if (inner === undefined) throw notCalled(index);
+      return inner;
+    };
+    at(0, {}).catch((error: unknown) => {
+      if (work === undefined) {
+        refuse(error);
+        return;
+      }
+      work.then(
+        () => innermost.report(`an interceptor failed after its call had succeeded: ${messageOf(error)}`),
+        () => undefined,
+      );
+    });
+  });
+}
+
+async function endingWith<T>(
+  innermost: Innermost<T>,
+  change: CallChange,
+  ended: (end: CallEnd) => void,
+  failed: (error: unknown) => void,
+): Promise<T> {
+  try {
+    const value = await innermost.run(change);
+    ended(innermost.end(value));
+    return value;
+  } catch (error) {
+    failed(error);
+    throw error;
+  }
+}
+
+function changed(call: InterceptedCall, { text, values }: CallChange): InterceptedCall {
+  return { ...call, text: text ?? call.text, values: values ?? call.values };
+}
+
+/** @throws PgHerdError `PGHERD_INVALID_ARGUMENT` */
+function merged(before: CallChange, more: CallChange): CallChange {
+  assertOptions('next', more, CHANGES);
+  const { text = before.text, values = before.values } = more;
+  const comment =
+    before.comment === undefined ? more.comment : Object.freeze({ ...before.comment, ...more.comment });
+  return { text, values, comment };
+}
+
+const CHANGES = optionNames<CallChange>({ text: true, values: true, comment: true });
+
+function notCalled(index: number): PgHerdError {
+  return misuse(`Interceptor ${index} returned without calling next: throw an error to refuse a call.`);
+}
+
+function calledTwice(index: number): PgHerdError {
+  return misuse(`Interceptor ${index} called next twice: a call runs once.`);
+}
+
+function refusedBefore(): PgHerdError {
+  return misuse('next was called after an interceptor had refused the call.');
+}
+
+function misuse(message: string): PgHerdError {
+  return new PgHerdError('PGHERD_INVALID_ARGUMENT', message, { details: { argument: 'interceptors' } });
+}
