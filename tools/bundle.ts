@@ -1,4 +1,12 @@
-import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { rolldown } from 'rolldown';
@@ -9,6 +17,9 @@ import { publicEntries } from './lib/packages.ts';
 
 /** Where the compiler leaves one declaration file for each source file; nothing there is published. */
 const DECLARATIONS = 'temp/types';
+
+/** Modules in CommonJS, which bundlers of applications have to see as they are: they stand beside the entries. */
+const COMMONJS = /^\.\/[\w-]+\.cjs$/;
 
 /** A public entry: the source it begins with, and the name of its files in `dist`. */
 interface Bundled {
@@ -55,6 +66,7 @@ async function code(
   const build = await rolldown({
     input: Object.fromEntries(entries.map(({ output, source }) => [output, join(root, source)])),
     external: (id) => external(id),
+    plugins: [{ name: 'commonjs-beside', resolveId: besideEntries(dir) }],
     platform: 'node',
     onLog: (_level, log) => {
       // What the sources load late, to keep floors apart, is in one file here.
@@ -77,6 +89,23 @@ async function code(
   } finally {
     await build.close();
   }
+}
+
+/** Copies what a source imports in CommonJS into `dir`, and leaves the import as it is. */
+function besideEntries(
+  dir: string,
+): (id: string, importer: string | undefined) => ResolvedOutside | undefined {
+  return (id, importer) => {
+    if (importer === undefined || !COMMONJS.test(id)) return undefined;
+    mkdirSync(dir, { recursive: true });
+    copyFileSync(join(dirname(importer), id), join(dir, id));
+    return { id, external: true };
+  };
+}
+
+interface ResolvedOutside {
+  readonly id: string;
+  readonly external: true;
 }
 
 async function declarations(

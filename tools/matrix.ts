@@ -33,9 +33,13 @@ const EXPECTED = Object.freeze({
   error: [true, 'PgHerdError', 'PGHERD_WRONG_ROW_COUNT'],
   hosts: 2,
   guests: ['function', 'function'],
+  swapped: 42,
   alive: 200,
   discoveries: ['function', 'function', 'function', 'function'],
 });
+
+/** What it prints where `pg` is missing: all but the import swap works. */
+const WITHOUT_PG = Object.freeze({ ...EXPECTED, swapped: 'PGHERD_INVALID_ARGUMENT' });
 
 /** A project in which the packed package and everything of `matrix/package.json` is installed. */
 interface Project {
@@ -91,6 +95,11 @@ const CASES: readonly Case[] = [
       check: (project: Project) => bundled(project, 'esbuild.mjs', [format, size], format),
     })),
   ),
+  ...FORMATS.map((format) => ({
+    tool: 'esbuild',
+    way: `${format}, without pg`,
+    check: (project: Project) => bundled(project, 'esbuild.mjs', [format, 'plain'], format, WITHOUT_PG),
+  })),
   ...['webpack', 'rollup'].flatMap((tool) =>
     FORMATS.map((format) => ({
       tool,
@@ -228,10 +237,11 @@ async function bundled(
   script: string,
   args: readonly string[],
   format: Format,
+  expected: object = EXPECTED,
 ): Promise<string | undefined> {
   const file = `${script}-${args.join('-')}.${EXTENSIONS[format]}`;
   const made = await node(project, [script, ...args, file]);
-  return made.code === 0 ? alone(project, file) : `cannot be bundled:\n${made.output}`;
+  return made.code === 0 ? alone(project, file, expected) : `cannot be bundled:\n${made.output}`;
 }
 
 async function viteSsr(project: Project): Promise<string | undefined> {
@@ -239,15 +249,19 @@ async function viteSsr(project: Project): Promise<string | undefined> {
   return made.code === 0 ? alone(project, 'vite-ssr/main.mjs') : `cannot be bundled:\n${made.output}`;
 }
 
-/** Runs a bundle where nothing is installed but `pg`, which some bundlers leave where it is. */
-async function alone(project: Project, file: string): Promise<string | undefined> {
+/** Runs a bundle where nothing is installed but `pg`, which some bundlers leave where it is, or nothing at all. */
+async function alone(
+  project: Project,
+  file: string,
+  expected: object = EXPECTED,
+): Promise<string | undefined> {
   const folder = mkdtempSync(join(tmpdir(), 'pgherd-bundle-'));
   try {
     const copy = join(folder, file.split('/').at(-1) ?? file);
     copyFileSync(join(project.folder, file), copy);
     mkdirSync(join(folder, 'node_modules'));
-    symlinkSync(inProject(project, 'pg', ''), join(folder, 'node_modules/pg'));
-    return seenIn(await run(process.execPath, [copy], folder, project.env));
+    if (expected !== WITHOUT_PG) symlinkSync(inProject(project, 'pg', ''), join(folder, 'node_modules/pg'));
+    return seenIn(await run(process.execPath, [copy], folder, project.env), expected);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
@@ -315,11 +329,11 @@ async function compiled(project: Project, tool: string, resolution: string): Pro
 }
 
 /** What is wrong with what a program printed. */
-function seenIn({ code, output }: Ran): string | undefined {
+function seenIn({ code, output }: Ran, expected: object = EXPECTED): string | undefined {
   if (code !== 0) return `ended with ${code}:\n${output.slice(-MAX_OUTPUT)}`;
   const line = output.split('\n').find((one) => one.trim().startsWith('{"n"'));
   if (line === undefined) return `printed no result:\n${output.slice(-MAX_OUTPUT)}`;
-  return isDeepStrictEqual(JSON.parse(line), EXPECTED) ? undefined : `gave\n${line}`;
+  return isDeepStrictEqual(JSON.parse(line), expected) ? undefined : `gave\n${line}`;
 }
 
 if (isMain(import.meta.url)) await runAsCommand({ matrix: checkMatrix });

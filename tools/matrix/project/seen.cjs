@@ -6,7 +6,7 @@ const { polledDiscovery } = require('pgherd/discovery-polled');
 const { staticDiscovery } = require('pgherd/discovery-static');
 const { parseDsn } = require('pgherd/dsn');
 const { healthHandler } = require('pgherd/http');
-const { herdStream } = require('pgherd/pg');
+const { herdStream, Pool } = require('pgherd/pg');
 const { herdOptions } = require('pgherd/postgres-js');
 
 exports.seen = async function seen(url) {
@@ -21,6 +21,7 @@ exports.seen = async function seen(url) {
       error: [error instanceof PgHerdError, error.name, error.code],
       hosts: parseDsn('postgres://db1,db2/shop').hosts.length,
       guests: [typeof herdStream(db), typeof herdOptions(db).socket],
+      swapped: await swapped(url).catch((reason) => reason.code),
       alive: healthHandler(db).liveness.answer().status,
       discoveries: [dnsDiscovery, patroniDiscovery, polledDiscovery, staticDiscovery].map(
         (one) => typeof one,
@@ -30,3 +31,13 @@ exports.seen = async function seen(url) {
     await db.close();
   }
 };
+
+/** `pg` is left outside of some bundles. */
+async function swapped(url) {
+  const pool = new Pool({ connectionString: url });
+  try {
+    return (await pool.query('select 42 as n')).rows[0].n;
+  } finally {
+    await pool.end();
+  }
+}

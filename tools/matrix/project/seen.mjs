@@ -6,7 +6,7 @@ import { polledDiscovery } from 'pgherd/discovery-polled';
 import { staticDiscovery } from 'pgherd/discovery-static';
 import { parseDsn } from 'pgherd/dsn';
 import { healthHandler } from 'pgherd/http';
-import { herdStream } from 'pgherd/pg';
+import { herdStream, Pool } from 'pgherd/pg';
 import { herdOptions } from 'pgherd/postgres-js';
 
 export async function seen(url) {
@@ -21,6 +21,7 @@ export async function seen(url) {
       error: [error instanceof PgHerdError, error.name, error.code],
       hosts: parseDsn('postgres://db1,db2/shop').hosts.length,
       guests: [typeof herdStream(db), typeof herdOptions(db).socket],
+      swapped: await swapped(url).catch((reason) => reason.code),
       alive: healthHandler(db).liveness.answer().status,
       discoveries: [dnsDiscovery, patroniDiscovery, polledDiscovery, staticDiscovery].map(
         (one) => typeof one,
@@ -28,5 +29,15 @@ export async function seen(url) {
     };
   } finally {
     await db.close();
+  }
+}
+
+/** `pg` is left outside of some bundles. */
+async function swapped(url) {
+  const pool = new Pool({ connectionString: url });
+  try {
+    return (await pool.query('select 42 as n')).rows[0].n;
+  } finally {
+    await pool.end();
   }
 }

@@ -6,6 +6,7 @@ import { bind } from './binding.ts';
 import { clientClass } from './client.ts';
 import { configOf } from './config.ts';
 import { type PgModule, pgOf } from './module.ts';
+import { checkPoolOptions } from './option-check.ts';
 import { type PoolParts, poolClass } from './pool.ts';
 
 /** What a class of `pg` takes, as far as it is an object. */
@@ -78,7 +79,9 @@ export function createPool<P extends PgModule>(
   options: CreatePoolOptions<P>,
 ): InstanceType<P['Pool']> {
   const { pg, ...config } = options;
-  const Pool = poolClass(pgOf(pg), (given) => partsFor(given, cluster, {}));
+  const loaded = pgOf(pg);
+  checkPoolOptions(config, true);
+  const Pool = poolClass(loaded, (given) => partsFor(given, cluster, {}));
   return new Pool(config) as InstanceType<P['Pool']>;
 }
 

@@ -5,15 +5,40 @@ import { clientClass } from './client.ts';
 import { configOf, routingOf, wishesOf } from './config.ts';
 import { sharesQueries } from './guests.ts';
 import { type HeldCluster, hold, implicitCluster } from './implicit-cluster.ts';
-import type { Pg } from './module.ts';
+import { loadedPg, type Pg } from './module.ts';
+import { checkPoolOptions } from './option-check.ts';
 import { type PoolParts, poolClass } from './pool.ts';
 
 /** What a call inherits that says nothing of the nodes. */
 const DEFAULTS = Object.freeze({ target: 'read-write', timeoutMs: undefined } as const);
 
-/** A class of pools whose options describe the cluster too. */
-export function swappedPool(pg: Pg): Pg['Pool'] {
+/**
+ * `Pool` and `Client` of the `pg` that `load` gives, whose options describe the cluster too. If it gives none, the error comes with the
+ * first object that is made of them: programs that pass their own `pg` need neither.
+ */
+export function swappedClasses(load: () => unknown): Pick<Pg, 'Pool' | 'Client'> {
+  let pg: Pg;
+  try {
+    pg = loadedPg(load);
+  } catch {
+    return { Pool: unmade(load), Client: unmade(load) };
+  }
+  return { Pool: swappedPool(pg), Client: swappedClient(pg) };
+}
+
+/** A class of which there is no object without `pg`. */
+function unmade(load: () => unknown): new () => never {
+  return class {
+    constructor() {
+      loadedPg(load);
+    }
+  } as new () => never;
+}
+
+function swappedPool(pg: Pg): Pg['Pool'] {
   return poolClass(pg, (given): PoolParts => {
+    // Programs have options that pg ignored; the swap must not end them.
+    checkPoolOptions(configOf(given), false);
     const { bound, held } = boundAlone(given);
     // The pool's own clients find it here; with the pool's end it is given up.
     return {
@@ -25,8 +50,7 @@ export function swappedPool(pg: Pg): Pg['Pool'] {
   });
 }
 
-/** A class of clients whose options describe the cluster too. */
-export function swappedClient(pg: Pg): Pg['Client'] {
+function swappedClient(pg: Pg): Pg['Client'] {
   return clientClass(
     pg,
     pg.Client,

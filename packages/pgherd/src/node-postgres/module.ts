@@ -1,6 +1,8 @@
-import type { EventEmitter } from 'node:events';
-import { argumentError } from '../model/errors.ts';
+import { EventEmitter } from 'node:events';
+import { argumentError, PgHerdError } from '../model/errors.ts';
+import { foreign } from '../model/foreign.ts';
 import type { TypeParsers } from '../model/statement.ts';
+import { warnProcess } from '../observe/process-warning.ts';
 
 /** The module `pg` as far as its types are needed: the program's own copy, of whatever version. */
 export interface PgModule {
@@ -68,7 +70,63 @@ export function pgOf(given: unknown): Pg {
         argument: 'pg',
       },
     );
+  examine(module);
   return module;
+}
+
+/** Parts of the module that versions before the range do not all have. */
+const NEWER_PARTS = ['Result', 'DatabaseError', 'defaults'] as const;
+/** Modules that were looked at. */
+const EXAMINED = new WeakSet<object>();
+/** The first `pg` of the process, by its class of clients; one place, however often this module is loaded. */
+const PLACE = Symbol.for('pgherd.pg.first.1');
+
+/** Once for each module: whether it has all parts, and whether it is the only `pg` of the process. */
+function examine(module: Pg): void {
+  if (EXAMINED.has(module)) return;
+  const lacks = NEWER_PARTS.filter((name) => module[name] === undefined);
+  if (lacks.length > 0) throw unsupportedPg(`has no ${lacks.join(', ')}`);
+  EXAMINED.add(module);
+  const own = originOf(module.Client);
+  const place = globalThis as { [PLACE]?: WeakRef<object> };
+  const first = place[PLACE]?.deref();
+  if (first === undefined) place[PLACE] = new WeakRef(own);
+  else if (first !== own)
+    warnProcess(
+      'pg.copies',
+      'This process has two copies of pg: what is set in one (types.setTypeParser, defaults) does not count in the other, and ' +
+        'instanceof tells their classes apart. Find them with npm ls pg; if one is enough, run npm dedupe, or pass the one that your ' +
+        'program imports to createPool(cluster, { pg }).',
+    );
+}
+
+/** The class of `pg` itself, of which libraries may have made others. */
+function originOf(Client: object): object {
+  const parent: unknown = Object.getPrototypeOf(Client);
+  // Of a class that extends nothing it is a function without a prototype.
+  const isClass = typeof parent === 'function' && parent.prototype !== undefined;
+  return isClass && parent !== EventEmitter ? originOf(parent) : Client;
+}
+
+/**
+ * The module that `load` gives, which the program has installed.
+ * @throws PgHerdError `PGHERD_INVALID_ARGUMENT` if there is none, or something else in its place.
+ */
+export function loadedPg(load: () => unknown): Pg {
+  let given: unknown;
+  try {
+    given = load();
+  } catch (error) {
+    // Node.js goes on with the files that asked for it.
+    const [why = ''] = String(error instanceof Error ? error.message : error).split('\n');
+    throw new PgHerdError(
+      'PGHERD_INVALID_ARGUMENT',
+      `The module pg cannot be loaded (${foreign(why)}): pgherd/pg needs ${RANGE}. Run npm install pg@latest, or pass your own to ` +
+        'createPool(cluster, { pg }).',
+      { cause: error, details: { argument: 'pg' } },
+    );
+  }
+  return pgOf(given);
 }
 
 /** The error for a class that does not do what a supported version does. */

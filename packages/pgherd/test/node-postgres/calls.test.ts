@@ -137,7 +137,14 @@ describe('a connection string among options of pg', () => {
 });
 
 describe('the module', () => {
-  const pg = { Client: class {}, Pool: class {}, types: {} };
+  const pg = {
+    Client: class {},
+    Pool: class {},
+    types: {},
+    Result: class {},
+    DatabaseError: class {},
+    defaults: {},
+  };
 
   test('may come as a default, as a namespace, or by require', () => {
     expect(pgOf(pg)).toBe(pg);
