@@ -89,6 +89,28 @@ describe('a guest with wishes of its own', () => {
     await sql.end({ timeout: 1 });
   });
 
+  it('postgres.js with TLS of its own is refused in words', async () => {
+    await using db = open(cluster);
+    const sql = postgres({ ...herdOptions(db), ssl: 'require' });
+    expect(await rejection(sql`select 1`)).toMatchObject({
+      code: 'PGHERD_INVALID_ARGUMENT',
+      message: expect.stringContaining('sslmode'),
+    });
+    await sql.end({ timeout: 1 });
+  });
+
+  it('postgres.js that asks for the role itself is warned of, once', async () => {
+    await using db = open(cluster);
+    const warnings: string[] = [];
+    const note = ({ message }: Error) => warnings.push(message);
+    process.on('warning', note);
+    const sql = postgres({ ...herdOptions(db), max: 3, target_session_attrs: 'primary' });
+    await Promise.all([sql`select 1`, sql`select 2`, sql`select 3`]);
+    await sql.end({ timeout: 1 });
+    process.off('warning', note);
+    expect(warnings.filter((one) => one.includes('target_session_attrs'))).toHaveLength(1);
+  });
+
   it('a limit of its own ends the wait for a node', async () => {
     await using db = createCluster({ url: 'postgres://app@127.0.0.1:1/app', ...PATIENT });
     const pool = new pg.Pool({ stream: herdStream(db), ssl: false, connectionTimeoutMillis: 100 });

@@ -17,6 +17,7 @@ import type { Clock } from '../time/port.ts';
 import { onAbort } from '../time/wait.ts';
 import type { CancelTarget } from '../wire/cancel.ts';
 import { ServerError } from '../wire/content/server-error.ts';
+import { Doubts, READ_ONLY_BY_DEFAULT } from './doubts.ts';
 import type { Sessions } from './sessions.ts';
 
 /** What a guest asks for. */
@@ -50,6 +51,8 @@ export interface KnownHost {
 export interface PlacedGuest extends GuestSession {
   /** Whether the node still is one that the guest asked for, by all that is known now. */
   suits(): boolean;
+  /** Resolves when the node has been asked, which refused a write; `undefined` if it has not, or the guest does not write. */
+  doubt(): Promise<void> | undefined;
 }
 
 /** What a cluster offers to guests: clients that speak themselves, on sessions that the cluster opens, watches and ends. */
@@ -94,10 +97,12 @@ export class GuestSessions implements GuestPort {
   readonly #sessions: Sessions;
   readonly #keys = new Map<string, { readonly node: string; readonly target: CancelTarget }>();
   readonly #opening = new Set<AbortController>();
+  readonly #doubts: Doubts;
 
   constructor(herd: Herd, sessions: Sessions) {
     this.#herd = herd;
     this.#sessions = sessions;
+    this.#doubts = new Doubts(herd);
     herd.rest.keepAwake(() => this.#opening.size > 0);
     herd.events.on('node:role-changed', ({ node }) => this.#review(node));
   }
@@ -214,13 +219,14 @@ export class GuestSessions implements GuestPort {
     const access = node.accessFor(call);
     const session = await node.openGuest(access, parameters, signal);
     const { socket, processId, secretKey } = session.session;
+    if (access === 'read-write') await this.#doubts.about(node.name);
     if (signal.aborted || socket.destroyed || !this.#herd.stillSuits(node.name, call.demand)) {
       socket.destroy();
       session.ended('did not suit', false);
       signal.throwIfAborted();
       return undefined;
     }
-    node.guests.add(guest, call.demand);
+    node.guests.add(guest, call.demand, access);
     if (access === 'read-write') this.#herd.noteWriter(node.name);
     const key = processId === undefined || secretKey === undefined ? undefined : keyOf(processId, secretKey);
     if (key !== undefined && session.cancel !== undefined)
@@ -230,7 +236,30 @@ export class GuestSessions implements GuestPort {
       if (key !== undefined) this.#keys.delete(key);
       session.ended(reason, byItself);
     };
-    return { ...session, ended, suits: this.#suitsNow(node.name, call.demand) };
+    const suits = this.#suitsNow(node.name, call.demand);
+    if (access === 'read-only') return { ...session, ended, suits, doubt: () => undefined };
+    return { ...session, ended, suits, ...this.#refusals(node, session) };
+  }
+
+  /** A session that was read-only from its beginning, by a setting of its role or of its own, says nothing of the node. */
+  #refusals(
+    node: LiveNode,
+    { session, parameter, hint }: GuestSession,
+  ): Pick<PlacedGuest, 'refused' | 'parameter' | 'doubt'> {
+    const isOn = (value: string | undefined) => value === 'on';
+    const isUsual = !isOn(session.parameters.get(READ_ONLY_BY_DEFAULT));
+    const shown = { readOnlyByDefault: !isUsual };
+    const raise = () => (isUsual ? this.#doubts.raise(node, shown) : hint());
+    return {
+      refused: raise,
+      parameter: (name, value) => {
+        parameter(name, value);
+        if (name !== READ_ONLY_BY_DEFAULT) return;
+        shown.readOnlyByDefault = isOn(value);
+        if (shown.readOnlyByDefault) raise();
+      },
+      doubt: () => this.#doubts.about(node.name),
+    };
   }
 
   /** Whether a node suits; judged anew when the picture changes, since it is asked for each use of a connection. */

@@ -24,6 +24,8 @@ export interface FacadeParts {
   readonly farewell?: ((facade: Facade, error: Error) => void) | undefined;
   /** Longest wait for a node, ms. Default: the cluster's `waitTimeoutMs`. */
   readonly waitTimeoutMs?: number | undefined;
+  /** The error of a guest that can have no connection. */
+  readonly refusal?: Error | undefined;
   /** Whether a guest that destroys it while it waits for a node gets an error that says why there was none. Default `false`. */
   readonly explains?: boolean | undefined;
 }
@@ -48,6 +50,7 @@ export class Facade extends Duplex implements Guest {
   /** What the guest wrote before there was a line. */
   #waiting: Waiting | undefined;
   #draining: string | undefined;
+  #isHeld = false;
   #isReffed = true;
 
   constructor(parts: FacadeParts) {
@@ -114,6 +117,11 @@ export class Facade extends Duplex implements Guest {
     return this.#state === 'open' && this.#draining === undefined && this.#placed?.suits() === true;
   }
 
+  /** As of a {@link PlacedGuest}. */
+  get doubt(): Promise<void> | undefined {
+    return this.#placed?.doubt();
+  }
+
   // What the node asks for.
 
   drain(reason: string): void {
@@ -122,9 +130,18 @@ export class Facade extends Duplex implements Guest {
   }
 
   bury(reason: string): void {
-    const error = lost(this.#line?.node, `was ended: ${reason}`);
-    if (this.#line === undefined) this.#die(error);
-    else this.#line.bury(error);
+    if (this.#line === undefined) this.#die(lost(undefined, `was ended: ${reason}`));
+    else this.#line.bury(reason);
+  }
+
+  hold(): void {
+    this.#isHeld = true;
+    this.#line?.hold();
+  }
+
+  goOn(): void {
+    this.#isHeld = false;
+    this.#line?.goOn();
   }
 
   // From the guest.
@@ -187,6 +204,7 @@ export class Facade extends Duplex implements Guest {
   #begin(chunk: Buffer, done: Waiting['done']): void {
     this.#first = Buffer.concat([this.#first, chunk]);
     try {
+      if (this.#parts.refusal !== undefined) throw this.#parts.refusal;
       const packet = this.#firstPacket();
       if (packet.kind === 'cancel' || packet.kind === 'startup') this.#state = 'opening';
       // A client waits for the answer; if one does not, the rest is for the session.
@@ -255,6 +273,7 @@ export class Facade extends Duplex implements Guest {
     if (!this.#isReffed) line.setRef(false);
     const waiting = this.#waiting;
     this.#waiting = undefined;
+    if (this.#isHeld) line.hold();
     line.begin(welcome(guest.session), waiting);
     if (this.#draining !== undefined) line.drain(this.#draining);
   }

@@ -55,6 +55,7 @@ export class Line {
   /** What the guest wrote and may not pass yet. */
   #waiting: Waiting | undefined;
   #draining: string | undefined;
+  #isHeld = false;
   #hasLeft = false;
   /** The server's own word that it ends the session. */
   #ending: ServerError | undefined;
@@ -114,7 +115,7 @@ export class Line {
       this.#pass(bytes, done);
     } catch (error) {
       done();
-      this.bury(asError(error));
+      this.#break(asError(error));
     }
   }
 
@@ -124,12 +125,32 @@ export class Line {
     this.#endIfDrained();
   }
 
-  /** Ends at once. */
-  bury(error: Error): void {
+  /** Ends at once. If nothing is under way, nothing is lost. */
+  bury(reason: string): void {
+    if (this.#isBetweenTwo) this.#break(lostBetween(this.#guest.node, reason));
+    else this.#break(lost(this.#guest.node, `was ended: ${reason}`));
+  }
+
+  /** Lets nothing begin, until {@link goOn}. */
+  hold(): void {
+    this.#isHeld = true;
+  }
+
+  goOn(): void {
+    this.#isHeld = false;
+    this.#goOn();
+  }
+
+  #break(error: Error): void {
     if (!this.#isOpen) return;
     this.#end(messageOf(error), false);
     this.#socket.destroy();
     this.#ports.ended(error, 'at-once');
+  }
+
+  /** Whether neither a statement nor a transaction is under way. */
+  get #isBetweenTwo(): boolean {
+    return this.#conversation.atRest && this.#heads.atEnd;
   }
 
   /** The guest has gone, with or without a goodbye. */
@@ -159,12 +180,13 @@ export class Line {
   };
 
   /**
-   * Whether the guest may begin something: not while the line drains, unless a transaction is open, and not with too much unanswered.
-   * `share` makes the limit smaller: one that waits is not woken by every answer.
+   * Whether the guest may begin something: not while the line drains or is held, unless a transaction is open, and not with too much
+   * unanswered. `share` makes the limit smaller: one that waits is not woken by every answer.
    */
   #mayBegin(share: number): boolean {
-    const { isAnswered, size } = this.#conversation;
-    return isAnswered || (this.#draining === undefined && size < MAX_UNANSWERED * share);
+    const { isAnswered, atRest, size } = this.#conversation;
+    if (isAnswered) return !(this.#isHeld && atRest);
+    return this.#draining === undefined && !this.#isHeld && size < MAX_UNANSWERED * share;
   }
 
   /** Takes up what waits, if it may pass now. */
@@ -188,7 +210,7 @@ export class Line {
     }
     // What is whole passes, also if something behind it is not.
     this.#flush();
-    if (broken !== undefined) this.bury(asError(broken));
+    if (broken !== undefined) this.#break(asError(broken));
     else this.#goOn();
   }
 
@@ -216,6 +238,8 @@ export class Line {
         this.#guest.hint();
         return;
       case 'write-refused':
+        this.#guest.refused();
+        return;
       case 'shutdown':
         this.#guest.hint();
         return;
@@ -250,11 +274,10 @@ export class Line {
   /** Ends between two statements. */
   #endIfDrained(): void {
     const reason = this.#draining;
-    if (reason === undefined || !this.#isOpen || !this.#conversation.atRest || !this.#heads.atEnd) return;
+    if (reason === undefined || !this.#isOpen || !this.#isBetweenTwo) return;
     this.#end(reason, false);
     this.#sayGoodbye();
-    const what = `was ended between two statements: ${reason}`;
-    this.#ports.ended(lost(this.#guest.node, what, { phase: 'not-handed' }), 'once-read');
+    this.#ports.ended(lostBetween(this.#guest.node, reason), 'once-read');
   }
 
   /** The server, or the way to it, ended the connection. */
@@ -286,6 +309,11 @@ export class Line {
     this.#waiting = undefined;
     waiting?.done();
   }
+}
+
+/** As {@link lost}, between two statements: what the guest wanted to begin was not sent. */
+function lostBetween(node: string, reason: string): PgHerdError {
+  return lost(node, `was ended between two statements: ${reason}`, { phase: 'not-handed' });
 }
 
 /** The error of a guest whose connection has ended. */

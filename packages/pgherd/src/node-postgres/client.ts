@@ -19,6 +19,11 @@ export function suits(client: object): boolean {
   return BEHIND.get(client)?.facade.suits ?? true;
 }
 
+/** Resolves when it is known whether a client {@link suits}; `undefined` if it is known now. */
+export function doubtAbout(client: object): Promise<void> | undefined {
+  return BEHIND.get(client)?.facade.doubt;
+}
+
 /** Makes of what a program passed to `new Client` what `pg` gets. */
 export type Bind = (given: unknown) => Bound;
 

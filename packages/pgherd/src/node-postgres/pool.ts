@@ -1,5 +1,5 @@
 import { type Bound, bind, hideSecrets } from './binding.ts';
-import { clientClass, suits } from './client.ts';
+import { clientClass, doubtAbout, suits } from './client.ts';
 import { type Callback, type Pg, type PgClient, unsupportedPg } from './module.ts';
 import { SharedQueries } from './shared-queries.ts';
 
@@ -38,8 +38,11 @@ export function poolClass(pg: Pg, partsOf: (given: unknown) => PoolParts): Pg['P
     override connect(callback?: Callback<PgClient>): Promise<PgClient> | undefined {
       if (callback === undefined) return this.#promised();
       super.connect((error, client, release) => {
-        if (client === undefined || suits(client)) callback(error, client, release);
-        else this.#again(client, callback);
+        if (client === undefined) callback(error, client, release);
+        else
+          onceKnown(client, (isRight) =>
+            isRight ? callback(error, client, release) : this.#again(client, callback),
+          );
       });
       return undefined;
     }
@@ -67,9 +70,10 @@ export function poolClass(pg: Pg, partsOf: (given: unknown) => PoolParts): Pg['P
       const Own = (this.options['Promise'] ?? Promise) as PromiseConstructor;
       return new Own<PgClient>((resolve, reject) => {
         super.connect((error, client) => {
+          const late: Callback<PgClient> = (why, other) =>
+            other === undefined ? reject(why) : resolve(other);
           if (client === undefined) reject(error);
-          else if (suits(client)) resolve(client);
-          else this.#again(client, (late, other) => (other === undefined ? reject(late) : resolve(other)));
+          else onceKnown(client, (isRight) => (isRight ? resolve(client) : this.#again(client, late)));
         });
       }).catch(withStackOfCaller);
     }
@@ -86,6 +90,14 @@ export function poolClass(pg: Pg, partsOf: (given: unknown) => PoolParts): Pg['P
       await this.#ended?.();
     }
   };
+}
+
+/** Passes on whether a client suits: at once, unless its node is just being asked. */
+function onceKnown(client: PgClient, fn: (isRight: boolean) => void): void {
+  const doubt = doubtAbout(client);
+  if (doubt === undefined) fn(suits(client));
+  // What the program's callback throws is thrown where nothing catches it, as by pg.
+  else void doubt.then(() => process.nextTick(() => fn(suits(client))));
 }
 
 /** The clients of a pool lead where the pool does; a class of the program's own extends what it extends. */

@@ -1,3 +1,4 @@
+import type { Access } from '../model/names.ts';
 import type { Demand } from '../routing/select.ts';
 import type { Disposition } from '../topology/disposition.ts';
 
@@ -5,8 +6,11 @@ import type { Disposition } from '../topology/disposition.ts';
 export interface Guest {
   /** Ends it as soon as nothing is under way on it: between two statements, outside a transaction. */
   drain(reason: string): void;
-  /** Ends it at once. */
+  /** Ends it at once. If nothing is under way on it, nothing is lost, and it ends as if it were drained. */
   bury(reason: string): void;
+  /** Lets nothing begin until {@link goOn}: a statement, or a transaction. What is under way goes on. */
+  hold(): void;
+  goOn(): void;
 }
 
 /** What becomes of guests where something becomes of the node's own connections. */
@@ -22,17 +26,24 @@ export const GUESTS_FATE: Readonly<Record<Disposition, 'keep' | 'drain' | 'bury'
   destroy: 'bury',
 });
 
+/** What a guest asked for. */
+interface Place {
+  readonly demand: Demand;
+  /** Whether it may write. */
+  readonly access: Access;
+}
+
 /** The guests of one node. They are not counted in its pool: their own pools have limits. */
 export class GuestList {
-  readonly #guests = new Map<Guest, Demand>();
+  readonly #guests = new Map<Guest, Place>();
   #whenEmpty: (() => void)[] = [];
 
   get count(): number {
     return this.#guests.size;
   }
 
-  add(guest: Guest, demand: Demand): void {
-    this.#guests.set(guest, demand);
+  add(guest: Guest, demand: Demand, access: Access): void {
+    this.#guests.set(guest, { demand, access });
   }
 
   remove(guest: Guest): void {
@@ -50,7 +61,16 @@ export class GuestList {
 
   /** Drains all, or those with a demand that `which` takes. */
   drain(reason: string, which: (demand: Demand) => boolean = () => true): void {
-    for (const [guest, demand] of [...this.#guests]) if (which(demand)) guest.drain(reason);
+    for (const [guest, { demand }] of [...this.#guests]) if (which(demand)) guest.drain(reason);
+  }
+
+  /** Holds those that write, until {@link goOn}. */
+  hold(): void {
+    for (const [guest, { access }] of this.#guests) if (access === 'read-write') guest.hold();
+  }
+
+  goOn(): void {
+    for (const guest of [...this.#guests.keys()]) guest.goOn();
   }
 
   bury(reason: string): void {

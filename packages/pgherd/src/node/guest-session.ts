@@ -11,6 +11,8 @@ export interface GuestSession {
   parameter(name: string, value: string): void;
   /** Something that the monitor should look into at once. */
   hint(): void;
+  /** A write was refused as read-only: perhaps the node is no primary any more. */
+  refused(): void;
   /** The session has ended: by itself if there is an error, otherwise by the guest or by pgherd. Called once. */
   ended(reason: string, byItself: boolean): void;
 }

@@ -59,6 +59,7 @@ function sessionOf(
     cancel: cancelTargetOf(session, request),
     parameter,
     hint: () => ports.hint(),
+    refused: () => ports.hint(),
     ended: (reason, byItself) => {
       ports.closed(reason);
       if (byItself) ports.hint();

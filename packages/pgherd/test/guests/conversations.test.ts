@@ -59,8 +59,10 @@ function portTo(port: number): GuestPort {
       cancel: undefined,
       parameter: () => undefined,
       hint: () => undefined,
+      refused: () => undefined,
       ended: () => undefined,
       suits: () => true,
+      doubt: () => undefined,
     }),
   };
 }
