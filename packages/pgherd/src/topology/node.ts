@@ -214,7 +214,7 @@ function believed(
     receivedLsn: facts.receivedLsn,
     replayAgeMs: facts.replayAgeMs,
     serverVersion: facts.serverVersion ?? node.serverVersion,
-    postmasterStartedAt: facts.postmasterStartedAt ?? node.postmasterStartedAt,
+    postmasterStartedAt: facts.postmasterStartedAt ?? (replaced ? undefined : node.postmasterStartedAt),
     generation: restarted || replaced ? node.generation + 1 : node.generation,
   };
 }

@@ -108,10 +108,65 @@ async function becomesOne(seed: number): Promise<string[]> {
   return [...findings, ...(await run.end())];
 }
 
+/** Two addresses swap their servers when the standby is promoted, and the old primary lives: it gets no write after the new one. */
+async function swap(seed: number): Promise<string[]> {
+  const run = new AddressRun(seed, 2, { probe: { redialMs: 5_000 } }, ['x', 'y']);
+  const findings: string[] = [];
+  const [old, next] = [run.server(0), run.server(1)];
+  const swapped = (host: string) => (host === 'x' ? next : old);
+  run.leadsTo = (host) => (host === 'x' ? old : next);
+  run.write(4);
+  run.read(2);
+  await run.wait(run.dice.between(500, 3_000));
+  const before = run.dice.chance(0.5);
+  if (before) run.leadsTo = swapped;
+  await run.wait(run.dice.between(0, 4_000));
+  await run.promote(next);
+  run.leadsTo = swapped;
+  run.cut(run.dice.next());
+  const isThere = () => run.sent.at(-1)?.server === next;
+  await run.wait(20_000, isThere);
+  if (!isThere()) findings.push('20 s after the promotion nothing was written to the new primary');
+  await run.wait(20_000);
+  const first = run.sent.findIndex(({ server }) => server === next);
+  const late = first < 0 ? [] : run.sent.slice(first).filter(({ server }) => server !== next);
+  if (late.length > 0)
+    findings.push(`${late.length} writes were sent to the old primary after the first one to the new`);
+  return [...findings, ...(await run.end())];
+}
+
+/** Two standbys are copies of a machine that ran: they share their start. Whichever of them is promoted gets the writes, and it alone. */
+async function copies(seed: number): Promise<string[]> {
+  const run = new AddressRun(seed, 3, {}, ['x', 'y', 'z']);
+  const findings: string[] = [];
+  const [primary, one, other] = [run.server(0), run.server(1), run.server(2)];
+  other.startedAt = one.startedAt;
+  const servers = [primary, one, other];
+  const turn = run.dice.whole(0, 2);
+  run.leadsTo = (host) => servers[('xyz'.indexOf(host) + turn) % servers.length] ?? primary;
+  run.write(4);
+  run.read(2);
+  await run.wait(run.dice.between(1_500, 4_000));
+  const promoted = run.dice.pick([one, other]);
+  if (run.dice.chance(0.5)) primary.crash();
+  await run.promote(promoted);
+  const isThere = () => run.sent.at(-1)?.server === promoted;
+  await run.wait(20_000, isThere);
+  if (!isThere()) findings.push('20 s after the promotion of a copy nothing was written to it');
+  const from = run.sent.length;
+  await run.wait(20_000);
+  const elsewhere = run.sent.slice(from).filter(({ server }) => server !== promoted);
+  if (elsewhere.length > 0) findings.push(`${elsewhere.length} writes were sent to another server`);
+  if (run.sent.length === from) findings.push('the writes to it have stopped');
+  return [...findings, ...(await run.end())];
+}
+
 /** Each rule of addresses that lead now to one server and now to another. */
 export const ADDRESS_RULES: Readonly<Record<string, AddressRule>> = Object.freeze({
   'two primaries': twoPrimaries,
   moves,
   restarts,
   'becomes one': becomesOne,
+  swap,
+  copies,
 });

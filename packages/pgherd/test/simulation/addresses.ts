@@ -22,7 +22,7 @@ export interface SentWrite {
   readonly isBarred: boolean;
 }
 
-/** The true cluster code at one address, which leads to one server or another of those that exist in memory. */
+/** The true cluster code at one address, or some, each of which leads to one server or another of those that exist in memory. */
 export class AddressRun {
   readonly loop = new Loop();
   readonly world: World;
@@ -32,24 +32,24 @@ export class AddressRun {
   /** Errors of calls, by their code. */
   readonly failed = new Map<string, number>();
   written = 0;
-  /** Where the next connection leads. */
-  leadsTo: () => Server;
+  /** Where the next connection leads, by the host. */
+  leadsTo: (host: string) => Server;
   readonly #open = new Set<SimConnection>();
   #calls = 0;
   #isOver = false;
 
-  constructor(seed: number, servers: number, options: ClusterOptions) {
+  constructor(seed: number, servers: number, options: ClusterOptions, hosts: readonly string[] = [VIP]) {
     this.dice = new Dice(seed, 'addresses');
     this.world = new World(calm(seed, servers), this.loop, new Trace(() => this.loop.now));
     this.leadsTo = () => this.server(0);
     this.db = createClusterOver(
       simDriver(
-        () => this.leadsTo(),
+        (host) => this.leadsTo(host),
         this.#watcher(),
         () => this.loop.now,
       ),
       {
-        url: `postgres://app@${VIP}:5432/shop`,
+        url: `postgres://app@${hosts.map((host) => `${host}:5432`).join(',')}/shop`,
         env: {},
         password: 'simulated',
         clock: this.loop.clock,

@@ -59,6 +59,22 @@ export const PLANTED_IN_ADDRESSES: readonly PlantedInAddresses[] = Object.freeze
     seeds: SEEDS,
   },
   {
+    name: 'copies that share their start are one server for ever',
+    rule: 'copies',
+    file: 'topology/aliases.ts',
+    find: 'primary.seenAt === undefined || standby.lsnAt <= primary.seenAt;',
+    replace: 'primary.seenAt === undefined || standby.lsnAt >= 0;',
+    seeds: SEEDS,
+  },
+  {
+    name: 'that an address leads elsewhere counts for nothing',
+    rule: 'swap',
+    file: 'topology/address.ts',
+    find: 'dialled.several !== undefined || known === startedAt ? undefined : startedAt;',
+    replace: 'dialled.several !== undefined || known !== startedAt ? undefined : startedAt;',
+    seeds: SEEDS,
+  },
+  {
     name: 'several servers never become one again',
     rule: 'becomes one',
     file: 'topology/several.ts',
