@@ -31,16 +31,13 @@ const SLOTS = `select (select pg_catalog.sum(numbackends) from pg_catalog.pg_sta
 export interface SlotsPorts {
   readonly node: string;
   readonly clock: Clock;
-  /** How long an answer may take, and after how long a silent node is dead, milliseconds. */
+  /** How long an answer may take, milliseconds. */
   readonly timeoutMs: number;
-  readonly deadAfterMs: number;
   readonly pool: Pool<Session>;
   ask(): Ask | undefined;
   /** Whether a primary is looked for: then the monitor has no time for anything else. */
   isPrimaryLost(): boolean;
   describe(): NodeDescription | undefined;
-  /** When the node last answered a statement. */
-  answeredAt(): number | undefined;
   observe(observation: Observation): void;
   scarce(event: ClusterEvents['pool:scarce']): void;
   warned(message: string): void;
@@ -81,7 +78,7 @@ export class Slots {
 
   /**
    * Whether the node is known to be well although it refused the monitor a connection with this error: a connection of the pool answers
-   * the probe, between two uses, or has answered lately while all are in use.
+   * the probe, between two uses, or all are in use.
    */
   async answersOnLoan(error: unknown): Promise<boolean> {
     if (connectFailureOf(error) !== 'too-many-connections') return false;
@@ -119,16 +116,15 @@ export class Slots {
   }
 
   #isBusyAndWell(): boolean {
-    const { clock, pool, deadAfterMs, describe, observe, node, answeredAt } = this.#ports;
+    const { clock, pool, describe, observe, node } = this.#ports;
     const description = describe();
-    const now = clock.now();
-    const heardAt = answeredAt();
-    const isHeard = heardAt !== undefined && now - heardAt < deadAfterMs;
-    if (description === undefined || description.role === 'unknown' || pool.stats().size === 0 || !isHeard)
-      return false;
+    if (description === undefined || description.role === 'unknown') return false;
     const { generation, role } = description;
-    // Sessions report a change of the role with each answer.
-    observe({ kind: 'parameters', node, at: now, generation, inHotStandby: role === 'standby' });
+    const isOpen = (session: Session) => !session.connection.closed && session.generation === generation;
+    if (!pool.inUse().some(isOpen)) return false;
+    // It lives, since it refuses, and sessions report a change of its role with each answer. However long they take: as long as they are open
+    // a primary stays one.
+    observe({ kind: 'parameters', node, at: clock.now(), generation, inHotStandby: role === 'standby' });
     return true;
   }
 
@@ -162,7 +158,6 @@ export interface SlottedNode {
   readonly name: string;
   readonly pool: Pool<Session>;
   readonly monitor: { readonly ask: Ask | undefined };
-  readonly inFlight: { readonly answeredAt: number | undefined };
 }
 
 /** The slots of a live node. */
@@ -172,12 +167,10 @@ export function slotsOf<N extends SlottedNode>(node: N, ports: NodePortsOf<N>): 
     node: node.name,
     clock: settings.clock,
     timeoutMs: settings.probe.timeoutMs,
-    deadAfterMs: settings.deadAfterMs,
     pool: node.pool,
     ask: () => node.monitor.ask,
     isPrimaryLost: () => ports.topology().primaryLostAt !== undefined,
     describe: () => findNode(ports.topology(), node.name),
-    answeredAt: () => node.inFlight.answeredAt,
     observe: (observation) => ports.observe(node, observation),
     scarce: (event) => ports.scarce(event),
     warned: (message) => ports.warned(message),
