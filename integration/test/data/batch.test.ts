@@ -1,4 +1,5 @@
 import { waitUntil } from '@pgherd/testing';
+import pg from 'pg';
 import { OutcomeUnknownError } from 'pgherd';
 import { describe, expect, it } from 'vitest';
 import { oneClient } from '../../src/one-client.ts';
@@ -202,20 +203,29 @@ describe('batch', () => {
   it('whose answer is lost has an unknown outcome, unless it is idempotent', async () => {
     const { cluster } = it1;
     const db = open(cluster, { pool: { max: 1 } });
+    const holder = new pg.Client({ connectionString: cluster.primary.directUrl });
     try {
-      const pid = async () => (await db.one<{ pid: number }>('select pg_backend_pid() as pid')).pid;
+      await holder.connect();
       const lost = async (statements: readonly string[], idempotent: boolean): Promise<unknown> => {
-        const victim = await pid();
+        await holder.query('begin; select pg_advisory_xact_lock(60)');
         const pending = db.batch(statements, { idempotent }).catch((error: unknown) => error);
-        const running = "select 1 from pg_stat_activity where pid = $1 and state = 'active'";
-        await waitUntil(async () => (await cluster.primary.sql(running, [victim])).length > 0);
+        const waits =
+          "select 1 from pg_stat_activity where wait_event_type = 'Lock' and wait_event = 'advisory'";
+        await waitUntil(async () => (await cluster.primary.sql(waits)).length > 0, {
+          what: 'the batch to wait',
+        });
         cluster.primary.proxy.reset();
+        // Until its backend has ended, what was lost may get the lock as well.
+        await holder.query('rollback');
         return pending;
       };
-      const slow = "select pg_sleep(0.5), 'batch'";
-      expect(await lost(['insert into items values (60)', slow], false)).toBeInstanceOf(OutcomeUnknownError);
-      expect(await lost(['select 1 as n', slow], true)).toMatchObject([{ rows: [{ n: 1 }] }, {}]);
+      const waiting = 'select pg_advisory_xact_lock(60)';
+      expect(await lost(['insert into items values (60)', waiting], false)).toBeInstanceOf(
+        OutcomeUnknownError,
+      );
+      expect(await lost(['select 1 as n', waiting], true)).toMatchObject([{ rows: [{ n: 1 }] }, {}]);
     } finally {
+      await holder.end();
       await db.close();
     }
   });

@@ -97,5 +97,16 @@ describe.skipIf(skipped)(
       const nodes = (await Promise.all(writes)).map(({ node }) => node);
       expect(new Set(nodes)).toEqual(new Set([leader.name]));
     });
+
+    it('the stray is a standby of another timeline once Patroni has taken it down, as a program that is there sees', async () => {
+      const stray = await replica(3);
+      const db = connect();
+      // A cluster watches its nodes from its first call on.
+      await db.query('insert into journal values (-1)');
+      await waitUntil(() => db.nodes().find(({ name }) => name === stray.name)?.diverged === true, {
+        what: 'the stray to be seen as diverged',
+        timeoutMs: WAIT_MS,
+      });
+    });
   },
 );
