@@ -59,6 +59,8 @@ function engineWith(policy: PolicyName): Engine {
         receivedLsn: inRecovery ? 1_000n : undefined,
         replayAgeMs: inRecovery ? 5 : undefined,
         postmasterStartedAt: `170000000000000${index}`,
+        backendPid: undefined,
+        clockUs: undefined,
         serverVersion: 180_004,
       },
     });

@@ -3,6 +3,7 @@ import type { ConnectionListener, ConnectRequest, DriverConnection } from '../co
 import { messageOf } from '../model/errors.ts';
 import type { Access } from '../model/names.ts';
 import type { MonitorDial } from '../monitor/first-connection.ts';
+import { Backends, type ServedBy } from '../pooler/backends.ts';
 import { examine, type Route, type RouteEvidence, routeAfter } from '../pooler/detect.ts';
 import { fromPooler, refusesStartupParameters } from '../pooler/errors.ts';
 import { localSettings, localSettingsText } from '../pooler/local-settings.ts';
@@ -46,6 +47,11 @@ const SILENT: ConnectionListener = Object.freeze({
   closed: () => undefined,
 });
 
+interface Clocked {
+  /** The server's clock, microseconds since 1970. */
+  readonly clockUs?: string | undefined;
+}
+
 /** A connection whose listener hears nothing yet. */
 interface Unheard {
   readonly connection: DriverConnection;
@@ -66,6 +72,9 @@ export class Connector {
   readonly #ports: ConnectorPorts;
   readonly #dialer: Dialer;
   readonly #monitors = new MonitorConnections();
+  readonly #backends = new Backends();
+  /** What the server's clock showed when a connection of the monitor was first used. */
+  readonly #clocksUs = new WeakMap<DriverConnection, string>();
   /** Whether logins are refused. */
   readonly gate: LoginGate;
   #route: Route;
@@ -80,6 +89,31 @@ export class Connector {
   /** Whether connections lead to a pooler in transaction mode, as far as is known. */
   get behindPooler(): boolean {
     return this.#route === 'pooler';
+  }
+
+  /** Whether the server knows a connection by the process number that was reported when it was opened, as far as is known. */
+  get namesBackends(): boolean {
+    return !this.behindPooler && !this.#backends.areMasked;
+  }
+
+  /**
+   * Takes note of the process that has answered on a connection: `outdated` if the connection was opened without regard to a pooler that is
+   * known now, `look-again` if the same process has answered elsewhere.
+   */
+  served(connection: DriverConnection, by: ServedBy & Clocked): 'as-known' | 'look-again' | 'outdated' {
+    if (by.clockUs !== undefined && !this.#clocksUs.has(connection))
+      this.#clocksUs.set(connection, by.clockUs);
+    if (this.behindPooler) return connection.perTransaction === undefined ? 'outdated' : 'as-known';
+    const finding = this.#backends.noted(connection, by);
+    if (finding.kind === 'nothing') return 'as-known';
+    if (finding.kind === 'look-again') return 'look-again';
+    this.#learn('proof', finding.shown);
+    return 'outdated';
+  }
+
+  /** What the server's clock showed when the monitor first used a connection, microseconds since 1970; `undefined` if it has not. */
+  clockUsOn(connection: DriverConnection): string | undefined {
+    return this.#clocksUs.get(connection);
   }
 
   /**
@@ -204,9 +238,13 @@ export class Connector {
     const before = this.#route;
     this.#route = routeAfter(before, evidence, settings.route);
     if (this.#route !== 'pooler' || before === 'pooler') return;
+    const remedy =
+      settings.route === 'direct'
+        ? 'The option pooler, or pgbouncer in the URL, is false: set it to true, or connect to the server itself.'
+        : 'Set pooler: true to say so from the start, or pooler: false if there is none.';
     this.#ports.warned(
       `${name}: there is a pooler before the server (${shown}). From now on its connections have no session settings and no ` +
-        'named statements. Set pooler: true to say so from the start, or pooler: false if there is none.',
+        `named statements. ${remedy}`,
     );
     this.#ports.outdated('there is a pooler before the server');
   }

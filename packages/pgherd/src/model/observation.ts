@@ -26,6 +26,10 @@ export interface ProbeFacts {
   readonly receivedLsn: Lsn | undefined;
   readonly replayAgeMs: number | undefined;
   readonly postmasterStartedAt: string | undefined;
+  /** Number of the server's process that answered. */
+  readonly backendPid: number | undefined;
+  /** The server's clock, microseconds since 1970. */
+  readonly clockUs: string | undefined;
   readonly serverVersion: number | undefined;
 }
 

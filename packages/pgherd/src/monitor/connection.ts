@@ -10,7 +10,8 @@ export type Ask = (text: string) => Promise<DriverResult>;
 export class MonitorConnection {
   /** Generation of the node that this connection is evidence for. */
   generation: number;
-  readonly #connection: DriverConnection;
+  /** What it is at the driver. */
+  readonly driver: DriverConnection;
   readonly #relay: Relay;
   readonly #serial = new Serial();
   #unanswered = 0;
@@ -19,20 +20,20 @@ export class MonitorConnection {
    */
   readonly ask: Ask = (text) => {
     this.#unanswered++;
-    return this.#serial.run(() => this.#connection.simple(text)).finally(() => this.#unanswered--);
+    return this.#serial.run(() => this.driver.simple(text)).finally(() => this.#unanswered--);
   };
 
   constructor(connection: DriverConnection, generation: number, relay: Relay) {
-    this.#connection = connection;
+    this.driver = connection;
     this.generation = generation;
     this.#relay = relay;
   }
 
   /** Gives the connection to another owner, who listens to it from now on; `undefined` while it has something to answer. */
   handOver(listener: ConnectionListener): DriverConnection | undefined {
-    if (this.#unanswered > 0 || this.#connection.closed) return undefined;
+    if (this.#unanswered > 0 || this.driver.closed) return undefined;
     this.#relay.passTo(listener);
-    return this.#connection;
+    return this.driver;
   }
 
   /** Closes the socket when all that was asked is answered, and after `limitMs` milliseconds at the latest. */
@@ -46,6 +47,6 @@ export class MonitorConnection {
 
   /** Closes the socket at once. */
   destroy(): void {
-    this.#connection.destroy();
+    this.driver.destroy();
   }
 }

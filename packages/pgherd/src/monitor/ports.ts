@@ -1,7 +1,7 @@
 import type { TracedCluster } from '../channels/channels.ts';
 import type { ConnectionListener, DriverConnection } from '../connection/port.ts';
 import type { ExtraQuestion } from '../floors/evidence.ts';
-import type { Observation } from '../model/observation.ts';
+import type { Observation, ProbeFacts } from '../model/observation.ts';
 import type { NodeDescription } from '../model/topology.ts';
 import type { Clock, Random } from '../time/port.ts';
 import type { ProbePlan, ProbeSettings } from '../topology/probe-plan.ts';
@@ -23,6 +23,8 @@ export interface ProberPorts {
    * over, or `beside` the one that it has taken over.
    */
   connect(listener: ConnectionListener, signal: AbortSignal, way: MonitorDial): Promise<DriverConnection>;
+  /** Takes note of what has answered on a connection; whether that shows that it must be replaced. */
+  isOutdatedBy(connection: DriverConnection, facts: ProbeFacts): boolean;
   /** Whether the node is known to be well although it refused a connection with this error. */
   answersOnLoan(error: unknown): Promise<boolean>;
   /** Whether the pool can take over the monitor's first connection. */

@@ -2,7 +2,7 @@ import type { ExtraQuestion } from '../floors/evidence.ts';
 import { parseLsn } from '../model/lsn.ts';
 import type { EpochNote, ProbeFacts } from '../model/observation.ts';
 import type { Row } from '../model/statement.ts';
-import { parseDigits, parseStart, STARTED } from './start.ts';
+import { CLOCK, parseBackendPid, parseClock, parseDigits, parseStart, SERVED_BY, STARTED } from './start.ts';
 
 /**
  * Sources of a setting that belong to the role, the database or the session. The first two are replicated:
@@ -85,7 +85,7 @@ function columnsOf(sources: readonly Source[]): readonly string[] {
     "pg_catalog.current_setting('server_version_num') as version",
   ];
   if (sources.includes('settings')) {
-    columns.push("pg_catalog.current_setting('max_connections') as max_connections");
+    columns.push("pg_catalog.current_setting('max_connections') as max_connections", SERVED_BY, CLOCK);
   }
   if (sources.includes('position')) {
     columns.push(
@@ -145,6 +145,8 @@ export function parseFacts(row: Row | undefined): ProbeFacts | undefined {
     receivedLsn: parseLsn(textOf(row['received'])),
     replayAgeMs: parseAge(row['replay_age']),
     postmasterStartedAt: parseStart(row),
+    backendPid: parseBackendPid(row),
+    clockUs: parseClock(row),
     serverVersion: positive(Number(parseDigits(row['version']))),
   });
 }

@@ -231,6 +231,7 @@ export class Prober {
   #adopt(connection: MonitorConnection): void {
     this.#drop();
     this.#connection = connection;
+    this.#questions.startOver();
     this.#failures.end();
   }
 
@@ -276,9 +277,16 @@ export class Prober {
     this.#ports.observe({ kind: 'probe-answered', node: this.#node, at, generation, askedAt, facts });
     // What was just believed is of the node's present life, so this connection is evidence for it.
     connection.generation = this.#ports.description()?.generation ?? generation;
+    if (this.#ports.isOutdatedBy(connection.driver, facts)) this.#renounce(connection);
     if (!this.#wasSilent) return;
     this.#wasSilent = false;
     this.#ports.renewed();
+  }
+
+  /** Another one takes its place, which is opened by what is known now. */
+  #renounce(connection: MonitorConnection): void {
+    if (this.#connection === connection) this.#drop();
+    this.#hint();
   }
 
   /**

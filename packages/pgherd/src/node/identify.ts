@@ -1,12 +1,18 @@
 import type { DriverConnection } from '../connection/port.ts';
 import { type Field, ownStatement, type Row } from '../model/statement.ts';
-import { parseStart, SOURCE_MISSING, START_QUESTION } from '../monitor/start.ts';
+import { parseBackendPid, parseClock, parseStart, SOURCE_MISSING, START_QUESTION } from '../monitor/start.ts';
 import { classifyError } from '../retry/classify.ts';
 
 /** What a connection shows of its server. */
 export type ShownStart =
   /** When it was started, microseconds since 1970 by its own clock. */
-  | { readonly kind: 'shown'; readonly startedAt: string }
+  | {
+      readonly kind: 'shown';
+      readonly startedAt: string;
+      readonly backendPid: number | undefined;
+      /** The server's clock, microseconds since 1970. */
+      readonly clockUs: string | undefined;
+    }
   /** The server lacks the function, forbids it, or gives no number. */
   | { readonly kind: 'withheld'; readonly reason: string }
   | { readonly kind: 'failed'; readonly error: unknown };
@@ -33,7 +39,7 @@ function startIn(rows: readonly Row[]): ShownStart {
   const startedAt = parseStart(rows[0]);
   return startedAt === undefined
     ? { kind: 'withheld', reason: 'the server gave no number' }
-    : { kind: 'shown', startedAt };
+    : { kind: 'shown', startedAt, backendPid: parseBackendPid(rows[0]), clockUs: parseClock(rows[0]) };
 }
 
 function failedStart(error: unknown): ShownStart {

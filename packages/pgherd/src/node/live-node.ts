@@ -298,6 +298,7 @@ export class LiveNode {
       ownSettings: monitorsOwn(settings),
       parameter: (generation, name, value) => this.#ports.parameter(this, generation, name, value),
       renewed: () => this.#doubt(),
+      isOutdatedBy: (connection, facts) => this.#connector.served(connection, facts) === 'outdated',
       probed: async (error) => {
         this.probeError = error;
         await this.#slots.probed(error);
@@ -329,9 +330,7 @@ export class LiveNode {
       get ask() {
         return monitor().ask;
       },
-      get behindPooler() {
-        return connector.behindPooler;
-      },
+      namesBackends: () => connector.namesBackends,
       describe: () => findNode(topology(), name),
       condemned,
       warned,

@@ -17,6 +17,7 @@ import { SessionListener, type SessionObserver } from './session-listener.ts';
 const GOODBYE_MS = 1_000;
 /** Severities of messages that are no errors. */
 const NOTICES: ReadonlySet<string> = new Set(['WARNING', 'NOTICE', 'DEBUG', 'INFO', 'LOG']);
+const OUTDATED = 'was opened without regard to the pooler before its server';
 const LATE = 'its server did not say in time when it was started (connectTimeoutMs)';
 
 /**
@@ -113,7 +114,10 @@ export class SessionFactory implements PoolFactory<Session>, SessionObserver {
     // The first one leads where the node's own answers come from.
     if (canTell && first === undefined)
       this.#lookAt(session, listener, several === undefined ? 'the one that is known' : 'any');
-    else listener.believe();
+    else {
+      listener.believe();
+      session.openedAtThere = connector.clockUsOn(connection);
+    }
     await this.#hooks.prepare(session, signal);
     if (session.retired !== undefined) throw elsewhere(node, session.retired);
     listener.session = session;
@@ -144,9 +148,17 @@ export class SessionFactory implements PoolFactory<Session>, SessionObserver {
       this.#noteWithheld(shown.reason);
       return undefined;
     }
+    const { backendPid, startedAt } = shown;
+    session.openedAtThere = shown.clockUs;
     const known = this.#ports.describe().postmasterStartedAt;
-    this.#ports.showed(session.generation, shown.startedAt);
-    const isExpected = expects === 'any' || known === undefined || known === shown.startedAt;
+    this.#ports.showed(session.generation, startedAt);
+    const served = this.#ports.connector.served(session.connection, {
+      backendPid,
+      postmasterStartedAt: startedAt,
+    });
+    if (served === 'outdated') return OUTDATED;
+    if (served === 'look-again') this.#ports.hint();
+    const isExpected = expects === 'any' || known === undefined || known === startedAt;
     return isExpected ? undefined : 'leads to another server than the node';
   }
 

@@ -32,6 +32,8 @@ export class Session {
   readonly connection: DriverConnection;
   /** When the connection was open, milliseconds of the cluster's clock. */
   readonly openedAt: number;
+  /** What the server's clock showed then, microseconds since 1970; `undefined` if it was not asked. */
+  openedAtThere: string | undefined;
   /** Statements that were handed to its connection. */
   readonly handed = new HandedOver();
   /** Present behind a pooler: then no setting of the session says whether it may write. */

@@ -14,7 +14,8 @@ export interface TriedNode {
   readonly pool: Pool<Session>;
   /** Asks over the monitor's connection, while there is one. */
   readonly ask: Ask | undefined;
-  readonly behindPooler: boolean;
+  /** Whether the server knows the sessions by the process numbers that they reported. */
+  namesBackends(): boolean;
   /** The node in the current picture; `undefined` if it has left. */
   describe(): NodeDescription | undefined;
   condemned(event: ClusterEvents['connection:condemned']): void;
@@ -26,7 +27,7 @@ function isKnownThere(node: TriedNode, openedAt: number): boolean {
   // A connection to an earlier life of the server, or to another one at its address, is not known to this one.
   const { leadsTo, lifeSince, several } = node.describe() ?? {};
   const isOne = lifeSince !== undefined && several === undefined && leadsTo === undefined;
-  return isOne && !node.behindPooler && openedAt >= lifeSince;
+  return isOne && node.namesBackends() && openedAt >= lifeSince;
 }
 
 /** What ends the backends that lost connections of the node leave behind, and takes in each of these. */
@@ -40,9 +41,9 @@ export function leftBehindOf(node: TriedNode): { note(session: Session): void; s
     },
   });
   return {
-    note: ({ connection: { backendPid: pid }, openedAt }) => {
+    note: ({ connection: { backendPid: pid }, openedAt, openedAtThere }) => {
       const isThere = () => isKnownThere(node, openedAt);
-      if (pid !== undefined && isThere()) left.add({ pid, openedAt, isThere });
+      if (pid !== undefined && isThere()) left.add({ pid, openedAt, openedAtThere, isThere });
     },
     stop: () => left.stop(),
   };

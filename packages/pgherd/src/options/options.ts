@@ -327,8 +327,9 @@ export interface ClusterOptions extends SessionLimits {
    */
   readonly allowDiscovered?: string | readonly string[] | undefined;
   /**
-   * Whether a pooler such as PgBouncer is in front of the servers. Default: the URL's `pgbouncer`, else
-   * detected.
+   * Whether a pooler such as PgBouncer is in front of the servers. `false` stands for none, or one in session mode;
+   * a pooler in transaction mode is found out all the same, and `cluster:warned` says so. Default: the URL's
+   * `pgbouncer`, else detected.
    */
   readonly pooler?: boolean | undefined;
   /** Receives events as log lines: `console`, pino, or any object with the four methods. Default: none. */

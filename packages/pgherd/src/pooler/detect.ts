@@ -11,8 +11,10 @@ export const ROUTES: readonly Route[] = Object.freeze(['unknown', 'direct', 'poo
 
 /** Evidence about the route, gathered while connecting. */
 export type RouteEvidence =
-  /** The other side does not accept startup parameters. */
+  /** The other side does not accept startup parameters, as no server does: nothing else gets us in. */
   | 'startup-refused'
+  /** No session stays with its connection, as `./backends.ts` has found. */
+  | 'proof'
   /** A connection was examined and shows a sign of a pooler. */
   | 'sign'
   /** A connection was examined and shows none. */
@@ -25,13 +27,14 @@ export function statedRoute(pooler: boolean | undefined): Route {
 }
 
 /**
- * The route after new evidence. A stated route is never doubted. Otherwise a pooler that was once detected
- * stays: connections that need no session state also work on a direct route, but not the reverse.
+ * The route after new evidence. A pooler that was once detected stays: connections that need no session state
+ * also work on a direct route, but not the reverse. A sign is no proof, since a pooler in session mode shows it
+ * as well: against what the options state it counts for nothing.
  */
 export function routeAfter(route: Route, evidence: RouteEvidence, stated: Route): Route {
-  if (stated !== 'unknown') return stated;
-  if (route === 'pooler') return 'pooler';
-  return evidence === 'no-sign' ? 'direct' : 'pooler';
+  if (route === 'pooler' || stated === 'pooler') return 'pooler';
+  if (evidence === 'proof' || evidence === 'startup-refused') return 'pooler';
+  return evidence === 'no-sign' || stated === 'direct' ? 'direct' : 'pooler';
 }
 
 /** Oldest server that reports `in_hot_standby` when a session is opened. */

@@ -1,7 +1,7 @@
 import type { Clock } from '../time/port.ts';
 import { sleep, withLimit } from '../time/wait.ts';
 import { endText, lookText, MAX_ASKED, readBackends } from './backend.ts';
-import type { TrialPorts } from './trial.ts';
+import type { TrialPorts, TriedSession } from './trial.ts';
 import { verdictOn } from './verdict.ts';
 
 /** Pause between the two looks at one backend, milliseconds. */
@@ -14,10 +14,8 @@ const ATTEMPTS = 5;
 const MOST = 1_000;
 
 /** What was known of a connection whose goodbye the server has not answered. */
-export interface Abandoned {
+export interface Abandoned extends Pick<TriedSession, 'openedAt' | 'openedAtThere'> {
   readonly pid: number;
-  /** When its connection was open, milliseconds of the cluster's clock. */
-  readonly openedAt: number;
   /** Whether the node is still the server that it was connected to, as far as is known. */
   isThere(): boolean;
 }
@@ -80,9 +78,9 @@ export class LeftBehind {
     if (!(await this.#sleep(BETWEEN_LOOKS_MS))) return false;
     const second = readBackends((await this.#asked(text)).rows);
     const now = this.#ports.clock.now();
-    const lost = some.flatMap(({ isThere, openedAt, pid }) => {
+    const lost = some.flatMap(({ isThere, openedAt, openedAtThere, pid }) => {
       const backend = second.get(pid);
-      const looks = { first: first.get(pid), second: backend, openForMs: now - openedAt };
+      const looks = { first: first.get(pid), second: backend, openForMs: now - openedAt, openedAtThere };
       return backend !== undefined && verdictOn(looks) === 'end' && isThere() ? [backend] : [];
     });
     if (lost.length > 0) await this.#asked(endText(lost));

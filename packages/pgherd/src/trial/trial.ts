@@ -23,6 +23,8 @@ export interface TriedSession {
   readonly connection: DriverConnection;
   /** When its connection was open, milliseconds of the cluster's clock. */
   readonly openedAt: number;
+  /** What the server's clock showed then, microseconds since 1970; `undefined` if it was not asked. */
+  readonly openedAtThere: string | undefined;
 }
 
 /** What was found out about a connection that is given up. */
@@ -166,9 +168,10 @@ export class Trial<S extends TriedSession> {
       const now = this.#ports.clock.now();
       suspect.dueAt = now + suspect.pauseMs;
       suspect.pauseMs = Math.min(LONGEST_PAUSE_MS, 2 * suspect.pauseMs);
-      const openForMs = now - session.openedAt;
+      const { openedAt, openedAtThere } = session;
+      const openForMs = now - openedAt;
       const backend = second.get(pid);
-      const verdict = verdictOn({ first: first.get(pid), second: backend, openForMs });
+      const verdict = verdictOn({ first: first.get(pid), second: backend, openForMs, openedAtThere });
       if (verdict === 'gone')
         this.#condemn({ session, pid, state: 'gone', waitedMs: 0, survivor: undefined });
       if (verdict === 'end' && backend !== undefined) toEnd.set(backend, session);

@@ -19,23 +19,33 @@ export interface Looks {
   readonly second: Backend | undefined;
   /** How long the connection has been open at the time of the second question, milliseconds by our clock. */
   readonly openForMs: number;
+  /** What the server's clock showed when the connection was open, microseconds since 1970; `undefined` if it was not asked. */
+  readonly openedAtThere: string | undefined;
 }
 
 /**
- * The verdict on one connection that was silent from the first look to the second. Durations are compared, not clocks: a backend that
- * started after the connection was open is another one, to which the operating system has given the same number.
+ * The verdict on one connection that was silent from the first look to the second. A backend that started after the connection was open is
+ * another one, to which the operating system has given the same number. Two times by the server's clock are compared, and never durations,
+ * which are wrong once that clock was set; without the first of these times one that seems too young is left alone.
  */
-export function verdictOn({ first, second, openForMs }: Looks): Verdict {
+export function verdictOn({ first, second, openForMs, openedAtThere }: Looks): Verdict {
   if (second === undefined) return 'gone';
   if (second.startedAt === undefined) return 'keep';
-  if (!isOurs(second, openForMs)) return 'gone';
+  if (!second.here) return 'gone';
+  if (openedAtThere !== undefined && isLater(second.startedAt, openedAtThere)) return 'gone';
+  if (openedAtThere === undefined && seemsYounger(second, openForMs)) return 'keep';
   if (first === undefined || first.startedAt !== second.startedAt) return 'keep';
   if (second.changedAt === undefined || first.changedAt !== second.changedAt) return 'keep';
   return waitsForUs(first) && waitsForUs(second) ? 'end' : 'keep';
 }
 
-function isOurs({ ageMs, here }: Backend, openForMs: number): boolean {
-  return here && ageMs >= openForMs * (1 - SLACK_SHARE) - SLACK_MS;
+function seemsYounger({ ageMs }: Backend, openForMs: number): boolean {
+  return ageMs < openForMs * (1 - SLACK_SHARE) - SLACK_MS;
+}
+
+/** Whether one number of microseconds is the greater. */
+function isLater(one: string, other: string): boolean {
+  return BigInt(one) > BigInt(other);
 }
 
 /**

@@ -187,12 +187,61 @@ describe('a pooler', () => {
     expect(one.behindPooler).toBe(true);
   });
 
-  it('that is denied is a server, whatever it looks like', async () => {
-    script = [behindPooler(), refused];
+  it('that is denied is a server, if all it shows is another process, and is not trusted with process numbers', async () => {
+    script = [behindPooler(), behindPooler()];
     const one = connector({ pooler: false });
-    expect(await one.connectMonitor(deaf, never)).toBe(dialled[0]?.connection);
+    const monitor = await one.connectMonitor(deaf, never);
+    expect(monitor).toBe(dialled[0]?.connection);
     expect(dialled[0]?.connection.sent).toEqual([]);
-    await expect(one.connect('read-only', deaf, never)).rejects.toThrow('unsupported startup parameter');
+    expect(one.namesBackends).toBe(true);
+    const own = { backendPid: 7, postmasterStartedAt: 'one' };
+    const session = await one.connect('read-only', deaf, never);
+    for (const _round of [1, 2]) {
+      expect(one.served(monitor, own)).toBe('as-known');
+      expect(one.served(session, { ...own, backendPid: 8 })).toBe('as-known');
+    }
+    expect([one.behindPooler, one.namesBackends, told]).toEqual([false, false, []]);
+  });
+
+  it('that is denied is found out by two processes on one connection: told once, all is opened anew', async () => {
+    script = [behindPooler(), behindPooler(), behindPooler()];
+    const one = connector({ pooler: false });
+    const [monitor, session] = [
+      await one.connectMonitor(deaf, never),
+      await one.connect('read-only', deaf, never),
+    ];
+    const own = { backendPid: 7, postmasterStartedAt: 'one' };
+    expect(one.served(monitor, own)).toBe('as-known');
+    expect(one.served(monitor, { ...own, backendPid: 8 })).toBe('outdated');
+    expect(one.served(session, own)).toBe('outdated');
+    expect(told).toEqual([expect.stringMatching(/two processes .* The option pooler, or .* is false/)]);
+    expect(outdated).toEqual(['there is a pooler before the server']);
+    const after = await one.connectMonitor(deaf, never);
+    expect(after).toBeInstanceOf(PoolerConnection);
+    expect(one.served(after, own)).toBe('as-known');
+    expect([one.behindPooler, one.namesBackends, told.length]).toEqual([true, false, 1]);
+  });
+
+  it('that is denied is found out by one process on two connections, which are looked at again before', async () => {
+    script = [behindPooler(), behindPooler()];
+    const one = connector({ pooler: false });
+    const own = { backendPid: 7, postmasterStartedAt: 'one' };
+    const [monitor, session] = [
+      await one.connectMonitor(deaf, never),
+      await one.connect('read-only', deaf, never),
+    ];
+    expect(one.served(monitor, own)).toBe('as-known');
+    expect(one.served(session, own)).toBe('look-again');
+    expect(one.served(monitor, own)).toBe('outdated');
+    expect(told).toEqual([expect.stringContaining('one process of the server')]);
+  });
+
+  it('that is denied is found out by the startup parameters that it refuses: nothing else gets in', async () => {
+    script = [behindPooler(), refused, behindPooler()];
+    const one = connector({ pooler: false });
+    await one.connectMonitor(deaf, never);
+    expect(await one.connect('read-only', deaf, never)).toBeInstanceOf(PoolerConnection);
+    expect(told).toEqual([expect.stringContaining('unsupported startup parameter')]);
   });
 
   it('lets the monitor in when its server has answered, over whichever connection that is first', async () => {

@@ -16,6 +16,8 @@ const STANDBY = {
   system_identifier: '7300000000000000001',
   checkpoint_timeline: '3',
   recovery_timeline: '2',
+  backend: '4711',
+  clock_us: '1770000001123456',
 };
 const PRIMARY = {
   ...STANDBY,
@@ -39,6 +41,8 @@ const STANDBY_FACTS: ProbeFacts = {
   receivedLsn: 0x3000200n,
   replayAgeMs: 12.345,
   postmasterStartedAt: '1770000000123456',
+  backendPid: 4711,
+  clockUs: '1770000001123456',
   serverVersion: 180_004,
 };
 
@@ -73,6 +77,8 @@ describe('what a probe tells', () => {
       receivedLsn: undefined,
       replayAgeMs: undefined,
       postmasterStartedAt: undefined,
+      backendPid: undefined,
+      clockUs: undefined,
       serverVersion: 150_018,
     });
   });

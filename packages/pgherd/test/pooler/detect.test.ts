@@ -24,10 +24,22 @@ describe('the route to a server', () => {
     ['pooler', 'startup-refused', 'pooler'],
     ['pooler', 'sign', 'pooler'],
     ['pooler', 'no-sign', 'pooler'],
-  ])('%s, then %s: %s; what the options state is not doubted', (route, evidence, expected) => {
+    ['unknown', 'proof', 'pooler'],
+    ['direct', 'proof', 'pooler'],
+    ['pooler', 'proof', 'pooler'],
+  ])('%s, then %s: %s; a pooler that the options state is not doubted', (route, evidence, expected) => {
     expect(routeAfter(route, evidence, 'unknown')).toBe(expected);
-    expect(routeAfter(route, evidence, 'direct')).toBe('direct');
     expect(routeAfter(route, evidence, 'pooler')).toBe('pooler');
+  });
+
+  it.each<[RouteEvidence, Route]>([
+    ['no-sign', 'direct'],
+    ['sign', 'direct'],
+    ['startup-refused', 'pooler'],
+    ['proof', 'pooler'],
+  ])('that the options state to be direct, then %s: %s', (evidence, expected) => {
+    expect(routeAfter('direct', evidence, 'direct')).toBe(expected);
+    expect(routeAfter('pooler', evidence, 'direct')).toBe('pooler');
   });
 });
 

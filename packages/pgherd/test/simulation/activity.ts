@@ -29,23 +29,25 @@ function end(text: string): ActivityQuestion {
 }
 
 /** The answer to such a question; the sessions that are to end do. */
-export function activityRows(question: ActivityQuestion, { backends, surroundings }: ServerView): Row[] {
-  const { now } = surroundings.loop;
-  const all = [...backends];
+export function activityRows(question: ActivityQuestion, server: ServerView): Row[] {
+  const all = [...server.backends];
   if (question.kind === 'look')
     return all.flatMap(({ activity }) =>
-      question.pids.includes(activity.pid) ? [rowOf(activity, now)] : [],
+      question.pids.includes(activity.pid) ? [rowOf(activity, server)] : [],
     );
   return all.flatMap((backend) => {
     const { pid, startedAt, changedAt, isBusy } = backend.activity;
-    const same = `${pid} ${microseconds(startedAt)} ${microseconds(changedAt)}`;
+    const same = `${pid} ${microseconds(server.clockOf(startedAt))} ${microseconds(server.clockOf(changedAt))}`;
     if (isBusy || !question.same.includes(same)) return [];
     backend.terminate();
     return [{ pid: String(pid), ended: 'true' }];
   });
 }
 
-function rowOf({ pid, startedAt, changedAt, isBusy, isInTransaction }: Activity, now: number): Row {
+function rowOf({ pid, isBusy, isInTransaction, ...times }: Activity, server: ServerView): Row {
+  const [startedAt, changedAt, now] = [times.startedAt, times.changedAt, server.surroundings.loop.now].map(
+    (ms) => server.clockOf(ms),
+  ) as [number, number, number];
   return {
     pid: String(pid),
     here: 'true',

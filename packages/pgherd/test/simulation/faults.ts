@@ -1,3 +1,4 @@
+import { stepClocks } from './clocks.ts';
 import { Dice } from './dice.ts';
 import type { Referee } from './referee.ts';
 import type { Server } from './server.ts';
@@ -88,7 +89,7 @@ export class Faults {
     }
     if (scenario.splitFromTheStart) this.#promoteTwo();
     this.#takeBackPromotions();
-    this.#leaveNote();
+    stepClocks(this.#world, this.#leaveNote());
     if (scenario.stranger) this.#sendStrangerHome();
   }
 
@@ -298,15 +299,16 @@ export class Faults {
     }
   }
 
-  /** The operator accepts the epoch of the primary, and leaves the note where it is. */
-  #leaveNote(): void {
+  /** The operator accepts the epoch of the primary, and leaves the note where it is. Whether that comes. */
+  #leaveNote(): boolean {
     const { loop, scenario } = this.#world;
     const dice = new Dice(scenario.seed, 'note');
-    if (this.#referee.isCareful || !dice.chance(0.4)) return;
+    if (this.#referee.isCareful || !dice.chance(0.4)) return false;
     loop.world(dice.between(0, 0.5 * scenario.troubleMs), () => {
       const { truth } = this.#referee;
       if (!this.#over && !truth.inRecovery) truth.writeNote();
     });
+    return true;
   }
 
   #takeBack(stray: Server, rebuilds: boolean): void {

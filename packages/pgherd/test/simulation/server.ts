@@ -55,6 +55,8 @@ export class Server {
   readonly #epochs = new Map<number, Epoch>();
   /** Standbys that listen, and how far they have confirmed. */
   #streams = new Map<Server, number>();
+  /** When its clock was set, and by how much, milliseconds. */
+  readonly #clockSteps: { readonly at: number; readonly by: number }[] = [];
   #syncWaiters: SyncWaiter[] = [];
   /** Records that a standby has confirmed, or that this server had when it was promoted: what may have been acknowledged. */
   confirmedLength = 0;
@@ -292,7 +294,19 @@ export class Server {
 
   /** Its clock, milliseconds since 1970. */
   get clockMs(): number {
-    return Number(EPOCH_US / 1_000n) + Math.floor(this.surroundings.loop.now);
+    return Math.floor(this.clockOf(this.surroundings.loop.now));
+  }
+
+  /** What its clock showed at a time of the simulation, milliseconds since 1970. */
+  clockOf(ms: number): number {
+    const began = Number(EPOCH_US / 1_000n);
+    return this.#clockSteps.reduce((shown, step) => (step.at <= ms ? shown + step.by : shown), began + ms);
+  }
+
+  /** Its clock is set, forward or back. */
+  stepClock(by: number): void {
+    this.say(`has its clock set by ${Math.round(by)} ms`);
+    this.#clockSteps.push({ at: this.surroundings.loop.now, by });
   }
 
   /** Standbys that stream from it. */

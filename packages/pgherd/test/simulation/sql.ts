@@ -123,9 +123,10 @@ function probeFacts(server: ServerView, readOnly: boolean): Readonly<Record<stri
     system_identifier: server.systemIdentifier,
     checkpoint_timeline: String(server.checkpointTimeline),
     recovery_timeline: inRecovery ? String(server.recoveryTimeline) : null,
-    uptime: String(server.surroundings.loop.now - server.bornAt),
+    uptime: String(server.clockOf(server.surroundings.loop.now) - server.clockOf(server.bornAt)),
     accept_epoch: server.note?.value ?? null,
     clock: String(server.clockMs),
+    clock_us: String(Math.round(server.clockOf(server.surroundings.loop.now) * 1_000)),
     wal_senders: inRecovery ? null : String(server.walSenders),
   };
 }

@@ -59,6 +59,8 @@ export interface ServerView {
   readonly walSenders: number;
   readonly note: { readonly value: string; readonly writtenAt: number } | undefined;
   readonly clockMs: number;
+  /** What the server's clock showed at a time of the simulation, milliseconds since 1970. */
+  clockOf(ms: number): number;
   readonly inRecovery: boolean;
   readonly startedAt: string;
   /** Records that a standby shows already. */

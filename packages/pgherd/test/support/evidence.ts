@@ -35,6 +35,8 @@ export const NO_FACTS: ProbeFacts = Object.freeze({
   receivedLsn: undefined,
   replayAgeMs: undefined,
   postmasterStartedAt: undefined,
+  backendPid: undefined,
+  clockUs: undefined,
   serverVersion: 180_004,
 });
 

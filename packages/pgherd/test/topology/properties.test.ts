@@ -35,6 +35,8 @@ const someFacts: fc.Arbitrary<ProbeFacts> = fc.record({
   receivedLsn: fc.constantFrom(500n, undefined),
   replayAgeMs: fc.constantFrom(0, 17.5, undefined),
   postmasterStartedAt: fc.constantFrom('1', '2', '3', undefined),
+  backendPid: fc.constant(undefined),
+  clockUs: fc.constant(undefined),
   serverVersion: fc.constantFrom(150_000, undefined),
 });
 

@@ -26,7 +26,8 @@ function bench(backends: Row[]) {
     return { rows, rowCount: rows.length, fields: [], command: 'SELECT' };
   };
   const left = new LeftBehind({ clock, timeoutMs: 1_000, ask });
-  const add = (pid: number, openedAt = 0) => left.add({ pid, openedAt, isThere: () => state.isThere });
+  const add = (pid: number, openedAt = 0) =>
+    left.add({ pid, openedAt, openedAtThere: '1', isThere: () => state.isThere });
   return { add, clock, ended, left, state };
 }
 
@@ -35,7 +36,7 @@ it('ends what waits for its client, and is as old as the connection was', async 
     { ...IDLE, pid: '11' },
     { ...IDLE, pid: '12', state: 'idle in transaction' },
     { ...IDLE, pid: '13', state: 'active', wait: 'Lock/tuple' },
-    { ...IDLE, pid: '14', age: '10000' },
+    { ...IDLE, pid: '14', started: '2' },
     { ...IDLE, pid: '15', here: 'false' },
     { ...IDLE, pid: '16', started: null },
   ]);

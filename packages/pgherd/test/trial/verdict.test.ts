@@ -13,6 +13,8 @@ const IDLE: Backend = {
   wait: 'Client/ClientRead',
 };
 const OPEN_FOR_MS = 59_990;
+/** What the server's clock showed when the connection was open. */
+const OPENED_AT_THERE = '1700000000010000';
 
 const is = (change: Partial<Backend>): Backend => ({ ...IDLE, ...change });
 
@@ -81,7 +83,28 @@ describe('the verdict on a connection that waits for an answer and was silent be
     ],
     [
       'another backend got its number before both looks',
+      {
+        first: is({ ageMs: 20_000, startedAt: '1700000040000000' }),
+        second: is({ ageMs: 20_000, startedAt: '1700000040000000' }),
+      },
+      'gone',
+    ],
+    [
+      'the clock of the server was set back',
+      {
+        first: is({ ageMs: 20_000, state: 'active', wait: undefined }),
+        second: is({ ageMs: 20_000, state: 'active', wait: undefined }),
+      },
+      'keep',
+    ],
+    [
+      'the clock of the server was set back, and it waits for us',
       { first: is({ ageMs: 20_000 }), second: is({ ageMs: 20_000 }) },
+      'end',
+    ],
+    [
+      'the clock of the server was set forward, and another backend got its number',
+      { first: is({ startedAt: '1700003600000000' }), second: is({ startedAt: '1700003600000000' }) },
       'gone',
     ],
     ['another one of another database', { first: is({ here: false }), second: is({ here: false }) }, 'gone'],
@@ -93,7 +116,14 @@ describe('the verdict on a connection that waits for an answer and was silent be
     ['its clock runs a little slower', { first: IDLE, second: is({ ageMs: 59_200 }) }, 'end'],
     ['it was not listed before', { first: undefined, second: IDLE }, 'keep'],
   ])('%s', (_what, looks, verdict) => {
-    expect(verdictOn({ ...looks, openForMs: OPEN_FOR_MS })).toBe(verdict);
+    expect(verdictOn({ ...looks, openForMs: OPEN_FOR_MS, openedAtThere: OPENED_AT_THERE })).toBe(verdict);
+  });
+
+  it('is that nothing is known of one that seems too young, if the server was not asked for its clock', () => {
+    const looks = { openForMs: OPEN_FOR_MS, openedAtThere: undefined };
+    const young = is({ ageMs: 20_000 });
+    expect(verdictOn({ ...looks, first: young, second: young })).toBe('keep');
+    expect(verdictOn({ ...looks, first: IDLE, second: IDLE })).toBe('end');
   });
 });
 

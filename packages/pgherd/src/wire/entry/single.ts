@@ -5,7 +5,7 @@ import type { Prepared } from '../content/names.ts';
 import { readersOf } from '../content/readers.ts';
 import { type Columns, NO_COLUMNS, readArray, readRow } from '../content/rows.ts';
 import { hinted, type ServerError } from '../content/server-error.ts';
-import { stalenessOf } from '../content/stale-name.ts';
+import { isNameTaken, stalenessOf } from '../content/stale-name.ts';
 import type { ReadyStatus } from '../content/status.ts';
 import { readTag } from '../content/tag.ts';
 import type { ReadValue } from '../content/text.ts';
@@ -186,7 +186,8 @@ export class SingleEntry implements Entry {
     const prepared = this.#prepared;
     if (prepared !== undefined) {
       if (!this.#wasKnown && prepared.columns === undefined) this.#owner.dropName(this.statement, prepared);
-      if (this.#wasKnown && this.#isSentAgain(prepared, status)) return;
+      const isTaken = this.statement.name === undefined && isNameTaken(error);
+      if ((this.#wasKnown || isTaken) && this.#isSentAgain(prepared, status)) return;
     }
     this.settle.failed(error);
   }
