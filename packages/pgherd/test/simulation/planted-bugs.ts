@@ -264,13 +264,6 @@ export const PLANTED_BUGS: readonly PlantedBug[] = Object.freeze([
     seeds: 100,
   },
   {
-    name: 'a backend that seems too young since the clock was set back is taken for another one',
-    file: 'trial/verdict.ts',
-    find: "if (openedAtThere === undefined && seemsYounger(second, openForMs)) return 'keep';",
-    replace: "if (seemsYounger(second, openForMs)) return 'gone';",
-    seeds: 400,
-  },
-  {
     name: 'while slots are scarce a pool opens no connection at all',
     file: 'pool/scarcity.ts',
     find: 'if (this.#lowered === undefined) return max;',
