@@ -295,9 +295,15 @@ export class Facade extends Duplex implements Guest {
     this.#release();
   }
 
+  /**
+   * The server's own words have passed as a message: the end behind them is that of a socket, without an error, in a turn of its own. A
+   * program that gives the client back meanwhile has it in its pool by then.
+   */
   #ended(error: Error, when: 'at-once' | 'once-read'): void {
     this.#state = 'over';
     if (when === 'at-once') this.#say(error);
+    else if (error instanceof ServerError && this.#parts.farewell === undefined)
+      this.#onceRead(() => this.#soon(() => this.destroy()));
     else this.#onceRead(() => this.#say(error));
   }
 

@@ -13,6 +13,8 @@ export interface GivenUrl {
   readonly dsn: Dsn;
 }
 
+/** A scheme that programs with `pg` use, and libpq does not know. */
+const SHORT_SCHEME = 'pg://';
 /** Parameters of connection strings that `pg` alone knows. */
 const PG_ONLY: ReadonlySet<string> = new Set([
   'statement_timeout',
@@ -31,11 +33,10 @@ const WITHOUT_TLS: ReadonlySet<string | undefined> = new Set([undefined, 'disabl
  */
 export function readUrl(text: string): GivenUrl {
   const own: Record<string, string> = {};
-  const mark = text.indexOf('?');
+  const url = text.startsWith(SHORT_SCHEME) ? `postgresql://${text.slice(SHORT_SCHEME.length)}` : text;
+  const mark = url.indexOf('?');
   const rest =
-    mark < 0 || !text.includes('://')
-      ? text
-      : `${text.slice(0, mark)}${withoutOwn(text.slice(mark + 1), own)}`;
+    mark < 0 || !url.includes('://') ? url : `${url.slice(0, mark)}${withoutOwn(url.slice(mark + 1), own)}`;
   const dsn = parseDsn(rest);
   for (const name of OF_SESSIONS) {
     const value = dsn.parameters[name];

@@ -49,13 +49,13 @@ export function poolClass(pg: Pg, partsOf: (given: unknown) => PoolParts): Pg['P
 
     override query(first?: unknown, second?: unknown, third?: unknown): unknown {
       const shared = this.#shared?.run(first, second, third);
-      return shared === undefined ? super.query(first, second, third) : shared();
+      return shared === undefined ? super.query(first, second, third) : this.#own(shared());
     }
 
     override end(callback?: (error?: unknown) => void): Promise<void> | undefined {
       if (this.#shared === undefined && this.#ended === undefined) return super.end(callback);
       const ended = this.#end(super.end());
-      if (callback === undefined) return ended;
+      if (callback === undefined) return this.#own(ended);
       ended.then(() => callback(), callback);
       return undefined;
     }
@@ -82,6 +82,13 @@ export function poolClass(pg: Pg, partsOf: (given: unknown) => PoolParts): Pg['P
     #again(client: PgClient, callback: Callback<PgClient>): void {
       client.release?.(true);
       this.connect(callback);
+    }
+
+    /** As pg-pool: a promise is of the class that the program named. */
+    #own<T>(outcome: Promise<T> | undefined): Promise<T> | undefined {
+      const Own = this.options['Promise'] as PromiseConstructor | undefined;
+      if (outcome === undefined || Own === undefined) return outcome;
+      return new Own((resolve, reject) => void outcome.then(resolve, reject));
     }
 
     async #end(ending: Promise<void> | undefined): Promise<void> {

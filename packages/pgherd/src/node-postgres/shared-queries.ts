@@ -34,7 +34,7 @@ export class SharedQueries {
   }
 
   /** How to run a call; `undefined` if it is for a client. */
-  run(first: unknown, second: unknown, third: unknown): (() => unknown) | undefined {
+  run(first: unknown, second: unknown, third: unknown): (() => Promise<PgResult> | undefined) | undefined {
     const call = this.#isUsual() ? plainCall(first, second, third) : undefined;
     if (call === undefined || this.#pool.ending) return undefined;
     switch (sharedVerdict(call.text)) {
