@@ -49,13 +49,13 @@ export function poolClass(pg: Pg, partsOf: (given: unknown) => PoolParts): Pg['P
 
     override query(first?: unknown, second?: unknown, third?: unknown): unknown {
       const shared = this.#shared?.run(first, second, third);
-      return shared === undefined ? super.query(first, second, third) : this.#own(shared());
+      return shared === undefined ? super.query(first, second, third) : asNamed(this, shared());
     }
 
     override end(callback?: (error?: unknown) => void): Promise<void> | undefined {
       if (this.#shared === undefined && this.#ended === undefined) return super.end(callback);
       const ended = this.#end(super.end());
-      if (callback === undefined) return this.#own(ended);
+      if (callback === undefined) return asNamed(this, ended);
       ended.then(() => callback(), callback);
       return undefined;
     }
@@ -84,19 +84,19 @@ export function poolClass(pg: Pg, partsOf: (given: unknown) => PoolParts): Pg['P
       this.connect(callback);
     }
 
-    /** As pg-pool: a promise is of the class that the program named. */
-    #own<T>(outcome: Promise<T> | undefined): Promise<T> | undefined {
-      const Own = this.options['Promise'] as PromiseConstructor | undefined;
-      if (outcome === undefined || Own === undefined) return outcome;
-      return new Own((resolve, reject) => void outcome.then(resolve, reject));
-    }
-
     async #end(ending: Promise<void> | undefined): Promise<void> {
       await ending;
       await this.#shared?.settled();
       await this.#ended?.();
     }
   };
+}
+
+/** As pg-pool: a promise is of the class that the program named. */
+function asNamed<T>(pool: InstanceType<Pg['Pool']>, outcome: Promise<T> | undefined): Promise<T> | undefined {
+  const Named = pool.options['Promise'] as PromiseConstructor | undefined;
+  if (outcome === undefined || Named === undefined) return outcome;
+  return new Named((resolve, reject) => void outcome.then(resolve, reject));
 }
 
 /** Passes on whether a client suits: at once, unless its node is just being asked. */
