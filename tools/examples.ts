@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { createTestCluster, type TestCluster } from '@pgherd/testing';
 import pg from 'pg';
 import { checkApplications } from './applications.ts';
+import { blocksForLibraries, compileBlocks } from './docs/blocks.ts';
 import { LoadedExample } from './lib/example-process.ts';
 import { type Finding, isMain, runAsCommand } from './lib/findings.ts';
 import { pack } from './lib/pack.ts';
@@ -82,15 +83,16 @@ export async function checkExamples(root: string): Promise<Finding[]> {
   const folder = join(root, 'examples');
   const problem = await prepare(root, folder);
   if (problem !== undefined) return [{ file: 'examples', message: problem }];
+  const guides = compileBlocks(root, blocksForLibraries(root), { folder: 'examples', conditions: [] });
   const names = chosen(folder);
-  if (names.length === 0) return [];
+  if (names.length === 0) return guides;
   await using cluster = await createTestCluster({
     standbys: 2,
     proxy: true,
     synchronous: { commit: 'on', any: 1 },
     settings: { max_connections: 400 },
   });
-  return await underFaults(cluster, folder, names);
+  return [...guides, ...(await underFaults(cluster, folder, names))];
 }
 
 /** The folders below, or those that `--only=a,b` names. */
