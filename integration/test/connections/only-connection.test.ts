@@ -1,13 +1,12 @@
 import { createTestCluster, type TestCluster } from '@pgherd/testing';
 import { type Cluster, type ClusterEvents, createCluster, type Querier } from 'pgherd';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { inApp } from '../../src/in-app.ts';
 import { PATIENT } from '../../src/support.ts';
 
 let cluster: TestCluster;
 beforeAll(async () => {
   cluster = await createTestCluster({ standbys: 0 });
-  await inApp(cluster.primary, 'create table journal (id int)');
+  await cluster.primary.appSql('create table journal (id int)');
 });
 afterAll(() => cluster?.close());
 

@@ -3,7 +3,6 @@ import pg from 'pg';
 import type { Cluster } from 'pgherd';
 import { createPool, herdClient } from 'pgherd/pg';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { inApp } from '../../src/in-app.ts';
 import { codeOf, createTable, open, rejection } from '../../src/support.ts';
 
 const CONNECTIONS = 8;
@@ -30,7 +29,7 @@ afterAll(() => cluster?.close());
 async function writable(node: TestNode, may: boolean): Promise<void> {
   await node.sql(`alter system ${may ? 'reset' : 'set'} default_transaction_read_only${may ? '' : ' = on'}`);
   await node.reload();
-  const sees = async () => await inApp(node, 'show default_transaction_read_only');
+  const sees = async () => await node.appSql('show default_transaction_read_only');
   await waitUntil(async () => (await sees())[0]?.['default_transaction_read_only'] === (may ? 'off' : 'on'), {
     what: 'the server to take up its configuration',
   });

@@ -49,6 +49,8 @@ const CLUSTER_EVENTS: Readonly<Record<ClusterEventName, true>> = Object.freeze({
   'connection:closed': true,
   'connection:condemned': true,
   'statement:cancelled': true,
+  'statement:slow': true,
+  'server:notice': true,
   'pool:scarce': true,
   'lease:leaked': true,
   'call:retried': true,
