@@ -84,7 +84,11 @@ async function code(
         chunkFileNames: `chunks/[name].${EXTENSION[format]}`,
         comments: { legal: true, annotation: true, jsdoc: false },
         // Functions and classes keep their names for stacks; what is inside them is shortened, lines stay lines.
-        minify: { compress: false, mangle: { toplevel: false }, codegen: false },
+        minify: {
+          compress: { sequences: false, joinVars: false, keepNames: { function: true, class: true } },
+          mangle: { toplevel: false },
+          codegen: false,
+        },
       });
   } finally {
     await build.close();
