@@ -142,6 +142,15 @@ describe('interceptors', () => {
     }, changing);
   });
 
+  it('add tags to those of the call', async () => {
+    const text = 'select query from pg_stat_activity where pid = pg_backend_pid()';
+    const tagging: Interceptor = (_call, next) => next({ comment: { trace: '7' } });
+    const ask = () => it1.db.one<{ query: string }>(text, [], { comment: { route: 'x' } });
+    await callsDuring(async () => {
+      expect((await ask()).query).toBe(`${text} /*route='x',trace='7'*/`);
+    }, tagging);
+  });
+
   it('use up the time that a call has', async () => {
     const slow: Interceptor = () => new Promise(() => undefined);
     await expect(

@@ -1,4 +1,4 @@
-export type { CallOptions, RoutingOptions } from './call/call.ts';
+export type { CallOptions, CommentTags, RoutingOptions } from './call/call.ts';
 export type {
   CallChange,
   CallEnd,

@@ -15,6 +15,14 @@ export const ROUTING_OPTIONS: OptionNames = optionNames<RoutingOptions>({
 
 /** The names of {@link CallOptions}. */
 export const CALL_OPTIONS: OptionNames = optionNames<Omit<CallOptions, keyof RoutingOptions>>(
-  { timeoutMs: true, signal: true, after: true, settings: true, hedge: true, idempotent: true },
+  {
+    timeoutMs: true,
+    signal: true,
+    after: true,
+    settings: true,
+    hedge: true,
+    comment: true,
+    idempotent: true,
+  },
   ROUTING_OPTIONS,
 );

@@ -1,4 +1,5 @@
 import { invalidArgument, type PgHerdError } from '../model/errors.ts';
+import { quoted } from '../model/foreign.ts';
 import { type Access, type Role, TARGETS, type Target } from '../model/names.ts';
 import type { Demand } from '../routing/select.ts';
 import { type Deadline, deadlineAfter } from '../time/deadline.ts';
@@ -34,6 +35,9 @@ export interface RoutingOptions {
   readonly primaryReadWeight?: number | undefined;
 }
 
+/** Tags of a comment by their names; a function is asked for each statement. */
+export type CommentTags = Readonly<Record<string, string | (() => string | undefined)>>;
+
 /** Options of a single call. */
 export interface CallOptions extends RoutingOptions {
   /** Longest duration of the call, all waits and attempts included, ms. Default: the cluster's. */
@@ -56,6 +60,12 @@ export interface CallOptions extends RoutingOptions {
    * on writes, on texts that call functions of which nothing is known, and where only one node suits. Default: the cluster's `hedge`.
    */
   readonly hedge?: boolean | undefined;
+  /**
+   * Tags for a comment behind the SQL, in the form of sqlcommenter, such as `{ route: '/orders' }`; those of a call are added to those of `with`.
+   * A function is asked for each statement and may return `undefined`; what it returns is not sent with prepared statements, which it
+   * would cost. Default: none.
+   */
+  readonly comment?: CommentTags | undefined;
   /** Running it twice does no harm: it is run again even if its outcome is unknown. Default `false`. */
   readonly idempotent?: boolean | undefined;
 }
@@ -79,6 +89,8 @@ export interface Call {
   readonly hedge?: boolean | undefined;
   /** Scope whose reads must see its writes. */
   readonly scope?: CausalScope | undefined;
+  /** Tags for a comment behind its statements. */
+  readonly comment?: CommentTags | undefined;
   /** Notes where and when it is sent. Absent unless something watches it. */
   readonly record?: CallRecord | undefined;
 }
@@ -122,6 +134,7 @@ export interface PreparedCall {
   readonly idempotent: boolean;
   readonly after: string | undefined;
   readonly hedge: boolean | undefined;
+  readonly comment: CommentTags | undefined;
 }
 
 /** @throws PgHerdError `PGHERD_INVALID_ARGUMENT` for an invalid option. */
@@ -141,6 +154,7 @@ export function prepareCall(options: CallOptions, defaults: CallDefaults): Prepa
     after,
     hedge,
   } = options;
+  assertComment(options.comment);
   if (hedge !== undefined && typeof hedge !== 'boolean')
     throw invalidArgument('hedge', hedge, 'true or false');
   // The caller's own may change later.
@@ -167,6 +181,7 @@ export function prepareCall(options: CallOptions, defaults: CallDefaults): Prepa
     idempotent,
     after,
     hedge,
+    comment: options.comment,
   };
 }
 
@@ -184,7 +199,8 @@ export function beginCall(prepared: PreparedCall, now: number, random: Random): 
     after: prepared.after,
   };
   // Nearly no call says so, and each property of a call costs.
-  return prepared.hedge === undefined ? call : { ...call, hedge: prepared.hedge };
+  const { hedge, comment } = prepared;
+  return hedge === undefined && comment === undefined ? call : { ...call, hedge, comment };
 }
 
 /** Whether the connections of a call may write on a node of this role; `undefined` for one that has left. */
@@ -210,7 +226,7 @@ export function hasCallOptions(options: CallOptions): boolean {
   if (maxLagMs !== undefined || maxLagBytes !== undefined || allowStale !== undefined) return true;
   const { primaryReadWeight, timeoutMs, signal, after, settings, idempotent } = options;
   if (primaryReadWeight !== undefined || timeoutMs !== undefined || signal !== undefined) return true;
-  if (options.hedge !== undefined) return true;
+  if (options.hedge !== undefined || options.comment !== undefined) return true;
   return after !== undefined || settings !== undefined || idempotent !== undefined;
 }
 
@@ -248,5 +264,16 @@ function assertTags(tags: unknown): void {
     throw invalidArgument('tags', tags, 'an object of strings, as in { disk: "fast" }');
   for (const [name, value] of Object.entries(tags)) {
     if (typeof value !== 'string') throw invalidArgument(`tags.${name}`, value, 'a string');
+  }
+}
+
+/** @throws PgHerdError `PGHERD_INVALID_ARGUMENT` */
+export function assertComment(tags: unknown): void {
+  if (tags === undefined) return;
+  if (typeof tags !== 'object' || tags === null || Array.isArray(tags))
+    throw invalidArgument('comment', quoted(tags), "an object of tags, as in { route: '/orders' }");
+  for (const [name, tag] of Object.entries(tags)) {
+    if (typeof tag !== 'string' && typeof tag !== 'function')
+      throw invalidArgument(`comment.${name}`, quoted(tag), 'a string, or a function that returns one');
   }
 }

@@ -39,6 +39,8 @@ export function autoQuerier(engine: Engine, starts: CallStarts): AutoQuerier {
   const routed = autoRoute === undefined ? undefined : new RoutedStatements(engine, starts, autoRoute);
   const executor: Executor = {
     driver: engine.herd.settings.driver.name,
+    // What runs it adds them.
+    tagged: (statement) => statement,
     execute: (statement, options, record) =>
       routed?.execute(statement, options, record) ?? Promise.reject(noRouter()),
     start: () => Promise.reject(noRouter()),

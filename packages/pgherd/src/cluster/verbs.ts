@@ -7,10 +7,11 @@ import {
   type PreparedCall,
 } from '../call/call.ts';
 import { CALL_OPTIONS } from '../call/call-option-names.ts';
+import { commented, joinedTags } from '../call/comment.ts';
 import type { Engine } from '../engine/engine.ts';
 import { INSPECT, type Inspect, look } from '../model/looks.ts';
 import { assertOptions } from '../model/option-names.ts';
-import type { Executor } from '../query/executor.ts';
+import { type Executor, taggedWork } from '../query/executor.ts';
 import { startOnCluster } from '../query/long-work.ts';
 import { type Querier, querierOver } from '../query/querier.ts';
 import { assertNoSettings, runWithSettings, settingsStatement } from '../query/settings.ts';
@@ -78,15 +79,16 @@ export function clusterExecutor(engine: Engine, starts: CallStarts, defaults: Ca
 function executorOver(engine: Engine, defaults: CallOptions, call: StartCall): Executor {
   const executor: Executor = {
     driver: engine.herd.settings.driver.name,
+    tagged: (statement, options) => commented(statement, joinedTags(defaults.comment, options.comment)),
     execute: (statement, options, record) =>
       (options.settings ?? defaults.settings) === undefined
-        ? engine.execute(statement, call(options, record))
+        ? engine.execute(executor.tagged(statement, options), call(options, record))
         : runWithSettings(executor, statement, options, record),
     before: (options) => settingsStatement(merged(defaults, options)),
     start: async (work, options, record) => {
       if (work.appliesSettings !== true) assertNoSettings(merged(defaults, options), 'A stream or a COPY');
       const made = call(options, record);
-      return startOnCluster(engine, made, work);
+      return startOnCluster(engine, made, taggedWork(executor, work, options));
     },
   };
   return executor;
@@ -106,7 +108,9 @@ function merged(defaults: CallOptions, options: CallOptions): CallOptions {
   const given = Object.entries(options).filter(([, value]) => value !== undefined);
   const all: CallOptions = { ...defaults, ...Object.fromEntries(given) };
   const both = defaults.settings !== undefined && options.settings !== undefined;
-  return both ? { ...all, settings: { ...defaults.settings, ...options.settings } } : all;
+  const comment = joinedTags(defaults.comment, options.comment);
+  const tagged = comment === undefined ? all : { ...all, comment };
+  return both ? { ...tagged, settings: { ...defaults.settings, ...options.settings } } : tagged;
 }
 
 /** The options of `with`, checked, over those of an earlier one. */

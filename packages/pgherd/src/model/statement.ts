@@ -22,6 +22,16 @@ export interface Statement {
   readonly types?: TypeParsers | undefined;
 }
 
+/** A statement as it is sent: what stands behind its SQL goes with a Parse without a name, so that prepared statements are not lost. */
+export interface SentStatement extends Statement {
+  readonly behind?: string | undefined;
+}
+
+/** The SQL that a Parse of this statement without a name sends. */
+export function unnamedText({ text, behind }: SentStatement): string {
+  return behind === undefined ? text : text + behind;
+}
+
 /** How the values of pgherd's own statements are read: as the text that the server sends, whatever the application's parsers do. */
 export const OWN_TYPES: TypeParsers = Object.freeze({ getTypeParser: () => asText });
 

@@ -15,7 +15,8 @@ export async function runBatch(
   const [first] = statements;
   if (first === undefined) return [];
   const before = executor.before?.(options);
-  const sent = before === undefined ? statements : [before, ...statements];
+  const tagged = statements.map((each) => executor.tagged(each, options));
+  const sent = before === undefined ? tagged : [before, ...tagged];
   const statement = statements.find(({ text }) => !readStatement(text).atomic) ?? first;
   const started = await executor.start(
     {

@@ -16,10 +16,23 @@ export interface Executor {
   readonly execute: Execute;
   /** Name of the driver, for errors. */
   readonly driver: string;
+  /** The statement with the tags of the call behind its SQL. */
+  tagged(statement: Statement, options: CallOptions): Statement;
   /** A statement that goes before a batch of the call, in the same transaction; absent, or none, if nothing does. */
   before?(options: CallOptions): Statement | undefined;
   /** Starts work that keeps a connection for longer than one answer. */
   start<T>(work: WorkKind<T>, options: CallOptions, record?: CallRecord): Promise<LongWork<T>>;
+}
+
+/** The work with the tags of its call behind its SQL; a batch does that for each of its statements. */
+export function taggedWork<T>(
+  { tagged }: Pick<Executor, 'tagged'>,
+  work: WorkKind<T>,
+  options: CallOptions,
+): WorkKind<T> {
+  if (work.verb === 'batch') return work;
+  const statement = tagged(work.statement, options);
+  return statement === work.statement ? work : { ...work, statement };
 }
 
 /** The optional methods of a connection. */

@@ -1,5 +1,6 @@
-import { type Call, type CallOptions, NO_OPTIONS } from '../call/call.ts';
+import { assertComment, type Call, type CallOptions, NO_OPTIONS } from '../call/call.ts';
 import { CALL_OPTIONS } from '../call/call-option-names.ts';
+import { commented, joinedTags } from '../call/comment.ts';
 import { unacknowledged, withNode } from '../call/failures.ts';
 import { assertLimits } from '../call/limits.ts';
 import type { Engine } from '../engine/engine.ts';
@@ -13,7 +14,7 @@ import { endError } from '../recovery/failed-work.ts';
 import { mayCancel } from '../retry/cancellable.ts';
 import { classifyError } from '../retry/classify.ts';
 import { callsUnknownFunction } from '../sql/functions.ts';
-import type { Executor } from './executor.ts';
+import { type Executor, taggedWork } from './executor.ts';
 import { type ConnectionUse, type LongWork, startOnSession, type WorkKind } from './long-work.ts';
 import { LazyQuerier, type Querier } from './querier.ts';
 import { NOT_ATOMIC, runScript } from './script.ts';
@@ -83,8 +84,9 @@ class SessionLease {
   get executor(): Executor {
     const executor: Executor = {
       driver: this.#engine.herd.settings.driver.name,
-      execute: (statement, options) => this.#execute(statement, options),
-      start: async (work, options) => this.#start(work, options),
+      tagged: (statement, options) => commented(statement, joinedTags(this.#call.comment, options.comment)),
+      execute: (statement, options) => this.#execute(executor.tagged(statement, options), options),
+      start: async (work, options) => this.#start(taggedWork(executor, work, options), options),
     };
     return watchedExecutor(executor, this.#engine.watch, { scope: 'lease', node: this.node });
   }
@@ -168,6 +170,7 @@ class SessionLease {
   /** Each call on a lease has its own limits; those of `acquire` were for acquiring it. */
   #narrowed(options: CallOptions): Call {
     assertLimits(options);
+    assertComment(options.comment);
     assertNoOwnSettings(options);
     const { timeoutMs, signal } = options;
     const now = this.#engine.herd.settings.clock.now();

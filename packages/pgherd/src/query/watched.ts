@@ -24,7 +24,8 @@ export function watchedExecutor(executor: Executor, watch: CallWatch, place: Pla
         ? executor.execute(statement, options)
         : watch.statement(
             { ...place, verb: 'query', text: statement.text, values: statement.values, options },
-            (change, left, record) => executor.execute(changed(statement, change), left, record),
+            (change, left, record) =>
+              executor.execute(changed(statement, change), withTags(left, change), record),
             rowCountOf,
           ),
     start: (work, options) =>
@@ -49,7 +50,7 @@ function startWatched<T>(
         ended = settle;
       });
       const sent = { ...work, statement: changed(statement, change), ended };
-      resolve(await executor.start(sent, left, record));
+      resolve(await executor.start(sent, withTags(left, change), record));
       const failure = await end;
       if (failure !== undefined) throw failure;
     };
@@ -78,6 +79,10 @@ export function watchedScript(
 function changed(statement: Statement, { text, values }: CallChange): Statement {
   if (text === undefined && values === undefined) return statement;
   return { ...statement, text: text ?? statement.text, values: values ?? statement.values };
+}
+
+function withTags(options: CallOptions, { comment }: CallChange): CallOptions {
+  return comment === undefined ? options : { ...options, comment: { ...options.comment, ...comment } };
 }
 
 function rowCountOf({ rowCount }: QueryResult<Row>): number | null {

@@ -1,11 +1,12 @@
 import type { Call } from '../call/call.ts';
+import { commented, joinedTags } from '../call/comment.ts';
 import { busy, unacknowledged } from '../call/failures.ts';
 import type { Engine } from '../engine/engine.ts';
 import { PgHerdError } from '../model/errors.ts';
 import type { Ask } from '../monitor/connection.ts';
 import type { Session } from '../node/session.ts';
 import type { TransactionOptions } from '../options/transaction-options.ts';
-import type { Executor } from '../query/executor.ts';
+import { type Executor, taggedWork } from '../query/executor.ts';
 import { watchedExecutor } from '../query/watched.ts';
 import { isPast } from '../time/deadline.ts';
 import { BeginFailed, mayBeginTogether, Opening } from './begin.ts';
@@ -155,8 +156,10 @@ export class SessionTransaction implements Viewed {
   executorAt(level: Level): Executor {
     const executor: Executor = {
       driver: this.#engine.herd.settings.driver.name,
-      execute: (statement, options) => this.#work.execute(level, statement, options),
-      start: (work, options) => this.#work.start(level, work, options),
+      tagged: (statement, options) => commented(statement, joinedTags(this.#call.comment, options.comment)),
+      execute: (statement, options) =>
+        this.#work.execute(level, executor.tagged(statement, options), options),
+      start: (work, options) => this.#work.start(level, taggedWork(executor, work, options), options),
     };
     return watchedExecutor(executor, this.#engine.watch, { scope: 'transaction', node: this.node });
   }

@@ -1,4 +1,4 @@
-import { type Call, type CallOptions, mayWrite } from '../call/call.ts';
+import { assertComment, type Call, type CallOptions, mayWrite } from '../call/call.ts';
 import { withNode } from '../call/failures.ts';
 import { narrowedCall } from '../call/limits.ts';
 import type { DriverResult } from '../connection/port.ts';
@@ -57,6 +57,7 @@ export class TransactionWork {
     const call = narrowedCall(this.#ports.call, options, engine.herd.settings.clock);
     this.#ports.assertOpen(level);
     assertNoOwnSettings(options);
+    assertComment(options.comment);
     assertNoControl(statement.text);
     try {
       const result = await this.#sent(level, statement, call);

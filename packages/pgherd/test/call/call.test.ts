@@ -50,6 +50,7 @@ describe('whether a call has options of its own', () => {
     after: '',
     settings: {},
     hedge: false,
+    comment: {},
     idempotent: false,
   };
 

@@ -8,6 +8,7 @@ function recording() {
   const statements: Statement[] = [];
   const querier = querierOver({
     driver: 'none',
+    tagged: (statement: Statement) => statement,
     execute: async (statement) => {
       statements.push(statement);
       return { rows: [], rowCount: 0, fields: [], command: 'SELECT', node: 'a:5432' };

@@ -1,6 +1,6 @@
 import type { DriverResult } from '../../connection/port.ts';
 import { markStaleName, type PgHerdError } from '../../model/errors.ts';
-import type { Row, Statement } from '../../model/statement.ts';
+import { type Row, type Statement, unnamedText } from '../../model/statement.ts';
 import type { Prepared } from '../content/names.ts';
 import { readersOf } from '../content/readers.ts';
 import { type Columns, NO_COLUMNS, readArray, readRow } from '../content/rows.ts';
@@ -77,9 +77,10 @@ export class BatchEntry implements Entry {
     const { writer } = this.#line;
     this.closesLeft = closeObsolete(this.#line);
     let parsed: string | undefined;
-    for (const [index, { text }] of this.#statements.entries()) {
+    for (const [index, statement] of this.#statements.entries()) {
       const prepared = this.#names[index];
       const own = values[index] ?? [];
+      const text = prepared === undefined ? unnamedText(statement) : statement.text;
       if (prepared?.columns !== undefined) {
         prepared.used = true;
         writer.bind(prepared.name, own);

@@ -1,5 +1,5 @@
 import type { DriverCursor } from '../../connection/port.ts';
-import type { Row, Statement } from '../../model/statement.ts';
+import { type Row, type Statement, unnamedText } from '../../model/statement.ts';
 import { readersOf } from '../content/readers.ts';
 import { type Columns, NO_COLUMNS, readArray, readRow } from '../content/rows.ts';
 import { hinted, type ServerError } from '../content/server-error.ts';
@@ -101,7 +101,7 @@ export class Cursor implements DriverCursor {
       checkValueCount(wire.length);
       checkText(text);
       const { writer } = this.#line;
-      writer.parse('', text);
+      writer.parse('', unnamedText(this.#statement));
       writer.bind('', wire, this.#portalName);
       writer.describePortal(this.#portalName);
     } catch (error) {

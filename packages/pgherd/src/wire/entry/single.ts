@@ -1,6 +1,6 @@
 import type { PipelinedStatement } from '../../connection/port.ts';
 import { markStaleName, PgHerdError } from '../../model/errors.ts';
-import type { Row, Statement, TypeParsers } from '../../model/statement.ts';
+import { type Row, type Statement, type TypeParsers, unnamedText } from '../../model/statement.ts';
 import type { Prepared } from '../content/names.ts';
 import { readersOf } from '../content/readers.ts';
 import { type Columns, NO_COLUMNS, readArray, readRow } from '../content/rows.ts';
@@ -111,7 +111,7 @@ export class SingleEntry implements Entry {
     this.closesLeft = closeObsolete(this.#line);
     if (prepared === undefined) this.shape = this.#owner.alone ? UNNAMED_ALONE : UNNAMED;
     else this.shape = PARSED;
-    writeUnknown(writer, text, values, prepared);
+    writeUnknown(writer, prepared === undefined ? unnamedText(this.statement) : text, values, prepared);
     writer.executeAndSync();
   }
 
