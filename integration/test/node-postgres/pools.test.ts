@@ -323,6 +323,19 @@ describe('options that the cluster has too', () => {
     await pool.end();
   });
 
+  it('say what was given for TLS, which is hidden where they are printed', async () => {
+    await using secure = createCluster({ url: `${cluster.url}?sslmode=require`, env: {} });
+    const ssl = { rejectUnauthorized: false };
+    const pool = createPool(secure, { pg: module, ssl });
+    const text = 'select ssl from pg_stat_ssl where pid = pg_backend_pid()';
+    expect((await pool.query(text)).rows).toEqual([{ ssl: true }]);
+    expect(pool.options.ssl).toBe(ssl);
+    for (const shown of [inspect(pool.options), JSON.stringify(pool.options)])
+      expect(shown).not.toContain('rejectUnauthorized');
+    await pool.end();
+    expect(make({}).options.ssl).toBeUndefined();
+  });
+
   it('a client that is made of a copy of them leads where the pool does', async () => {
     const pool = make({ target: 'standby', connectionString: cluster.url });
     const Own = (pool as unknown as { Client: typeof pg.Client }).Client;

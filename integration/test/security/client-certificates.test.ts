@@ -1,6 +1,7 @@
 import { createPrivateKey } from 'node:crypto';
 import { chmod, mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { inspect } from 'node:util';
 import {
   createTestAuthority,
   createTestCluster,
@@ -9,6 +10,7 @@ import {
   waitUntil,
 } from '@pgherd/testing';
 import { createCluster } from 'pgherd';
+import { Pool } from 'pgherd/pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { PATIENT } from '../../src/support.ts';
 import { admit, look, type Seen, scratchFolder, storeCertificate } from '../../src/tls.ts';
@@ -66,6 +68,16 @@ describe('a client certificate', () => {
     const { certificate, key } = await clientOf('app');
     const tls = { cert: certificate, key };
     expect(await look(verified, { tls })).toMatchObject({ client: '/CN=app' });
+    const pool = new Pool({
+      connectionString: node.directUrl,
+      ssl: { ca: cluster.tls.authority.certificate, cert: certificate, key },
+    });
+    const { rows } = await pool.query('select client_dn from pg_stat_ssl where pid = pg_backend_pid()');
+    expect(rows).toEqual([{ client_dn: '/CN=app' }]);
+    expect(pool.options.ssl).toMatchObject({ key });
+    for (const text of [inspect(pool.options, { depth: 9 }), JSON.stringify(pool.options)])
+      expect(text).not.toContain('PRIVATE KEY');
+    await pool.end();
     const refused = await look(verified, { tls: { cert: certificate, key: key.replace('M', '-') } });
     expect(refused.refused).toContain('TLS failed');
     expect(refused.refused).not.toContain('PRIVATE');

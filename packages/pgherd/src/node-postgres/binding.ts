@@ -13,6 +13,8 @@ import { assertAgrees, configOf, type PgConfig, routingOf, type Wishes, wishesOf
 export interface Binding {
   readonly cluster: Cluster;
   readonly routing: GuestOptions;
+  /** What the pool was given for TLS, which agreed with the cluster. */
+  readonly ssl?: unknown;
   /** Called when a client's connection has closed. */
   readonly left?: (() => void) | undefined;
 }
@@ -51,7 +53,9 @@ export function bind(given: unknown, cluster: Cluster, base: GuestOptions): Boun
   const config = configOf(given);
   const inherited = bindingIn(config);
   const to = inherited?.cluster ?? cluster;
-  const wishes = wishesOf(config);
+  const asked = wishesOf(config);
+  const { ssl } = asked;
+  const wishes = inherited !== undefined && inherited.ssl === ssl ? { ...asked, ssl: undefined } : asked;
   const routing = Object.freeze(routingOf(config, wishes, inherited?.routing ?? base));
   const facts = portFor(to, routing).facts();
   const inEnvironment = usualServers();
@@ -60,7 +64,7 @@ export function bind(given: unknown, cluster: Cluster, base: GuestOptions): Boun
     hosts: [inEnvironment.host, DEFAULT_HOST],
     ports: [inEnvironment.port, DEFAULT_PORT],
   });
-  return boundTo(config, wishes, facts, binding({ cluster: to, routing }));
+  return boundTo(config, wishes, facts, binding({ cluster: to, routing, ssl }));
 }
 
 /** Where options lead that were copied from a pool; `undefined` for all others. */
@@ -113,9 +117,9 @@ export function facadeFor({ binding, waitTimeoutMs }: Bound): Facade {
   return facade;
 }
 
-/** Hides what holds a password where the options are printed; a program that reads it by name gets it. */
-export function hideSecrets(options: object, { password, connectionString }: PgConfig): void {
-  const hidden = { password, connectionString };
+/** Hides what holds a password or a key where the options are printed; a program that reads it by name gets it. */
+export function hideSecrets(options: object, { password, connectionString, ssl }: PgConfig): void {
+  const hidden = { password, connectionString, ssl };
   for (const [name, value] of Object.entries(hidden)) {
     if (value === undefined) Reflect.deleteProperty(options, name);
     else

@@ -89,6 +89,7 @@ function boundAlone(given: unknown): { readonly bound: Bound; readonly held: Hel
       return held.cluster;
     },
     routing,
+    ssl: wishes.ssl,
   });
   return { bound: boundTo(config, wishes, implicit.facts, to), held };
 }
