@@ -1,5 +1,5 @@
 import { isIP } from 'node:net';
-import type { ConnectionListener, ConnectRequest, DriverConnection } from '../connection/port.ts';
+import type { ConnectionListener, DriverConnection } from '../connection/port.ts';
 import { messageOf } from '../model/errors.ts';
 import type { Access } from '../model/names.ts';
 import type { MonitorDial } from '../monitor/first-connection.ts';
@@ -9,7 +9,7 @@ import { fromPooler, refusesStartupParameters } from '../pooler/errors.ts';
 import { localSettings, localSettingsText } from '../pooler/local-settings.ts';
 import { PoolerConnection } from '../pooler/pooler-connection.ts';
 import { onAbort } from '../time/wait.ts';
-import type { OpenSession } from '../wire/login/open.ts';
+import type { OpenedSession } from '../wire/login/open.ts';
 import { type Dial, Dialer, type DialerPorts } from './dialer.ts';
 import { firstOf } from './first-of.ts';
 import { HeldListener } from './held-listener.ts';
@@ -56,12 +56,6 @@ interface Clocked {
 interface Unheard {
   readonly connection: DriverConnection;
   readonly held: HeldListener;
-}
-
-/** A session that was opened for a guest, and how. */
-export interface GuestConnection {
-  readonly session: OpenSession;
-  readonly request: ConnectRequest;
 }
 
 /**
@@ -179,11 +173,32 @@ export class Connector {
     access: Access,
     own: ReadonlyMap<string, string>,
     signal: AbortSignal,
-  ): Promise<GuestConnection> {
+  ): Promise<OpenedSession> {
     const hostaddr = this.#pinnedAddress();
     return this.#opened((behindPooler) =>
       this.#dialer.dialGuest({ access, purpose: 'pool', hostaddr, behindPooler }, own, signal),
     );
+  }
+
+  /**
+   * The monitor's first connection as the session of a guest, if `takeOver` gives it and it was opened by the very startup packet that the
+   * guest would send; `undefined` else.
+   */
+  async takenOverByGuest(
+    access: Access,
+    own: ReadonlyMap<string, string>,
+    takeOver: (listener: ConnectionListener) => DriverConnection | undefined,
+  ): Promise<OpenedSession | undefined> {
+    const first: Dial = { ...MONITOR, purpose: 'pool', behindPooler: false };
+    if (this.behindPooler || !(await this.#dialer.isLike(first, { ...first, access }, own))) return undefined;
+    const { WireConnection } = await import('../wire/connection/connection.ts');
+    const taken = takeOver(SILENT);
+    if (taken instanceof WireConnection) {
+      const session = taken.giveUp();
+      if (session !== undefined) return session;
+    }
+    taken?.destroy();
+    return undefined;
   }
 
   /** Closes the monitor's connections, which may lead to a lost server: the monitor opens another one. */

@@ -10,7 +10,7 @@ import type { Secret } from '../model/secret.ts';
 import type { NodeDescription } from '../model/topology.ts';
 import type { ClusterSettings } from '../options/settings.ts';
 import { isPasswordRefused } from '../retry/classify.ts';
-import type { OpenSession } from '../wire/login/open.ts';
+import type { OpenedSession } from '../wire/login/open.ts';
 
 /** Oldest major version that is supported. */
 const MIN_MAJOR_VERSION = 13;
@@ -28,12 +28,6 @@ export interface Dial {
   readonly hostaddr: string | undefined;
   /** Whether there is a pooler before the server: the startup packet carries no settings then. */
   readonly behindPooler: boolean;
-}
-
-/** The session of a guest, and how it was opened. */
-export interface GuestLogin {
-  readonly session: OpenSession;
-  readonly request: ConnectRequest;
 }
 
 /** What a dialer needs from the node it connects to. */
@@ -97,11 +91,23 @@ export class Dialer {
   }
 
   /** Opens a session for a guest, whose startup parameters go before ours. Errors as of {@link dial}. */
-  dialGuest(dial: Dial, own: ReadonlyMap<string, string>, signal: AbortSignal): Promise<GuestLogin> {
+  dialGuest(dial: Dial, own: ReadonlyMap<string, string>, signal: AbortSignal): Promise<OpenedSession> {
     return this.#traced('guest', () => this.#dialGuest(dial, own, signal));
   }
 
-  async #dialGuest(dial: Dial, own: ReadonlyMap<string, string>, signal: AbortSignal): Promise<GuestLogin> {
+  /** Whether the startup packet of such a guest is the one of `dial`, so that either session could be the other. */
+  async isLike(dial: Dial, guest: Dial, own: ReadonlyMap<string, string>): Promise<boolean> {
+    const { startupPacket } = await import('../wire/login/startup.ts');
+    const [request, guests] = [dial, guest].map((one) => this.#request(one, undefined, undefined));
+    if (request === undefined || guests === undefined) return false;
+    return startupPacket(guests, own).equals(startupPacket(request));
+  }
+
+  async #dialGuest(
+    dial: Dial,
+    own: ReadonlyMap<string, string>,
+    signal: AbortSignal,
+  ): Promise<OpenedSession> {
     const { scramMaxIterations: maxIterations } = this.#ports.settings;
     // Loaded when it is needed, as the wire is.
     const [{ openSession }, { startupPacket }] = await Promise.all([

@@ -4,6 +4,7 @@ import type { GuestSession } from '../node/guest-session.ts';
 import type { Clock } from '../time/port.ts';
 import { COPY_DATA, DATA_ROW, FUNCTION_CALL_RESPONSE } from '../wire/content/codes.ts';
 import type { ServerError } from '../wire/content/server-error.ts';
+import { readsIntoOneBuffer } from '../wire/socket.ts';
 import { Conversation, goesOn } from './conversation.ts';
 import { Heads, type MayPass } from './heads.ts';
 import { GOODBYE } from './startup.ts';
@@ -81,7 +82,11 @@ export class Line {
     socket.on('drain', () => this.#goOn());
     socket.on('error', (error) => this.#lost(error));
     socket.on('end', () => this.#lost()).on('close', () => this.#lost());
-    socket.on('data', (chunk: Buffer) => this.#read(() => cutter.read(chunk)));
+    // The guest reads what passes later than it comes.
+    const isReused = readsIntoOneBuffer(socket);
+    socket.on('data', (chunk: Buffer) =>
+      this.#read(() => cutter.read(isReused ? Buffer.from(chunk) : chunk)),
+    );
     // The guest may answer at once: by then all of this must stand.
     this.#ports.push(greeting);
     // What came behind the login waits for a turn: a program listens for errors once it has the connection.

@@ -1,18 +1,20 @@
 import { withinConnectTimeout } from '../dial/connect-timeout.ts';
-import type { Connector, GuestConnection } from '../dial/connector.ts';
+import type { Connector } from '../dial/connector.ts';
 import type { Access } from '../model/names.ts';
 import type { CancelTarget } from '../wire/cancel.ts';
+import type { OpenedSession } from '../wire/login/open.ts';
 import type { GuestSession } from './guest-session.ts';
 import type { SessionFactoryPorts } from './session-factory.ts';
 
 /** What the sessions of guests need from their node. */
 export type GuestPorts = Pick<
   SessionFactoryPorts,
-  'node' | 'settings' | 'describe' | 'parameter' | 'hint' | 'opened' | 'failed' | 'closed'
+  'node' | 'settings' | 'describe' | 'parameter' | 'hint' | 'opened' | 'failed' | 'closed' | 'takeOver'
 > & { readonly connector: Connector };
 
 /**
- * Opens a session for a guest, whose startup parameters are `own`. Hooks do not run: they would speak on it.
+ * Opens a session for a guest, whose startup parameters are `own`, or takes over the monitor's first one. Hooks do not run: they would
+ * speak on it.
  * @throws the server's error, the system's; PgHerdError `PGHERD_CONNECT_TIMEOUT`, `PGHERD_SERVER_TOO_OLD` and those of a login.
  */
 export async function openGuest(
@@ -26,8 +28,13 @@ export async function openGuest(
   const { generation } = ports.describe();
   const startedAt = settings.clock.now();
   try {
-    const opened = await withinConnectTimeout(node, settings, signal, (limited) =>
-      connector.connectGuest(access, own, limited),
+    const opened = await withinConnectTimeout(
+      node,
+      settings,
+      signal,
+      async (limited) =>
+        (await connector.takenOverByGuest(access, own, ports.takeOver)) ??
+        (await connector.connectGuest(access, own, limited)),
     );
     ports.opened(settings.clock.now() - startedAt);
     return sessionOf(ports, opened, generation);
@@ -40,11 +47,7 @@ export async function openGuest(
   }
 }
 
-function sessionOf(
-  ports: GuestPorts,
-  { session, request }: GuestConnection,
-  generation: number,
-): GuestSession {
+function sessionOf(ports: GuestPorts, { session, request }: OpenedSession, generation: number): GuestSession {
   // A pooler repeats the parameters of the first session that it ever had.
   const isBelieved = !ports.connector.behindPooler;
   const parameter = (name: string, value: string) => {
@@ -68,7 +71,7 @@ function sessionOf(
 }
 
 function cancelTargetOf(
-  { socket, attempt, processId, secretKey }: GuestConnection['session'],
+  { socket, attempt, processId, secretKey }: OpenedSession['session'],
   request: CancelTarget['request'],
 ): CancelTarget | undefined {
   if (processId === undefined || secretKey === undefined) return undefined;

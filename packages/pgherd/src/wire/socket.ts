@@ -39,7 +39,9 @@ export async function openSocket(
 ): Promise<Socket> {
   const options = attempt === 'tls' ? await tlsOptions(request.tls, request.address) : undefined;
   signal.throwIfAborted();
-  const socket = dial(request, reusesBuffer ? readingIntoOneBuffer(() => socket) : undefined);
+  const onread = reusesBuffer ? readingIntoOneBuffer(() => socket) : undefined;
+  const socket = dial(request, onread);
+  if (onread !== undefined) readSo.add(socket);
   // Destroys a TLS socket over it as well.
   const forget = onAbort(signal, () => socket.destroy());
   try {
@@ -72,6 +74,12 @@ async function encrypt(socket: Socket, options: ConnectionOptions, request: TlsR
 /** All sockets that reuse it: each read is taken in before the next one. */
 let oneBuffer: Buffer | undefined;
 const BUFFER_BYTES = 65_536;
+const readSo = new WeakSet<Socket>();
+
+/** Whether the bytes of this socket's event `data` are valid only during the call of its listeners. */
+export function readsIntoOneBuffer(socket: Socket): boolean {
+  return readSo.has(socket);
+}
 
 /**
  * Reads into one buffer for all sockets, and past Node's queue for streams: less work for each read. Not on Windows, which may choose

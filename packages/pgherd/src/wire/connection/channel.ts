@@ -24,35 +24,10 @@ import type { Entry } from '../entry/entry.ts';
 import type { Line } from '../entry/line.ts';
 import { SETTLED } from '../entry/settled.ts';
 import { lostBefore } from '../failures.ts';
+import type { ChannelListener, ChannelParts } from './parts.ts';
 
 /** Entries done with before the queue is shortened. */
 const COMPACT_AT = 256;
-
-/** What a channel reports to the connection that it belongs to. */
-export interface ChannelListener {
-  /** A notice, a parameter or a notification, which may come at any time. */
-  aside(type: number, bytes: Buffer, start: number, end: number): void;
-  /** The server ended the connection, and said why. */
-  ending(error: ServerError): void;
-  /** A text was sent, which may change the session. */
-  noteText(text: string): void;
-  /** A command of a caller's has ended with this tag. */
-  noteTag(tag: string): void;
-  /** Another command has ended with this tag, which concerns the schema only. */
-  noteSchema(tag: string): void;
-  /** The connection is gone. Called once, after all its work was settled. */
-  gone(reason: unknown): void;
-}
-
-/** What a channel is made of. */
-export interface ChannelParts {
-  /** Paused, after the login. */
-  readonly socket: Socket;
-  readonly cutter: Cutter;
-  readonly writer: Writer;
-  readonly names: PreparedNames;
-  readonly types: TypeParsers;
-}
 
 /** Work that needs the connection to itself. */
 interface Waiting {
@@ -82,6 +57,8 @@ export class Channel implements Line {
   #flushing = false;
   readonly #waiting: Waiting[] = [];
   #closed = false;
+  /** Whether the socket has another owner. */
+  #hasLeft = false;
   #closeReason: unknown;
   #fatal: ServerError | undefined;
   #fatalCameLate = false;
@@ -93,12 +70,14 @@ export class Channel implements Line {
     this.names = names;
     this.types = types;
     this.#listener = listener;
-    const isOver = () => this.#lost(new Error('Connection terminated unexpectedly'));
     cutter.take = (type, bytes, start, end) => this.#take(type, bytes, start, end);
-    socket.on('data', (chunk: Buffer) => this.#read(chunk));
-    socket.on('end', isOver).on('close', isOver);
-    socket.on('error', (error) => this.#lost(error));
+    socket.on('data', this.#onData).on('error', this.#onError);
+    socket.on('end', this.#onEnd).on('close', this.#onEnd);
   }
+
+  readonly #onData = (chunk: Buffer): void => this.#read(chunk);
+  readonly #onError = (error: Error): void => this.#lost(error);
+  readonly #onEnd = (): void => this.#lost(new Error('Connection terminated unexpectedly'));
 
   /** Reads what came behind the login, and what comes from now on. */
   begin(): void {
@@ -111,7 +90,7 @@ export class Channel implements Line {
   }
 
   get isClosed(): boolean {
-    return this.#closed;
+    return this.#hasLeft ? this.#socket.destroyed : this.#closed;
   }
 
   get traffic(): Traffic {
@@ -174,6 +153,18 @@ export class Channel implements Line {
   hold(isHeld: boolean): void {
     if (isHeld) this.#socket.pause();
     else this.#socket.resume();
+  }
+
+  /** Leaves the socket to another owner, paused, and is over itself; `false`, with nothing done, unless the session is at rest. */
+  leave(): boolean {
+    if (this.#closed || !this.#isIdle || this.#waiting.length > 0 || this.#status !== 'idle') return false;
+    this.#closed = true;
+    this.#hasLeft = true;
+    this.#closeReason = new Error('the connection has another owner');
+    const socket = this.#socket.pause();
+    socket.off('data', this.#onData).off('error', this.#onError);
+    socket.off('end', this.#onEnd).off('close', this.#onEnd);
+    return true;
   }
 
   /** Says goodbye and closes; resolves once the socket is gone. */

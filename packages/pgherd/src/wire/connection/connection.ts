@@ -1,4 +1,3 @@
-import type { Socket } from 'node:net';
 import type {
   ConnectionListener,
   DriverConnection,
@@ -12,42 +11,26 @@ import type {
 } from '../../connection/port.ts';
 import { OWN_TYPES, type Statement, type TypeParsers } from '../../model/statement.ts';
 import { readStatement, tagChangesSchema, tagChangesSession } from '../../sql/statement.ts';
-import { type CancelTarget, requestCancel } from '../cancel.ts';
+import { requestCancel } from '../cancel.ts';
 import { CallersNames } from '../content/callers-names.ts';
 import { NOTICE_RESPONSE, PARAMETER_STATUS } from '../content/codes.ts';
-import { type Prepared, PreparedNames, type Schema, type TextHashes } from '../content/names.ts';
+import { type Prepared, PreparedNames, type Schema } from '../content/names.ts';
 import { BodyReader, protocolError } from '../content/reader.ts';
 import { readMessage, type ServerError } from '../content/server-error.ts';
 import { areSteady } from '../content/steady.ts';
-import { type FreeSlabs, Writer } from '../content/writer.ts';
+import { Writer } from '../content/writer.ts';
 import { BatchEntry } from '../entry/batch.ts';
 import { startCopyIn, startCopyOut } from '../entry/copy.ts';
 import { Cursor } from '../entry/cursor.ts';
 import { SimpleEntry } from '../entry/simple.ts';
 import { type Settle, SingleEntry, type SingleOwner } from '../entry/single.ts';
-import type { LoggedIn } from '../login/session.ts';
-import { Channel, type ChannelListener } from './channel.ts';
+import type { OpenedSession } from '../login/open.ts';
+import { Channel } from './channel.ts';
+import type { ChannelListener, Origin, Shared } from './parts.ts';
 
 /** Most parameters that a server reports, and most bytes of one. */
 const MAX_PARAMETERS = 64;
 const MAX_PARAMETER_BYTES = 16_384;
-
-/** What all connections of a driver share. */
-export interface Shared {
-  readonly types: TypeParsers;
-  readonly hashes: TextHashes;
-  readonly slabs: FreeSlabs;
-  readonly schema: Schema;
-}
-
-/** How a connection came about. */
-export interface Origin {
-  readonly socket: Socket;
-  readonly login: LoggedIn;
-  /** Shared with other connections to the address as long as they are equal. */
-  readonly parameters: Map<string, string>;
-  readonly way: Pick<CancelTarget, 'request' | 'attempt'>;
-}
 
 /** A connection by pgherd's own wire: the verbs of the port, over a channel of which it is the only owner. */
 export class WireConnection implements DriverConnection, ChannelListener {
@@ -197,6 +180,18 @@ export class WireConnection implements DriverConnection, ChannelListener {
 
   markClean(): void {
     this.#dirty = false;
+  }
+
+  /**
+   * Gives up the session and its socket, which is paused: as they were after the login, but for what the session has been asked since.
+   * `undefined` unless it is at rest and unchanged.
+   */
+  giveUp(): OpenedSession | undefined {
+    if (this.#dirty || !this.#channel.leave()) return undefined;
+    const { login, way, socket } = this.#origin;
+    socket.ref();
+    const { request, attempt } = way;
+    return { session: { ...login, parameters: this.#parameters, socket, attempt }, request };
   }
 
   setRef(ref: boolean): void {

@@ -8,8 +8,9 @@ import { openSession } from '../login/open.ts';
 import { startupPacket } from '../login/startup.ts';
 import { lookUp } from '../lookup.ts';
 import { types } from '../types.ts';
-import { type Shared, WireConnection } from './connection.ts';
+import { WireConnection } from './connection.ts';
 import { WIRE_CAPABILITIES, type WireOptions } from './options.ts';
+import type { Shared } from './parts.ts';
 
 /** pgherd's own way to speak PostgreSQL's protocol. */
 export function wireDriver(options: WireOptions = {}): Driver {

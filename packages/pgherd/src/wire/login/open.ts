@@ -26,6 +26,12 @@ export interface OpenSession extends LoggedIn {
   readonly attempt: TlsAttempt;
 }
 
+/** A session, and where to and how it was opened. */
+export interface OpenedSession {
+  readonly session: OpenSession;
+  readonly request: Pick<ConnectRequest, 'address' | 'tls'>;
+}
+
 /**
  * Opens a socket as the request says, with TLS or without, and logs in. An abort destroys the socket and rejects with the signal's
  * reason.
