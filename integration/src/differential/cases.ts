@@ -189,7 +189,7 @@ export const STATEMENTS: readonly string[] = [
 ];
 
 /** Statements that fail: every field of the error counts. */
-export const FAILING: readonly (readonly [text: string, values?: readonly unknown[]])[] = [
+export const FAILING: readonly (readonly [text: string, values?: readonly unknown[], hint?: string])[] = [
   ['selec 1'],
   ['select 1/0'],
   ['select * from nowhere'],
@@ -204,8 +204,8 @@ export const FAILING: readonly (readonly [text: string, values?: readonly unknow
   ['select $1::int', ['x']],
   ['select $1::int', [2 ** 40]],
   ['select $1::int', [1.5]],
-  ['select $1::int, $2::int', [1]],
-  ['select 1', [1]],
+  ['select $1::int, $2::int', [1], 'The text has 2 parameters, $1 to $2; 1 value was given.'],
+  ['select 1', [1], 'The text has no parameter ($1, $2, …); 1 value was given.'],
   ['select $1::text', ['with \0 inside']],
   ['select $1::int[]', [[1, [2, 3]]]],
   ['select $1::jsonb', ['{']],

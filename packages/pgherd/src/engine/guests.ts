@@ -301,7 +301,11 @@ function asTheServerSaid(error: unknown, refused: unknown): unknown {
 }
 
 /** No node can be used, for reasons that time does not change. */
-const LASTING: ReadonlySet<string> = new Set(['PGHERD_AUTHENTICATION_FAILED', 'PGHERD_CONNECT_FAILED']);
+const LASTING: ReadonlySet<string> = new Set([
+  'PGHERD_AUTHENTICATION_FAILED',
+  'PGHERD_DATABASE_MISSING',
+  'PGHERD_CONNECT_FAILED',
+]);
 
 function serverErrorIn(error: unknown): ServerError | undefined {
   return causeChain(error).find((link) => link instanceof ServerError);

@@ -10,6 +10,7 @@ import type { BarredWrites } from '../model/floors.ts';
 import type { ConnectFailure } from '../model/names.ts';
 import type { NodeDescription, TopologyDescription } from '../model/topology.ts';
 import { connectFailureOf } from '../retry/classify.ts';
+import { sqlState } from '../retry/predicates.ts';
 import type { Demand, Rejection } from '../routing/select.ts';
 import { barredSentence } from './barred-writes.ts';
 
@@ -127,7 +128,7 @@ export function unreachableError(refusals: ReadonlyMap<string, unknown>, unaddre
   const list = [...refusals].map(([node, error]) => `${node}: ${messageOf(error)}`).join('; ');
   const causes = errors.slice(0, MAX_CAUSES);
   const sentence = ['No node can be used.', unaddressed, list].filter((part) => part !== undefined).join(' ');
-  return new PgHerdError(unreachableCode(failures), sentence, {
+  return new PgHerdError(unreachableCode(failures, errors), sentence, {
     cause: causes.length === 1 ? causes[0] : new AggregateError(causes, 'what the nodes answered'),
     details: { nodes: [...refusals.keys()], failure: failures[0] },
   });
@@ -142,8 +143,13 @@ const OWN_CODES: Readonly<Partial<Record<ConnectFailure, ErrorCode>>> = Object.f
   'server-too-old': 'PGHERD_SERVER_TOO_OLD',
 });
 
-function unreachableCode([first, ...others]: readonly ConnectFailure[]): ErrorCode {
-  const own =
-    first === undefined || others.some((failure) => failure !== first) ? undefined : OWN_CODES[first];
-  return own ?? 'PGHERD_CONNECT_FAILED';
+function unreachableCode(
+  [first, ...others]: readonly ConnectFailure[],
+  errors: readonly unknown[],
+): ErrorCode {
+  if (first === undefined || others.some((failure) => failure !== first)) return 'PGHERD_CONNECT_FAILED';
+  // A database that takes no connections (55000) is none that is missing.
+  if (first === 'database-missing' && !errors.every((error) => sqlState(error) === '3D000'))
+    return 'PGHERD_CONNECT_FAILED';
+  return OWN_CODES[first] ?? 'PGHERD_CONNECT_FAILED';
 }

@@ -31,13 +31,16 @@ const SLOTS = `select (select pg_catalog.sum(numbackends) from pg_catalog.pg_sta
 export interface SlotsPorts {
   readonly node: string;
   readonly clock: Clock;
-  /** How long an answer may take, milliseconds. */
+  /** How long an answer may take, and after how long a silent node is dead, milliseconds. */
   readonly timeoutMs: number;
+  readonly deadAfterMs: number;
   readonly pool: Pool<Session>;
   ask(): Ask | undefined;
   /** Whether a primary is looked for: then the monitor has no time for anything else. */
   isPrimaryLost(): boolean;
   describe(): NodeDescription | undefined;
+  /** When the node last answered a statement. */
+  answeredAt(): number | undefined;
   observe(observation: Observation): void;
   scarce(event: ClusterEvents['pool:scarce']): void;
   warned(message: string): void;
@@ -116,7 +119,7 @@ export class Slots {
   }
 
   #isBusyAndWell(): boolean {
-    const { clock, pool, describe, observe, node } = this.#ports;
+    const { clock, pool, describe, observe, node, answeredAt, deadAfterMs } = this.#ports;
     const description = describe();
     if (description === undefined || description.role === 'unknown') return false;
     const { generation, role } = description;
@@ -124,8 +127,11 @@ export class Slots {
     if (!pool.inUse().some(isOpen)) return false;
     // It lives, since it refuses, and sessions report a change of its role with each answer. However long they take: as long as they are open
     // a primary stays one.
-    observe({ kind: 'parameters', node, at: clock.now(), generation, inHotStandby: role === 'standby' });
-    return true;
+    const now = clock.now();
+    observe({ kind: 'parameters', node, at: now, generation, inHotStandby: role === 'standby' });
+    // While the pool could use more connections, and nothing was heard for long, the node is no good for new work.
+    const heardAt = answeredAt();
+    return pool.stats().size >= pool.max || (heardAt !== undefined && now - heardAt < deadAfterMs);
   }
 
   async #look(): Promise<void> {
@@ -158,6 +164,7 @@ export interface SlottedNode {
   readonly name: string;
   readonly pool: Pool<Session>;
   readonly monitor: { readonly ask: Ask | undefined };
+  readonly inFlight: { readonly answeredAt: number | undefined };
 }
 
 /** The slots of a live node. */
@@ -167,10 +174,12 @@ export function slotsOf<N extends SlottedNode>(node: N, ports: NodePortsOf<N>): 
     node: node.name,
     clock: settings.clock,
     timeoutMs: settings.probe.timeoutMs,
+    deadAfterMs: settings.deadAfterMs,
     pool: node.pool,
     ask: () => node.monitor.ask,
     isPrimaryLost: () => ports.topology().primaryLostAt !== undefined,
     describe: () => findNode(ports.topology(), node.name),
+    answeredAt: () => node.inFlight.answeredAt,
     observe: (observation) => ports.observe(node, observation),
     scarce: (event) => ports.scarce(event),
     warned: (message) => ports.warned(message),
