@@ -26,7 +26,7 @@ const RANKS = [
   ['query'],
   ['listen', 'transaction'],
   ['cluster'],
-  ['guests', 'http'],
+  ['guests', 'http', 'telemetry'],
   ['node-postgres'],
   ['integrations'],
 ];

@@ -8,7 +8,8 @@ const source = { conditions: ['@pgherd/source'] };
 const ALONE = ['integration/test/failover/busy-servers.test.ts'];
 
 export default defineConfig({
-  ssr: { resolve: { conditions: ['@pgherd/source', 'node', 'module'] } },
+  // As Node resolves: `module` is a condition of bundlers, whose files Node may be unable to load.
+  ssr: { resolve: { conditions: ['@pgherd/source', 'node'] } },
   resolve: source,
   test: {
     // One more than there are cores, and three at least: most of what the tests wait for are servers, not the processor.

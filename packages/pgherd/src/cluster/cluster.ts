@@ -185,7 +185,8 @@ class HerdCluster implements Omit<Cluster, keyof ClusterQuerier> {
     this.#cluster = Object.assign(this, verbs);
     enterGuestPort(this.#cluster, this.#guests);
     const { secrets, tokenTtlMs } = this.#herd.settings.causal;
-    enterRequestPort(this.#cluster, { isSigned: secrets.length > 0, tokenTtlMs, isLeaving: false });
+    const { label } = settings;
+    enterRequestPort(this.#cluster, { label, isSigned: secrets.length > 0, tokenTtlMs, isLeaving: false });
   }
 
   static create(settings: ClusterSettings): Cluster {

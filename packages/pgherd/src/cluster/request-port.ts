@@ -1,7 +1,10 @@
+import type { TracedCluster } from '../channels/channels.ts';
 import { argumentError } from '../model/errors.ts';
 
-/** What a cluster offers to those who answer requests with it; it is no part of the public object. */
+/** What a cluster offers to those who answer requests with it, or report on it; it is no part of the public object. */
 export interface RequestPort {
+  /** How messages of the diagnostics channels name it. */
+  readonly label: TracedCluster;
   /** Whether causal tokens are signed (`causal.tokenSecret`). */
   readonly isSigned: boolean;
   /** `causal.tokenTtlMs`. */
@@ -11,7 +14,7 @@ export interface RequestPort {
 }
 
 /** As that of the guests: one place in the process, however often this module is loaded. The number grows when the port changes. */
-const PLACE = Symbol.for('pgherd.request-ports.1');
+const PLACE = Symbol.for('pgherd.request-ports.2');
 
 function ports(): WeakMap<object, RequestPort> {
   const place = globalThis as { [PLACE]?: WeakMap<object, RequestPort> };

@@ -1,0 +1,104 @@
+import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import { invalidArgument } from '../model/errors.ts';
+import { quoted } from '../model/foreign.ts';
+import { assertOptions, optionNames } from '../model/option-names.ts';
+import { Clusters } from '../telemetry/clusters.ts';
+import { shownError } from '../telemetry/errors.ts';
+import type { Sink } from '../telemetry/facts.ts';
+import { type Labels, METRIC_NAMES, METRICS, type Metric, type MetricName } from '../telemetry/metrics.ts';
+import { assertClusters } from '../telemetry/otel-options.ts';
+import { samplesOf } from '../telemetry/samples.ts';
+import { type ReportedClusters, reporting, type Telemetry } from '../telemetry/telemetry.ts';
+
+export type { ReportedClusters, Telemetry } from '../telemetry/telemetry.ts';
+
+/** Options of {@link collectMetrics}. */
+export interface CollectOptions {
+  /** Your registry, such as `register` of `prom-client`. */
+  readonly register: Registry;
+  /** Clusters whose nodes, pools and events are reported, by the value of the label `cluster`. More are added by `add`. Default: none. */
+  readonly clusters?: ReportedClusters | undefined;
+  /** What subscribers of pgherd's report if they fail, which cannot affect a call. Default: `console.error`. */
+  readonly onError?: ((error: unknown) => void) | undefined;
+}
+
+const OPTIONS = optionNames<CollectOptions>({ register: true, clusters: true, onError: true });
+
+/**
+ * Enters the metrics of all statements of the process, and of the nodes, pools and failovers of the given clusters, into a registry of
+ * `prom-client`. Gauges are asked for when the registry is scraped. `disable` takes them out again.
+ *
+ * @throws PgHerdError `PGHERD_INVALID_ARGUMENT` for options that cannot be used; what `prom-client` throws for a registry that has
+ * these metrics already.
+ * @example
+ * ```ts
+ * import { createCluster } from 'pgherd';
+ * import { collectMetrics } from 'pgherd/prometheus';
+ * import { register } from 'prom-client';
+ *
+ * const db = createCluster('postgres://app@db1,db2,db3/shop');
+ * collectMetrics({ register, clusters: { shop: db } });
+ * ```
+ */
+export function collectMetrics(options: CollectOptions): Telemetry {
+  assertOptions('collectMetrics', options, OPTIONS);
+  const { register, clusters: given = {}, onError = console.error } = options;
+  if (typeof register?.registerMetric !== 'function')
+    throw invalidArgument('register', quoted(register), 'a registry of prom-client');
+  if (typeof onError !== 'function') throw invalidArgument('onError', quoted(onError), 'a function');
+  assertClusters('clusters', given);
+  const clusters = new Clusters();
+  const recorders = new Map<MetricName, (value: number, labels: Labels) => void>();
+  const names = METRIC_NAMES.map((name) => METRICS[name].prometheus);
+  for (const name of METRIC_NAMES) {
+    const record = recorderOf(register, name, clusters);
+    if (record !== undefined) recorders.set(name, record);
+  }
+  const record: Sink['record'] = (metric, value, labels) => recorders.get(metric)?.(value, labels);
+  const sink: Sink = {
+    record,
+    called: ({ durationMs = 0, node = '', verb, error }, cluster) =>
+      record('callDuration', durationMs / 1_000, {
+        cluster,
+        node,
+        verb,
+        error: error === undefined ? '' : shownError(error).type,
+      }),
+  };
+  const ended = () => {
+    for (const name of names) register.removeSingleMetric(name);
+  };
+  return reporting({ clusters, sink, report: onError, ended }, given);
+}
+
+/** Makes a metric; returns what records its values, or `undefined` for a gauge, which is asked for them. */
+function recorderOf(
+  register: Registry,
+  metric: MetricName,
+  clusters: Clusters,
+): ((value: number, labels: Labels) => void) | undefined {
+  const { prometheus: name, help, kind, labels, buckets }: Metric = METRICS[metric];
+  const common = { name, help, labelNames: [...labels], registers: [register] };
+  switch (kind) {
+    case 'gauge':
+      new Gauge({
+        ...common,
+        collect() {
+          this.reset();
+          for (const sample of samplesOf(clusters))
+            if (sample.metric === metric) this.set({ ...sample.labels }, sample.value);
+        },
+      });
+      return undefined;
+    case 'counter': {
+      const counter = new Counter(common);
+      return (value, labelled) => counter.inc({ ...labelled }, value);
+    }
+    case 'histogram': {
+      const histogram = new Histogram({ ...common, buckets: [...(buckets ?? [])] });
+      return (value, labelled) => histogram.observe({ ...labelled }, value);
+    }
+    default:
+      return kind satisfies never;
+  }
+}

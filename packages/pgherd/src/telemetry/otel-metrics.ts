@@ -1,0 +1,70 @@
+import type { QueryMessage } from '../channels/channels.ts';
+import type { Clusters } from './clusters.ts';
+import { shownError } from './errors.ts';
+import type { Sink } from './facts.ts';
+import { type Label, type Labels, METRICS, type MetricName } from './metrics.ts';
+import { samplesOf } from './samples.ts';
+import { shapeOf } from './shape.ts';
+import { type Attributes, serverOf } from './spans.ts';
+
+/** What is needed of OpenTelemetry's meters: one instrument for each metric. */
+export interface MeterPort {
+  record(metric: MetricName, value: number, attributes: Attributes): void;
+}
+
+const ATTRIBUTES: Readonly<Record<Label, string>> = Object.freeze({
+  cluster: 'pgherd.cluster',
+  node: 'pgherd.node',
+  role: 'pgherd.role',
+  state: 'db.client.connection.state',
+  purpose: 'pgherd.purpose',
+  verb: 'pgherd.verb',
+  kind: 'pgherd.error.kind',
+  error: 'error.type',
+});
+
+/** Counters and histograms of OpenTelemetry. */
+export function otelSink(meter: MeterPort): Sink {
+  return {
+    record: (metric, value, labels) => meter.record(metric, value, attributesOf(metric, labels)),
+    called: (message, cluster) =>
+      meter.record('callDuration', (message.durationMs ?? 0) / 1_000, callAttributes(message, cluster)),
+  };
+}
+
+/** The present values of all gauges, with the attributes of OpenTelemetry. */
+export function otelSamples(
+  clusters: Clusters,
+): { readonly metric: MetricName; readonly value: number; readonly attributes: Attributes }[] {
+  return samplesOf(clusters).map(({ metric, value, labels }) => ({
+    metric,
+    value,
+    attributes: attributesOf(metric, labels),
+  }));
+}
+
+/** By the conventions, the node is the name of the pool where a metric is about pools. */
+function attributesOf(metric: MetricName, labels: Labels): Attributes {
+  const isOfPool = METRICS[metric].otel.startsWith('db.client.connection.');
+  const attributes: Attributes = {};
+  for (const [label, value] of Object.entries(labels))
+    attributes[isOfPool && label === 'node' ? 'db.client.connection.pool.name' : ATTRIBUTES[label as Label]] =
+      value;
+  return attributes;
+}
+
+function callAttributes({ cluster, text, texts, node, error }: QueryMessage, name: string): Attributes {
+  const attributes: Attributes = {
+    'db.system.name': 'postgresql',
+    'db.namespace': cluster.database,
+    'db.query.summary': texts !== undefined && texts.length > 1 ? 'BATCH' : shapeOf(text).summary,
+    'pgherd.cluster': name,
+    ...serverOf(node),
+  };
+  if (error !== undefined) {
+    const { state, type } = shownError(error);
+    attributes['error.type'] = type;
+    if (state !== undefined) attributes['db.response.status_code'] = state;
+  }
+  return attributes;
+}

@@ -1,0 +1,65 @@
+import type { Cluster } from '../cluster/cluster.ts';
+import type { Off } from '../observe/emitter.ts';
+import type { Clusters } from './clusters.ts';
+import { observeChannels, observeEvents, type Sink } from './facts.ts';
+import type { Spans } from './spans.ts';
+import { type Report, Subscriptions } from './subscriptions.ts';
+
+/** The clusters that are reported, by the names that reports give them. */
+export type ReportedClusters = Readonly<Record<string, Cluster>>;
+
+/** What reports to a telemetry system, until it is disabled. */
+export interface Telemetry {
+  /**
+   * Reports the nodes, pools and events of one more cluster under a name; returns what ends that. Statements are reported of all clusters
+   * of the process.
+   * @throws PgHerdError `PGHERD_INVALID_ARGUMENT` for what is no cluster, and for a name or a cluster that is reported already.
+   */
+  add(name: string, cluster: Cluster): Off;
+  /** Ends all reports; harmless when called again. */
+  disable(): void;
+}
+
+/** What a telemetry system gets. */
+export interface Reports {
+  readonly clusters: Clusters;
+  readonly sink?: Sink | undefined;
+  readonly spans?: Spans | undefined;
+  readonly report: Report;
+  /** Ends what the system itself has been asked to do. */
+  readonly ended: () => void;
+}
+
+/** Begins to report. */
+export function reporting(
+  { clusters, sink, spans, report, ended }: Reports,
+  given: ReportedClusters,
+): Telemetry {
+  const subscriptions = new Subscriptions(report);
+  let isDisabled = false;
+  const add = (name: string, cluster: Cluster): Off => {
+    const offs = [clusters.add(name, cluster)];
+    if (sink !== undefined) offs.push(observeEvents(name, cluster, sink));
+    if (spans !== undefined) offs.push(spans.observe(cluster));
+    const off = () => {
+      for (const end of offs.splice(0)) end();
+    };
+    subscriptions.add(off);
+    return off;
+  };
+  const disable = () => {
+    if (isDisabled) return;
+    isDisabled = true;
+    subscriptions.end();
+    ended();
+  };
+  try {
+    for (const [name, cluster] of Object.entries(given)) add(name, cluster);
+  } catch (error) {
+    disable();
+    throw error;
+  }
+  if (sink !== undefined) observeChannels(subscriptions, clusters, sink);
+  spans?.subscribe(subscriptions);
+  return { add, disable };
+}
