@@ -12,6 +12,7 @@ import { fileURLToPath } from 'node:url';
 import { rolldown } from 'rolldown';
 import { rollup } from 'rollup';
 import { dts } from 'rollup-plugin-dts';
+import { withoutBlanks } from './lib/blanks.ts';
 import { isMain, rootArgument } from './lib/findings.ts';
 import { publicEntries } from './lib/packages.ts';
 
@@ -147,11 +148,13 @@ async function declarations(
 }
 
 /**
- * Takes off the tabs that the bundler indents with, and the lines in which it names the module; lines stay lines. A text over several lines keeps its own, since no source has a
- * line that begins with a tab (Biome indents by spaces).
+ * Takes off the tabs that the bundler indents with, the lines in which it names the module, and the blanks that the program does not need;
+ * each statement keeps its line. A text over several lines keeps its own tabs, since no source has a line that begins with a tab (Biome
+ * indents by spaces).
  */
 function slimmed(file: string): void {
-  writeFileSync(file, readFileSync(file, 'utf8').replace(/^\/\/ packages\/.*\n|^\t+/gm, ''));
+  const code = readFileSync(file, 'utf8').replace(/^\/\/ packages\/.*\n|^\t+/gm, '');
+  writeFileSync(file, withoutBlanks(code, file.endsWith('.cjs') ? 'script' : 'module'));
 }
 
 /** Makes of the declarations of ES modules those for `require`, which import each other by other names. */
