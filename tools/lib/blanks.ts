@@ -1,4 +1,4 @@
-import { type Options, parse, type Token } from 'acorn';
+import { parse, type Token } from 'acorn';
 
 /** Blanks that separate words stay; so do those around a slash, which may begin a comment or a pattern. */
 const WORD = /[\w$\u0080-\uffff]/;
@@ -35,7 +35,7 @@ export function withoutBlanks(code: string, sourceType: 'module' | 'script'): st
   return result;
 }
 
-function tokensOf(code: string, sourceType: Options['sourceType']): Token[] {
+function tokensOf(code: string, sourceType: 'module' | 'script'): Token[] {
   const tokens: Token[] = [];
   parse(code, { ecmaVersion: 'latest', sourceType, allowHashBang: true, onToken: tokens });
   return tokens;

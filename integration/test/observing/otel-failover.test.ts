@@ -26,6 +26,9 @@ describe('a failover', () => {
     const prometheus = collectMetrics({ register, clusters: { shop: db } });
     try {
       const before = nameOf(cluster.primary);
+      // What Prometheus has never seen at 0 does not grow.
+      for (const name of ['failovers_total', 'failover_gap_seconds_sum', 'outcomes_unknown_total'])
+        expect(await register.metrics()).toContain(`pgherd_${name}{cluster="shop"} 0`);
       expect(await register.metrics()).toContain(
         `pgherd_node_role{cluster="shop",node="${before}",role="primary"} 1`,
       );

@@ -48,15 +48,16 @@ export function collectMetrics(options: CollectOptions): Telemetry {
   if (typeof onError !== 'function') throw invalidArgument('onError', quoted(onError), 'a function');
   assertClusters('clusters', given);
   const clusters = new Clusters();
-  const recorders = new Map<MetricName, (value: number, labels: Labels) => void>();
+  const recorders = new Map<MetricName, Recorder>();
   const names = METRIC_NAMES.map((name) => METRICS[name].prometheus);
   for (const name of METRIC_NAMES) {
-    const record = recorderOf(register, name, clusters);
-    if (record !== undefined) recorders.set(name, record);
+    const recorder = recorderOf(register, name, clusters);
+    if (recorder !== undefined) recorders.set(name, recorder);
   }
-  const record: Sink['record'] = (metric, value, labels) => recorders.get(metric)?.(value, labels);
+  const record: Sink['record'] = (metric, value, labels) => recorders.get(metric)?.record(value, labels);
   const sink: Sink = {
     record,
+    begin: (metric, labels) => recorders.get(metric)?.begin(labels),
     called: ({ durationMs = 0, node = '', verb, error }, cluster) =>
       record('callDuration', durationMs / 1_000, {
         cluster,
@@ -71,12 +72,15 @@ export function collectMetrics(options: CollectOptions): Telemetry {
   return reporting({ clusters, sink, report: onError, ended }, given);
 }
 
+/** Records values of one counter or histogram. */
+interface Recorder {
+  record(value: number, labels: Labels): void;
+  /** From now on it is 0 where nothing was recorded. */
+  begin(labels: Labels): void;
+}
+
 /** Makes a metric; returns what records its values, or `undefined` for a gauge, which is asked for them. */
-function recorderOf(
-  register: Registry,
-  metric: MetricName,
-  clusters: Clusters,
-): ((value: number, labels: Labels) => void) | undefined {
+function recorderOf(register: Registry, metric: MetricName, clusters: Clusters): Recorder | undefined {
   const { prometheus: name, help, kind, labels, buckets }: Metric = METRICS[metric];
   const common = { name, help, labelNames: [...labels], registers: [register] };
   switch (kind) {
@@ -92,11 +96,17 @@ function recorderOf(
       return undefined;
     case 'counter': {
       const counter = new Counter(common);
-      return (value, labelled) => counter.inc({ ...labelled }, value);
+      return {
+        record: (value, labelled) => counter.inc({ ...labelled }, value),
+        begin: (labelled) => counter.inc({ ...labelled }, 0),
+      };
     }
     case 'histogram': {
       const histogram = new Histogram({ ...common, buckets: [...(buckets ?? [])] });
-      return (value, labelled) => histogram.observe({ ...labelled }, value);
+      return {
+        record: (value, labelled) => histogram.observe({ ...labelled }, value),
+        begin: (labelled) => histogram.zero({ ...labelled }),
+      };
     }
     default:
       return kind satisfies never;

@@ -4,15 +4,23 @@ import type { Off } from '../observe/emitter.ts';
 import { isOutcomeUnknown } from '../retry/predicates.ts';
 import { systemClock } from '../time/system.ts';
 import type { Clusters } from './clusters.ts';
-import type { Labels, MetricName } from './metrics.ts';
+import { type Labels, METRIC_NAMES, METRICS, type Metric, type MetricName } from './metrics.ts';
 import type { Subscriptions } from './subscriptions.ts';
 
 /** Where counters and histograms are kept. */
 export interface Sink {
   record(metric: MetricName, value: number, labels: Labels): void;
+  /** A metric of which nothing was recorded is 0 from now on: what grows from nothing is no growth to Prometheus. */
+  begin(metric: MetricName, labels: Labels): void;
   /** A call with a statement has ended; `cluster` is its name. */
   called(message: QueryMessage, cluster: string): void;
 }
+
+/** Counters and histograms of whole clusters. */
+const OF_CLUSTERS: readonly MetricName[] = METRIC_NAMES.filter((name) => {
+  const { kind, labels }: Metric = METRICS[name];
+  return kind !== 'gauge' && labels.length === 1 && labels[0] === 'cluster';
+});
 
 /** Codes of calls that waited for a connection until their time was over. */
 const OUT_OF_TIME: ReadonlySet<unknown> = new Set([
@@ -57,6 +65,7 @@ export function observeChannels(subscriptions: Subscriptions, clusters: Clusters
 /** What the events of one cluster say; returns what ends that. */
 export function observeEvents(cluster: string, db: Cluster, sink: Sink): Off {
   const gaps = new WriteGaps(db.topology.writable);
+  for (const metric of OF_CLUSTERS) sink.begin(metric, { cluster });
   const offs: Off[] = [
     db.on('connection:opened', ({ node, durationMs }) =>
       sink.record('createTime', durationMs / 1_000, { cluster, node }),

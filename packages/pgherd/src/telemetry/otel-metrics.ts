@@ -27,6 +27,9 @@ const ATTRIBUTES: Readonly<Record<Label, string>> = Object.freeze({
 export function otelSink(meter: MeterPort): Sink {
   return {
     record: (metric, value, labels) => meter.record(metric, value, attributesOf(metric, labels)),
+    begin: (metric, labels) => {
+      if (METRICS[metric].kind === 'counter') meter.record(metric, 0, attributesOf(metric, labels));
+    },
     called: (message, cluster) =>
       meter.record('callDuration', (message.durationMs ?? 0) / 1_000, callAttributes(message, cluster)),
   };
