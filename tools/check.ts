@@ -24,6 +24,9 @@ const MATRIX: Step = { name: 'matrix', command: ['npx', 'tsx', 'tools/matrix.ts'
 /** Libraries in their newest versions on one cluster, through faults. */
 const EXAMPLES: Step = { name: 'examples', command: ['npx', 'tsx', 'tools/examples.ts'], needs: 'build' };
 
+/** The documents as pages: fetches the generator from the registry, which takes some seconds. */
+const SITE: Step = { name: 'site', command: ['npx', 'tsx', 'tools/site.ts'] };
+
 /** The whole suite; the JSON report beside the readable one is what gets counted. */
 const TESTS: Step = {
   name: 'tests',
@@ -34,7 +37,7 @@ const TESTS: Step = {
 rmSync(REPORT, { force: true });
 mkdirSync('temp', { recursive: true });
 const outcomes = await runSteps(
-  process.argv.includes('--with-tests') ? [...CHECKS, MATRIX, EXAMPLES, TESTS] : CHECKS,
+  process.argv.includes('--with-tests') ? [...CHECKS, SITE, MATRIX, EXAMPLES, TESTS] : CHECKS,
   console.log,
 );
 const { passed, failed } = totalOf(outcomes);

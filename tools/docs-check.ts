@@ -4,6 +4,7 @@ import { checkArchitecture } from './docs/architecture.ts';
 import { checkCopies, checkExamplesOfDocs } from './docs/blocks.ts';
 import { checkErrorCodes } from './docs/errors.ts';
 import { checkLinks, checkScripts } from './docs/markdown.ts';
+import { checkChannels, checkReference, writeReference } from './docs/reference.ts';
 import { checkTsdoc } from './docs/tsdoc.ts';
 import { type Finding, isMain, runAsCommand } from './lib/findings.ts';
 import { readManifest } from './lib/packages.ts';
@@ -21,8 +22,12 @@ export const DOCS_CHECKS = {
   links: checkLinks,
   scripts: checkNamedScripts,
   'doc comments': checkTsdoc,
+  'pages made of the sources': checkReference,
+  channels: checkChannels,
   examples: checkExamplesOfDocs,
   'copies of examples': checkCopies,
 };
 
-if (isMain(import.meta.url)) await runAsCommand(DOCS_CHECKS);
+if (isMain(import.meta.url)) {
+  await runAsCommand(process.argv.includes('--write') ? { 'docs:reference': writeReference } : DOCS_CHECKS);
+}

@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import ts from 'typescript';
 import type { Finding } from '../lib/findings.ts';
 import { filesBelow } from '../lib/sources.ts';
@@ -77,7 +77,15 @@ export function isAtHome(root: string, block: CodeBlock, folder: string): boolea
 export function compileBlocks(root: string, blocks: readonly CodeBlock[], place: Place): Finding[] {
   if (blocks.length === 0) return [];
   const modules = new Map(
-    blocks.map((block, index) => [join(root, place.folder, `example-of-docs-${index}.ts`), block]),
+    blocks.map((block, index) => [
+      // The copy of a file imports what stands beside that file.
+      join(
+        root,
+        block.copyOf === undefined ? place.folder : dirname(block.copyOf),
+        `example-of-docs-${index}.ts`,
+      ),
+      block,
+    ]),
   );
   const options: ts.CompilerOptions = {
     strict: true,

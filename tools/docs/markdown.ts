@@ -37,7 +37,8 @@ export function headingsOf(text: string): Heading[] {
   });
 }
 
-function slugOf(heading: string): string {
+/** The anchor of a heading, as GitHub makes it. */
+export function slugOf(heading: string): string {
   return heading
     .replace(/\[([^\]]*)\]\([^)]*\)/g, '$1')
     .toLowerCase()

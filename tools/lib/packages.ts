@@ -11,6 +11,7 @@ export interface Conditions {
 export interface Manifest {
   readonly name: string;
   readonly private?: boolean;
+  readonly repository?: { readonly url: string };
   readonly exports?: Readonly<Record<string, string | Conditions>>;
   readonly scripts?: Readonly<Record<string, string>>;
   readonly devDependencies?: Readonly<Record<string, string>>;

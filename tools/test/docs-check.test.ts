@@ -57,6 +57,30 @@ const MISTAKES: readonly { name: string; files: Files; file: string; message: st
     message: 'no table',
   },
   {
+    name: 'an export that the list lacks',
+    files: { 'packages/pgherd/src/index.ts': `export { ERROR_CODES as CODES } from './model/errors.ts';\n` },
+    file: 'docs/exports.md',
+    message: 'is not what the sources say',
+  },
+  {
+    name: 'an event without its page',
+    files: {
+      'ARCHITECTURE.md': `${ARCHITECTURE}| \`observe\` | a | b |\n`,
+      'packages/pgherd/src/observe/events.ts': `/** Events. */\nexport interface ClusterEvents { 'a:b': string }\n`,
+    },
+    file: 'docs/events.md',
+    message: 'is not what the sources say',
+  },
+  {
+    name: 'a channel that no page explains',
+    files: {
+      'ARCHITECTURE.md': `${ARCHITECTURE}| \`channels\` | a | b |\n`,
+      'packages/pgherd/src/channels/channels.ts': `export interface TracingMessages { 'pgherd:query': string }\n`,
+    },
+    file: 'docs/observing.md',
+    message: 'does not explain the channel `pgherd:query`',
+  },
+  {
     name: 'an example that does not compile',
     files: {
       'docs/page.md': '<!-- compiled with:\ndeclare const n: number;\n-->\n\n```ts\nn.trim();\n```\n',
@@ -102,6 +126,10 @@ const MISTAKES: readonly { name: string; files: Files; file: string; message: st
     files: {
       'packages/pgherd/src/index.ts': `export { bare } from './model/bare.ts';\n`,
       'packages/pgherd/src/model/bare.ts': '\nexport const bare = 1;\n',
+      'docs/exports.md': (CLEAN['docs/exports.md'] ?? '').replace(
+        '| `ERROR_CODES` | constant | Codes. |',
+        '| `bare` | constant |  |',
+      ),
     },
     file: 'packages/pgherd/src/model/bare.ts',
     message: `bare, exported from 'pgherd', has no doc comment`,

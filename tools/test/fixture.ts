@@ -43,6 +43,26 @@ const ARCHITECTURE = `# Architecture
 | \`integrations\` | adapters | decisions |
 `;
 
+const EXPORTS = `# Exports
+
+<!-- made of the sources by npm run docs:reference -->
+
+Everything that can be imported, by entry. The editor shows the whole comment of each name; the signatures are behind the links.
+
+## \`pgherd\`
+
+| name | | |
+| --- | --- | --- |
+| \`ERROR_CODES\` | constant | Codes. |
+
+## \`pgherd/dsn\`
+
+| name | | |
+| --- | --- | --- |
+| \`first\` | constant | The first code. |
+| \`later\` | constant | A point in time that was given, and a timer that is only called one. |
+`;
+
 /** A repository to which no check objects, in the form of ours: two entries, four folders, an integration with a peer. */
 export const CLEAN: Files = {
   'package.json': JSON.stringify({
@@ -54,6 +74,7 @@ export const CLEAN: Files = {
     '# Herd\n\nRun `npm run check`, then `npm test`. See [errors](docs/errors.md#pgherd_closed).\n',
   'ARCHITECTURE.md': ARCHITECTURE,
   'docs/errors.md': '# Errors\n\n## `PGHERD_CLOSED`\n\nOpen.\n\n## `PGHERD_TIMEOUT`\n\nWait.\n',
+  'docs/exports.md': EXPORTS,
   'packages/pgherd/package.json': JSON.stringify(manifest),
   'packages/pgherd/README.md': '# pgherd\n',
   'packages/pgherd/LICENSE': 'MIT\n',

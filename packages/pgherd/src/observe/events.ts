@@ -128,8 +128,11 @@ export interface ClusterEvents {
    * long as it stays on the list.
    */
   'discovery:refused': { readonly discovery: string; readonly node: string; readonly reason: string };
+  /** A connection of a pool was opened, the login included. */
   'connection:opened': { readonly node: string; readonly durationMs: number };
+  /** A connection of a pool could not be opened. */
   'connection:failed': { readonly node: string; readonly error: unknown };
+  /** A connection of a pool was closed, by pgherd or by the other side. */
   'connection:closed': { readonly node: string; readonly reason: string };
   /**
    * A connection waited for an answer that cannot come, since its server waits for us: what was sent, or answered, was lost on the way.
@@ -253,6 +256,7 @@ export interface ClusterEvents {
   'cluster:woken': { readonly restedMs: number };
   /** An accepted option has no effect, or deserves attention. */
   'cluster:warned': { readonly message: string };
+  /** The last event of a cluster: after `close()`, or after `terminate()`. */
   'cluster:closed': { readonly terminated: boolean };
 }
 

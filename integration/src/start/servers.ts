@@ -1,0 +1,15 @@
+import { createInterface } from 'node:readline';
+import { breakCluster, createTestCluster } from '@pgherd/testing';
+
+const standbys = Number(process.argv[2] ?? 0);
+await using cluster = await createTestCluster({
+  standbys,
+  ...(standbys > 0 ? { synchronous: { commit: 'on', any: 1 } } : {}), // no acknowledged write is lost
+});
+console.log(`export DATABASE_URL='${cluster.url}'`);
+
+for await (const line of createInterface({ input: process.stdin })) {
+  if (line !== 'kill') break;
+  await breakCluster(cluster, 'primary killed'); // and promotes a standby one second later
+  console.log('a standby was promoted');
+}
