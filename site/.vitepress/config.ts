@@ -61,6 +61,7 @@ export default defineConfig({
     ['meta', { 'http-equiv': 'Content-Security-Policy', content: policy }],
     ['link', { rel: 'icon', href: 'data:,' }],
   ],
+  vite: { server: { fs: { allow: [about.root] } } },
   markdown: { config: asOnSite, anchor: { slugify: slugOf } },
   themeConfig: {
     search: {

@@ -4,7 +4,8 @@ import { breakCluster, createTestCluster } from '@pgherd/testing';
 const standbys = Number(process.argv[2] ?? 0);
 await using cluster = await createTestCluster({
   standbys,
-  ...(standbys > 0 ? { synchronous: { commit: 'on', any: 1 } } : {}), // no acknowledged write is lost
+  // A standby confirms each commit, so that no acknowledged write is lost.
+  ...(standbys > 0 ? { synchronous: { commit: 'on', any: 1 } } : {}),
 });
 console.log(`export DATABASE_URL='${cluster.url}'`);
 
