@@ -16,6 +16,11 @@ interface About {
 const folder = dirname(fileURLToPath(import.meta.url));
 const about = JSON.parse(readFileSync(join(folder, '../temp/pages/about.json'), 'utf8')) as About;
 
+const repository = {
+  address: about.repository,
+  has: (file: string): boolean => existsSync(join(about.root, file)),
+};
+
 /** Links lead to the pages that the documents have become; drawings stand in the page, so that they follow its colours. */
 function asOnSite(md: MarkdownRenderer): void {
   const pageOf = (env: { readonly relativePath?: string }): Page | undefined =>
@@ -25,7 +30,7 @@ function asOnSite(md: MarkdownRenderer): void {
     if (page === undefined) return;
     for (const token of state.tokens.flatMap(({ children }) => children ?? [])) {
       if (token.type !== 'link_open') continue;
-      const href = linkOnSite(about.pages, page, token.attrGet('href') ?? '', about.repository);
+      const href = linkOnSite(about.pages, page, token.attrGet('href') ?? '', repository);
       if (href !== undefined) token.attrSet('href', href);
     }
   });

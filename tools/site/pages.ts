@@ -46,19 +46,20 @@ function pathOf(source: string): string {
 
 /**
  * Where a link of a document leads on the site: to the page that the document is, with its anchor; to the file in `repository` if
- * it is no page; `undefined` for what is left as it is, such as an address outside.
+ * it is no page; `undefined` for what is left as it is: an address outside, or a file that is not there, which the generator then
+ * reports as a dead link.
  */
 export function linkOnSite(
   pages: readonly Page[],
   from: Page,
   href: string,
-  repository: string,
+  repository: { readonly address: string; has(file: string): boolean },
 ): string | undefined {
   if (/^[a-z][a-z0-9+.-]*:/i.test(href) || href.startsWith('#') || href.startsWith('/')) return undefined;
   const [path = '', anchor] = href.split('#', 2);
   const target = posix.normalize(posix.join(posix.dirname(from.source), decodeURIComponent(path)));
   const page = STANDS_FOR[target] ?? pages.find(({ source }) => source === target)?.path;
   const suffix = anchor === undefined ? '' : `#${anchor}`;
-  if (page === undefined) return `${repository}/blob/main/${target}${suffix}`;
-  return `/${page}${suffix}`;
+  if (page !== undefined) return `/${page}${suffix}`;
+  return repository.has(target) ? `${repository.address}/blob/main/${target}${suffix}` : undefined;
 }

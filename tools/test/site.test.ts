@@ -27,10 +27,12 @@ describe('a link of a document', () => {
     ['docs/decisions/0001-one.md', 'README.md', '/decisions/index.md'],
     ['bench/README.md', '../README.md', '/index.md'],
     ['bench/README.md', 'peers/hasql_peer.py', 'https://git/pgherd/blob/main/bench/peers/hasql_peer.py'],
+    ['docs/topology.md', 'gone.md', undefined],
     ['docs/topology.md', '#fencing', undefined],
     ['docs/topology.md', 'https://postgresql.org', undefined],
   ])('in %s to %s leads to %s', (from, href, expected) => {
-    expect(linkOnSite(PAGES, page(from), href, 'https://git/pgherd')).toBe(expected);
+    const repository = { address: 'https://git/pgherd', has: (file: string) => file.endsWith('.py') };
+    expect(linkOnSite(PAGES, page(from), href, repository)).toBe(expected);
   });
 });
 
