@@ -74,11 +74,48 @@ describe('a primary that refuses writes', () => {
     await writable(cluster.primary, false);
     const [first, second] = clients;
     await untilRefused(() => first.query(INSERT));
-    expect(await rejection(second.query(INSERT))).toMatchObject({
-      code: 'PGHERD_CONNECTION_LOST',
-      details: { phase: 'not-handed' },
-    });
+    // It has ended by the time the refusal passes, or ends with what it has begun.
+    expect(String(await rejection(second.query(INSERT)))).toMatch(
+      /was ended between two statements|is not queryable/,
+    );
     for (const client of clients) await client.end().catch(() => undefined);
+  });
+});
+
+describe('a pool that knows nothing of nodes, on a primary that refuses writes', () => {
+  it('loses one call of each connection at most: the end comes right behind the refusal', async () => {
+    const pool = new pg.Pool({ Client: herdClient(pg, db), max: CONNECTIONS, idleTimeoutMillis: 0 });
+    pool.on('error', () => undefined);
+    pool.on('connect', (client) => client.on('error', () => undefined));
+    const failed: unknown[] = [];
+    let written = 0;
+    let isOver = false;
+    const write = async (): Promise<void> => {
+      while (!isOver) {
+        const client = await pool.connect();
+        const ended = await outcome(client.query(INSERT));
+        // As a library does that leaves it to the pool to notice.
+        client.release();
+        if (ended === 'ok') written++;
+        else failed.push(ended);
+      }
+    };
+    const more = async (): Promise<void> => {
+      const before = written;
+      await waitUntil(() => written > before + CONNECTIONS, { what: 'more writes' });
+    };
+    const writers = Promise.all(Array.from({ length: CONNECTIONS }, write));
+    await more();
+    const known = new Promise((resolve) => db.on('node:role-changed', resolve));
+    await writable(cluster.primary, false);
+    await known;
+    await writable(cluster.primary, true);
+    await db.nextProbe();
+    await more();
+    isOver = true;
+    await writers;
+    expect(failed.length).toBeLessThanOrEqual(CONNECTIONS);
+    await pool.end();
   });
 });
 

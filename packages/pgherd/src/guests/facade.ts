@@ -3,7 +3,8 @@ import type { CallOptions } from '../call/call.ts';
 import type { GuestPort, PlacedGuest } from '../engine/guests.ts';
 import type { Guest } from '../node/guest-list.ts';
 import { ServerError } from '../wire/content/server-error.ts';
-import { asError, Line, lost, type Waiting } from './line.ts';
+import { Line, type Waiting } from './line.ts';
+import { asError, lost } from './lost.ts';
 import {
   type FirstPacket,
   GOODBYE,

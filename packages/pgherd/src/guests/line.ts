@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import { messageOf, PgHerdError } from '../model/errors.ts';
+import { messageOf } from '../model/errors.ts';
 import type { GuestSession } from '../node/guest-session.ts';
 import type { Clock } from '../time/port.ts';
 import { COPY_DATA, DATA_ROW, FUNCTION_CALL_RESPONSE } from '../wire/content/codes.ts';
@@ -7,6 +7,7 @@ import type { ServerError } from '../wire/content/server-error.ts';
 import { readsIntoOneBuffer } from '../wire/socket.ts';
 import { Conversation, goesOn } from './conversation.ts';
 import { Heads, type MayPass } from './heads.ts';
+import { asError, lost, lostBetween } from './lost.ts';
 import { GOODBYE } from './startup.ts';
 import { type Observed, observeMessage } from './tap.ts';
 
@@ -57,6 +58,8 @@ export class Line {
   #waiting: Waiting | undefined;
   #draining: string | undefined;
   #isHeld = false;
+  /** What came from a refused write on, while the line is held; `undefined` if everything passes. */
+  #kept: Buffer[] | undefined;
   #hasLeft = false;
   /** The server's own word that it ends the session. */
   #ending: ServerError | undefined;
@@ -136,26 +139,36 @@ export class Line {
     else this.#break(lost(this.#guest.node, `was ended: ${reason}`));
   }
 
-  /** Lets nothing begin, until {@link goOn}. */
+  /**
+   * Lets nothing begin, until {@link goOn}. A refusal that comes meanwhile passes then, or right before the end: a library that has it
+   * would give the connection to its next caller.
+   */
   hold(): void {
     this.#isHeld = true;
   }
 
   goOn(): void {
     this.#isHeld = false;
+    if (!this.#endsNow) this.#passKept();
     this.#goOn();
   }
 
   #break(error: Error): void {
     if (!this.#isOpen) return;
+    const hasKept = this.#kept !== undefined;
+    this.#passKept();
     this.#end(messageOf(error), false);
     this.#socket.destroy();
-    this.#ports.ended(error, 'at-once');
+    this.#ports.ended(error, hasKept ? 'once-read' : 'at-once');
   }
 
   /** Whether neither a statement nor a transaction is under way. */
   get #isBetweenTwo(): boolean {
     return this.#conversation.atRest && this.#heads.atEnd;
+  }
+
+  get #endsNow(): boolean {
+    return this.#draining !== undefined && this.#isBetweenTwo;
   }
 
   /** The guest has gone, with or without a goodbye. */
@@ -244,6 +257,7 @@ export class Line {
         return;
       case 'write-refused':
         this.#guest.refused();
+        if (this.#isHeld) this.#kept ??= [];
         return;
       case 'shutdown':
         this.#guest.hint();
@@ -257,7 +271,16 @@ export class Line {
     const run = this.#run;
     this.#run = undefined;
     if (run === undefined || !this.#isOpen) return;
-    if (!this.#ports.push(run.bytes.subarray(run.from, run.to))) this.#socket.pause();
+    const bytes = run.bytes.subarray(run.from, run.to);
+    this.#kept?.push(bytes);
+    if (this.#kept !== undefined || !this.#ports.push(bytes)) this.#socket.pause();
+  }
+
+  #passKept(): void {
+    const kept = this.#kept;
+    if (kept === undefined) return;
+    this.#kept = undefined;
+    if (kept.map((bytes) => this.#ports.push(bytes)).every(Boolean)) this.#socket.resume();
   }
 
   /**
@@ -273,13 +296,22 @@ export class Line {
   #sayLast(): void {
     const message = this.#last;
     this.#last = undefined;
+    this.#passKept();
     if (message !== undefined && this.#isOpen) this.#ports.push(message);
   }
 
   /** Ends between two statements. */
   #endIfDrained(): void {
     const reason = this.#draining;
-    if (reason === undefined || !this.#isOpen || !this.#isBetweenTwo) return;
+    if (reason === undefined || !this.#isOpen || !this.#endsNow) return;
+    if (this.#kept === undefined) this.#endBetweenTwo(reason);
+    else this.#ports.clock.schedule(0, () => this.#endBetweenTwo(reason));
+  }
+
+  /** In a turn of its own with what was kept: the guest has the end before its program goes on. */
+  #endBetweenTwo(reason: string): void {
+    if (!this.#isOpen) return;
+    this.#passKept();
     this.#end(reason, false);
     this.#sayGoodbye();
     this.#ports.ended(lostBetween(this.#guest.node, reason), 'once-read');
@@ -314,25 +346,4 @@ export class Line {
     this.#waiting = undefined;
     waiting?.done();
   }
-}
-
-/** As {@link lost}, between two statements: what the guest wanted to begin was not sent. */
-function lostBetween(node: string, reason: string): PgHerdError {
-  return lost(node, `was ended between two statements: ${reason}`, { phase: 'not-handed' });
-}
-
-/** The error of a guest whose connection has ended. */
-export function lost(
-  node: string | undefined,
-  what: string,
-  details: Readonly<Record<string, unknown>> = {},
-  cause?: unknown,
-): PgHerdError {
-  const sentence = `The connection to ${node ?? 'the cluster'} ${what.replace(/\.?$/, '.')}`;
-  return new PgHerdError('PGHERD_CONNECTION_LOST', sentence, { cause, details: { node, ...details } });
-}
-
-/** Whatever was thrown, as an error. */
-export function asError(error: unknown): Error {
-  return error instanceof Error ? error : new Error(String(error));
 }
