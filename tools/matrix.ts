@@ -1,15 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import {
-  copyFileSync,
-  cpSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-} from 'node:fs';
+import { copyFileSync, cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -17,6 +8,8 @@ import { isDeepStrictEqual } from 'node:util';
 import { createTestCluster } from '@pgherd/testing';
 import { type Finding, isMain, runAsCommand } from './lib/findings.ts';
 import { freePort } from './lib/free-port.ts';
+import { binary, inProject, manifestOf, node, type Project } from './lib/matrix-project.ts';
+import { compiled } from './lib/matrix-types.ts';
 import { pack } from './lib/pack.ts';
 import { type Ran, run } from './lib/run.ts';
 
@@ -38,14 +31,16 @@ const EXPECTED = Object.freeze({
   discoveries: ['function', 'function', 'function', 'function'],
 });
 
+/** What the program prints that loads the optional peers. */
+const WITH_PEERS = Object.freeze({
+  n: 43,
+  routed: 'prefer-standby',
+  nest: ['PgherdModule', 'PgherdHealthIndicator'],
+  alive: 200,
+});
+
 /** What it prints where `pg` is missing: all but the import swap works. */
 const WITHOUT_PG = Object.freeze({ ...EXPECTED, swapped: 'PGHERD_INVALID_ARGUMENT' });
-
-/** A project in which the packed package and everything of `matrix/package.json` is installed. */
-interface Project {
-  readonly folder: string;
-  readonly env: Readonly<Record<string, string>>;
-}
 
 /** One way to load the package. */
 interface Case {
@@ -69,6 +64,14 @@ const CASES: readonly Case[] = [
       way: WAYS[format],
       check: async (project: Project) =>
         program(project, inProject(project, tool, 'bin/node'), [mainOf(format)]),
+    })),
+  ),
+  ...['node-20', 'node-22', 'node-24', 'node-26'].flatMap((tool) =>
+    FORMATS.map((format) => ({
+      tool,
+      way: `peers, ${WAYS[format]}`,
+      check: async (project: Project) =>
+        program(project, inProject(project, tool, 'bin/node'), [`peers.${EXTENSIONS[format]}`], WITH_PEERS),
     })),
   ),
   ...FORMATS.map((format) => ({
@@ -131,8 +134,8 @@ const CASES: readonly Case[] = [
         ]),
       ),
   },
-  ...['node10', 'node16', 'nodenext', 'bundler'].map((resolution) => types('typescript-5', resolution)),
-  ...['node16', 'nodenext', 'bundler'].map((resolution) => types('typescript-newest', resolution)),
+  ...['node10', 'node16', 'nodenext', 'bundler'].flatMap((resolution) => types('typescript-5', resolution)),
+  ...['node16', 'nodenext', 'bundler'].flatMap((resolution) => types('typescript-newest', resolution)),
 ];
 
 /** Packs pgherd, installs it in a project with the tools, and loads it in each way. Build first. */
@@ -193,43 +196,21 @@ function versionOf({ folder }: Project, tool: string): string {
   return version;
 }
 
-function manifestOf(folder: string): {
-  readonly version: string;
-  readonly bin?: string | Record<string, string>;
-} {
-  return JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
-}
-
 function mainOf(format: Format): string {
   return `main.${EXTENSIONS[format]}`;
-}
-
-function inProject({ folder }: Project, tool: string, file: string): string {
-  return join(folder, 'node_modules', tool, file);
 }
 
 function runtime(file: string): string {
   return join(ROOT_MODULES, file);
 }
 
-/** The file that a tool's command runs. */
-function binary(project: Project, tool: string, name = tool): string[] {
-  const { bin } = manifestOf(inProject(project, tool, ''));
-  const file = typeof bin === 'string' ? bin : bin?.[name];
-  if (file === undefined) throw new Error(`${tool} has no command ${name}.`);
-  return [inProject(project, tool, file)];
-}
-
-function node({ folder, env }: Project, args: readonly string[]): Promise<Ran> {
-  return run(process.execPath, args, folder, env);
-}
-
 async function program(
   { folder, env }: Project,
   file: string,
   args: readonly string[],
+  expected: object = EXPECTED,
 ): Promise<string | undefined> {
-  return existsSync(file) ? seenIn(await run(file, args, folder, env)) : `${file} is not installed`;
+  return existsSync(file) ? seenIn(await run(file, args, folder, env), expected) : `${file} is not installed`;
 }
 
 async function bundled(
@@ -293,39 +274,16 @@ async function nextRoute(project: Project): Promise<string | undefined> {
   }
 }
 
-function types(tool: string, resolution: string): Case {
-  return { tool, way: `types, ${resolution}`, check: (project) => compiled(project, tool, resolution) };
-}
-
-/** Compiles as a program of this kind does: what is imported as an ES module, as CommonJS, or both where files decide. */
-async function compiled(project: Project, tool: string, resolution: string): Promise<string | undefined> {
-  const files =
-    (resolution.startsWith('node1') && resolution !== 'node10') || resolution === 'nodenext'
-      ? ['types.mts', 'types.cts']
-      : ['types.ts'];
-  for (const file of files.filter((one) => one !== 'types.ts'))
-    copyFileSync(join(project.folder, 'types.ts'), join(project.folder, file));
-  const module = resolution === 'node10' ? 'commonjs' : resolution === 'bundler' ? 'esnext' : resolution;
-  const options = [
-    '--noEmit',
-    '--strict',
-    '--skipLibCheck',
-    'false',
-    '--target',
-    'es2022',
-    '--types',
-    'node',
-  ];
-  const { code, output } = await node(project, [
-    ...binary(project, tool, 'tsc'),
-    ...options,
-    '--module',
-    module,
-    '--moduleResolution',
-    resolution,
-    ...files,
-  ]);
-  return code === 0 ? undefined : `does not compile:\n${output}`;
+/** The declarations of peers are not ours to check. */
+function types(tool: string, resolution: string): Case[] {
+  return [
+    { file: 'types', way: `types, ${resolution}`, checksLibraries: true },
+    { file: 'types-peers', way: `types of peers, ${resolution}`, checksLibraries: false },
+  ].map(({ file, way, checksLibraries }) => ({
+    tool,
+    way,
+    check: (project) => compiled(project, tool, { file, resolution, checksLibraries }),
+  }));
 }
 
 /** What is wrong with what a program printed. */
