@@ -303,6 +303,11 @@ export class Server {
     return this.#clockSteps.reduce((shown, step) => (step.at <= ms ? shown + step.by : shown), began + ms);
   }
 
+  /** Whether its clock is wrong, and with it how long it says that it has run. */
+  get clockIsWrong(): boolean {
+    return this.#clockSteps.length > 0;
+  }
+
   /** Its clock is set, forward or back. */
   stepClock(by: number): void {
     this.say(`has its clock set by ${Math.round(by)} ms`);

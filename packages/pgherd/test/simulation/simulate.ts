@@ -180,7 +180,10 @@ class Run {
     await this.#prove();
   }
 
-  /** A floor whose witnesses are all standbys of the primary again falls without the user's help. */
+  /**
+   * A floor whose witnesses are all standbys of the primary again falls without the user's help, unless the clock of one was set: then it cannot
+   * say how long it has run, and so not that it began to live after it had shown the floor.
+   */
   async #expectWithdrawal(wholeAt: number): Promise<void> {
     const { topology } = this.#db;
     const { node } = this.#world.siteOf(this.#referee.truth);
@@ -191,7 +194,10 @@ class Run {
     const names = above.flatMap(({ witnesses }) => witnesses.map((witness) => witness.node));
     const comeBack =
       above.length > 0 && topology.systemIdentifier === systemIdentifier && !names.includes(node);
-    if (!comeBack) return;
+    const cannotTell = this.#world.servers.some(
+      (server) => names.includes(this.#world.siteOf(server).node) && server.clockIsWrong,
+    );
+    if (!comeBack || cannotTell) return;
     const limitMs = above.length * (TRUTH_MS + this.#scenario.options.withdrawAfterMs);
     await this.#advance(limitMs, () => this.#untruth(wholeAt) === undefined);
     const untruth = this.#untruth(wholeAt);

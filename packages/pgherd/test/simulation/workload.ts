@@ -194,7 +194,7 @@ export class Workload {
       case 'next-probe':
         return db.nextProbe();
       case 'ready':
-        return db.ready(limits);
+        return db.ready({ timeoutMs: limits.timeoutMs, signal: limits.signal });
       default:
         call.kind satisfies never;
     }
