@@ -62,6 +62,19 @@ describe.each(serverVersions())('connections that the network forgets, PostgreSQ
   const backends = async (what: string) =>
     (await cluster.primary.sql(`select pid, wait_event from pg_stat_activity where ${what}`)).length;
 
+  it('one that is lost before its access is changed costs one call a trial', async () => {
+    const db = await open({ pool: { max: 1, validate: 'never' } });
+    // It may only read from then on, until a call that writes changes that.
+    const port = await db.read.use((lease) =>
+      lease.one('select client_port from pg_stat_activity where pid = pg_backend_pid()'),
+    );
+    expect(cluster.primary.proxy.forget((lost) => lost === port['client_port'])).toBe(1);
+    // Without a limit of its own nothing but a trial can end it, and the monitor hears nothing of it.
+    const kept = await db.use((lease) => lease.one('insert into kept values (1) returning id'));
+    expect(kept).toEqual({ id: 1 });
+    expect(condemned).toHaveLength(1);
+  });
+
   it('twenty idle ones cost a caller one validation', async () => {
     const db = await open({ pool: { max: 20 } });
     await idle(db, 20);

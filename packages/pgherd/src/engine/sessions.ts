@@ -232,20 +232,30 @@ export class Sessions {
       : call.access;
   }
 
+  /** Returns whether it was changed; if not, the session is gone. It counts as a statement: also one that is lost on the way is found out. */
+  async #changeAccess(session: Session, access: Access, call: Call): Promise<boolean> {
+    const inFlight = this.#herd.liveNodeOf(session)?.inFlight;
+    const running = inFlight?.start();
+    let isChanged = false;
+    session.connection.setRef(true);
+    try {
+      await withinCall(session.setAccess(access), call, this.#herd.settings.clock, {
+        late: (now) => timedOut(session.node, call, now),
+        abandon: (error) => this.#ends.discard(session, error.message),
+      });
+      isChanged = true;
+    } catch {
+      this.#ends.discard(session, 'its access could not be changed');
+    }
+    if (running !== undefined) inFlight?.ended(running, isChanged);
+    return isChanged;
+  }
+
   /** Hands a session to a call, after changing its access if need be; `undefined` if that failed. */
   async prepare(session: Session, call: Call): Promise<Session | undefined> {
     const access = this.#accessOn(session, call);
     if (!session.suits(access)) {
-      session.connection.setRef(true);
-      try {
-        await withinCall(session.setAccess(access), call, this.#herd.settings.clock, {
-          late: (now) => timedOut(session.node, call, now),
-          abandon: (error) => this.#ends.discard(session, error.message),
-        });
-      } catch {
-        this.#ends.discard(session, 'its access could not be changed');
-        return undefined;
-      }
+      if (!(await this.#changeAccess(session, access, call))) return undefined;
       if (!this.#herd.stillSuits(session.node, call.demand)) {
         this.#ends.release(session);
         return undefined;
