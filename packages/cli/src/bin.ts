@@ -1,8 +1,6 @@
 #!/usr/bin/env node
-import { demoCommand } from './demo/command.ts';
-import { createProgram } from './program.ts';
+import { main } from './main.ts';
 
-const program = createProgram({ demo: demoCommand }, (exitCode) => {
-  process.exitCode = exitCode;
-});
-await program.parseAsync();
+const exitCode = await main(process.argv.slice(2));
+// A closed pipe has set it already.
+process.exitCode ??= exitCode;

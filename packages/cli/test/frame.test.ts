@@ -1,6 +1,7 @@
 import type { ClusterStats, NodeDescription, TopologyDescription } from 'pgherd';
 import { describe, expect, it } from 'vitest';
-import { bytesText, msText, nodeRows, ratesOf, stripOf } from '../src/demo/frame.ts';
+import { nodeRows, ratesOf, stripOf } from '../src/demo/frame.ts';
+import { bytesText, msText } from '../src/shell/numbers.ts';
 import { sampleLedger } from './samples.ts';
 
 describe('ratesOf', () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { DemoCommandOptions } from '../src/demo/command.ts';
-import { createProgram } from '../src/program.ts';
+import { type Commands, createProgram } from '../src/program.ts';
 
 interface Outcome {
   readonly options: DemoCommandOptions | undefined;
@@ -17,7 +17,18 @@ async function run(...args: string[]): Promise<Outcome> {
     options = given;
     return 7;
   };
-  const program = createProgram({ demo }, (code) => {
+  const unused = () => Promise.reject(new Error('another command was asked for'));
+  const commands: Commands = {
+    demo,
+    status: unused,
+    explain: unused,
+    doctor: unused,
+    drill: unused,
+    dsn: unused,
+    acceptEpoch: unused,
+    completion: unused,
+  };
+  const program = createProgram(commands, (code) => {
     exitCode = code;
   });
   for (const command of [program, ...program.commands]) {
@@ -88,6 +99,19 @@ describe('pgherd', () => {
 
   it('lists its commands', async () => {
     expect((await run('--help')).output).toContain('demo');
+  });
+
+  it.each([
+    'status',
+    'explain',
+    'doctor',
+    'drill',
+    'dsn',
+    'accept-epoch',
+    'demo',
+    'completion',
+  ])('has help with an example for %s', async (name) => {
+    expect((await run(name, '--help')).output).toContain(`$ pgherd ${name} `);
   });
 
   it('knows what was meant', async () => {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Failure } from '../src/demo/ledger.ts';
-import { inColor } from '../src/demo/paint.ts';
 import { isGood, renderReport, toJson } from '../src/demo/report.ts';
+import { inColor } from '../src/shell/paint.ts';
 import { sampleReport } from './samples.ts';
 
 const good = sampleReport().verification;

@@ -1,5 +1,5 @@
-import { onInterrupt } from '../interrupt.ts';
-import { inColor, withoutColor } from './paint.ts';
+import { onInterrupt } from '../shell/interrupt.ts';
+import { inColor, withoutColor } from '../shell/paint.ts';
 import { jsonView, plainView } from './plain.ts';
 import { isGood } from './report.ts';
 import { type DemoOptions, runDemo } from './run.ts';

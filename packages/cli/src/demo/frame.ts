@@ -1,4 +1,6 @@
 import type { ClusterStats, Lag, NodeDescription, Role, TopologyDescription } from 'pgherd';
+import { bytesText, msText } from '../shell/numbers.ts';
+import type { Tone } from '../shell/paint.ts';
 import type { EventStart, Ledger } from './ledger.ts';
 import type { PlannedEvent } from './schedule.ts';
 import { percentile, type Series } from './series.ts';
@@ -10,9 +12,6 @@ export interface LogLine {
   readonly by: 'demo' | 'pgherd';
   readonly text: string;
 }
-
-/** How good a thing is, for its colour. */
-export type Tone = 'good' | 'plain' | 'warning' | 'bad' | 'faint';
 
 /** One node as a line of a table. */
 export interface NodeRow {
@@ -140,25 +139,6 @@ function lagText({ bytes, ms }: Lag): string {
   const size = bytes === undefined ? '' : bytesText(bytes);
   const age = ms === undefined ? '' : msText(ms);
   return [size, age].filter((part) => part !== '').join(' ');
-}
-
-/** A size with a unit that suits it. */
-export function bytesText(bytes: number): string {
-  if (bytes < 1_024) return `${Math.round(bytes)} B`;
-  if (bytes < 1_024 ** 2) return `${(bytes / 1_024).toFixed(0)} kB`;
-  return `${(bytes / 1_024 ** 2).toFixed(1)} MB`;
-}
-
-/** A duration with a unit that suits it. */
-export function msText(ms: number): string {
-  if (ms >= 10_000) return `${(ms / 1_000).toFixed(1)} s`;
-  if (ms >= 1_000) return `${(ms / 1_000).toFixed(2)} s`;
-  return `${ms < 9.95 ? ms.toFixed(1) : ms.toFixed(0)} ms`;
-}
-
-/** `seconds` with one decimal, without unit. */
-export function secondsText(ms: number): string {
-  return (ms / 1_000).toFixed(1);
 }
 
 /**

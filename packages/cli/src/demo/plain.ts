@@ -1,5 +1,6 @@
-import { type Frame, type LogLine, msText, secondsText } from './frame.ts';
-import { type Paint, withoutColor } from './paint.ts';
+import { msText, secondsText } from '../shell/numbers.ts';
+import { type Paint, withoutColor } from '../shell/paint.ts';
+import type { Frame, LogLine } from './frame.ts';
 import { renderReport, toJson } from './report.ts';
 import type { DemoView } from './view.ts';
 

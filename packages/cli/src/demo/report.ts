@@ -1,6 +1,6 @@
-import { msText } from './frame.ts';
+import { msText } from '../shell/numbers.ts';
+import { type Paint, withoutColor } from '../shell/paint.ts';
 import type { EventSummary, Failure } from './ledger.ts';
-import { type Paint, withoutColor } from './paint.ts';
 import { EVENT_WORDS } from './schedule.ts';
 import { balances, type Verification } from './verify.ts';
 

@@ -1,7 +1,9 @@
 import { Box, Text } from 'ink';
 import type { ReactElement } from 'react';
+import { msText, secondsText } from '../shell/numbers.ts';
+import type { Tone } from '../shell/paint.ts';
 import { axisMarks, LEVEL_SIGNS, lineOfMarks, runsOf, sparkline } from './chart.ts';
-import { type Frame, type Level, msText, type RateRow, secondsText, stripOf, type Tone } from './frame.ts';
+import { type Frame, type Level, type RateRow, stripOf } from './frame.ts';
 import { logText } from './plain.ts';
 import { EVENT_WORDS, type EventName } from './schedule.ts';
 import { NodeTable } from './screen-nodes.tsx';

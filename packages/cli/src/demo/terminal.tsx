@@ -1,6 +1,6 @@
 import type { WriteStream } from 'node:tty';
 import { render } from 'ink';
-import type { Paint } from './paint.ts';
+import type { Paint } from '../shell/paint.ts';
 import { renderReport } from './report.ts';
 import { Screen, SMALLEST } from './screen.tsx';
 import type { DemoView } from './view.ts';

@@ -1,4 +1,4 @@
-import type { Tone } from './frame.ts';
+import type { Tone } from '../shell/paint.ts';
 
 /** Properties of Ink's `Text` for a tone. */
 export function toneProps(tone: Tone): { readonly color?: string; readonly dimColor?: boolean } {

@@ -18,6 +18,7 @@ export {
 } from './files.ts';
 export { DSN_STYLES, type DsnStyle, type FormatDsnOptions, formatDsn } from './format.ts';
 export { DEFAULT_HOST, DEFAULT_PORT, passwordFor, shuffled } from './hosts.ts';
+export { type ParameterOrigin, parameterOrigins } from './origins.ts';
 export { KNOWN_NAMES, PARAMETERS, type Parameter, type ParameterFate } from './parameters.ts';
 export { type PlanOptions, planConnection } from './plan.ts';
 export type { ConnectionPlan, KeepalivePlan, PlannedHost, TlsPlan } from './plan-types.ts';
@@ -39,6 +40,6 @@ export {
   TRANSPORTS,
   type Transport,
 } from './sets.ts';
-export type { Environment } from './settings.ts';
+export type { Environment, SettingSources } from './settings.ts';
 export { verification } from './tls.ts';
 export { PORT_RULES, type PortRule } from './uri.ts';

@@ -1,4 +1,5 @@
-import type { Tone } from './frame.ts';
+/** How a piece of text is meant; terminals show it by colour. */
+export type Tone = 'good' | 'plain' | 'warning' | 'bad' | 'faint';
 
 /** Colours text for a terminal, or leaves it alone. */
 export type Paint = (tone: Tone | 'strong', text: string) => string;

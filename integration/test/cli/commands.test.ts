@@ -1,0 +1,147 @@
+import { createTestCluster, type TestCluster, waitUntil } from '@pgherd/testing';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { type CliRun, cli, startCli } from '../../src/cli.ts';
+import { nameOf, restore } from '../../src/support.ts';
+
+let cluster: TestCluster;
+
+beforeAll(async () => {
+  cluster = await createTestCluster({ standbys: 2 });
+});
+afterEach(() => restore(cluster));
+afterAll(() => cluster?.close());
+
+describe('pgherd explain', () => {
+  it('says of each server why it serves a target or does not', async () => {
+    const { code, out } = await cli(['explain', 'read-write', cluster.url, '--json']);
+    const { target, nodes } = JSON.parse(out) as {
+      target: string;
+      nodes: { node: string; choice: number | null }[];
+    };
+    expect(target).toBe('read-write');
+    expect(nodes.filter(({ choice }) => choice === 1)).toMatchObject([{ node: nameOf(cluster.primary) }]);
+    expect(nodes.filter(({ choice }) => choice === null)).toHaveLength(2);
+    expect(code).toBe(0);
+  });
+
+  it('ends with 1 if no server suits', async () => {
+    await cluster.primary.kill();
+    const { code, out } = await cli(['explain', 'primary', cluster.url, '--timeout', '3']);
+    expect(out).toContain('No node suits primary');
+    expect(code).toBe(1);
+  });
+
+  it('knows what was meant', async () => {
+    const { code, err } = await cli(['explain', 'read-writ', cluster.url]);
+    expect(err).toContain('read-write');
+    expect(code).toBe(2);
+  });
+});
+
+describe('pgherd accept-epoch', () => {
+  const asSuperuser = () => cluster.url.replace('//app@', '//postgres@').replace('//app:app@', '//postgres@');
+  const setting = async () =>
+    (
+      await cluster.primary.sql(
+        `select setconfig::text as text from pg_db_role_setting join pg_database on setdatabase = pg_database.oid
+         where datname = 'app' and setrole = 0`,
+      )
+    ).map(({ text }) => String(text));
+  const comment = async () =>
+    (
+      await cluster.primary.sql(
+        `select shobj_description(oid, 'pg_database') as text from pg_database where datname = 'app'`,
+      )
+    )[0]?.['text'];
+
+  it('writes the value as a setting, and removes it', async () => {
+    const { code, out } = await cli(['accept-epoch', asSuperuser(), '--yes', '--json']);
+    expect(code, out).toBe(0);
+    const { written } = JSON.parse(out) as { written: { place: string; value: string }[] };
+    expect(written).toMatchObject([{ place: 'setting', value: expect.stringMatching(/^\d+\/\d+\/\d{4}-/) }]);
+    expect((await setting()).join()).toContain(String(written[0]?.value));
+    const removed = await cli(['accept-epoch', asSuperuser(), '--remove', '--json']);
+    expect(JSON.parse(removed.out)).toMatchObject({ written: [] });
+    expect(await setting()).toEqual([]);
+  });
+
+  it('takes the comment where the role may not set it, and leaves the rest of the comment', async () => {
+    await cluster.primary.sql(`comment on database app is 'the shop'`);
+    const { code, out, err } = await cli(['accept-epoch', cluster.url, '--yes', '--json']);
+    expect(code, out).toBe(0);
+    expect(JSON.parse(out)).toMatchObject({ written: [{ place: 'comment' }] });
+    expect(err).toContain('the comment on the database has the value');
+    expect(await comment()).toMatch(/^the shop pgherd\.accept_epoch=\d+\/\d+\/\S+$/);
+    await cli(['accept-epoch', cluster.url, '--remove']);
+    expect(await comment()).toBe('the shop');
+  });
+
+  it('writes nothing without a terminal to ask on', async () => {
+    const { code, err, out } = await cli(['accept-epoch', asSuperuser()]);
+    expect(out).toContain('is given up');
+    expect(err).toContain('--yes');
+    expect(code).toBe(1);
+    expect(await setting()).toEqual([]);
+  });
+});
+
+interface Report {
+  readonly writes: { answered: number; failed: number; gapMs: number; unknown: number };
+  readonly reads: { answered: number; failed: number };
+  readonly lost: number;
+  readonly twice: number;
+}
+
+function reportOf(text: string): Report {
+  return JSON.parse(String(text.trim().split('\n').at(-1))) as Report;
+}
+
+async function drillTables(): Promise<number> {
+  const [row] = await cluster.primary.appSql(
+    `select count(*)::int as count from pg_tables where tablename like 'pgherd\\_drill\\_%'`,
+  );
+  return Number(row?.['count']);
+}
+
+/** Waits until the drill has written so many rows. */
+async function written(run: CliRun, count: number): Promise<void> {
+  const most = () =>
+    Math.max(
+      0,
+      ...[...run.out.matchAll(/"writes":(\d+),"reads":\d+,"failed"/g)].map(([, one]) => Number(one)),
+    );
+  await waitUntil(() => most() >= count, { what: `${count} writes of the drill`, timeoutMs: 60_000 });
+}
+
+describe('pgherd drill', () => {
+  it('goes through a failover, loses nothing, and cleans up', async () => {
+    const run = startCli(['drill', cluster.url, '--seconds', '60', '--rate', '40', '--json']);
+    await written(run, 40);
+    await cluster.primary.kill();
+    await cluster.failover();
+    const before = Number(/"writes":(\d+)(?!.*"writes")/s.exec(run.out)?.[1]);
+    await written(run, before + 80);
+    run.process.kill('SIGINT');
+    const { code, out, err } = await run.ended;
+    const report = reportOf(out);
+    expect(report, `${out}\n${err}`).toMatchObject({
+      lost: 0,
+      twice: 0,
+      writes: { failed: 0 },
+      reads: { failed: 0 },
+    });
+    expect(report.writes.answered).toBeGreaterThan(100);
+    expect(report.writes.gapMs).toBeGreaterThan(0);
+    expect(out).toMatch(/"type":"event".*writes go to/);
+    expect(code).toBe(0);
+    expect(await drillTables()).toBe(0);
+  });
+
+  it('reports to people, and ends by itself', async () => {
+    const { code, out } = await cli(['drill', cluster.url, '--seconds', '2', '--rate', '20']);
+    expect(out).toMatch(/writes {2}\d+ answered, longest gap .*, 0 failed/);
+    expect(out).toMatch(/rows {4}0 lost, 0 twice/);
+    expect(code).toBe(0);
+    expect(await drillTables()).toBe(0);
+  });
+});

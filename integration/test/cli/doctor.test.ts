@@ -1,0 +1,179 @@
+import { createTestCluster, type ServerSettings, type TestCluster } from '@pgherd/testing';
+import { connect } from 'pgherd';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { cli } from '../../src/cli.ts';
+import { allCaughtUp, nameOf, restore } from '../../src/support.ts';
+
+interface Doctor {
+  readonly asked: readonly string[];
+  readonly findings: readonly { readonly rule: string; readonly node: string | null }[];
+}
+
+/** The kit's servers give up durability for speed; a good one does not. */
+const GOOD = { fsync: true, full_page_writes: true };
+
+let cluster: TestCluster;
+
+beforeAll(async () => {
+  cluster = await createTestCluster({ standbys: 2, settings: GOOD });
+  await allCaughtUp(cluster);
+});
+afterEach(() => restore(cluster));
+afterAll(() => cluster?.close());
+
+async function examined(
+  args: readonly string[] = [],
+  url = cluster.url,
+): Promise<Doctor & { code: number | null }> {
+  const { out, err, code } = await cli(['doctor', url, '--json', ...args]);
+  expect(out, err).not.toBe('');
+  return { ...(JSON.parse(out) as Doctor), code };
+}
+
+const asSuperuser = () => cluster.url.replace(/\/\/app(?::[^@]*)?@/, '//postgres@');
+const onPrimary = async (text: string): Promise<void> => {
+  await cluster.primary.sql(text);
+  await allCaughtUp(cluster);
+};
+
+interface Planted {
+  readonly rule: string;
+  /** Plants it, and returns how it is taken back. */
+  readonly plant: () => Promise<() => Promise<unknown>>;
+  readonly args?: readonly string[];
+  readonly url?: () => string;
+}
+
+const nothing = async (): Promise<void> => undefined;
+const statements = (plant: string, undo: string) => async () => {
+  await onPrimary(plant);
+  return () => onPrimary(undo);
+};
+const configured =
+  (which: 'primary' | 'standby', settings: ServerSettings, back: ServerSettings) => async () => {
+    const node = which === 'primary' ? cluster.primary : cluster.standbys[0];
+    await node?.configure(settings);
+    return async () => node?.configure(back);
+  };
+
+const PLANTED: readonly Planted[] = [
+  { rule: 'too-few-connections', plant: async () => nothing, args: ['--processes', '40'] },
+  { rule: 'superuser-login', plant: async () => nothing, url: asSuperuser },
+  { rule: 'keepalives-off', plant: async () => nothing, url: () => `${cluster.url}?keepalives=0` },
+  {
+    rule: 'same-server-twice',
+    plant: async () => nothing,
+    url: () => cluster.url.replace(/@(127\.0\.0\.1:)(\d+)/, '@127.0.0.1:$2,localhost:$2'),
+  },
+  {
+    rule: 'too-few-connections',
+    plant: statements('alter role app connection limit 5', 'alter role app connection limit -1'),
+  },
+  {
+    rule: 'slot-inactive',
+    plant: statements(
+      `select pg_create_physical_replication_slot('forgotten', true)`,
+      `select pg_drop_replication_slot('forgotten')`,
+    ),
+  },
+  {
+    rule: 'control-file-hidden',
+    plant: async () => {
+      const inApp = async (text: string) => {
+        await using session = await connect(asSuperuser(), { env: {} });
+        await session.query(text);
+        await allCaughtUp(cluster);
+      };
+      await inApp('revoke execute on function pg_control_system() from public');
+      return () => inApp('grant execute on function pg_control_system() to public');
+    },
+  },
+  {
+    rule: 'statement-timeout-short',
+    plant: statements('alter role app set statement_timeout = 900', 'alter role app reset statement_timeout'),
+  },
+  {
+    rule: 'idle-timeout-short',
+    plant: statements(
+      `alter role app set idle_session_timeout = '20s'`,
+      'alter role app reset idle_session_timeout',
+    ),
+  },
+  {
+    rule: 'read-only-primary',
+    plant: configured(
+      'primary',
+      { default_transaction_read_only: true },
+      { default_transaction_read_only: false },
+    ),
+  },
+  {
+    rule: 'weak-passwords',
+    plant: configured('primary', { password_encryption: 'md5' }, { password_encryption: 'scram-sha-256' }),
+  },
+  {
+    rule: 'durability-off',
+    plant: configured('primary', { synchronous_commit: 'off' }, { synchronous_commit: 'on' }),
+  },
+  {
+    rule: 'synchronous-standby-missing',
+    plant: async () => {
+      // Other roles may not see which standbys confirm.
+      await onPrimary('grant pg_monitor to app');
+      await cluster.primary.configure({ synchronous_standby_names: 'gone' });
+      return async () => {
+        await cluster.primary.configure({ synchronous_standby_names: '' });
+        await onPrimary('revoke pg_monitor from app');
+      };
+    },
+  },
+  {
+    rule: 'reads-hold-up-replay',
+    plant: configured('standby', { max_standby_streaming_delay: -1 }, { max_standby_streaming_delay: '30s' }),
+  },
+  {
+    rule: 'replay-delayed',
+    plant: configured('standby', { recovery_min_apply_delay: '1min' }, { recovery_min_apply_delay: 0 }),
+  },
+  {
+    rule: 'replay-paused',
+    plant: async () => {
+      await cluster.standbys[0]?.pauseReplay();
+      return async () => cluster.standbys[0]?.resumeReplay();
+    },
+  },
+  {
+    rule: 'not-receiving',
+    plant: async () => {
+      await cluster.standbys[0]?.follow(undefined);
+      return nothing;
+    },
+  },
+  {
+    rule: 'node-unreachable',
+    plant: async () => {
+      await cluster.standbys[0]?.kill();
+      return nothing;
+    },
+  },
+];
+
+describe('pgherd doctor', () => {
+  it('is silent on a good cluster', async () => {
+    const { findings, code, asked } = await examined();
+    expect(findings).toEqual([]);
+    expect([...asked].sort()).toEqual(cluster.nodes.map(nameOf).sort());
+    expect(code).toBe(0);
+  });
+
+  it.each(PLANTED)('finds $rule', async ({ rule, plant, args, url }) => {
+    const undo = await plant();
+    try {
+      const { findings, code } = await examined(args, url?.());
+      expect(findings.map((finding) => finding.rule)).toContain(rule);
+      expect(code).toBe(1);
+    } finally {
+      await undo();
+    }
+  });
+});

@@ -1,0 +1,76 @@
+import { lookAt, openCluster } from '../connection/open.ts';
+import { EXIT, type ExitCode } from '../shell/exit.ts';
+import type { Output } from '../shell/output.ts';
+import { type CommonOptions, runCommand } from '../shell/run.ts';
+import { collect } from './collect.ts';
+import { examine } from './examine.ts';
+import type { Finding } from './facts.ts';
+
+/** What `pgherd doctor` can be asked for. */
+export interface DoctorOptions extends CommonOptions {
+  /** How long servers may take to answer, seconds. */
+  readonly timeout: number;
+  /** Processes that run the application. */
+  readonly processes: number;
+  /** Connections of each of them for each server (`pool.max`). */
+  readonly poolMax: number;
+}
+
+/** What `pgherd doctor --json` prints. */
+export interface DoctorJson {
+  /** Names of the servers that could be asked. */
+  readonly asked: readonly string[];
+  readonly findings: readonly Finding[];
+  /** Servers whose statistics of replication the role may not see. */
+  readonly unseen: readonly string[];
+}
+
+/** Looks for what will hurt; resolves with the exit code. */
+export function doctorCommand(url: string, options: DoctorOptions): Promise<ExitCode> {
+  return runCommand(options, async (context) => {
+    const lookMs = options.timeout * 1_000;
+    await using opened = await openCluster(url, context, { lookMs });
+    const { db, plan } = opened;
+    await lookAt(db, lookMs, context.signal);
+    const nodes = await collect(db, lookMs, context.signal);
+    const findings = examine({
+      nodes,
+      user: plan.user,
+      database: plan.database,
+      keepalives: plan.keepalive.enabled,
+      processes: options.processes,
+      poolMax: options.poolMax,
+      today: new Date().toISOString(),
+    });
+    const asked = nodes.flatMap(({ picture, server }) => (server === undefined ? [] : [picture.name]));
+    const unseen = nodes.flatMap(({ picture, server }) =>
+      server?.senders.some(({ syncState }) => syncState === null) === true ? [picture.name] : [],
+    );
+    context.output.json({ asked, findings, unseen } satisfies DoctorJson);
+    writeFindings(context.output, asked, findings);
+    if (unseen.length > 0)
+      context.output.line({
+        tone: 'faint',
+        text: `Not seen on ${unseen.join(', ')}: which standbys confirm commits. To see it: grant pg_monitor to "${plan.user}"`,
+      });
+    if (asked.length === 0) return EXIT.unreachable;
+    return findings.length === 0 ? EXIT.fine : EXIT.finding;
+  });
+}
+
+function writeFindings(output: Output, asked: readonly string[], findings: readonly Finding[]): void {
+  for (const { severity, node, rule, evidence, remedy, page } of findings) {
+    output.line(
+      { tone: severity === 'error' ? 'bad' : 'warning', text: severity.padEnd(9) },
+      { tone: 'strong', text: node ?? 'cluster' },
+      `  ${evidence} `,
+      { tone: 'faint', text: `(${rule})` },
+    );
+    output.line(`         ${remedy} `, { tone: 'faint', text: `docs/${page}` });
+  }
+  if (findings.length > 0) output.line();
+  const servers = asked.length === 1 ? '1 server was' : `${asked.length} servers were`;
+  const count =
+    findings.length === 0 ? 'nothing' : findings.length === 1 ? '1 thing' : `${findings.length} things`;
+  output.line(`${servers} asked; ${count} found.`);
+}

@@ -1,0 +1,95 @@
+import { inColor, type Paint, type Tone, withoutColor } from './paint.ts';
+import { jsonText, printable } from './printable.ts';
+
+/** A piece of a line; every text is escaped before it is painted. */
+export type Span = string | { readonly tone: Tone | 'strong'; readonly text: string };
+
+/** Where a command writes to. */
+export interface Output {
+  /** Whether the command was asked for JSON; then {@link line} has no effect. */
+  readonly isJson: boolean;
+  /** Width of the terminal, characters; `Infinity` if there is none. */
+  readonly columns: number;
+  /** A line for people, on standard output. */
+  line(...spans: readonly Span[]): void;
+  /** One object on one line of standard output, if JSON was asked for. */
+  json(value: object): void;
+  /** Whether a line can be replaced by the next one. */
+  readonly isLive: boolean;
+  /** A line for people that the next one replaces; where that cannot be, a line. */
+  live(text: string): void;
+  /** A line on standard error, whatever was asked for. */
+  note(text: string): void;
+}
+
+const CLEAR_LINE = '\r\u001b[K';
+
+/** The parts of a stream that an output needs. */
+export interface Sink {
+  readonly isTTY?: boolean | undefined;
+  readonly columns?: number | undefined;
+  write(text: string): unknown;
+}
+
+/** What decides how an output looks. */
+export interface OutputOptions {
+  readonly json: boolean;
+  /** `false` for `--no-color`. */
+  readonly color: boolean;
+  readonly env: Readonly<Record<string, string | undefined>>;
+}
+
+/** An output over the standard streams. */
+export function outputOn(out: Sink, err: Sink, { json, color, env }: OutputOptions): Output {
+  const paint: Paint = hasColor(out, color, env) ? inColor : withoutColor;
+  const isLive = out.isTTY === true && env['TERM'] !== 'dumb' && !json;
+  // A terminal that does not know its width says 0.
+  const columns = out.isTTY === true ? out.columns || 80 : Number.POSITIVE_INFINITY;
+  let isReplaced = false;
+  const cleared = (): string => {
+    const clear = isReplaced ? CLEAR_LINE : '';
+    isReplaced = false;
+    return clear;
+  };
+  return {
+    isJson: json,
+    isLive,
+    columns,
+    line: (...spans) => {
+      if (!json)
+        out.write(
+          `${cleared()}${spans
+            .map((span) => painted(span, paint))
+            .join('')
+            .trimEnd()}\n`,
+        );
+    },
+    live: (text) => {
+      if (json) return;
+      const shown = printable(text).slice(0, columns - 1);
+      out.write(isLive ? `${cleared()}${shown}` : `${shown}\n`);
+      isReplaced = isLive;
+    },
+    json: (value) => {
+      if (json) out.write(`${jsonText(value)}\n`);
+    },
+    note: (text) => {
+      err.write(`${printable(text)}\n`);
+    },
+  };
+}
+
+/** Whether colours are welcome: `NO_COLOR` counts if it is set and not empty (https://no-color.org). */
+export function hasColor(out: Sink, color: boolean, env: OutputOptions['env']): boolean {
+  return color && out.isTTY === true && env['TERM'] !== 'dumb' && (env['NO_COLOR'] ?? '') === '';
+}
+
+/** The text of a span, escaped. */
+export function textOf(span: Span): string {
+  return printable(typeof span === 'string' ? span : span.text);
+}
+
+function painted(span: Span, paint: Paint): string {
+  const text = textOf(span);
+  return typeof span === 'string' || text === '' ? text : paint(span.tone, text);
+}
