@@ -2,6 +2,7 @@ import { TestClusterError } from './errors.ts';
 import type { PostgresChoice } from './postgres/ensure.ts';
 import type { Authentication, ServerSettings, Synchronous } from './server/settings.ts';
 import type { TestTlsOptions } from './tls/options.ts';
+import { unknownOptions } from './unknown-options.ts';
 
 /** What a test cluster is made of. */
 export interface TestClusterOptions extends PostgresChoice {
@@ -50,7 +51,7 @@ export function resolveOptions(given: TestClusterOptions): ClusterOptions {
     tls: given.tls === true ? {} : given.tls === false ? undefined : given.tls,
     freshIdentity: given.freshIdentity ?? false,
   };
-  const violations = [...unknownNames(given), ...violationsOf(options)];
+  const violations = [...unknownOptions('a test cluster', given, NAMES), ...violationsOf(options)];
   if (violations.length > 0) throw new TestClusterError(`Invalid options: ${violations.join(' ')}`);
   return options;
 }
@@ -69,13 +70,6 @@ const NAMES: Readonly<Record<keyof TestClusterOptions, true>> = Object.freeze({
   tls: true,
   freshIdentity: true,
 });
-
-/** A mistyped name would mean the default, unnoticed. */
-function unknownNames(given: object): string[] {
-  return Object.keys(given)
-    .filter((name) => !Object.hasOwn(NAMES, name))
-    .map((name) => `${name} is not an option; there are ${Object.keys(NAMES).join(', ')}.`);
-}
 
 function violationsOf(options: ClusterOptions): string[] {
   const { standbys, synchronous, proxy, replicationThroughProxy, settings } = options;

@@ -87,7 +87,7 @@ describe('a database of a template', () => {
     await one.sql('select * from one');
     await two.sql('select * from two');
     await expect(createTestDatabase(cluster, { prepared: 1 } as never)).rejects.toThrow(
-      'prepared is not an option of a test database; there are prepare, template.',
+      'prepared is not an option of a test database; did you mean prepare?',
     );
   });
 });
@@ -164,7 +164,7 @@ describe('the books of a load', () => {
     expect(load.failedWrites[0]).toMatch(/undefined: Error: refused$/);
     expect(load.writes.find(({ id }) => id === 2)).toMatchObject({ outcome: 'acknowledged', node: 'a:1' });
     expect(() => startLoad({ write: async () => 1, wirte: 1 } as never)).toThrow(
-      'wirte is not an option of a load',
+      'wirte is not an option of a load; did you mean write?',
     );
   });
 });

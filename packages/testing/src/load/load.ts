@@ -1,4 +1,5 @@
 import { TestClusterError } from '../errors.ts';
+import { assertKnown } from '../unknown-options.ts';
 import { waitUntil } from '../wait.ts';
 import type { WriteBooks } from './books.ts';
 
@@ -237,12 +238,7 @@ export class Load implements AsyncDisposable {
  * await load.stop();
  */
 export function startLoad(options: LoadOptions): Load {
-  const unknown = Object.keys(options).filter((name) => !Object.hasOwn(NAMES, name));
-  if (unknown.length > 0) {
-    throw new TestClusterError(
-      `${unknown.join(', ')} is not an option of a load; there are ${Object.keys(NAMES).join(', ')}.`,
-    );
-  }
+  assertKnown('a load', options, NAMES);
   return new Load(options);
 }
 
