@@ -41,11 +41,11 @@ describe.each(GUESTS)('%s that is refused', (_client, make) => {
   });
 
   it('for want of slots gets the words of the server, after it has waited', async () => {
-    // One is the monitor's.
+    // The cluster's own pool has it.
     await cluster.primary.sql('alter role app connection limit 1');
     try {
       await using db = open(cluster, { waitTimeoutMs: 2_000 });
-      await db.ready();
+      await db.query('select 1');
       await using guest = make(db);
       expect(await rejection(guest.run('select 1'))).toMatchObject({ code: '53300' });
       await cluster.primary.sql('alter role app connection limit -1');
