@@ -1,4 +1,4 @@
-import type { CallEnd, InterceptedCall, Interceptor } from 'pgherd';
+import type { CallChange, CallEnd, InterceptedCall, Interceptor } from 'pgherd';
 import { describe, expect, it } from 'vitest';
 import { oneClient } from '../../src/one-client.ts';
 
@@ -162,6 +162,35 @@ describe('interceptors', () => {
     const signal = AbortSignal.timeout(50);
     await expect(callsDuring(() => it1.db.query('select 1', [], { signal }), slow)).rejects.toMatchObject({
       code: 'PGHERD_ABORTED',
+    });
+  });
+
+  it('are not called for a call that was aborted before', async () => {
+    const seen = await callsDuring(() =>
+      expect(it1.db.query('select 1', [], { signal: AbortSignal.abort() })).rejects.toMatchObject({
+        code: 'PGHERD_ABORTED',
+      }),
+    );
+    expect(seen).toEqual([]);
+  });
+
+  it('leave options of a wrong form to the verb, which refuses them', async () => {
+    const wrong = { signal: 'soon' as unknown as AbortSignal };
+    await expect(it1.db.query('select 1', [], wrong)).rejects.toMatchObject({
+      code: 'PGHERD_INVALID_ARGUMENT',
+      message: expect.stringContaining('signal'),
+    });
+  });
+
+  it.each<[string, () => Promise<unknown>, CallChange]>([
+    ['the SQL of a batch', () => it1.db.batch(['select 1']), { text: 'select 2' }],
+    ['the values of a COPY', () => it1.db.copyFrom('copy items from stdin', []), { values: [1] }],
+    ['tags of a script', () => it1.db.script('select 1'), { comment: { a: 'b' } }],
+    ['the SQL of a transaction', () => it1.db.transaction(() => 1), { text: 'select 2' }],
+  ])('cannot change %s, and learn that', async (_what, work, change) => {
+    await expect(callsDuring(work, (_call, next) => next(change))).rejects.toMatchObject({
+      code: 'PGHERD_INVALID_ARGUMENT',
+      message: expect.stringContaining('is not an option of next'),
     });
   });
 

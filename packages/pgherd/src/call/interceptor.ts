@@ -35,13 +35,13 @@ export interface InterceptedCall {
   readonly options: Readonly<CallOptions>;
 }
 
-/** What an interceptor may change of a statement. */
+/** What an interceptor may change; anything else, or of another verb, makes `next` reject. */
 export interface CallChange {
-  /** Other SQL. For `query`, `stream`, `copyFrom` and `copyTo`. */
+  /** Other SQL. For `query`, `stream`, `copyFrom`, `copyTo` and `script`. Default: the SQL as it is. */
   readonly text?: string | undefined;
-  /** Other values. For `query` and `stream`. */
+  /** Other values. For `query` and `stream`. Default: the values as they are. */
   readonly values?: readonly unknown[] | undefined;
-  /** Tags for a comment behind the SQL; see the option `comment`. For `query` and `stream`. */
+  /** Tags for a comment behind the SQL, added to those of the call; see the option `comment`. For all verbs with SQL but `script`. Default: none. */
   readonly comment?: Readonly<Record<string, string>> | undefined;
 }
 

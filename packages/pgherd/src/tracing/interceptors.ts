@@ -1,6 +1,6 @@
 import type { CallChange, CallEnd, InterceptedCall, Interceptor } from '../call/interceptor.ts';
 import { messageOf, PgHerdError } from '../model/errors.ts';
-import { assertOptions, optionNames } from '../model/option-names.ts';
+import { assertOptions, type OptionNames, optionNames } from '../model/option-names.ts';
 
 /** What runs at the innermost place. */
 export interface Innermost<T> {
@@ -23,12 +23,15 @@ export function intercepted<T>(
   return new Promise<T>((resolve, reject) => {
     let work: Promise<T> | undefined;
     let refused = false;
+    let withdraw = noop;
     const refuse = (error: unknown) => {
       refused = true;
       withdraw();
       reject(error);
     };
-    const withdraw = innermost.atLimit(refuse);
+    withdraw = innermost.atLimit(refuse);
+    // It was aborted before it was called.
+    if (refused) return;
     const begin = (change: CallChange): Promise<CallEnd> => {
       if (refused) return Promise.reject(refusedBefore());
       withdraw();
@@ -47,7 +50,7 @@ export function intercepted<T>(
       let inner: Promise<CallEnd> | undefined;
       const next = (more: CallChange = {}): Promise<CallEnd> => {
         if (inner !== undefined) return Promise.reject(calledTwice(index));
-        inner = at(index + 1, merged(change, more));
+        inner = at(index + 1, merged(call.verb, change, more));
         // An interceptor that does not wait for it leaves no rejection unhandled.
         inner.catch(() => undefined);
         return inner;
@@ -90,15 +93,35 @@ function changed(call: InterceptedCall, { text, values }: CallChange): Intercept
 }
 
 /** @throws PgHerdError `PGHERD_INVALID_ARGUMENT` */
-function merged(before: CallChange, more: CallChange): CallChange {
-  assertOptions('next', more, CHANGES);
+function merged(verb: InterceptedCall['verb'], before: CallChange, more: CallChange): CallChange {
+  assertOptions(`next, inside ${verb}`, more, CHANGES[verb]);
   const { text = before.text, values = before.values } = more;
   const comment =
     before.comment === undefined ? more.comment : Object.freeze({ ...before.comment, ...more.comment });
   return { text, values, comment };
 }
 
-const CHANGES = optionNames<CallChange>({ text: true, values: true, comment: true });
+const OF_STATEMENTS = optionNames<CallChange>({ text: true, values: true, comment: true });
+const OF_COPY = optionNames<Omit<CallChange, 'values'>>({ text: true, comment: true });
+const OF_SCRIPTS = optionNames<Pick<CallChange, 'text'>>({ text: true });
+const OF_BATCHES = optionNames<Pick<CallChange, 'comment'>>({ comment: true });
+const NOTHING: OptionNames = new Set();
+
+/** What can be changed of each verb: anything else would be ignored. */
+const CHANGES: Readonly<Record<InterceptedCall['verb'], OptionNames>> = Object.freeze({
+  query: OF_STATEMENTS,
+  stream: OF_STATEMENTS,
+  copyFrom: OF_COPY,
+  copyTo: OF_COPY,
+  script: OF_SCRIPTS,
+  batch: OF_BATCHES,
+  transaction: NOTHING,
+  begin: NOTHING,
+  acquire: NOTHING,
+  use: NOTHING,
+});
+
+function noop(): void {}
 
 function notCalled(index: number): PgHerdError {
   return misuse(`Interceptor ${index} returned without calling next: throw an error to refuse a call.`);

@@ -1,6 +1,7 @@
 import { type CallOptions, NO_OPTIONS } from '../call/call.ts';
 import { abortedError } from '../call/failures.ts';
 import type { CallChange, CallEnd, InterceptedCall, Interceptor } from '../call/interceptor.ts';
+import { isSignal } from '../call/limits.ts';
 import { QUERY, type QueryMessage, type TracedCluster } from '../channels/channels.ts';
 import { PgHerdError } from '../model/errors.ts';
 import type { Clock } from '../time/port.ts';
@@ -52,11 +53,6 @@ export class CallWatch {
   constructor(ports: CallWatchPorts) {
     this.#ports = ports;
     this.#always = ports.interceptors.length > 0 || ports.slowQueryMs !== undefined;
-  }
-
-  /** The cluster, for the messages of channels. */
-  get cluster(): TracedCluster {
-    return this.#ports.cluster;
   }
 
   /** Whether nothing watches: then a verb need not be passed through it. */
@@ -129,7 +125,8 @@ export class CallWatch {
     return {
       report: warn,
       atLimit: (refuse: (error: unknown) => void) => {
-        const forget = onAbort(signal, () => refuse(abortedError(signal)));
+        const own = isSignal(signal) ? signal : undefined;
+        const forget = onAbort(own, () => refuse(abortedError(own)));
         if (!isNumber(timeoutMs)) return forget;
         const timer = clock.schedule(timeoutMs, () => refuse(heldUp(clock.now() - record.startedAt)));
         return () => {
@@ -207,7 +204,7 @@ export class CallWatch {
   }
 }
 
-/** What is no number is refused by the verb itself. */
+/** What is no number, or no signal, is refused by the verb itself. */
 function isNumber(value: unknown): value is number {
   return typeof value === 'number' && value > 0;
 }

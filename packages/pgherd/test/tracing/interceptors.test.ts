@@ -128,7 +128,7 @@ describe('interceptors', () => {
     [
       'passes something that is no change',
       (_call, next) => next({ txt: 'select 2' } as CallChange),
-      /txt is not an option of next; did you mean text\?/,
+      /txt is not an option of next, inside query; did you mean text\?/,
     ],
   ])('is an error if one %s', async (_what, interceptor, message) => {
     const { result, ran } = callInside([interceptor]);
