@@ -69,6 +69,29 @@ describe('a promotion while the old primary stays up', () => {
       await old.rejoin();
     }
   });
+
+  it('a transaction that close() waits for is ended as well', async () => {
+    const old = cluster.primary;
+    const [standby] = cluster.standbys;
+    const first = firstId();
+    const db = createCluster({ url: cluster.url, ...PATIENT });
+    try {
+      const tx = await db.begin();
+      await tx.query('insert into journal values ($1)', [first]);
+      const closed = db.close({ timeoutMs: 60_000 });
+      await standby?.promote();
+      await waitUntil(() => db.topology.writable === nameOf(standby));
+      expect(await rejection(tx.query('insert into journal values ($1)', [first + 1]))).toMatchObject({
+        code: 'PGHERD_CONNECTION_LOST',
+      });
+      await tx.rollback();
+      await closed;
+      expect(await entriesOn(old, { from: first, to: first + 2 })).toEqual([]);
+    } finally {
+      db.terminate();
+      await old.rejoin();
+    }
+  });
 });
 
 describe('two standbys promoted apart, to the same timeline', () => {

@@ -348,7 +348,7 @@ class HerdCluster implements Omit<Cluster, keyof ClusterQuerier> {
   async #close(timeoutMs: number): Promise<void> {
     this.#leaveSiblings();
     this.#listening.close();
-    this.#herd.stop();
+    this.#herd.drain();
     this.#guests.stop();
     const { liveNodes } = this.#herd;
     const closed = liveNodes.map((node) => node.close(CLOSED));
@@ -357,6 +357,7 @@ class HerdCluster implements Omit<Cluster, keyof ClusterQuerier> {
       node.stop();
       if (!drained) node.terminate(CLOSED);
     }
+    this.#herd.stop();
     // Otherwise Node keeps it with every promise of the process.
     this.#engine.held.disable();
     this.#engine.leaks.stop();

@@ -63,7 +63,7 @@ export class Herd {
   readonly nodes: ReadonlyMap<string, LiveNode>;
   readonly #live: LiveNodes;
   #topology: TopologyDescription;
-  #state: 'idle' | 'watching' | 'resting' | 'closed' = 'idle';
+  #state: 'idle' | 'watching' | 'resting' | 'draining' | 'closed' = 'idle';
   readonly #waiting: CallQueue;
   /** Monitors and discovery. */
   readonly watching: Watching;
@@ -147,13 +147,14 @@ export class Herd {
     return this.#topology;
   }
 
+  /** Whether no call begins any more; those that have begun may still be drained. */
   get isClosed(): boolean {
-    return this.#state === 'closed';
+    return this.#state === 'draining' || this.#state === 'closed';
   }
 
   /** Begins to watch, if nothing is watched: at the first use, and at the first one of a cluster that rests. */
   start(): void {
-    if (this.#state === 'watching' || this.#state === 'closed') return;
+    if (this.#state === 'watching' || this.isClosed) return;
     const isWaking = this.#state === 'resting';
     this.#state = 'watching';
     this.#topology = startedTopology(this.#topology, this.settings.clock.now());
@@ -288,18 +289,19 @@ export class Herd {
     this.events.emit('lease:leaked', { node: session.node, verb, heldMs, stack });
   }
 
-  /** Ends everything except the pools: evidence is dropped, waiting calls are rejected. */
-  stop(): void {
-    if (this.#state === 'closed') return;
-    this.#state = 'closed';
-    this.rest.stop();
-    this.#warnings.silence.stop();
-    this.watching.stop();
-    this.names.stop();
-    this.#warnings.barredWrites.stop();
-    this.outliers?.stop();
-    this.#contests?.stop();
+  /** Ends what serves calls to come. Evidence counts until {@link stop}: what goes on must not commit on a superseded primary. */
+  drain(): void {
+    if (this.isClosed) return;
+    this.#state = 'draining';
+    for (const one of [this.rest, this.#warnings, this.watching, this.names]) one.stop();
+    for (const one of [this.outliers, this.#contests]) one?.stop();
     this.#waiting.end();
+  }
+
+  /** Ends everything except the pools: evidence is dropped. */
+  stop(): void {
+    this.drain();
+    this.#state = 'closed';
   }
 
   /** As {@link LiveNodes.all}. */
@@ -313,7 +315,7 @@ export class Herd {
     successors?: ReadonlyMap<string, string>,
     startDelay = (_index: number) => 0,
   ): void {
-    if (after === this.#topology || this.#state === 'closed') return;
+    if (after === this.#topology || this.isClosed) return;
     this.#live.drainRemoved(this.#topology, after, successors);
     const added = this.#live.add(after.nodes);
     this.#replace(after);
@@ -340,10 +342,11 @@ export class Herd {
     const { changes, hint, prepare, wake } = following;
     this.#live.follow(following);
     this.#hint(hint);
-    for (const name of prepare) void this.nodes.get(name)?.prepareWriter();
+    if (!this.isClosed) for (const name of prepare) void this.nodes.get(name)?.prepareWriter();
     for (const change of changes) announce(change, this.events);
     if (wake === 'all') this.health();
     if (wake === 'all') this.events.emit('topology:changed', { before, after });
+    if (this.isClosed) return;
     if (wake !== 'none') this.#waiting.wake(wake);
     this.#warnings.barredWrites.follow(after.barred);
     this.#contests?.follow(after);

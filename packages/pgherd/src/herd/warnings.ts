@@ -34,6 +34,8 @@ function warnLoudly({ logger }: ClusterSettings, events: Emitter<ClusterEvents>,
 export interface WaitingWarnings {
   readonly barredWrites: BarredWritesWatch;
   readonly silence: SilenceWatch;
+  /** Nothing more is said. */
+  stop(): void;
 }
 
 /** The watches over calls that wait. */
@@ -46,13 +48,16 @@ export function waitingWarnings(
   const { callsWaiting } = herd;
   const announce = (barred: ClusterEvents['cluster:writes-barred']) =>
     events.emit('cluster:writes-barred', barred);
-  return {
-    barredWrites: new BarredWritesWatch({ clock, logger: printing(logger), callsWaiting, announce }),
-    silence: new SilenceWatch({
-      clock,
-      nodes: () => herd.topology().nodes,
-      callsWait: () => callsWaiting() > 0,
-      warn: (message) => warnLoudly(settings, events, message),
-    }),
+  const barredWrites = new BarredWritesWatch({ clock, logger: printing(logger), callsWaiting, announce });
+  const silence = new SilenceWatch({
+    clock,
+    nodes: () => herd.topology().nodes,
+    callsWait: () => callsWaiting() > 0,
+    warn: (message) => warnLoudly(settings, events, message),
+  });
+  const stop = () => {
+    barredWrites.stop();
+    silence.stop();
   };
+  return { barredWrites, silence, stop };
 }

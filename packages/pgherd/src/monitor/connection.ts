@@ -12,6 +12,8 @@ export class MonitorConnection {
   generation: number;
   /** What it is at the driver. */
   readonly driver: DriverConnection;
+  /** When it was begun to be opened, by the clock. */
+  readonly dialledAt: number;
   readonly #relay: Relay;
   readonly #serial = new Serial();
   #unanswered = 0;
@@ -23,8 +25,9 @@ export class MonitorConnection {
     return this.#serial.run(() => this.driver.simple(text)).finally(() => this.#unanswered--);
   };
 
-  constructor(connection: DriverConnection, generation: number, relay: Relay) {
+  constructor(connection: DriverConnection, generation: number, relay: Relay, dialledAt: number) {
     this.driver = connection;
+    this.dialledAt = dialledAt;
     this.generation = generation;
     this.#relay = relay;
   }

@@ -34,10 +34,10 @@ export interface ProberPorts {
   /** The node has owed an answer for half the time that it may take. */
   late(): void;
   /**
-   * A question stayed unanswered, and a probe on a new connection was answered: the node is alive, but other connections may be lost
-   * as that of the question was.
+   * A question stayed unanswered, and a probe on a new connection, dialled at `dialledAt`, was answered: the node is alive, but other
+   * connections may be lost as that of the question was.
    */
-  renewed(): void;
+  renewed(dialledAt: number): void;
   /** Whether logins are refused: only attempts that find out when that ends are made then. */
   loginsAreRefused(): boolean;
   /** Whether calls wait for something that the node is not. */

@@ -198,7 +198,7 @@ export class Prober {
       connection.setRef(false);
       if (signal.aborted) connection.destroy();
       this.#loginTimes = withLogin(this.#loginTimes, clock.now() - startedAt);
-      opened = new MonitorConnection(connection, generation, relay);
+      opened = new MonitorConnection(connection, generation, relay, startedAt);
       if (way === 'as-pools') this.first.opened(opened);
       return opened;
     } finally {
@@ -280,7 +280,7 @@ export class Prober {
     if (this.#ports.isOutdatedBy(connection.driver, facts)) this.#renounce(connection);
     if (!this.#wasSilent) return;
     this.#wasSilent = false;
-    this.#ports.renewed();
+    this.#ports.renewed(connection.dialledAt);
   }
 
   /** Another one takes its place, which is opened by what is known now. */

@@ -235,9 +235,12 @@ export class LiveNode {
     this.logins.stop();
   }
 
-  /** The connections of the pool may be lost, as another one was: idle ones are closed, those in use are on trial. */
-  #doubt(): void {
-    this.pool.closeIdle('another connection was lost without a word');
+  /**
+   * The connections of the pool may be lost, as another one was whose successor was dialled at `dialledAt`: idle ones are closed, those
+   * that were dialled before are dialled anew, those in use are on trial.
+   */
+  #doubt(dialledAt: number): void {
+    this.pool.renew('another connection was lost without a word', dialledAt);
     this.#trial.begin();
   }
 
@@ -297,7 +300,7 @@ export class LiveNode {
       mayHandOver: () => settings.hooks.beforeConnect === undefined && !this.#connector.behindPooler,
       ownSettings: monitorsOwn(settings),
       parameter: (generation, name, value) => this.#ports.parameter(this, generation, name, value),
-      renewed: () => this.#doubt(),
+      renewed: (dialledAt) => this.#doubt(dialledAt),
       isOutdatedBy: (connection, facts) => this.#connector.served(connection, facts) === 'outdated',
       probed: async (error) => {
         this.probeError = error;

@@ -28,6 +28,7 @@ interface Opening {
   readonly controller: AbortController;
   /** The round it began in: of several failures in one round only one counts. */
   readonly round: number;
+  readonly begunAt: number;
   wanted: boolean;
 }
 
@@ -88,9 +89,10 @@ export class Openings<R> {
     return this.#inProgress.size === 0 ? undefined : Promise.race(this.#inProgress.values());
   }
 
-  /** Aborts all that are in progress. */
-  abandon(reason: () => unknown): void {
+  /** Aborts those in progress that began before `before`; all of them by default. */
+  abandon(reason: () => unknown, before = Number.POSITIVE_INFINITY): void {
     for (const opening of this.#inProgress.keys()) {
+      if (opening.begunAt >= before) continue;
       opening.wanted = false;
       opening.controller.abort(reason());
     }
@@ -121,7 +123,8 @@ export class Openings<R> {
 
   #begin(): void {
     const controller = new AbortController();
-    const opening: Opening = { controller, round: this.#round, wanted: true };
+    const begunAt = this.#ports.clock.now();
+    const opening: Opening = { controller, round: this.#round, begunAt, wanted: true };
     // If the factory throws at once, that is a rejection: the opening is in the list before it ends.
     const work = (async () => this.#ports.open(controller.signal))();
     this.#inProgress.set(opening, this.#ended(opening, work));

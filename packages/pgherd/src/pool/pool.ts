@@ -218,8 +218,12 @@ export class Pool<R extends object> {
     return this.#entries.all().flatMap(({ state, resource }) => (state === 'leased' ? [resource] : []));
   }
 
-  /** Closes what is idle, whatever its age. */
-  closeIdle(reason: string): void {
+  /**
+   * Closes what is idle, whatever its age, and gives up the openings that began before `since`: something that was opened later is here
+   * before them. What is still wanted is opened again.
+   */
+  renew(reason: string, since: number): void {
+    this.#openings.abandon(() => this.#errors.evicted(reason), since);
     this.#entries.discardIdle(() => true, reason);
     this.#fill();
   }

@@ -24,7 +24,7 @@ function opened(first = new FirstConnection()) {
   const driver = new ScriptedConnection({ parameters: {} });
   const monitors = new Ears();
   const relay = new Relay(monitors);
-  const connection = new MonitorConnection(driver, 0, relay);
+  const connection = new MonitorConnection(driver, 0, relay, 0);
   first.nextDial(true);
   first.opened(connection);
   return { first, driver, monitors, relay, connection };

@@ -181,6 +181,11 @@ const advance = fc
   .constantFrom(1, 10, 49, 50, 100, 500, 40_000)
   .map((ms) => action(`advance(${ms})`, false, (_model, { clock }) => clock.advance(ms)));
 const evict = fc.constant(action('evict', true, (_model, { pool }) => pool.evict('evicted')));
+const renew = fc
+  .constantFrom(0, 10, 100)
+  .map((ms) =>
+    action(`renew(${ms})`, false, (_model, { pool, clock }) => pool.renew('renewed', clock.now() - ms)),
+  );
 const drain = fc.constant(
   action('drain', true, (model, { pool }) => {
     model.drains.push({ awaited: new Set(model.held), outcome: watched(pool.drain('drained')) });
@@ -237,6 +242,7 @@ const someActions = fc.commands(
     abort,
     advance,
     evict,
+    renew,
     drain,
     revive,
     redirect,

@@ -633,6 +633,25 @@ describe('evicting, destroying and forgetting', () => {
     expect(early.value?.id).toBe(1);
   });
 
+  it('opens anew what something that began later has overtaken, and leaves what began since', async () => {
+    const { pool, factory, acquire, clock, settle } = bench({ maxConnecting: 2 }, { manual: true });
+    const early = watched(acquire());
+    await clock.advance(100);
+    const since = clock.now();
+    const late = watched(acquire());
+    await settle();
+    pool.renew('lost without a word', since);
+    const [lost, fresh] = factory.openings;
+    expect(lost?.signal.reason).toMatchObject({ message: 'lost without a word' });
+    expect(fresh?.signal.aborted).toBe(false);
+    lost?.refuse(lost.signal.reason);
+    await settle();
+    expect(pool.stats()).toMatchObject({ opening: 2, failed: 0 });
+    for (const opening of [...factory.openings]) opening.grant();
+    await settle();
+    expect([early.value?.id, late.value?.id]).toEqual([1, 2]);
+  });
+
   it('destroys leased ones too, and taking them back does nothing', async () => {
     const { pool, acquire } = bench();
     const [one, two] = [await acquire(), await acquire()];
