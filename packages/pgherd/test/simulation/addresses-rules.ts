@@ -161,7 +161,23 @@ async function copies(seed: number): Promise<string[]> {
   return [...findings, ...(await run.end())];
 }
 
-/** Each rule of addresses that lead now to one server and now to another. */
+/** The clock of a server is set while statements run for long: none of them is taken for lost. */
+async function clockIsSet(seed: number): Promise<string[]> {
+  const run = new AddressRun(seed, 1, {});
+  const { dice } = run;
+  run.write(1);
+  await run.wait(dice.between(500, 3_000));
+  for (let count = 0; count < 3; count++) run.takeLong(dice.between(4_000, 12_000));
+  await run.wait(dice.between(100, 3_000));
+  run.server(0).stepClock(dice.between(2_000, MINUTE_MS) * (dice.chance(0.7) ? -1 : 1));
+  await run.wait(20_000);
+  const failed = [...run.failed].map(
+    ([code, count]) => `${count} calls failed by ${code} as the clock was set`,
+  );
+  return [...failed, ...(await run.end())];
+}
+
+/** Each rule of addresses that lead now to one server and now to another, and of servers that say what is not so. */
 export const ADDRESS_RULES: Readonly<Record<string, AddressRule>> = Object.freeze({
   'two primaries': twoPrimaries,
   moves,
@@ -169,4 +185,5 @@ export const ADDRESS_RULES: Readonly<Record<string, AddressRule>> = Object.freez
   'becomes one': becomesOne,
   swap,
   copies,
+  'clock is set': clockIsSet,
 });

@@ -47,6 +47,7 @@ export class AddressRun {
         (host) => this.leadsTo(host),
         this.#watcher(),
         () => this.loop.now,
+        true,
       ),
       {
         url: `postgres://app@${hosts.map((host) => `${host}:5432`).join(',')}/shop`,
@@ -85,6 +86,12 @@ export class AddressRun {
   read(callers: number): void {
     for (let caller = 0; caller < callers; caller++)
       this.loop.input(this.loop.now + caller, () => this.#readOn());
+  }
+
+  /** One statement that takes this long at the server, milliseconds; it is not run again. */
+  takeLong(ms: number): void {
+    const done = this.db.use((lease) => lease.query('select pg_sleep($1)', [ms]));
+    this.#follow(done, () => undefined);
   }
 
   async wait(ms: number, until: () => boolean = () => false): Promise<void> {

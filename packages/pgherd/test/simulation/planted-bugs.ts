@@ -123,6 +123,22 @@ export const PLANTED_BUGS: readonly PlantedBug[] = Object.freeze([
     seeds: 200,
   },
   {
+    name: 'what runs while close() waits is not fenced',
+    file: 'herd/herd.ts',
+    find: "if (this.#state === 'closed' || this.#state === 'resting') return;",
+    replace: "if (this.isClosed || this.#state === 'resting') return;",
+    from: 9_001,
+    seeds: 100,
+  },
+  {
+    name: 'what is being opened while other connections are lost goes on',
+    file: 'pool/pool.ts',
+    find: 'this.#openings.abandon(() => this.#errors.evicted(reason), since);',
+    replace: 'this.#openings.abandon(() => this.#errors.evicted(reason), since - since);',
+    from: 6_401,
+    seeds: 100,
+  },
+  {
     name: 'the first write does not wait for the other nodes',
     file: 'topology/arbitrate.ts',
     find: 'writesOpen: topology.writesOpen ||',

@@ -7,7 +7,7 @@ export interface PlantedInAddresses extends PlantedBug {
 
 const SEEDS = 20;
 
-/** At least one for each rule of addresses that lead now to one server and now to another, but `swap`, which is guarded twice. */
+/** At least one for each rule of addresses that lead now to one server and now to another. */
 export const PLANTED_IN_ADDRESSES: readonly PlantedInAddresses[] = Object.freeze([
   {
     name: 'two primaries at one address are written to',
@@ -51,6 +51,14 @@ export const PLANTED_IN_ADDRESSES: readonly PlantedInAddresses[] = Object.freeze
     seeds: SEEDS,
   },
   {
+    name: 'connections are not asked to which server they lead, when two addresses swap theirs',
+    rule: 'swap',
+    file: 'node/session-factory.ts',
+    find: 'if (canTell && first === undefined)',
+    replace: 'if (canTell && first !== undefined)',
+    seeds: SEEDS,
+  },
+  {
     name: 'each restart is another server',
     rule: 'restarts',
     file: 'topology/several.ts',
@@ -64,6 +72,14 @@ export const PLANTED_IN_ADDRESSES: readonly PlantedInAddresses[] = Object.freeze
     file: 'topology/aliases.ts',
     find: 'primary.seenAt === undefined || standby.lsnAt <= primary.seenAt;',
     replace: 'primary.seenAt === undefined || standby.lsnAt >= 0;',
+    seeds: SEEDS,
+  },
+  {
+    name: 'how long a backend has run is taken from its clock',
+    rule: 'clock is set',
+    file: 'trial/verdict.ts',
+    find: "if (openedAtThere !== undefined && isLater(second.startedAt, openedAtThere)) return 'gone';",
+    replace: "if (openedAtThere !== undefined && seemsYounger(second, openForMs)) return 'gone';",
     seeds: SEEDS,
   },
   {
