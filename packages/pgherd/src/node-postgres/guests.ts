@@ -21,8 +21,18 @@ export interface SharingOptions {
   readonly query?: 'shared' | undefined;
 }
 
+/** How strict a pool is about its own options. */
+export interface StrictOptions {
+  /**
+   * Whether an option that has no effect here, such as `keepAlive`, is refused instead of warned of. What is nearly the name of an option
+   * is refused in any case. Default `false`.
+   */
+  readonly strict?: boolean | undefined;
+}
+
 /** Options of {@link createPool}: the module `pg`, the nodes, and every option of `pg.Pool`. */
 export type CreatePoolOptions<P extends PgModule> = { readonly pg: P } & SharingOptions &
+  StrictOptions &
   GuestOptions &
   ConfigOf<P['Pool']>;
 
@@ -78,9 +88,10 @@ export function createPool<P extends PgModule>(
   cluster: Cluster,
   options: CreatePoolOptions<P>,
 ): InstanceType<P['Pool']> {
-  const { pg, ...config } = options;
+  const { pg, strict = false, ...config } = options;
   const loaded = pgOf(pg);
-  checkPoolOptions(config, true);
+  if (typeof strict !== 'boolean') throw invalidArgument('strict', strict, 'true or false');
+  checkPoolOptions(config, strict ? 'all' : 'wrong');
   const Pool = poolClass(loaded, (given) => partsFor(given, cluster, {}));
   return new Pool(config) as InstanceType<P['Pool']>;
 }

@@ -38,7 +38,7 @@ function unmade(load: () => unknown): new () => never {
 function swappedPool(pg: Pg): Pg['Pool'] {
   return poolClass(pg, (given): PoolParts => {
     // Programs have options that pg ignored; the swap must not end them.
-    checkPoolOptions(configOf(given), false);
+    checkPoolOptions(configOf(given), 'none');
     const { bound, held } = boundAlone(given);
     // The pool's own clients find it here; with the pool's end it is given up.
     return {

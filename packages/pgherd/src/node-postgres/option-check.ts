@@ -32,14 +32,17 @@ const MEANT: readonly string[] = Object.freeze(
 /** What is found about one name. */
 export type Found = { readonly kind: 'wrong' | 'idle'; readonly name: string; readonly sentence: string };
 
+/** Which findings are refused: every one, those that are nearly the name of an option, or none. */
+export type Refused = 'all' | 'wrong' | 'none';
+
 /**
- * Warns, once for each name in the process, of options that have no meaning here, and of names that `pg` would ignore without a word. A
- * name that is nearly that of an option is refused with `strict`. A class of clients of the program's own may have further options.
+ * Warns, once for each name in the process, of options that have no meaning here, and of names that `pg` would ignore without a word,
+ * where they are not refused. A class of clients of the program's own may have further options.
  * @throws PgHerdError `PGHERD_INVALID_ARGUMENT`
  */
-export function checkPoolOptions(config: PgConfig, strict: boolean): void {
+export function checkPoolOptions(config: PgConfig, refused: Refused): void {
   for (const { kind, name, sentence } of findingsIn(config)) {
-    if (strict && kind === 'wrong') throw argumentError(sentence, { argument: name });
+    if (refused === 'all' || refused === kind) throw argumentError(sentence, { argument: name });
     warnProcess(`pg.${name}`, sentence);
   }
 }

@@ -2,6 +2,8 @@ import { once } from 'node:events';
 import { createRequire } from 'node:module';
 import pg from 'pg';
 import { describe, expect, test } from 'vitest';
+import { createCluster } from '../../src/cluster/cluster.ts';
+import { createPool } from '../../src/node-postgres/guests.ts';
 import { pgOf } from '../../src/node-postgres/module.ts';
 import { checkPoolOptions, findingsIn } from '../../src/node-postgres/option-check.ts';
 
@@ -30,12 +32,26 @@ describe('the options of a pool', () => {
   });
 
   test('a name that is nearly one of them is refused only where the program wrote it for pgherd', async () => {
-    expect(() => checkPoolOptions({ mxa: 1 }, true)).toThrow(
+    expect(() => checkPoolOptions({ mxa: 1 }, 'wrong')).toThrow(
       expect.objectContaining({ code: 'PGHERD_INVALID_ARGUMENT', details: { argument: 'mxa' } }),
     );
     const warned = once(process, 'warning');
-    checkPoolOptions({ mxa: 1 }, false);
+    checkPoolOptions({ mxa: 1 }, 'none');
     expect(String((await warned)[0])).toContain('mxa is not an option of a pool; did you mean max?');
+  });
+
+  test('what has no effect is refused by a strict pool, which says what to use', () => {
+    const cluster = createCluster({ url: 'postgres://app@localhost/shop', env: {} });
+    const make = (options: object) => () => createPool(cluster, { pg, ...options });
+    expect(make({ strict: true, keepAlive: true })).toThrow(
+      expect.objectContaining({
+        code: 'PGHERD_INVALID_ARGUMENT',
+        message: expect.stringContaining('use the parameter keepalives of the connection string'),
+      }),
+    );
+    expect(make({ strict: true, maxConnections: 5 })).toThrow('maxConnections is not an option of a pool');
+    expect(make({ strict: 'yes' })).toThrow('strict');
+    expect(make({ strict: true, max: 5 })().options).not.toHaveProperty('strict');
   });
 });
 
