@@ -5,7 +5,7 @@ import express, { type Express } from 'express';
 import Fastify from 'fastify';
 import { Hono } from 'hono';
 import type { Cluster } from 'pgherd';
-import { type CausalRequestOptions, causalExpress, causalHono, herdFastify } from 'pgherd/http';
+import { type CausalRequestOptions, causalExpress, causalFetch, causalHono, herdFastify } from 'pgherd/http';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { listening, type Served, served } from '../../src/served.ts';
 import { allCaughtUp, createTable, nameOf, open, restore, standbyNames } from '../../src/support.ts';
@@ -87,10 +87,31 @@ const overFastify: Serve = async (db, causal = {}) => {
   return await listening(app);
 };
 
+const overFetch: Serve = (db, options) => {
+  const causal = causalFetch(db, options);
+  const notes = {
+    POST: causal(async (request) => {
+      await db.query(INSERT, [((await request.json()) as { id: number }).id]);
+      return Response.json({ written: true }, { headers: { 'set-cookie': 'own=1' } });
+    }),
+    // As the route handlers of Next: what stands in the path comes in a second argument.
+    GET: causal(async (_request, { params }: { params: Promise<{ id: string }> }) =>
+      Response.json(await look(db, Number((await params).id))),
+    ),
+  };
+  const route = (request: Request) => {
+    if (request.method === 'POST') return notes.POST(request);
+    const id = new URL(request.url).pathname.split('/').at(-1) ?? '';
+    return notes.GET(request, { params: Promise.resolve({ id }) });
+  };
+  return served(createServer(getRequestListener(route)));
+};
+
 const FRAMEWORKS: readonly (readonly [string, Serve])[] = [
   ['Express 5', overExpress(express)],
   ['Express 4', overExpress(express4)],
   ['Hono', overHono],
+  ['Fetch, as Next', overFetch],
   ['Fastify', overFastify],
 ];
 
@@ -182,4 +203,17 @@ describe.each(FRAMEWORKS)('causal reads between requests, with %s', (_name, serv
         serve(db, { unsigned: true, ...wrong } as CausalRequestOptions),
       ).rejects.toThrow(expect.objectContaining({ code: 'PGHERD_INVALID_ARGUMENT' }));
   });
+});
+
+it('a redirect, whose headers cannot be changed, carries the token as well', async () => {
+  await using db = await ready();
+  const id = ++lastId;
+  const answer = causalFetch(db)(async () => {
+    await db.query(INSERT, [id]);
+    return Response.redirect('http://shop.example/notes', 303);
+  });
+  const response = await answer(new Request('http://shop.example/notes', { method: 'POST' }));
+  expect(response.status).toBe(303);
+  expect(response.headers.get('location')).toBe('http://shop.example/notes');
+  expect(ours(response)).toContain('pgherd_after=1.');
 });

@@ -86,6 +86,57 @@ export function causalHono(cluster: Cluster, options: CausalRequestOptions = {})
     );
 }
 
+/** A handler of requests in the form of Fetch; what else it is called with is its framework's, as the `context` of Next. */
+export type FetchHandler<A extends readonly unknown[]> = (
+  request: Request,
+  ...rest: A
+) => Response | Promise<Response>;
+
+/**
+ * The same for handlers that take a `Request` and return a `Response`: route handlers of Next, Bun, Deno. It gives a function that wraps
+ * one handler. What a streamed response writes to the database after its headers is not covered.
+ *
+ * @throws as {@link causalExpress}.
+ * @example
+ * ```ts
+ * import { sharedCluster } from 'pgherd';
+ * import { causalFetch } from 'pgherd/http';
+ *
+ * const db = sharedCluster('shop', { url: process.env.DATABASE_URL, causal: { tokenSecret: process.env.TOKEN_SECRET } });
+ * const causal = causalFetch(db);
+ * export const GET = causal(async () => Response.json(await db.read.rows('select id, item from orders')));
+ * ```
+ */
+export function causalFetch(
+  cluster: Cluster,
+  options: CausalRequestOptions = {},
+): <A extends readonly unknown[]>(
+  handler: FetchHandler<A>,
+) => (request: Request, ...rest: A) => Promise<Response> {
+  const scopes = new RequestScopes(cluster, options);
+  return (handler) =>
+    (request, ...rest) =>
+      scopes.enter(
+        request.headers.get(scopes.requestHeader) ?? undefined,
+        async (scope) => withHeader(await handler(request, ...rest), await scope.header()),
+        responseOf,
+      );
+}
+
+/** The response with the header, or a copy where its headers cannot be changed, as those of a redirect. */
+function withHeader(response: Response, header: ResponseHeader | undefined): Response {
+  if (header === undefined) return response;
+  try {
+    response.headers.append(...header);
+    return response;
+  } catch {
+    const { body, status, statusText } = response;
+    const copy = new Response(body, { status, statusText, headers: response.headers });
+    copy.headers.append(...header);
+    return copy;
+  }
+}
+
 const JSON_TYPE = Object.freeze({ 'content-type': 'application/json' });
 
 function isCookie([name]: ResponseHeader): boolean {

@@ -1,8 +1,10 @@
 export type { CausalRequestOptions } from './carrier.ts';
 export {
   causalExpress,
+  causalFetch,
   causalHono,
   type ExpressMiddleware,
+  type FetchHandler,
   type HonoContext,
   type HonoMiddleware,
 } from './causal.ts';
