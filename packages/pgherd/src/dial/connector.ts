@@ -80,6 +80,11 @@ export class Connector {
     this.#route = ports.settings.route;
   }
 
+  /** Where connections lead, as far as is known. */
+  get route(): Route {
+    return this.#route;
+  }
+
   /** Whether connections lead to a pooler in transaction mode, as far as is known. */
   get behindPooler(): boolean {
     return this.#route === 'pooler';

@@ -8,6 +8,8 @@ export interface NodeStats {
   readonly role: Role;
   readonly health: Health;
   readonly standing: Standing;
+  /** Where connections lead: to the server itself, to a pooler before it, or not known yet. */
+  readonly route: 'unknown' | 'direct' | 'pooler';
   readonly pool: PoolStats;
   /** Connections that foreign clients speak on; not counted in `pool`. */
   readonly guests: number;
@@ -62,6 +64,7 @@ export function statsOf(herd: Herd): ClusterStats {
         role: node.role,
         health: node.health,
         standing: node.standing,
+        route: live.route(),
         pool: live.pool.stats(),
         guests: live.guests.count,
         inFlight: inFlight.count,

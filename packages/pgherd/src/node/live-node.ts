@@ -147,6 +147,9 @@ export class LiveNode {
     if (revives) this.pool.revive();
   }
 
+  /** Where connections to it lead. */
+  readonly route = () => this.#connector.route;
+
   /** A call waits, perhaps for this node: what was put off comes sooner, if it may. */
   wanted(): void {
     if (this.#isOk && !this.logins.areRefused) return;
