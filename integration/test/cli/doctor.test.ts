@@ -1,4 +1,6 @@
-import { createTestCluster, type ServerSettings, type TestCluster } from '@pgherd/testing';
+import { chmod, mkdir, mkdtemp, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { createTestCluster, type ServerSettings, type TestCluster, type TestNode } from '@pgherd/testing';
 import { connect } from 'pgherd';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { cli } from '../../src/cli.ts';
@@ -56,6 +58,32 @@ const configured =
     return async () => node?.configure(back);
   };
 
+const inApp = async (text: string): Promise<void> => {
+  await using session = await connect(asSuperuser(), { env: {} });
+  await session.query(text);
+  await allCaughtUp(cluster);
+};
+
+/** Makes an extension that the primary has in one version, and the standbys in another or not at all. */
+async function withExtension(onPrimaryVersion: string, onStandbys?: string): Promise<() => Promise<void>> {
+  const offer = async (node: TestNode, version: string): Promise<void> => {
+    const directory = await mkdtemp(path.join(path.dirname(node.dataDirectory), 'extensions-'));
+    const files = path.join(directory, 'extension');
+    await mkdir(files);
+    await writeFile(path.join(files, 'herd_toy.control'), `default_version = '${version}'\n`);
+    await writeFile(path.join(files, `herd_toy--${version}.sql`), 'select 1;\n');
+    await chmod(directory, 0o755);
+    await node.configureAndConfirm('extension_control_path', `${directory}:$system`);
+  };
+  await offer(cluster.primary, onPrimaryVersion);
+  if (onStandbys !== undefined) for (const node of cluster.standbys) await offer(node, onStandbys);
+  await inApp('create extension herd_toy');
+  return async () => {
+    await inApp('drop extension herd_toy');
+    for (const node of cluster.nodes) await node.configureAndConfirm('extension_control_path', '$system');
+  };
+}
+
 const PLANTED: readonly Planted[] = [
   { rule: 'too-few-connections', plant: async () => nothing, args: ['--processes', '40'] },
   { rule: 'superuser-login', plant: async () => nothing, url: asSuperuser },
@@ -79,11 +107,6 @@ const PLANTED: readonly Planted[] = [
   {
     rule: 'control-file-hidden',
     plant: async () => {
-      const inApp = async (text: string) => {
-        await using session = await connect(asSuperuser(), { env: {} });
-        await session.query(text);
-        await allCaughtUp(cluster);
-      };
       await inApp('revoke execute on function pg_control_system() from public');
       return () => inApp('grant execute on function pg_control_system() to public');
     },
@@ -106,6 +129,40 @@ const PLANTED: readonly Planted[] = [
       { default_transaction_read_only: true },
       { default_transaction_read_only: false },
     ),
+  },
+  {
+    rule: 'read-only-by-default',
+    plant: statements(
+      'alter database app set default_transaction_read_only = on',
+      'alter database app reset default_transaction_read_only',
+    ),
+  },
+  {
+    rule: 'read-only-by-default',
+    plant: statements(
+      'alter role app in database app set default_transaction_read_only = yes',
+      'alter role app in database app reset default_transaction_read_only',
+    ),
+  },
+  { rule: 'extension-missing', plant: () => withExtension('1.0') },
+  { rule: 'different-extensions', plant: () => withExtension('1.0', '1.1') },
+  {
+    rule: 'different-preloads',
+    plant: async () => {
+      // Other roles may not see it.
+      await onPrimary('grant pg_monitor to app');
+      const [standby] = cluster.standbys;
+      const preload = async (libraries: string) => {
+        await standby?.configure({ shared_preload_libraries: libraries });
+        await (await standby?.stop('fast'))?.undo();
+        await allCaughtUp(cluster);
+      };
+      await preload('auto_explain');
+      return async () => {
+        await preload('');
+        await onPrimary('revoke pg_monitor from app');
+      };
+    },
   },
   {
     rule: 'weak-passwords',
@@ -147,6 +204,13 @@ const PLANTED: readonly Planted[] = [
     plant: async () => {
       await cluster.standbys[0]?.follow(undefined);
       return nothing;
+    },
+  },
+  {
+    rule: 'node-not-examined',
+    plant: async () => {
+      await inApp('revoke select on pg_extension from public');
+      return () => inApp('grant select on pg_extension to public');
     },
   },
   {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { readOnlyBy } from '../src/doctor/collect.ts';
 import { examine, RULE_NAMES } from '../src/doctor/examine.ts';
 import type { DoctorFacts, NodeFacts, ServerFacts } from '../src/doctor/facts.ts';
 import { endOfLife } from '../src/doctor/versions.ts';
@@ -34,6 +35,9 @@ const GOOD_SERVER: ServerFacts = {
   isReceiving: null,
   isReplayPaused: false,
   conflicts: 0,
+  extensions: [{ name: 'plpgsql', offered: '1.0' }],
+  readOnlyBy: null,
+  sharesSessions: false,
 };
 
 function node(
@@ -55,6 +59,7 @@ function node(
       lag: { bytes: role === 'standby' ? 0 : undefined, ms: role === 'standby' ? 0 : undefined },
       ...picture,
     },
+    route: 'direct',
     server: { ...GOOD_SERVER, isReceiving: role === 'standby' ? true : null, ...server },
   };
 }
@@ -63,9 +68,20 @@ const set = (settings: Readonly<Record<string, string>>): Partial<ServerFacts> =
   settings: { ...GOOD_SERVER.settings, ...settings },
 });
 
+const extensions = (offered: string): Partial<ServerFacts> => ({
+  extensions: [{ name: 'postgis', offered }],
+});
+
 function facts(nodes: readonly NodeFacts[], over: Partial<DoctorFacts> = {}): DoctorFacts {
   const common = { user: 'app', database: 'shop', keepalives: true, processes: 4, poolMax: 10 };
-  return { nodes, ...common, today: '2026-03-01T00:00:00.000Z', ...over };
+  return {
+    pooler: undefined,
+    sessionSettings: [],
+    nodes,
+    ...common,
+    today: '2026-03-01T00:00:00.000Z',
+    ...over,
+  };
 }
 
 const GOOD = [node('primary'), node('standby')];
@@ -75,6 +91,10 @@ const PLANTED: Readonly<Record<string, DoctorFacts>> = {
   'different-versions': facts([node('primary'), node('standby', { version: 170_002 })]),
   'keepalives-off': facts(GOOD, { keepalives: false }),
   'node-unreachable': facts([...GOOD, { ...node('standby', {}, { health: 'offline' }), server: undefined }]),
+  'node-not-examined': facts([
+    ...GOOD,
+    { ...node('standby'), server: undefined, failure: 'permission denied for …' },
+  ]),
   'node-not-believed': facts([...GOOD, node('primary', {}, { standing: 'stale' })]),
   'same-server-twice': facts([...GOOD, node('standby', {}, { aliasOf: 'db1:5432' })]),
   'several-servers-at-one-address': facts([
@@ -82,6 +102,10 @@ const PLANTED: Readonly<Record<string, DoctorFacts>> = {
     node('standby', {}, { several: { since: 0, servers: 2, barsWrites: false } }),
   ]),
   'read-only-primary': facts([...GOOD, node('primary', {}, { role: 'primary-read-only' })]),
+  'read-only-by-default': facts([
+    node('primary', { readOnlyBy: 'database "shop"' }),
+    node('standby', { readOnlyBy: 'database "shop"' }),
+  ]),
   'end-of-life': facts(GOOD.map((one) => ({ ...one, server: { ...GOOD_SERVER, version: 130_020 } }))),
   'superuser-login': facts([node('primary', { isSuperuser: true })]),
   'control-file-hidden': facts([node('primary', { mayReadControl: false })]),
@@ -106,6 +130,26 @@ const PLANTED: Readonly<Record<string, DoctorFacts>> = {
   ]),
   'reads-are-cancelled': facts([node('primary'), node('standby', { conflicts: 4 })]),
   'clock-skew': facts([node('primary', { clockAheadMs: -9_000 })]),
+  'pooler-in-statement-mode': facts([
+    node('primary'),
+    { ...node('standby'), server: undefined, failure: 'The pooler … (pool_mode = statement), which …' },
+  ]),
+  'pooler-undeclared': facts([node('primary', { sharesSessions: true })]),
+  'pooler-denied': facts([node('primary', { sharesSessions: true })], { pooler: false }),
+  'pooler-keeps-sessions': facts([{ ...node('primary'), route: 'pooler' }]),
+  'pooler-with-session-settings': facts([node('primary', { sharesSessions: true })], {
+    pooler: true,
+    sessionSettings: ['search_path'],
+  }),
+  'extension-missing': facts([
+    node('primary', extensions('1.5')),
+    node('standby', { extensions: [{ name: 'postgis', offered: null }] }),
+  ]),
+  'different-extensions': facts([node('primary', extensions('3.5')), node('standby', extensions('3.4'))]),
+  'different-preloads': facts([
+    node('primary', set({ shared_preload_libraries: 'pg_stat_statements' })),
+    node('standby', set({ shared_preload_libraries: '' })),
+  ]),
 };
 
 describe('the rules of the doctor', () => {
@@ -150,11 +194,43 @@ describe('the rules of the doctor', () => {
     expect(examine(facts([node('primary', server)]))).toHaveLength(count);
   });
 
+  it.each([
+    ['a pooler that is declared', facts([node('primary', { sharesSessions: true })], { pooler: true })],
+    [
+      'a pooler in session mode that is said to be none',
+      facts([{ ...node('primary'), route: 'pooler' }], { pooler: false }),
+    ],
+    [
+      'more processes than connections behind a pooler',
+      facts([node('primary', { sharesSessions: true })], { pooler: true, processes: 90 }),
+    ],
+    [
+      'libraries that the role may see on one server only',
+      facts([node('primary', set({ shared_preload_libraries: 'a' })), node('standby')]),
+    ],
+    ['sessions of which nothing is known', facts([node('primary', { sharesSessions: null })])],
+  ])('are silent about %s', (_name, fine) => {
+    expect(examine(fine)).toEqual([]);
+  });
+
   it('puts errors first', () => {
     const server = { ...set({ fsync: 'off', password_encryption: 'md5' }), isSuperuser: true };
     const severities = examine(facts([node('primary', server)])).map(({ severity }) => severity);
     expect(severities).toEqual(['error', 'warning', 'warning']);
   });
+});
+
+it.each([
+  ['on', true],
+  ['TRUE', true],
+  ['ye', true],
+  ['1', true],
+  ['off', false],
+  ['o', false],
+  ['0', false],
+])('default_transaction_read_only = %s counts as on: %s', (value, isOn) => {
+  expect(readOnlyBy({ value, by: 'role app' })).toBe(isOn ? 'role app' : null);
+  expect(readOnlyBy(undefined)).toBeNull();
 });
 
 it.each([

@@ -1,42 +1,16 @@
 import type { Cluster, ClusterQuerier } from 'pgherd';
-import type { NodeFacts, ServerFacts, SlotFacts } from './facts.ts';
-
-/** Settings that rules look at. */
-const SETTINGS = [
-  'fsync',
-  'full_page_writes',
-  'hot_standby_feedback',
-  'idle_session_timeout',
-  'max_connections',
-  'max_standby_streaming_delay',
-  'password_encryption',
-  'recovery_min_apply_delay',
-  'reserved_connections',
-  'ssl',
-  'statement_timeout',
-  'superuser_reserved_connections',
-  'synchronous_commit',
-  'synchronous_standby_names',
-  'wal_level',
-] as const;
-
-const ABOUT_SESSION = `select pg_catalog.current_setting('server_version_num')::int as version,
-  coalesce((select ssl from pg_catalog.pg_stat_ssl where pid = pg_catalog.pg_backend_pid()), false) as is_encrypted,
-  (select rolsuper from pg_catalog.pg_roles where rolname = session_user) as is_superuser,
-  (select nullif(rolconnlimit, -1) from pg_catalog.pg_roles where rolname = session_user) as role_limit,
-  (select nullif(datconnlimit, -1) from pg_catalog.pg_database where datname = pg_catalog.current_database()) as database_limit,
-  pg_catalog.has_function_privilege('pg_catalog.pg_control_system()', 'execute') as may_read_control,
-  coalesce((select confl_tablespace + confl_lock + confl_snapshot + confl_bufferpin + confl_deadlock
-    from pg_catalog.pg_stat_database_conflicts where datname = pg_catalog.current_database()), 0)::float8 as conflicts,
-  (extract(epoch from pg_catalog.clock_timestamp()) * 1000)::float8 as clock_ms`;
-const ABOUT_SETTINGS = `select name, setting from pg_catalog.pg_settings where name = any($1)`;
-const ABOUT_SLOTS = `select slot_name as name, active, case when pg_catalog.pg_is_in_recovery() then null
-    else pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_current_wal_lsn(), restart_lsn) end::float8 as "retainedBytes"
-  from pg_catalog.pg_replication_slots where not temporary`;
-const ABOUT_SENDERS = `select application_name as name, sync_state as "syncState" from pg_catalog.pg_stat_replication`;
-/** The receiver's row is there for every role; what it does is not. */
-const ABOUT_REPLAY = `select pg_catalog.pg_is_wal_replay_paused() as is_paused,
-  exists (select from pg_catalog.pg_stat_wal_receiver where pid is not null) as is_receiving`;
+import type { ExtensionFacts, NodeFacts, ServerFacts, SlotFacts } from './facts.ts';
+import { sharesSessions } from './shared-sessions.ts';
+import {
+  ABOUT_EXTENSIONS,
+  ABOUT_READ_ONLY,
+  ABOUT_REPLAY,
+  ABOUT_SENDERS,
+  ABOUT_SESSION,
+  ABOUT_SETTINGS,
+  ABOUT_SLOTS,
+  SETTINGS,
+} from './statements.ts';
 
 interface SessionRow {
   readonly version: number;
@@ -49,7 +23,7 @@ interface SessionRow {
   readonly clock_ms: number;
 }
 
-/** Asks every server that answers. */
+/** Asks every server that answers; what one of them refuses is its own finding, and the others are examined all the same. */
 export async function collect(
   db: Cluster,
   timeoutMs: number,
@@ -57,29 +31,33 @@ export async function collect(
 ): Promise<readonly NodeFacts[]> {
   return Promise.all(
     db.nodes().map(async (picture): Promise<NodeFacts> => {
-      if (picture.health !== 'ok' || picture.aliasOf !== undefined) return { picture, server: undefined };
+      const unasked = { picture, route: 'unknown', server: undefined } as const;
+      if (picture.health !== 'ok' || picture.aliasOf !== undefined) return unasked;
       const verbs = db.with({ node: picture.name, target: 'any', timeoutMs, signal });
       try {
-        return { picture, server: await ask(verbs, picture.role === 'standby') };
+        const server = await ask(verbs, picture.role === 'standby');
+        // Only by now is it known where connections lead.
+        const route = db.stats().nodes.find(({ node }) => node === picture.name)?.route ?? 'unknown';
+        return { picture, route, server };
       } catch (error) {
         signal.throwIfAborted();
         // A node that is not believed gets no statement: its standing is the finding.
-        if (picture.standing !== 'current') return { picture, server: undefined };
-        throw error;
+        if (picture.standing !== 'current') return unasked;
+        return { ...unasked, failure: error instanceof Error ? error.message : String(error) };
       }
     }),
   );
 }
 
 async function ask(verbs: ClusterQuerier, isStandby: boolean): Promise<ServerFacts> {
-  // The first statement may have to wait for a connection: it would spoil the comparison of the clocks.
-  await verbs.query('select 1');
+  const isShared = await sharesSessions(verbs);
+  // A pooler in statement mode refuses a transaction, and no single statement. Besides, the first statement may have to wait for a connection,
+  // which would spoil the comparison of the clocks.
+  await verbs.transaction((tx) => tx.query('select 1'), { readOnly: true, target: 'any' });
   const before = Date.now();
   const session = await verbs.one<SessionRow>(ABOUT_SESSION);
   const roundTripMs = Date.now() - before;
   const settings = await verbs.rows<{ name: string; setting: string }>(ABOUT_SETTINGS, [SETTINGS]);
-  const slots = await verbs.rows<SlotFacts>(ABOUT_SLOTS);
-  const senders = await verbs.rows<{ name: string; syncState: string | null }>(ABOUT_SENDERS);
   const replay = isStandby
     ? await verbs.one<{ is_paused: boolean; is_receiving: boolean }>(ABOUT_REPLAY)
     : undefined;
@@ -93,10 +71,21 @@ async function ask(verbs: ClusterQuerier, isStandby: boolean): Promise<ServerFac
     mayReadControl: session.may_read_control,
     clockAheadMs: session.clock_ms - (before + roundTripMs / 2),
     roundTripMs,
-    slots,
-    senders,
+    slots: await verbs.rows<SlotFacts>(ABOUT_SLOTS),
+    senders: await verbs.rows<ServerFacts['senders'][number]>(ABOUT_SENDERS),
     isReceiving: replay?.is_receiving ?? null,
     isReplayPaused: replay?.is_paused ?? false,
     conflicts: session.conflicts,
+    extensions: await verbs.rows<ExtensionFacts>(ABOUT_EXTENSIONS),
+    readOnlyBy: readOnlyBy(await verbs.maybeOne<{ value: string; by: string }>(ABOUT_READ_ONLY)),
+    sharesSessions: isShared,
   };
+}
+
+/** As the server reads a boolean setting. */
+const ON = /^(?:on|t(?:r(?:ue?)?)?|y(?:es?)?|1)$/i;
+
+/** What makes transactions read-only by default; `null` if nothing does. */
+export function readOnlyBy(row: { readonly value: string; readonly by: string } | undefined): string | null {
+  return row !== undefined && ON.test(row.value) ? row.by : null;
 }

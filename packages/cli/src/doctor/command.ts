@@ -1,3 +1,4 @@
+import type { ConnectionPlan } from 'pgherd/dsn';
 import { lookAt, openCluster } from '../connection/open.ts';
 import { EXIT, type ExitCode } from '../shell/exit.ts';
 import type { Output } from '../shell/output.ts';
@@ -38,6 +39,8 @@ export function doctorCommand(url: string, options: DoctorOptions): Promise<Exit
       user: plan.user,
       database: plan.database,
       keepalives: plan.keepalive.enabled,
+      pooler: plan.pooler,
+      sessionSettings: sessionSettingsOf(plan),
       processes: options.processes,
       poolMax: options.poolMax,
       today: new Date().toISOString(),
@@ -53,9 +56,18 @@ export function doctorCommand(url: string, options: DoctorOptions): Promise<Exit
         tone: 'faint',
         text: `Not seen on ${unseen.join(', ')}: which standbys confirm commits. To see it: grant pg_monitor to "${plan.user}"`,
       });
-    if (asked.length === 0) return EXIT.unreachable;
+    if (nodes.every(({ picture: { health } }) => health !== 'ok')) return EXIT.unreachable;
     return findings.length === 0 ? EXIT.fine : EXIT.finding;
   });
+}
+
+/** Settings of the connection string and the environment that every session gets. */
+function sessionSettingsOf({ settings, options, searchPath }: ConnectionPlan): readonly string[] {
+  return [
+    ...Object.keys(settings),
+    ...(options === undefined ? [] : ['options']),
+    ...(searchPath === undefined ? [] : ['search_path']),
+  ];
 }
 
 function writeFindings(output: Output, asked: readonly string[], findings: readonly Finding[]): void {

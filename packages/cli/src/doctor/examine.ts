@@ -1,8 +1,8 @@
 import type { DoctorFacts, Finding } from './facts.ts';
-import { type Found, NODE_RULES } from './rules-of-node.ts';
-
-/** Looks at the cluster as a whole. */
-type ClusterRule = (facts: DoctorFacts) => Found | undefined;
+import { type ClusterRule, listOf, type NodeRule } from './rule.ts';
+import { differentExtensions, differentPreloads, EXTENSION_RULES } from './rules-of-extensions.ts';
+import { NODE_RULES } from './rules-of-node.ts';
+import { POOLER_RULES } from './rules-of-poolers.ts';
 
 /** Rules for the cluster, by name. */
 export const CLUSTER_RULES: Readonly<Record<string, ClusterRule>> = Object.freeze({
@@ -29,6 +29,8 @@ export const CLUSTER_RULES: Readonly<Record<string, ClusterRule>> = Object.freez
           page: 'runbook.md#major-upgrade',
         };
   },
+  'different-extensions': differentExtensions,
+  'different-preloads': differentPreloads,
   'keepalives-off': ({ keepalives }) =>
     keepalives
       ? undefined
@@ -40,21 +42,27 @@ export const CLUSTER_RULES: Readonly<Record<string, ClusterRule>> = Object.freez
         },
 });
 
+/** Rules for one server, by name. */
+const SERVER_RULES: Readonly<Record<string, NodeRule>> = Object.freeze({
+  ...NODE_RULES,
+  ...POOLER_RULES,
+  ...EXTENSION_RULES,
+});
+
 /** All names of rules. */
 export const RULE_NAMES: readonly string[] = Object.freeze([
   ...Object.keys(CLUSTER_RULES),
-  ...Object.keys(NODE_RULES),
+  ...Object.keys(SERVER_RULES),
 ]);
 
 /** What the rules find, errors first. Pure. */
 export function examine(facts: DoctorFacts): readonly Finding[] {
   const found: Finding[] = [];
   for (const [rule, look] of Object.entries(CLUSTER_RULES)) {
-    const finding = look(facts);
-    if (finding !== undefined) found.push({ rule, node: null, ...finding });
+    for (const finding of listOf(look(facts))) found.push({ rule, node: null, ...finding });
   }
   for (const node of facts.nodes) {
-    for (const [rule, look] of Object.entries(NODE_RULES)) {
+    for (const [rule, look] of Object.entries(SERVER_RULES)) {
       for (const finding of look(node, facts)) found.push({ rule, node: node.picture.name, ...finding });
     }
   }

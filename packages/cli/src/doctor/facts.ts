@@ -1,4 +1,4 @@
-import type { NodeDescription } from 'pgherd';
+import type { NodeDescription, NodeStats } from 'pgherd';
 
 /** A replication slot. */
 export interface SlotFacts {
@@ -6,6 +6,13 @@ export interface SlotFacts {
   readonly active: boolean;
   /** WAL that is kept for it, bytes; `null` if it keeps none. */
   readonly retainedBytes: number | null;
+}
+
+/** An extension that the database has. */
+export interface ExtensionFacts {
+  readonly name: string;
+  /** Version that the server's files would install; `null` if it lacks the files. */
+  readonly offered: string | null;
 }
 
 /** What a server says about itself. */
@@ -32,6 +39,15 @@ export interface ServerFacts {
   readonly isReplayPaused: boolean;
   /** Reads that the standby has cancelled because replay needed their place. */
   readonly conflicts: number;
+  /** In the order of their names. */
+  readonly extensions: readonly ExtensionFacts[];
+  /**
+   * What makes transactions read-only by default for the role in the database, as `alter` calls it, such as `role "app" in database "shop"`;
+   * `null` if nothing does. Not the server's own configuration.
+   */
+  readonly readOnlyBy: string | null;
+  /** Whether several connections are served by the same session, as by a pooler in transaction mode; `null` if it was not found out. */
+  readonly sharesSessions: boolean | null;
 }
 
 /** One server as the doctor sees it. */
@@ -49,8 +65,12 @@ export interface NodeFacts {
     | 'several'
     | 'lag'
   >;
+  /** Where connections to it lead. */
+  readonly route: NodeStats['route'];
   /** `undefined` if it could not be asked. */
   readonly server: ServerFacts | undefined;
+  /** Why it could not be asked although it answers its monitor. */
+  readonly failure?: string | undefined;
 }
 
 /** Everything that the rules look at. */
@@ -60,6 +80,10 @@ export interface DoctorFacts {
   readonly database: string;
   /** Whether the connection string leaves TCP keepalive on. */
   readonly keepalives: boolean;
+  /** Whether the connection settings say that there is a pooler. */
+  readonly pooler: boolean | undefined;
+  /** Names of the settings that they give to each session. */
+  readonly sessionSettings: readonly string[];
   /** Processes that run the application, and the connections that each has for each server. */
   readonly processes: number;
   readonly poolMax: number;

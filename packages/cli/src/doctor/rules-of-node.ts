@@ -1,20 +1,9 @@
 import { bytesText, msText } from '../shell/numbers.ts';
 import { versionText } from '../status/text.ts';
-import type { DoctorFacts, Finding, NodeFacts, ServerFacts } from './facts.ts';
+import type { DoctorFacts, NodeFacts, ServerFacts } from './facts.ts';
+import { type Found, isPrimary, type NodeRule, onServer } from './rule.ts';
+import { isOfStatementMode } from './rules-of-poolers.ts';
 import { endOfLife } from './versions.ts';
-
-/** What a rule returns: a finding without the name of the rule and the node. */
-export type Found = Omit<Finding, 'rule' | 'node'>;
-
-/** Looks at one server; more than one finding if, say, several slots are inactive. */
-export type NodeRule = (node: NodeFacts, facts: DoctorFacts) => readonly Found[];
-
-/** A rule that needs what the server says about itself. */
-type ServerRule = (
-  server: ServerFacts,
-  node: NodeFacts,
-  facts: DoctorFacts,
-) => Found | readonly Found[] | undefined;
 
 /** Lag from which on a standby is far behind, and WAL from which on a slot is a danger to the disk, bytes. */
 const MUCH_WAL = 64 * 1_024 ** 2;
@@ -24,15 +13,6 @@ const SKEW_MS = 2_000;
 const SHORTEST_STATEMENT_MS = 1_000;
 const SHORTEST_IDLE_MS = 60_000;
 
-const onServer =
-  (rule: ServerRule): NodeRule =>
-  (node, facts) => {
-    const found = node.server === undefined ? undefined : rule(node.server, node, facts);
-    return found === undefined ? [] : 'evidence' in found ? [found] : found;
-  };
-
-const isPrimary = ({ picture: { role } }: NodeFacts): boolean =>
-  role === 'primary' || role === 'primary-read-only';
 const settingMs = (server: ServerFacts, name: string): number => Number(server.settings[name] ?? 0);
 
 /** Rules for one server, by name. */
@@ -50,6 +30,17 @@ export const NODE_RULES: Readonly<Record<string, NodeRule>> = Object.freeze({
               picture.connectFailure === 'authentication'
                 ? 'credentials.md#refused-logins-and-locked-accounts'
                 : 'topology.md',
+          },
+        ],
+  'node-not-examined': ({ failure }) =>
+    failure === undefined || isOfStatementMode(failure)
+      ? []
+      : [
+          {
+            severity: 'warning',
+            evidence: `It answers, but could not be examined: ${failure}`,
+            remedy: 'Mend what the error names, and run the doctor again.',
+            page: 'errors.md',
           },
         ],
   'node-not-believed': ({ picture }) =>
@@ -96,6 +87,16 @@ export const NODE_RULES: Readonly<Record<string, NodeRule>> = Object.freeze({
           },
         ]
       : [],
+  'read-only-by-default': onServer(({ readOnlyBy }, node) =>
+    isPrimary(node) && readOnlyBy !== null
+      ? {
+          severity: 'error',
+          evidence: `alter ${readOnlyBy} set default_transaction_read_only = on: every write fails with 25006.`,
+          remedy: `alter ${readOnlyBy} reset default_transaction_read_only`,
+          page: 'topology.md#role-health-standing',
+        }
+      : undefined,
+  ),
   'end-of-life': onServer(({ version }, _node, { today }) => {
     const end = endOfLife(version);
     return end !== undefined && end < today.slice(0, 10)
@@ -292,6 +293,8 @@ function tooFewConnections(
   _node: NodeFacts,
   { processes, poolMax, user, database }: DoctorFacts,
 ): readonly Found[] {
+  // Behind a pooler the limit that counts is the pooler's.
+  if (server.sharesSessions === true) return [];
   const wanted = processes * (poolMax + OF_THE_MONITOR);
   const reserved =
     settingMs(server, 'superuser_reserved_connections') + settingMs(server, 'reserved_connections');
