@@ -66,13 +66,11 @@ export function startCli(args: readonly string[], options?: CliOptions): CliRun 
   return new CliRun(process.execPath, [...COMMAND, ...args], options);
 }
 
-/** Starts `pgherd` on a terminal of its own: `script` of util-linux makes it. */
-export function startCliOnTerminal(args: readonly string[], options: CliOptions = {}): CliRun {
-  const line = [process.execPath, ...COMMAND, ...args].map((part) => `'${part}'`).join(' ');
-  const env = { TERM: 'xterm-256color', ...options.env };
-  return new CliRun('script', ['--quiet', '--return', '--echo', 'never', '--command', line, '/dev/null'], {
-    env,
-  });
+/** The command of the shell that starts `pgherd` with these arguments. */
+export function cliCommand(args: readonly string[]): string {
+  return [process.execPath, ...COMMAND, ...args]
+    .map((part) => `'${part.replaceAll("'", `'\\''`)}'`)
+    .join(' ');
 }
 
 /** Runs `pgherd` to its end. */

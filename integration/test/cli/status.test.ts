@@ -1,6 +1,7 @@
 import { createTestCluster, type TestCluster } from '@pgherd/testing';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { cli, startCli, startCliOnTerminal } from '../../src/cli.ts';
+import { cli, startCli } from '../../src/cli.ts';
+import { TerminalRun } from '../../src/cli-terminal.ts';
 import { allCaughtUp, nameOf, restore } from '../../src/support.ts';
 
 interface StatusJson {
@@ -112,11 +113,11 @@ describe('pgherd status', () => {
   });
 
   it('asks for the password on a terminal, and does not show what is typed', async () => {
-    const run = startCliOnTerminal(['status', urlWith(), '--no-color']);
-    await run.says(/Password of app: /);
-    run.process.stdin?.write(`${PASSWORD}\r`);
-    await run.says(/up: writes go to/);
-    const { out, code } = await run.ended;
+    await using terminal = new TerminalRun(['status', urlWith(), '--no-color']);
+    await terminal.shows(/Password of app: /);
+    terminal.type(`${PASSWORD}\r`);
+    await terminal.shows(/up: writes go to/);
+    const { out, code } = await terminal.ended;
     expect(out).not.toContain(PASSWORD);
     expect(code).toBe(0);
   });

@@ -1,5 +1,6 @@
 import { CommanderError } from 'commander';
 import { acceptEpochCommand } from './accept-epoch/command.ts';
+import { benchCommand } from './bench/command.ts';
 import { completionCommand } from './completion/command.ts';
 import { demoCommand } from './demo/command.ts';
 import { doctorCommand } from './doctor/command.ts';
@@ -8,10 +9,13 @@ import { dsnCommand } from './dsn/command.ts';
 import { explainCommand } from './explain/command.ts';
 import { type Commands, createProgram } from './program.ts';
 import { EXIT } from './shell/exit.ts';
+import { isClosed } from './shell/run.ts';
 import { statusCommand } from './status/command.ts';
+import { watchCommand } from './watch/command.ts';
 
 const COMMANDS: Commands = {
   acceptEpoch: acceptEpochCommand,
+  bench: benchCommand,
   completion: completionCommand,
   demo: demoCommand,
   doctor: doctorCommand,
@@ -19,6 +23,7 @@ const COMMANDS: Commands = {
   dsn: dsnCommand,
   explain: explainCommand,
   status: statusCommand,
+  watch: watchCommand,
 };
 
 /** Runs the program with the arguments of the user; resolves with the exit code. */
@@ -43,7 +48,7 @@ export async function main(args: readonly string[]): Promise<number> {
 function endQuietlyOnClosedPipe(): void {
   for (const stream of [process.stdout, process.stderr]) {
     stream.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EPIPE') throw error;
+      if (!isClosed(error)) throw error;
       process.exitCode = EXIT.closedPipe;
     });
   }

@@ -2,6 +2,8 @@ import { createRequire } from 'node:module';
 import { Argument, Command, Option } from 'commander';
 import { TARGETS, type Target } from 'pgherd';
 import type { AcceptEpochOptions } from './accept-epoch/command.ts';
+import type { BenchOptions } from './bench/command.ts';
+import { defineBench } from './bench/define.ts';
 import { SHELLS, type Shell } from './completion/scripts.ts';
 import type { DemoCommandOptions } from './demo/command.ts';
 import { SECONDS } from './demo/schedule.ts';
@@ -9,15 +11,20 @@ import type { DoctorOptions } from './doctor/command.ts';
 import type { DrillOptions } from './drill/command.ts';
 import type { ExplainOptions } from './explain/command.ts';
 import { wholeNumber } from './shell/arguments.ts';
+import { commandOf, timeoutOption, URL_ARGUMENT } from './shell/define.ts';
 import type { CommonOptions } from './shell/run.ts';
 import type { StatusOptions } from './status/command.ts';
+import type { WatchOptions } from './watch/command.ts';
+import { defineWatch } from './watch/define.ts';
 
 /** What the commands of the program do; each resolves with an exit code. */
 export interface Commands {
   status(url: string, options: StatusOptions): Promise<number>;
+  watch(url: string, options: WatchOptions): Promise<number>;
   explain(target: Target, url: string, options: ExplainOptions): Promise<number>;
   doctor(url: string, options: DoctorOptions): Promise<number>;
   drill(url: string, options: DrillOptions): Promise<number>;
+  bench(url: string, options: BenchOptions): Promise<number>;
   dsn(url: string, options: CommonOptions): Promise<number>;
   acceptEpoch(url: string, options: AcceptEpochOptions): Promise<number>;
   completion(shell: Shell, program: Command): Promise<number>;
@@ -37,9 +44,11 @@ export function createProgram(commands: Commands, finished: Finished): Command {
     .showHelpAfterError('(more: pgherd --help, pgherd <command> --help)')
     .addHelpText('after', AFTER_HELP);
   program.addCommand(status(commands, finished));
+  program.addCommand(defineWatch(async (url, options) => finished(await commands.watch(url, options))));
   program.addCommand(explain(commands, finished));
   program.addCommand(doctor(commands, finished));
   program.addCommand(drill(commands, finished));
+  program.addCommand(defineBench(async (url, options) => finished(await commands.bench(url, options))));
   program.addCommand(dsn(commands, finished));
   program.addCommand(acceptEpoch(commands, finished));
   program.addCommand(demo(commands, finished));
@@ -52,25 +61,6 @@ The servers are those of [url], else of PGSERVICE, PGHOST and the other PG* vari
 from PGPASSWORD or ~/.pgpass, or asked for on the terminal; leave it out of the url.
 
 Exit codes: 0 fine, 1 something was found, 2 wrong usage, 3 no server reached, 4 failed, 130 interrupted.`;
-
-const URL_ARGUMENT = 'servers and database, such as postgres://app@db1,db2,db3/shop';
-
-/** A command with the options that all have. */
-function commandOf(name: string, description: string, example: string): Command {
-  return new Command(name)
-    .description(description)
-    .allowExcessArguments(false)
-    .showHelpAfterError(`(more: pgherd ${name} --help)`)
-    .option('--json', 'print JSON: one object on one line', false)
-    .option('--no-color', 'no colours')
-    .addHelpText('after', `\nExample:\n  $ ${example}`);
-}
-
-function timeoutOption(): Option {
-  return new Option('--timeout <seconds>', 'how long servers may take to answer')
-    .default(5)
-    .argParser(wholeNumber({ min: 1, max: 600 }));
-}
 
 function status(commands: Commands, finished: Finished): Command {
   return commandOf(

@@ -7,6 +7,24 @@ import { EXIT } from '../src/shell/exit.ts';
 const page = readFileSync(new URL('../../../docs/cli.md', import.meta.url), 'utf8');
 const program = createProgram({} as Commands, () => undefined);
 
+const EVERYWHERE = ['--json', '--no-color'];
+
+function sectionOf(name: string): string {
+  const [, after = ''] = page.split(`\n## ${name}\n`);
+  return after.split('\n## ', 1)[0] ?? '';
+}
+
+/** What is off unless it is given has no default to be shown. */
+function shownDefault(value: unknown): string {
+  return value === undefined || value === false ? '' : String(value);
+}
+
+it('the README leads to the page, in its table of guides', () => {
+  const readme = readFileSync(new URL('../../../README.md', import.meta.url), 'utf8');
+  const [, guides = ''] = readme.split('\n## Guides\n');
+  expect(guides.split('\n## ', 1)[0]).toMatch(/^\|.*\]\(docs\/cli\.md\)/m);
+});
+
 describe('docs/cli.md', () => {
   it('has a row and a section for each command, in the order of the page, and no other section of a command', () => {
     const rows = [...page.matchAll(/^\| \[`([a-z-]+)[^`]*`\]\(#[a-z-]+\)/gm)].map(([, name]) => name);
@@ -16,9 +34,19 @@ describe('docs/cli.md', () => {
   });
 
   it.each(
-    program.commands.filter((command) => command.name() !== 'demo'),
-  )('has every option of $_name', (command) => {
-    for (const { long } of command.options) expect(page).toContain(long);
+    program.commands,
+  )('has the options of $_name with their defaults, as its help has them', (command) => {
+    const rows = [...sectionOf(command.name()).matchAll(/^\| `(--[^`]+)` \| ([^|]*) \|/gm)];
+    const own = command.options.filter(({ long }) => !EVERYWHERE.includes(String(long)));
+    expect(rows.map(([, flags, value]) => [flags, value?.trim()])).toEqual(
+      own.map(({ flags, defaultValue }) => [flags, shownDefault(defaultValue)]),
+    );
+  });
+
+  it('has the options that all commands have', () => {
+    for (const option of EVERYWHERE) expect(page).toContain(`\`${option}\``);
+    const without = program.commands.filter(({ options }) => !options.some(({ long }) => long === '--json'));
+    expect(without.map((command) => command.name())).toEqual(['completion']);
   });
 
   it('has every exit code', () => {

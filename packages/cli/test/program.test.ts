@@ -21,6 +21,8 @@ async function run(...args: string[]): Promise<Outcome> {
   const commands: Commands = {
     demo,
     status: unused,
+    watch: unused,
+    bench: unused,
     explain: unused,
     doctor: unused,
     drill: unused,
@@ -103,9 +105,11 @@ describe('pgherd', () => {
 
   it.each([
     'status',
+    'watch',
     'explain',
     'doctor',
     'drill',
+    'bench',
     'dsn',
     'accept-epoch',
     'demo',

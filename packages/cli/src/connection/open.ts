@@ -9,6 +9,8 @@ import { hasPassword, readConnection } from './plan.ts';
 export interface OpenedCluster extends AsyncDisposable {
   readonly db: Cluster;
   readonly plan: ConnectionPlan;
+  /** As it was typed, if it was asked for. */
+  readonly password: string | undefined;
 }
 
 /** What a command needs of its cluster. */
@@ -43,6 +45,7 @@ export async function openCluster(
       env,
     });
   let db = make();
+  let password: string | undefined;
   for (const warning of plan.warnings) output.note(`pgherd: ${warning}`);
   const close = async (): Promise<void> => {
     await db.close({ timeoutMs: CLOSE_MS });
@@ -50,7 +53,7 @@ export async function openCluster(
   try {
     await lookAt(db, lookMs, signal);
     if (wantsPassword(db) && !hasPassword(plan) && stdin.isTTY) {
-      const password = await askPassword(`Password of ${plan.user}: `, stdin, process.stderr);
+      password = await askPassword(`Password of ${plan.user}: `, stdin, process.stderr);
       if (password === undefined) interrupt();
       signal.throwIfAborted();
       db.terminate();
@@ -58,7 +61,7 @@ export async function openCluster(
       await lookAt(db, lookMs, signal);
     }
     signal.throwIfAborted();
-    return { db, plan, [Symbol.asyncDispose]: close };
+    return { db, plan, password, [Symbol.asyncDispose]: close };
   } catch (error) {
     db.terminate();
     throw error;

@@ -2,14 +2,17 @@ import type { Level } from './frame.ts';
 
 const BARS = Object.freeze([' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█']);
 
+const UNKNOWN = '·';
+
 /**
- * One character for each value, as high as the value is against the largest one. Zero is a blank, anything
- * above is not.
+ * One character for each value, as high as the value is against the largest one, or against `atLeast` if that is larger. Zero is a blank, anything
+ * above is not; what is unknown is a dot.
  */
-export function sparkline(values: readonly number[]): string {
-  const most = Math.max(...values, 0);
+export function sparkline(values: readonly (number | undefined)[], atLeast = 0): string {
+  const most = Math.max(...values.filter((value) => value !== undefined), atLeast);
   return values
     .map((value) => {
+      if (value === undefined) return UNKNOWN;
       const height = most === 0 ? 0 : Math.ceil((value / most) * (BARS.length - 1));
       return BARS[height] ?? ' ';
     })

@@ -111,7 +111,11 @@ const ROLE_WORDS: Readonly<Record<Role, string>> = {
   unknown: 'unknown',
 };
 
-function signOf(node: NodeDescription): { readonly symbol: string; readonly tone: Tone } {
+/** The sign of a node, by what is known of it. */
+export function signOf(node: Pick<NodeDescription, 'role' | 'health' | 'standing'>): {
+  readonly symbol: string;
+  readonly tone: Tone;
+} {
   if (node.health === 'offline') return { symbol: '×', tone: 'bad' };
   if (node.standing !== 'current') return { symbol: '!', tone: 'bad' };
   if (node.health === 'suspect') return { symbol: '?', tone: 'warning' };

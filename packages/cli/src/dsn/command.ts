@@ -1,6 +1,7 @@
 import { readConnection } from '../connection/plan.ts';
 import { EXIT, type ExitCode } from '../shell/exit.ts';
-import type { Output, Span } from '../shell/output.ts';
+import type { Span } from '../shell/line.ts';
+import type { Output } from '../shell/output.ts';
 import { type CommonOptions, runCommand } from '../shell/run.ts';
 import { writeTable } from '../shell/table.ts';
 import { placeOf } from './psql.ts';

@@ -1,8 +1,7 @@
-import { inColor, type Paint, type Tone, withoutColor } from './paint.ts';
+import { lineText, type Span } from './line.ts';
+import { inColor, type Paint, withoutColor } from './paint.ts';
 import { jsonText, printable } from './printable.ts';
-
-/** A piece of a line; every text is escaped before it is painted. */
-export type Span = string | { readonly tone: Tone | 'strong'; readonly text: string };
+import { cutTo } from './width.ts';
 
 /** Where a command writes to. */
 export interface Output {
@@ -10,6 +9,8 @@ export interface Output {
   readonly isJson: boolean;
   /** Width of the terminal, characters; `Infinity` if there is none. */
   readonly columns: number;
+  /** How texts are painted there. */
+  readonly paint: Paint;
   /** A line for people, on standard output. */
   line(...spans: readonly Span[]): void;
   /** One object on one line of standard output, if JSON was asked for. */
@@ -55,18 +56,13 @@ export function outputOn(out: Sink, err: Sink, { json, color, env }: OutputOptio
     isJson: json,
     isLive,
     columns,
+    paint,
     line: (...spans) => {
-      if (!json)
-        out.write(
-          `${cleared()}${spans
-            .map((span) => painted(span, paint))
-            .join('')
-            .trimEnd()}\n`,
-        );
+      if (!json) out.write(`${cleared()}${lineText(spans, paint)}\n`);
     },
     live: (text) => {
       if (json) return;
-      const shown = printable(text).slice(0, columns - 1);
+      const shown = cutTo(text, columns - 1);
       out.write(isLive ? `${cleared()}${shown}` : `${shown}\n`);
       isReplaced = isLive;
     },
@@ -82,14 +78,4 @@ export function outputOn(out: Sink, err: Sink, { json, color, env }: OutputOptio
 /** Whether colours are welcome: `NO_COLOR` counts if it is set and not empty (https://no-color.org). */
 export function hasColor(out: Sink, color: boolean, env: OutputOptions['env']): boolean {
   return color && out.isTTY === true && env['TERM'] !== 'dumb' && (env['NO_COLOR'] ?? '') === '';
-}
-
-/** The text of a span, escaped. */
-export function textOf(span: Span): string {
-  return printable(typeof span === 'string' ? span : span.text);
-}
-
-function painted(span: Span, paint: Paint): string {
-  const text = textOf(span);
-  return typeof span === 'string' || text === '' ? text : paint(span.tone, text);
 }

@@ -46,7 +46,7 @@ export async function runCommand(
     abort.abort(new Error('The command was stopped.'));
   };
   const onStreamError = (error: NodeJS.ErrnoException): void => {
-    if (error.code === 'EPIPE') stop(EXIT.closedPipe);
+    if (isClosed(error)) stop(EXIT.closedPipe);
   };
   stdout.on('error', onStreamError);
   stderr.on('error', onStreamError);
@@ -66,6 +66,11 @@ export async function runCommand(
   } finally {
     stopListening();
   }
+}
+
+/** Whether a stream failed since nothing reads it any more: a pipe that was closed, or a terminal that is gone. */
+export function isClosed({ code }: NodeJS.ErrnoException): boolean {
+  return code === 'EPIPE' || code === 'EIO';
 }
 
 function shownError(error: unknown): { code: string | null; message: string } {
@@ -91,5 +96,10 @@ const UNREACHABLE: readonly string[] = [
 export function exitCodeOf(error: unknown): ExitCode {
   if (!(error instanceof PgHerdError)) return EXIT.failed;
   if (USAGE.includes(error.code)) return EXIT.usage;
-  return UNREACHABLE.includes(error.code) ? EXIT.unreachable : EXIT.failed;
+  return meansUnreachable(error.code) ? EXIT.unreachable : EXIT.failed;
+}
+
+/** Whether an error with this code says that no server was reached, or none served. */
+export function meansUnreachable(code: string | null): boolean {
+  return code !== null && UNREACHABLE.includes(code);
 }

@@ -1,4 +1,6 @@
-import { type Output, type Span, textOf } from './output.ts';
+import { type Line, type Span, spanWidth } from './line.ts';
+import type { Output } from './output.ts';
+import { widthOf } from './width.ts';
 
 /** A column of a table. */
 export interface Column<Row> {
@@ -14,18 +16,27 @@ const GAP = '  ';
 
 /** Writes rows below the titles of their columns, as many columns as there is room for. */
 export function writeTable<Row>(output: Output, columns: readonly Column<Row>[], rows: readonly Row[]): void {
-  const shown = fitting(columns, rows, output.columns);
-  const widths = shown.map((column) => widthOf(column, rows));
-  const line = (cells: readonly Span[]): void => {
-    const spans = cells.flatMap((cell, index): Span[] => {
-      const blanks = ' '.repeat(Math.max(0, (widths[index] ?? 0) - lengthOf(cell)));
+  for (const line of tableLines(columns, rows, output.columns)) output.line(...line);
+}
+
+/** The lines of such a table: the titles, then each row. Pure. */
+export function tableLines<Row>(
+  columns: readonly Column<Row>[],
+  rows: readonly Row[],
+  room: number,
+): readonly Line[] {
+  const shown = fitting(columns, rows, room);
+  const widths = shown.map((column) => columnWidth(column, rows));
+  const line = (cells: readonly Span[]): Line =>
+    cells.flatMap((cell, index): Span[] => {
+      const blanks = ' '.repeat(Math.max(0, (widths[index] ?? 0) - spanWidth(cell)));
       const gap = index === 0 ? '' : GAP;
       return shown[index]?.isRight === true ? [gap, blanks, cell] : [gap, cell, blanks];
     });
-    output.line(...spans);
-  };
-  line(shown.map(({ title }) => ({ tone: 'faint', text: title })));
-  for (const row of rows) line(shown.map(({ cell }) => cell(row)));
+  return [
+    line(shown.map(({ title }) => ({ tone: 'faint', text: title }))),
+    ...rows.map((row) => line(shown.map(({ cell }) => cell(row)))),
+  ];
 }
 
 function fitting<Row>(
@@ -43,13 +54,9 @@ function fitting<Row>(
 }
 
 function totalWidth<Row>(columns: readonly Column<Row>[], rows: readonly Row[]): number {
-  return columns.reduce((sum, column) => sum + widthOf(column, rows) + GAP.length, -GAP.length);
+  return columns.reduce((sum, column) => sum + columnWidth(column, rows) + GAP.length, -GAP.length);
 }
 
-function widthOf<Row>({ title, cell }: Column<Row>, rows: readonly Row[]): number {
-  return Math.max(lengthOf(title), ...rows.map((row) => lengthOf(cell(row))));
-}
-
-function lengthOf(span: Span): number {
-  return [...textOf(span)].length;
+function columnWidth<Row>({ title, cell }: Column<Row>, rows: readonly Row[]): number {
+  return Math.max(widthOf(title), ...rows.map((row) => spanWidth(cell(row))));
 }

@@ -1,8 +1,8 @@
-import type { Cluster } from 'pgherd';
 import { lookAt, openCluster } from '../connection/open.ts';
 import { EXIT, type ExitCode } from '../shell/exit.ts';
 import { type CommandContext, type CommonOptions, runCommand } from '../shell/run.ts';
-import { type Connections, type StatusJson, statusOf } from './picture.ts';
+import { type StatusJson, statusNow } from './picture.ts';
+import { loadOfServers } from './servers.ts';
 import { writeStatus } from './text.ts';
 
 /** What `pgherd status` can be asked for. */
@@ -40,31 +40,5 @@ async function lookOnce(url: string, context: CommandContext, lookMs: number): P
   const { db } = opened;
   // Only the second look can compare a standby with the position of a primary that is known by then.
   await lookAt(db, lookMs, context.signal);
-  const connections = await connectionsOf(db, lookMs, context.signal);
-  const { writable, systemIdentifier } = db.topology;
-  return statusOf({ health: db.health(), nodes: db.nodes(), writable, systemIdentifier, connections });
-}
-
-/** Counts from `pg_stat_database`, which every role may read. */
-const CONNECTIONS = `select sum(numbackends)::int as used, pg_catalog.current_setting('max_connections')::int as max
-  from pg_catalog.pg_stat_database`;
-
-async function connectionsOf(
-  db: Cluster,
-  timeoutMs: number,
-  signal: AbortSignal,
-): Promise<ReadonlyMap<string, Connections>> {
-  const reachable = db.nodes().filter(({ health, aliasOf }) => health === 'ok' && aliasOf === undefined);
-  const asked = await Promise.all(
-    reachable.map(async ({ name }): Promise<readonly [string, Connections] | undefined> => {
-      try {
-        const verbs = db.with({ node: name, target: 'any', timeoutMs, signal });
-        return [name, await verbs.one<{ used: number; max: number }>(CONNECTIONS)];
-      } catch {
-        // Such as a node that is not believed, and so gets no statement: its row has the reason.
-        return undefined;
-      }
-    }),
-  );
-  return new Map(asked.filter((one) => one !== undefined));
+  return statusNow(db, await loadOfServers(db, lookMs, context.signal));
 }

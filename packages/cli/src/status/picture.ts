@@ -1,10 +1,11 @@
-import { type ClusterHealth, type ClusterStatus, formatLsn, type NodeDescription } from 'pgherd';
-
-/** How many connections a server has, and may have. */
-export interface Connections {
-  readonly used: number;
-  readonly max: number;
-}
+import {
+  type Cluster,
+  type ClusterHealth,
+  type ClusterStatus,
+  formatLsn,
+  type NodeDescription,
+} from 'pgherd';
+import type { ServerLoad } from './servers.ts';
 
 /** One node, as `pgherd status --json` shows it. What is not known is `null`. */
 export interface NodeStatus {
@@ -19,7 +20,7 @@ export interface NodeStatus {
   readonly lagBytes: number | null;
   readonly lagMs: number | null;
   readonly latencyMs: number | null;
-  readonly connections: Connections | null;
+  readonly connections: ServerLoad['connections'] | null;
   readonly serverVersion: number | null;
   /** Another name under which the same server is in the list. */
   readonly aliasOf: string | null;
@@ -42,17 +43,20 @@ export interface StatusFacts {
   readonly writable: string | undefined;
   readonly systemIdentifier: string | undefined;
   /** By the name of the node; nodes that could not be asked are absent. */
-  readonly connections: ReadonlyMap<string, Connections>;
+  readonly loads: ReadonlyMap<string, ServerLoad>;
+}
+
+/** The status of a cluster as it is known now. */
+export function statusNow(
+  db: Pick<Cluster, 'health' | 'nodes' | 'topology'>,
+  loads: StatusFacts['loads'],
+): StatusJson {
+  const { writable, systemIdentifier } = db.topology;
+  return statusOf({ health: db.health(), nodes: db.nodes(), writable, systemIdentifier, loads });
 }
 
 /** The status as plain data. Pure. */
-export function statusOf({
-  health,
-  nodes,
-  writable,
-  systemIdentifier,
-  connections,
-}: StatusFacts): StatusJson {
+export function statusOf({ health, nodes, writable, systemIdentifier, loads }: StatusFacts): StatusJson {
   const reasons = new Map(health.nodes.map(({ node, reason }) => [node, reason]));
   return {
     status: health.status,
@@ -70,7 +74,7 @@ export function statusOf({
       lagBytes: node.role === 'standby' ? (node.lag.bytes ?? null) : null,
       lagMs: node.role === 'standby' ? (node.lag.ms ?? null) : null,
       latencyMs: node.rttMs === undefined ? null : Math.round(node.rttMs * 100) / 100,
-      connections: connections.get(node.name) ?? null,
+      connections: loads.get(node.name)?.connections ?? null,
       serverVersion: node.serverVersion ?? null,
       aliasOf: node.aliasOf ?? null,
     })),

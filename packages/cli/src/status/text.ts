@@ -1,5 +1,6 @@
+import type { Span } from '../shell/line.ts';
 import { bytesText, msText } from '../shell/numbers.ts';
-import type { Output, Span } from '../shell/output.ts';
+import type { Output } from '../shell/output.ts';
 import type { Tone } from '../shell/paint.ts';
 import { type Column, writeTable } from '../shell/table.ts';
 import type { NodeStatus, StatusJson } from './picture.ts';
@@ -8,19 +9,28 @@ const UNKNOWN: Span = { tone: 'faint', text: '-' };
 /** From this share of `max_connections` on, a server is nearly full. */
 const NEARLY_FULL = 0.9;
 
-const COLUMNS: readonly Column<NodeStatus>[] = [
-  { title: 'node', cell: ({ node }) => node },
+/** The columns that say what a node is, after its name. */
+export const NODE_COLUMNS: readonly Column<NodeStatus>[] = Object.freeze([
   { title: 'role', cell: roleCell },
   { title: 'health', cell: ({ health }) => toned(health, HEALTH_TONES[health]) },
-  { title: 'standing', cell: ({ standing }) => toned(standing, standing === 'current' ? 'good' : 'bad') },
-  { title: 'timeline', isRight: true, dispensable: 2, cell: ({ timeline }) => orUnknown(timeline, String) },
+  {
+    title: 'standing',
+    dispensable: 1,
+    cell: ({ standing }) => toned(standing, standing === 'current' ? 'good' : 'bad'),
+  },
+  { title: 'timeline', isRight: true, dispensable: 3, cell: timelineCell },
   { title: 'lag', isRight: true, cell: lagCell },
-  { title: 'latency', isRight: true, dispensable: 3, cell: ({ latencyMs }) => orUnknown(latencyMs, msText) },
-  { title: 'connections', isRight: true, dispensable: 1, cell: connectionsCell },
+] satisfies readonly Column<NodeStatus>[]);
+
+const COLUMNS: readonly Column<NodeStatus>[] = [
+  { title: 'node', cell: ({ node }) => node },
+  ...NODE_COLUMNS,
+  { title: 'latency', isRight: true, dispensable: 4, cell: ({ latencyMs }) => orUnknown(latencyMs, msText) },
+  { title: 'connections', isRight: true, dispensable: 2, cell: connectionsCell },
   {
     title: 'version',
     isRight: true,
-    dispensable: 4,
+    dispensable: 5,
     cell: ({ serverVersion }) => orUnknown(serverVersion, versionText),
   },
 ];
@@ -30,7 +40,8 @@ const HEALTH_TONES: Readonly<Record<NodeStatus['health'], Tone>> = {
   suspect: 'warning',
   offline: 'bad',
 };
-const STATUS_TONES: Readonly<Record<StatusJson['status'], Tone>> = {
+/** How the status of a cluster is meant. */
+export const STATUS_TONES: Readonly<Record<StatusJson['status'], Tone>> = {
   up: 'good',
   degraded: 'warning',
   down: 'bad',
@@ -54,6 +65,11 @@ function roleCell({ role, aliasOf }: NodeStatus): Span {
   return role === 'primary' ? { tone: 'strong', text: role } : role;
 }
 
+/** The control file of a standby has only a lower bound. */
+function timelineCell({ timeline, role }: NodeStatus): Span {
+  return orUnknown(timeline, (value) => (role === 'standby' ? `≥ ${value}` : String(value)));
+}
+
 function lagCell({ role, lagBytes, lagMs }: NodeStatus): Span {
   if (role !== 'standby' || (lagBytes === null && lagMs === null)) return UNKNOWN;
   if (lagBytes === 0) return 'none';
@@ -62,7 +78,8 @@ function lagCell({ role, lagBytes, lagMs }: NodeStatus): Span {
     .join(', ');
 }
 
-function connectionsCell({ connections }: NodeStatus): Span {
+/** How many connections a server has, of how many. */
+export function connectionsCell({ connections }: NodeStatus): Span {
   if (connections === null) return UNKNOWN;
   const text = `${connections.used} of ${connections.max}`;
   return connections.used >= NEARLY_FULL * connections.max ? toned(text, 'warning') : text;
@@ -73,10 +90,12 @@ export function versionText(version: number): string {
   return `${Math.floor(version / 10_000)}.${version % 10_000}`;
 }
 
-function orUnknown<T>(value: T | null, shown: (value: T) => string): Span {
+/** What is not known is a dash. */
+export function orUnknown<T>(value: T | null, shown: (value: T) => string): Span {
   return value === null ? UNKNOWN : shown(value);
 }
 
-function toned(text: string, tone: Tone): Span {
+/** A text with a tone. */
+export function toned(text: string, tone: Tone): Span {
   return { tone, text };
 }
