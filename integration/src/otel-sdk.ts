@@ -5,6 +5,7 @@ import {
   InMemoryMetricExporter,
   MeterProvider,
   type MetricData,
+  type MetricProducer,
   PeriodicExportingMetricReader,
 } from '@opentelemetry/sdk-metrics';
 import {
@@ -12,6 +13,7 @@ import {
   InMemorySpanExporter,
   type ReadableSpan,
   SimpleSpanProcessor,
+  type SpanProcessor,
 } from '@opentelemetry/sdk-trace-base';
 import { waitUntil } from '@pgherd/testing';
 
@@ -26,16 +28,27 @@ export interface OtelSdk {
   end(): Promise<void>;
 }
 
-export function startOtelSdk(): OtelSdk {
+/** What a test adds to it. */
+export interface OtelSettings {
+  /** Additional sources of metrics. Default: none. */
+  readonly metricProducers?: MetricProducer[] | undefined;
+  /** What gets spans before they are kept. Default: nothing. */
+  readonly spanProcessors?: readonly SpanProcessor[] | undefined;
+}
+
+export function startOtelSdk({ metricProducers = [], spanProcessors = [] }: OtelSettings = {}): OtelSdk {
   const manager = new AsyncLocalStorageContextManager().enable();
   context.setGlobalContextManager(manager);
   const exporter = new InMemorySpanExporter();
-  const tracing = new BasicTracerProvider({ spanProcessors: [new SimpleSpanProcessor(exporter)] });
+  const tracing = new BasicTracerProvider({
+    spanProcessors: [...spanProcessors, new SimpleSpanProcessor(exporter)],
+  });
   trace.setGlobalTracerProvider(tracing);
   const metricExporter = new InMemoryMetricExporter(AggregationTemporality.CUMULATIVE);
   const reader = new PeriodicExportingMetricReader({
     exporter: metricExporter,
     exportIntervalMillis: 3_600_000,
+    metricProducers,
   });
   const metering = new MeterProvider({ readers: [reader] });
   metrics.setGlobalMeterProvider(metering);

@@ -108,6 +108,7 @@ export type {
 export type { ListenOptions, Off } from './observe/emitter.ts';
 export type { ClusterEventName, ClusterEvents } from './observe/events.ts';
 export type { Logger } from './observe/logger.ts';
+export type { ApplicationNameFunction, NamedConnection } from './options/application-name.ts';
 export { type EnvironmentVariables, optionsFromEnv } from './options/env-options.ts';
 export type { ConnectionTarget, HookConnection, Hooks, HookVerdict } from './options/hooks.ts';
 export type { TransactionSettings } from './options/local-settings.ts';

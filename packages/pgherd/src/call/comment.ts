@@ -18,8 +18,12 @@ export function commented(statement: Statement, tags: CommentTags | undefined): 
     }
   }
   const text = fixed.length === 0 ? statement.text : behind(statement.text, fixed);
-  if (changing.length === 0) return text === statement.text ? statement : { ...statement, text };
-  return { ...statement, text, behind: comment(text, changing) };
+  const isSame = text === statement.text;
+  if (changing.length === 0 && isSame) return statement;
+  // A name of the program's stands for one text, and its tags may be others next time.
+  const sent =
+    isSame || statement.name === undefined ? { ...statement, text } : { ...statement, text, name: undefined };
+  return changing.length === 0 ? sent : { ...sent, behind: comment(text, changing) };
 }
 
 /** What a function of the program's returns for this statement; one that throws adds nothing. */

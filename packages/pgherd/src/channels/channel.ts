@@ -34,30 +34,54 @@ export class TracedOperation<M extends object> {
   }
 
   /**
-   * Runs the work, and publishes its beginning and its end; `work` completes the message before it settles. Stores that are bound to the
-   * channel are those of everything that the work does.
+   * Runs the work, and publishes its beginning and its end; `complete` adds to the message what is known at the end, if anything is. Stores
+   * that are bound to the channel are those of everything that the work does.
    */
-  async trace<T>(message: M & { error?: unknown }, work: () => Promise<T>): Promise<T> {
-    try {
-      const result = await this.#started(message, work);
-      return result;
-    } catch (error) {
-      message.error = error;
-      this.#error.publish(message);
-      throw error;
-    } finally {
-      this.#asyncStart.publish(message);
-      this.#asyncEnd.publish(message);
-    }
+  trace<T>(
+    message: M & { error?: unknown },
+    work: () => Promise<T>,
+    complete?: (value: T | undefined, error: unknown) => void,
+  ): Promise<T> {
+    // Not `async`: each promise in between would cost every statement that is watched.
+    return this.#started(message, work).then(
+      (value) => {
+        complete?.(value, undefined);
+        this.#ended(message);
+        return value;
+      },
+      (error: unknown) => {
+        complete?.(undefined, error);
+        message.error = error;
+        this.#error.publish(message);
+        this.#ended(message);
+        throw error;
+      },
+    );
+  }
+
+  #ended(message: M): void {
+    this.#asyncStart.publish(message);
+    this.#asyncEnd.publish(message);
   }
 
   #started<T>(message: M, work: () => Promise<T>): Promise<T> {
+    // Most subscribers want to know of ends alone.
+    if (!this.#start.hasSubscribers && !this.#end.hasSubscribers) return promised(work);
     return this.#start.runStores(message, () => {
       try {
-        return work();
+        return promised(work);
       } finally {
         this.#end.publish(message);
       }
     });
+  }
+}
+
+/** What it throws at once is a rejection as well. */
+function promised<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return work();
+  } catch (error) {
+    return Promise.reject(error);
   }
 }

@@ -284,7 +284,13 @@ class HerdCluster implements Omit<Cluster, keyof ClusterQuerier> {
 
   /** Never a secret: the options are not shown. */
   toJSON(): object {
-    const nodes = this.nodes().map(({ name, role, health, standing }) => ({ name, role, health, standing }));
+    const nodes = this.nodes().map(({ name, role, health, standing, since }) => ({
+      name,
+      role,
+      health,
+      standing,
+      since,
+    }));
     return { isOpen: this.isOpen, nodes };
   }
 

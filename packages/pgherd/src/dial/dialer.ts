@@ -15,11 +15,6 @@ import type { OpenedSession } from '../wire/login/open.ts';
 /** Oldest major version that is supported. */
 const MIN_MAJOR_VERSION = 13;
 
-/** How the monitor's connections are called, beside those of the application. */
-export function monitorName(applicationName: string): string {
-  return `${applicationName} monitor`;
-}
-
 /** What one connection is for. */
 export interface Dial {
   readonly access: Access;
@@ -179,7 +174,7 @@ export class Dialer {
     addresses: readonly string[] | undefined,
     password: Secret | undefined,
   ): ConnectRequest {
-    const { plan, applicationName, namedHosts } = this.#ports.settings;
+    const { plan, applicationNames, namedHosts } = this.#ports.settings;
     const { address, origin } = this.#ports.describe();
     const { hostaddr, purpose, behindPooler } = dial;
     return {
@@ -191,7 +186,7 @@ export class Dialer {
       tls: this.#login.tls,
       ...allowedMethods({ address, origin }, this.#login.tls, plan.requireAuth, namedHosts),
       channelBinding: plan.channelBinding,
-      applicationName: purpose === 'monitor' ? monitorName(applicationName) : applicationName,
+      applicationName: applicationNames.of({ node: this.#ports.name, purpose }),
       startup: behindPooler ? {} : this.#startup(dial),
       behindPooler,
       keepAliveMs: plan.keepalive.enabled ? (plan.keepalive.idleMs ?? 10_000) : undefined,

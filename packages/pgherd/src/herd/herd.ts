@@ -20,6 +20,7 @@ import { changesBetween } from '../topology/diff.ts';
 import { type Effects, effects } from '../topology/effects.ts';
 import { startDelayMs } from '../topology/probe-plan.ts';
 import { RESTS, restingTopology } from '../topology/rest.ts';
+import { datedAfter } from '../topology/since.ts';
 import { type Succession, withNamed } from '../topology/succession.ts';
 import {
   initialTopology,
@@ -100,10 +101,7 @@ export class Herd {
     this.#health = new HealthWatch(settings);
     this.#unserved = new UnservedCalls(settings.clock);
     this.#waiting = new CallQueue(settings.clock, () => this.isClosed);
-    this.#warnings = waitingWarnings(settings, this.events, {
-      topology: () => this.#topology,
-      callsWaiting: () => this.#waiting.size,
-    });
+    this.#warnings = waitingWarnings(this, () => this.#waiting.size);
     this.#live = new LiveNodes(
       nodePortsOf(this, {
         callsWait: () => this.#callsWait(),
@@ -181,7 +179,7 @@ export class Herd {
     const after = restingTopology(before);
     this.#topology = after;
     this.#live.rest(RESTS);
-    this.#warnings.barredWrites.follow(after.barred);
+    this.#warnings.follow(after);
     this.#contests?.follow(after);
     this.events.emit('cluster:rested', { idleMs });
     for (const change of changesBetween(before, after)) announce(change, this.events);
@@ -333,9 +331,10 @@ export class Herd {
   }
 
   /** Assigns the picture, then carries out the effects: dispose, hint, prepare, emit, wake, in this order. */
-  #replace(after: TopologyDescription): void {
+  #replace(next: TopologyDescription): void {
     const before = this.#topology;
-    if (after === before) return;
+    if (next === before) return;
+    const after = datedAfter(before, next, this.settings.clock);
     this.#topology = after;
     this.returning.follow(before, after);
     const following = effects(before, after);
@@ -348,7 +347,7 @@ export class Herd {
     if (wake === 'all') this.events.emit('topology:changed', { before, after });
     if (this.isClosed) return;
     if (wake !== 'none') this.#waiting.wake(wake);
-    this.#warnings.barredWrites.follow(after.barred);
+    this.#warnings.follow(after);
     this.#contests?.follow(after);
   }
 

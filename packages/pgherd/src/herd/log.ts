@@ -3,7 +3,7 @@ import { printable, quoted } from '../model/foreign.ts';
 import type { Emitter } from '../observe/emitter.ts';
 import type { ClusterEvents } from '../observe/events.ts';
 import type { Logger } from '../observe/logger.ts';
-import { barredSentence } from './barred-writes.ts';
+import { barredLine } from './barred-writes.ts';
 
 /**
  * Writes events to the user's log. `error` needs an operator, `warn` may affect calls, `info` is a change,
@@ -143,7 +143,7 @@ function logClaims(events: Emitter<ClusterEvents>, logger: Logger): void {
     const what = adopted ? 'the new system is adopted' : 'writes are refused';
     logger.error(`pgherd: all nodes are now of system ${after} instead of ${before}; ${what}`);
   });
-  events.on('cluster:writes-barred', (barred) => logger.warn(`pgherd: ${barredSentence(barred)}`));
+  events.on('cluster:writes-barred', (barred) => logger.warn(`pgherd: ${barredLine(barred)}`));
   events.on('cluster:contested', ({ answers, claimants, holder }) => {
     const said = Object.entries(answers).map(([from, leader]) => `${from} names ${leader}`);
     const what = holder === undefined ? 'the highest timeline counts' : `only ${holder} may be written to`;

@@ -86,7 +86,7 @@ function isKnownForeign({ health, standing, systemIdentifier }: NodeDescription)
 }
 
 /** The way out of a state that only an operator can end; `undefined` if waiting may help. */
-function remedyFor(topology: TopologyDescription): string | undefined {
+export function remedyFor(topology: TopologyDescription): string | undefined {
   const { identityConflict, nodes, replacement } = topology;
   if (identityConflict !== undefined) {
     return `Remove the nodes of one of the clusters from the list, or name the right one in the option systemIdentifier.`;

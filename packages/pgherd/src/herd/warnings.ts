@@ -4,9 +4,11 @@ import type { ClusterEvents } from '../observe/events.ts';
 import { silentLogger } from '../observe/logger.ts';
 import { warnProcess } from '../observe/process-warning.ts';
 import type { ClusterSettings } from '../options/settings.ts';
+import type { Demand, Selection } from '../routing/select.ts';
 import { BarredWritesWatch } from './barred-writes.ts';
 import { printing } from './log.ts';
 import { SilenceWatch } from './silence-watch.ts';
+import { WaitingWritesWatch } from './waiting-writes.ts';
 
 /** To libpq, which has one connection, `any` is the first server; here a statement may get any node. */
 export function warnOfAny({ target }: Pick<ClusterSettings, 'target'>, nodes: number): void {
@@ -32,32 +34,50 @@ function warnLoudly({ logger }: ClusterSettings, events: Emitter<ClusterEvents>,
 
 /** What is said while calls wait. */
 export interface WaitingWarnings {
-  readonly barredWrites: BarredWritesWatch;
-  readonly silence: SilenceWatch;
+  readonly silence: Pick<SilenceWatch, 'callWaits'>;
+  /** Takes over what the picture says. */
+  follow(topology: TopologyDescription): void;
   /** Nothing more is said. */
   stop(): void;
 }
 
-/** The watches over calls that wait. */
-export function waitingWarnings(
-  settings: ClusterSettings,
-  events: Emitter<ClusterEvents>,
-  herd: { topology(): TopologyDescription; callsWaiting(): number },
-): WaitingWarnings {
-  const { clock, logger } = settings;
-  const { callsWaiting } = herd;
+/** What these watches need from the herd. */
+export interface WatchedHerd {
+  readonly settings: ClusterSettings;
+  readonly events: Emitter<ClusterEvents>;
+  readonly topology: TopologyDescription;
+  select(demand: Demand): Selection;
+}
+
+/** The watches over calls that wait, of which there are `callsWaiting`. */
+export function waitingWarnings(herd: WatchedHerd, callsWaiting: () => number): WaitingWarnings {
+  const { events, settings } = herd;
+  const { clock } = settings;
+  const logger = printing(settings.logger);
   const announce = (barred: ClusterEvents['cluster:writes-barred']) =>
     events.emit('cluster:writes-barred', barred);
-  const barredWrites = new BarredWritesWatch({ clock, logger: printing(logger), callsWaiting, announce });
+  const barredWrites = new BarredWritesWatch({ clock, logger, callsWaiting, announce });
+  const waitingWrites = new WaitingWritesWatch({
+    clock,
+    logger,
+    callsWaiting,
+    topology: () => herd.topology,
+    rejections: () => herd.select({ target: 'read-write' }).rejections,
+  });
   const silence = new SilenceWatch({
     clock,
-    nodes: () => herd.topology().nodes,
+    nodes: () => herd.topology.nodes,
     callsWait: () => callsWaiting() > 0,
     warn: (message) => warnLoudly(settings, events, message),
   });
-  const stop = () => {
-    barredWrites.stop();
-    silence.stop();
+  return {
+    silence,
+    follow: (topology) => {
+      barredWrites.follow(topology.barred);
+      waitingWrites.follow(topology);
+    },
+    stop: () => {
+      for (const watch of [barredWrites, waitingWrites, silence]) watch.stop();
+    },
   };
-  return { barredWrites, silence, stop };
 }

@@ -1,14 +1,18 @@
-import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import { Counter, Gauge, type Histogram, type Registry } from 'prom-client';
 import { invalidArgument } from '../model/errors.ts';
 import { quoted } from '../model/foreign.ts';
 import { assertOptions, optionNames } from '../model/option-names.ts';
+import { CallRecorders } from '../telemetry/call-recorders.ts';
 import { Clusters } from '../telemetry/clusters.ts';
 import { shownError } from '../telemetry/errors.ts';
 import type { Sink } from '../telemetry/facts.ts';
+import { Histograms } from '../telemetry/histograms.ts';
 import { type Labels, METRIC_NAMES, METRICS, type Metric, type MetricName } from '../telemetry/metrics.ts';
 import { assertClusters } from '../telemetry/otel-options.ts';
+import { prometheusHistogram } from '../telemetry/prometheus-histogram.ts';
 import { samplesOf } from '../telemetry/samples.ts';
 import { type ReportedClusters, reporting, type Telemetry } from '../telemetry/telemetry.ts';
+import { systemClock } from '../time/system.ts';
 
 export type { ReportedClusters, Telemetry } from '../telemetry/telemetry.ts';
 
@@ -42,34 +46,52 @@ const OPTIONS = optionNames<CollectOptions>({ register: true, clusters: true, on
  */
 export function collectMetrics(options: CollectOptions): Telemetry {
   assertOptions('collectMetrics', options, OPTIONS);
-  const { register, clusters: given = {}, onError = console.error } = options;
+  const { register, clusters: given = {}, onError = console.error } = options ?? {};
   if (typeof register?.registerMetric !== 'function')
     throw invalidArgument('register', quoted(register), 'a registry of prom-client');
   if (typeof onError !== 'function') throw invalidArgument('onError', quoted(onError), 'a function');
   assertClusters('clusters', given);
   const clusters = new Clusters();
+  const histograms = new Histograms(undefined, systemClock);
+  let calls = callRecorders(clusters, histograms);
   const recorders = new Map<MetricName, Recorder>();
-  const names = METRIC_NAMES.map((name) => METRICS[name].prometheus);
-  for (const name of METRIC_NAMES) {
-    const recorder = recorderOf(register, name, clusters);
-    if (recorder !== undefined) recorders.set(name, recorder);
+  const ended = () => {
+    for (const name of recorders.keys()) register.removeSingleMetric(METRICS[name].prometheus);
+  };
+  try {
+    for (const name of METRIC_NAMES) {
+      const reset = () => {
+        histograms.reset(name);
+        calls = callRecorders(clusters, histograms);
+      };
+      recorders.set(name, recorderOf(register, name, clusters, histograms, reset));
+    }
+  } catch (error) {
+    // One of them was in the registry, which stays as it was.
+    ended();
+    throw error;
   }
-  const record: Sink['record'] = (metric, value, labels) => recorders.get(metric)?.record(value, labels);
   const sink: Sink = {
-    record,
+    record: (metric, value, labels) => recorders.get(metric)?.record(value, labels),
     begin: (metric, labels) => recorders.get(metric)?.begin(labels),
-    called: ({ durationMs = 0, node = '', verb, error }, cluster) =>
-      record('callDuration', durationMs / 1_000, {
+    called: (message) => calls.called(message),
+  };
+  return reporting({ clusters, sink, report: onError, ended }, given);
+}
+
+/** What records the durations of calls. */
+function callRecorders(clusters: Clusters, histograms: Histograms): CallRecorders {
+  return new CallRecorders(
+    clusters,
+    ({ verb }) => verb,
+    ({ node = '', verb, error }, cluster) =>
+      histograms.series('callDuration', {
         cluster,
         node,
         verb,
         error: error === undefined ? '' : shownError(error).type,
       }),
-  };
-  const ended = () => {
-    for (const name of names) register.removeSingleMetric(name);
-  };
-  return reporting({ clusters, sink, report: onError, ended }, given);
+  );
 }
 
 /** Records values of one counter or histogram. */
@@ -79,9 +101,17 @@ interface Recorder {
   begin(labels: Labels): void;
 }
 
-/** Makes a metric; returns what records its values, or `undefined` for a gauge, which is asked for them. */
-function recorderOf(register: Registry, metric: MetricName, clusters: Clusters): Recorder | undefined {
-  const { prometheus: name, help, kind, labels, buckets }: Metric = METRICS[metric];
+const NOT_RECORDED: Recorder = Object.freeze({ record: () => undefined, begin: () => undefined });
+
+/** Makes a metric; returns what records its values, which for a gauge does nothing, since it is asked for them. */
+function recorderOf(
+  register: Registry,
+  metric: MetricName,
+  clusters: Clusters,
+  histograms: Histograms,
+  reset: () => void,
+): Recorder {
+  const { prometheus: name, help, kind, labels }: Metric = METRICS[metric];
   const common = { name, help, labelNames: [...labels], registers: [register] };
   switch (kind) {
     case 'gauge':
@@ -93,7 +123,7 @@ function recorderOf(register: Registry, metric: MetricName, clusters: Clusters):
             if (sample.metric === metric) this.set({ ...sample.labels }, sample.value);
         },
       });
-      return undefined;
+      return NOT_RECORDED;
     case 'counter': {
       const counter = new Counter(common);
       return {
@@ -101,13 +131,13 @@ function recorderOf(register: Registry, metric: MetricName, clusters: Clusters):
         begin: (labelled) => counter.inc({ ...labelled }, 0),
       };
     }
-    case 'histogram': {
-      const histogram = new Histogram({ ...common, buckets: [...(buckets ?? [])] });
+    case 'histogram':
+      // A registry asks each metric for its values and for nothing else.
+      register.registerMetric(prometheusHistogram(histograms, metric, reset) as unknown as Histogram);
       return {
-        record: (value, labelled) => histogram.observe({ ...labelled }, value),
-        begin: (labelled) => histogram.zero({ ...labelled }),
+        record: (value, labelled) => histograms.series(metric, labelled).record(value),
+        begin: (labelled) => void histograms.series(metric, labelled),
       };
-    }
     default:
       return kind satisfies never;
   }

@@ -82,7 +82,7 @@ export interface SeveralServers {
   readonly barsWrites: boolean;
 }
 
-/** All that is known of one node at one time. Every time is in milliseconds of the cluster's own clock. */
+/** All that is known of one node at one time. Times that are numbers are milliseconds of the cluster's own clock. */
 export interface NodeDescription extends NodeLabels {
   /** `host:port`, unique in the cluster. */
   readonly name: string;
@@ -90,6 +90,11 @@ export interface NodeDescription extends NodeLabels {
   readonly health: Health;
   /** Why the node is not `ok`, in plain words. */
   readonly healthReason: string | undefined;
+  /**
+   * Since when {@link role}, {@link health} and {@link standing} have been what they are: ISO 8601, by this machine's clock. `undefined` as
+   * long as nothing is known of the node.
+   */
+  readonly since: string | undefined;
   /** Why the last attempt to connect failed; `undefined` after one succeeded. */
   readonly connectFailure: ConnectFailure | undefined;
   readonly role: Role;

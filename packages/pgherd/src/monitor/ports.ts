@@ -30,7 +30,7 @@ export interface ProberPorts {
   /** Whether the pool can take over the monitor's first connection. */
   mayHandOver(): boolean;
   /** What makes the monitor's own connection of one that the pool could have taken over. */
-  readonly ownSettings: string;
+  ownSettings(): string;
   /** The node has owed an answer for half the time that it may take. */
   late(): void;
   /**

@@ -140,7 +140,7 @@ export class Prober {
   async #keepFirst(connection: MonitorConnection): Promise<void> {
     this.first.keep();
     try {
-      await this.#answered(connection, this.#ports.ownSettings, this.#settings.timeoutMs);
+      await this.#answered(connection, this.#ports.ownSettings(), this.#settings.timeoutMs);
     } catch (error) {
       if (classifyError(error).severity !== 'ERROR') throw error;
     }

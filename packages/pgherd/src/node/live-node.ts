@@ -301,7 +301,7 @@ export class LiveNode {
       observe: (observation) => this.#ports.observe(this, observation),
       connect: (listener, signal, way) => this.#connectMonitor(listener, signal, way),
       mayHandOver: () => settings.hooks.beforeConnect === undefined && !this.#connector.behindPooler,
-      ownSettings: monitorsOwn(settings),
+      ownSettings: () => monitorsOwn(settings, this.name),
       parameter: (generation, name, value) => this.#ports.parameter(this, generation, name, value),
       renewed: (dialledAt) => this.#doubt(dialledAt),
       isOutdatedBy: (connection, facts) => this.#connector.served(connection, facts) === 'outdated',

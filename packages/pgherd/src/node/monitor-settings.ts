@@ -1,5 +1,4 @@
 import type { Connector } from '../dial/connector.ts';
-import { monitorName } from '../dial/dialer.ts';
 import type { MonitorSettings } from '../monitor/ports.ts';
 import type { ClusterSettings } from '../options/settings.ts';
 import { quoteLiteral } from '../sql/quote.ts';
@@ -25,7 +24,8 @@ export function monitorSettings(settings: ClusterSettings, connector: Connector)
 }
 
 /** Makes a connection that was opened as the pool's are one of the monitor. */
-export function monitorsOwn({ applicationName, limits }: ClusterSettings): string {
+export function monitorsOwn({ applicationNames, limits }: ClusterSettings, node: string): string {
+  const name = applicationNames.of({ node, purpose: 'monitor' });
   const lifted = Object.keys(limits).map((name) => `SET ${name} = 0`);
-  return [`SET application_name = ${quoteLiteral(monitorName(applicationName))}`, ...lifted].join('; ');
+  return [`SET application_name = ${quoteLiteral(name)}`, ...lifted].join('; ');
 }

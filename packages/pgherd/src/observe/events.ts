@@ -61,6 +61,9 @@ export interface ClusterEvents {
     /** Primaries below the floor that could take writes. */
     readonly barred: readonly string[];
     readonly missing: readonly string[];
+    readonly since: Date;
+    /** Calls that wait for a node now. */
+    readonly callsWaiting: number;
   };
   /** The nodes that showed the floor follow `primary` again: it gets writes, on the lower timeline `to`. */
   'cluster:floor-withdrawn': {

@@ -61,7 +61,7 @@ export const OPTION_RULES: readonly OptionRule[] = Object.freeze([
   { name: 'statementTimeoutMs', kind: 'duration', min: 0 },
   { name: 'lockTimeoutMs', kind: 'duration', min: 0 },
   { name: 'idleInTransactionTimeoutMs', kind: 'duration', min: 0 },
-  { name: 'applicationName', kind: 'text' },
+  { name: 'applicationName', kind: 'text', orFunction: true },
   { name: 'target', kind: 'choice', choices: TARGETS },
   { name: 'policy', kind: 'choice', choices: POLICY_NAMES, orFunction: true, default: 'p2c' },
   { name: 'nearestWindowMs', kind: 'duration', min: 0, default: 5 },

@@ -10,6 +10,7 @@ import type { Logger } from '../observe/logger.ts';
 import type { RetryVerdict } from '../retry/verdict.ts';
 import type { Policy, PolicyName } from '../routing/policies.ts';
 import type { Clock, Random } from '../time/port.ts';
+import type { ApplicationNameFunction } from './application-name.ts';
 import type { Hooks } from './hooks.ts';
 import type { SessionLimits, SessionOptions } from './session-settings.ts';
 
@@ -208,8 +209,11 @@ export interface ClusterOptions extends SessionLimits {
   readonly slowQueryMs?: number | undefined;
   /** Functions around every verb, the first outermost; see {@link Interceptor}. Default: none. */
   readonly interceptors?: readonly Interceptor[] | undefined;
-  /** Shown in `pg_stat_activity`. Default: the URL's, else `pgherd`. */
-  readonly applicationName?: string | undefined;
+  /**
+   * What `pg_stat_activity` shows as `application_name`: a text, to which monitors append ` monitor`; or a function that names each connection by
+   * its node and its purpose. At most 63 bytes, what is longer is cut. Default: the URL's, else `pgherd`.
+   */
+  readonly applicationName?: string | ApplicationNameFunction | undefined;
   /**
    * What a call asks for unless it says otherwise. Default: the URL's `target_session_attrs`, else
    * `read-write`.

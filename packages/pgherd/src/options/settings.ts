@@ -23,6 +23,7 @@ import type { LagLimits } from '../topology/lag.ts';
 import { nodeName } from '../topology/node.ts';
 import type { ProbeSettings } from '../topology/probe-plan.ts';
 import { wireDriver } from '../wire/connection/driver.ts';
+import { type ApplicationNames, applicationNames } from './application-name.ts';
 import { retryAttemptsFrom } from './env-options.ts';
 import { assertHooksBehindPooler, type Hooks } from './hooks.ts';
 import type { LaneLimits } from './lane-limits.ts';
@@ -45,7 +46,8 @@ export interface ClusterSettings extends Pools {
   readonly unaddressed: string | undefined;
   /** Limits of sessions by the server's names. */
   readonly limits: Readonly<Record<string, string>>;
-  readonly applicationName: string;
+  /** How its connections are called. */
+  readonly applicationNames: ApplicationNames;
   /** The cluster in messages of diagnostics channels. */
   readonly label: TracedCluster;
   readonly target: Target;
@@ -195,11 +197,15 @@ function observation(
   { applicationName: given, interceptors = [], slowQueryMs }: ClusterOptions,
   plan: ConnectionPlan,
   logins: Logins,
-): Pick<ClusterSettings, 'applicationName' | 'label' | 'interceptors' | 'slowQueryMs'> {
-  const applicationName = given ?? plan.applicationName ?? 'pgherd';
+): Pick<ClusterSettings, 'applicationNames' | 'label' | 'interceptors' | 'slowQueryMs'> {
+  const names = applicationNames(given, plan.applicationName ?? 'pgherd');
   return {
-    applicationName,
-    label: Object.freeze({ applicationName, database: plan.database, user: logins.general.user }),
+    applicationNames: names,
+    label: Object.freeze({
+      applicationName: names.common,
+      database: plan.database,
+      user: logins.general.user,
+    }),
     interceptors: Object.freeze([...interceptors]),
     slowQueryMs,
   };

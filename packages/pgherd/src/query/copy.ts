@@ -2,7 +2,7 @@ import type { CallOptions } from '../call/call.ts';
 import type { DriverCopyIn, DriverCopyOut, DriverResult } from '../connection/port.ts';
 import { atCaller } from '../model/caller.ts';
 import { argumentError, OutcomeUnknownError, PgHerdError } from '../model/errors.ts';
-import { type OtherVerb, readStatement } from '../sql/statement.ts';
+import { readStatement } from '../sql/statement.ts';
 import { Serial } from '../time/serial.ts';
 import { type Executor, supported } from './executor.ts';
 import type { LongWork } from './long-work.ts';
@@ -47,7 +47,7 @@ export async function runCopyFrom(
   source: CopySource,
   options: CopyFromOptions,
 ): Promise<CopyResult> {
-  assertCopy(text, 'copyFrom', 'COPY … FROM STDIN');
+  assertCopy(text, 'copyFrom');
   const pieces = iteratorOf(source);
   const starting = executor.start<DriverCopyIn>(
     {
@@ -151,7 +151,7 @@ export class CopyOutStream implements CopyStream {
 
   /** @throws PgHerdError `PGHERD_INVALID_ARGUMENT` if the SQL is no such COPY. */
   constructor(executor: Executor, text: string, options: CallOptions) {
-    assertCopy(text, 'copyTo', 'COPY … TO STDOUT');
+    assertCopy(text, 'copyTo');
     this.#executor = executor;
     this.#text = text;
     this.#options = options;
@@ -220,7 +220,10 @@ export class CopyOutStream implements CopyStream {
   }
 }
 
-function assertCopy(text: unknown, verb: OtherVerb, form: string): void {
+const COPY_FORMS = Object.freeze({ copyFrom: 'COPY … FROM STDIN', copyTo: 'COPY … TO STDOUT' });
+
+/** @throws PgHerdError `PGHERD_INVALID_ARGUMENT` if the SQL is no such COPY. */
+export function assertCopy(text: unknown, verb: keyof typeof COPY_FORMS): void {
   if (typeof text === 'string' && readStatement(text).otherVerb === verb) return;
-  throw argumentError(`${verb} takes a ${form} statement.`);
+  throw argumentError(`${verb} takes a ${COPY_FORMS[verb]} statement.`);
 }

@@ -2,6 +2,7 @@ import { type CallOptions, type CallRecord, NO_OPTIONS } from '../call/call.ts';
 import type { CallChange } from '../call/interceptor.ts';
 import type { QueryResult, Row, Statement } from '../model/statement.ts';
 import type { CallWatch, WatchedStatement } from '../tracing/watch.ts';
+import { assertCopy } from './copy.ts';
 import type { Executor } from './executor.ts';
 import type { LongWork, WorkKind } from './long-work.ts';
 
@@ -49,6 +50,8 @@ function startWatched<T>(
       const end = new Promise<unknown>((settle) => {
         ended = settle;
       });
+      const { text } = change;
+      if (text !== undefined && (verb === 'copyFrom' || verb === 'copyTo')) assertCopy(text, verb);
       const sent = { ...work, statement: changed(statement, change), ended };
       resolve(await executor.start(sent, withTags(left, change), record));
       const failure = await end;
@@ -78,7 +81,9 @@ export function watchedScript(
 
 function changed(statement: Statement, { text, values }: CallChange): Statement {
   if (text === undefined && values === undefined) return statement;
-  return { ...statement, text: text ?? statement.text, values: values ?? statement.values };
+  const sent = { ...statement, text: text ?? statement.text, values: values ?? statement.values };
+  // A name stands for one text.
+  return sent.text === statement.text ? sent : { ...sent, name: undefined };
 }
 
 function withTags(options: CallOptions, { comment }: CallChange): CallOptions {

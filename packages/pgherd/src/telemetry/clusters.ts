@@ -21,6 +21,8 @@ export interface ShownAddress {
 export class Clusters {
   readonly #byName = new Map<string, Cluster>();
   readonly #byLabel = new Map<TracedCluster, Named>();
+  /** How often clusters were added or removed. */
+  changes = 0;
 
   /**
    * @throws PgHerdError `PGHERD_INVALID_ARGUMENT` for what is no cluster, a name that is no text, and a name or a cluster that is
@@ -36,9 +38,11 @@ export class Clusters {
       );
     this.#byName.set(name, cluster);
     this.#byLabel.set(label, { name, cluster });
+    this.changes++;
     return () => {
       this.#byName.delete(name);
       this.#byLabel.delete(label);
+      this.changes++;
     };
   }
 

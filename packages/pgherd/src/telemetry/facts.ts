@@ -12,8 +12,8 @@ export interface Sink {
   record(metric: MetricName, value: number, labels: Labels): void;
   /** A metric of which nothing was recorded is 0 from now on: what grows from nothing is no growth to Prometheus. */
   begin(metric: MetricName, labels: Labels): void;
-  /** A call with a statement has ended; `cluster` is its name. */
-  called(message: QueryMessage, cluster: string): void;
+  /** A call with a statement has ended. */
+  called(message: QueryMessage): void;
 }
 
 /** Counters and histograms of whole clusters. */
@@ -40,7 +40,7 @@ export function observeChannels(subscriptions: Subscriptions, clusters: Clusters
     if (isOutcomeUnknown(error)) sink.record('outcomesUnknown', 1, { cluster: clusters.nameOf(cluster) });
   };
   subscriptions.subscribe('pgherd:query', 'asyncEnd', (message) => {
-    sink.called(message, clusters.nameOf(message.cluster));
+    sink.called(message);
     if (message.error !== undefined) ended(message);
   });
   subscriptions.subscribe('pgherd:transaction', 'asyncEnd', (message: TransactionMessage) => {

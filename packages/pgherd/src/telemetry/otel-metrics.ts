@@ -1,7 +1,9 @@
 import type { QueryMessage } from '../channels/channels.ts';
+import { CallRecorders } from './call-recorders.ts';
 import type { Clusters } from './clusters.ts';
 import { shownError } from './errors.ts';
 import type { Sink } from './facts.ts';
+import type { Histograms } from './histograms.ts';
 import { type Label, type Labels, METRICS, type MetricName } from './metrics.ts';
 import { samplesOf } from './samples.ts';
 import { shapeOf } from './shape.ts';
@@ -23,15 +25,24 @@ const ATTRIBUTES: Readonly<Record<Label, string>> = Object.freeze({
   error: 'error.type',
 });
 
-/** Counters and histograms of OpenTelemetry. */
-export function otelSink(meter: MeterPort): Sink {
+/** Counters and histograms of OpenTelemetry; with `histograms`, these take the values of histograms instead of its meters. */
+export function otelSink(meter: MeterPort, clusters: Clusters, histograms: Histograms | undefined): Sink {
+  const recorders = new CallRecorders(clusters, summaryKey, (message, cluster) => {
+    const attributes = callAttributes(message, cluster);
+    if (histograms !== undefined) return histograms.series('callDuration', attributes);
+    return { record: (seconds) => meter.record('callDuration', seconds, attributes) };
+  });
   return {
-    record: (metric, value, labels) => meter.record(metric, value, attributesOf(metric, labels)),
+    record: (metric, value, labels) => {
+      const attributes = attributesOf(metric, labels);
+      if (histograms === undefined || METRICS[metric].kind !== 'histogram')
+        meter.record(metric, value, attributes);
+      else histograms.series(metric, attributes).record(value);
+    },
     begin: (metric, labels) => {
       if (METRICS[metric].kind === 'counter') meter.record(metric, 0, attributesOf(metric, labels));
     },
-    called: (message, cluster) =>
-      meter.record('callDuration', (message.durationMs ?? 0) / 1_000, callAttributes(message, cluster)),
+    called: (message) => recorders.called(message),
   };
 }
 
@@ -56,11 +67,22 @@ function attributesOf(metric: MetricName, labels: Labels): Attributes {
   return attributes;
 }
 
+/** What decides about the summary of a call. */
+function summaryKey({ text, texts }: QueryMessage): string {
+  return isBatch(texts) ? BATCH : text;
+}
+
+const BATCH = 'BATCH';
+
+function isBatch(texts: readonly string[] | undefined): boolean {
+  return texts !== undefined && texts.length > 1;
+}
+
 function callAttributes({ cluster, text, texts, node, error }: QueryMessage, name: string): Attributes {
   const attributes: Attributes = {
     'db.system.name': 'postgresql',
     'db.namespace': cluster.database,
-    'db.query.summary': texts !== undefined && texts.length > 1 ? 'BATCH' : shapeOf(text).summary,
+    'db.query.summary': isBatch(texts) ? BATCH : shapeOf(text).summary,
     'pgherd.cluster': name,
     ...serverOf(node),
   };

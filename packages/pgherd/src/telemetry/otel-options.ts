@@ -1,6 +1,8 @@
 import { invalidArgument } from '../model/errors.ts';
 import { quoted } from '../model/foreign.ts';
 import { assertOptions, optionNames } from '../model/option-names.ts';
+import type { Histograms } from './histograms.ts';
+import { type HerdMetricProducer, histogramsOf } from './metric-producer.ts';
 import type { SpanSettings } from './spans.ts';
 import type { ReportedClusters } from './telemetry.ts';
 
@@ -12,6 +14,11 @@ export interface InstrumentOptions {
   readonly spans?: boolean | undefined;
   /** Whether metrics are reported. Default `true`. */
   readonly metrics?: boolean | undefined;
+  /**
+   * What `createMetricProducer` returned and the reader of the SDK has among its `metricProducers`: histograms go there instead of to the
+   * meters, which costs a tenth. Default: none.
+   */
+  readonly metricProducer?: HerdMetricProducer | undefined;
   /**
    * Whether spans show the SQL (`db.query.text`): as it is if it has parameters, else with `?` in place of strings and numbers. Default
    * `true`.
@@ -28,12 +35,15 @@ export interface InstrumentSettings {
   readonly clusters: ReportedClusters;
   readonly spans: SpanSettings | undefined;
   readonly metrics: boolean;
+  /** Where histograms are counted, if not by the meters. */
+  readonly histograms: Histograms | undefined;
 }
 
 const OPTIONS = optionNames<InstrumentOptions>({
   clusters: true,
   spans: true,
   metrics: true,
+  metricProducer: true,
   queryText: true,
   acquireSpans: true,
   connectSpans: true,
@@ -51,6 +61,7 @@ export function instrumentSettings(options: InstrumentOptions): InstrumentSettin
     clusters,
     spans: spans ? { queryText, acquire: acquireSpans, connect: connectSpans } : undefined,
     metrics,
+    histograms: histogramsOf(options.metricProducer),
   };
 }
 

@@ -19,19 +19,23 @@ export type Attributes = Record<string, AttributeValue>;
 /** What is needed of a span of OpenTelemetry. */
 export interface SpanPort {
   isRecording(): boolean;
-  setAttributes(attributes: Attributes): unknown;
+  setAttribute(name: string, value: string | number | boolean): unknown;
   addEvent(name: string, attributes: Attributes): unknown;
-  setFailed(): void;
   end(): void;
 }
 
 /** What is needed of OpenTelemetry's tracing. */
-export interface TracingPort {
-  start(name: string, kind: 'client' | 'internal', attributes: Attributes): SpanPort;
-  /** The active context, with the span in it. */
-  contextWith(span: SpanPort): unknown;
+export interface TracingPort<S extends SpanPort> {
+  /** Begins a span in a context. */
+  start(name: string, kind: 'client' | 'internal', attributes: Attributes, parent: unknown): S;
+  /** The active context. */
+  context(): unknown;
+  /** A context with another span in it. */
+  contextWith(parent: unknown, span: S): unknown;
   /** The span of the active context. */
-  active(): SpanPort | undefined;
+  active(): S | undefined;
+  /** Its operation has failed. */
+  failed(span: S): void;
   /** Where the active context is kept; `undefined` if it cannot be found: then what a statement does has the span of its caller. */
   readonly storage: AsyncLocalStorage<unknown> | undefined;
 }
@@ -46,19 +50,21 @@ export interface SpanSettings {
 interface Traced {
   readonly error?: unknown;
 }
-type Ends<M> = (message: M) => Attributes;
+/** Adds to a span what is known at the end. */
+type Ends<M> = (message: M, span: SpanPort) => void;
 
 /** So many texts of a batch are shown. */
 const MOST_TEXTS = 20;
+/** The span of a message. A map from messages to spans would cost a fifth of a statement. */
+const SPAN = Symbol('span');
 
 /** Makes a span of each operation on the channels. */
-export class Spans {
-  readonly #tracing: TracingPort;
+export class Spans<S extends SpanPort = SpanPort> {
+  readonly #tracing: TracingPort<S>;
   readonly #settings: SpanSettings;
   readonly #clusters: Clusters;
-  readonly #open = new WeakMap<object, SpanPort>();
 
-  constructor(tracing: TracingPort, settings: SpanSettings, clusters: Clusters) {
+  constructor(tracing: TracingPort<S>, settings: SpanSettings, clusters: Clusters) {
     this.#tracing = tracing;
     this.#settings = settings;
     this.#clusters = clusters;
@@ -68,18 +74,28 @@ export class Spans {
     this.#operation(
       subscriptions,
       'pgherd:query',
-      (m) => this.#query(m),
-      (m) => this.#queryEnd(m),
+      (message, parent) => this.#query(message, parent),
+      (message, span) => this.#queryEnd(message, span),
     );
-    this.#operation(subscriptions, 'pgherd:transaction', (m) => this.#transaction(m), transactionEnd);
+    this.#operation(
+      subscriptions,
+      'pgherd:transaction',
+      (message, parent) => this.#transaction(message, parent),
+      transactionEnd,
+    );
     if (this.#settings.acquire)
-      this.#operation(subscriptions, 'pgherd:acquire', (m) => this.#acquire(m), acquireEnd);
+      this.#operation(
+        subscriptions,
+        'pgherd:acquire',
+        (message, parent) => this.#acquire(message, parent),
+        acquireEnd,
+      );
     if (this.#settings.connect)
       this.#operation(
         subscriptions,
         'pgherd:connect',
-        (m) => this.#connect(m),
-        () => ({}),
+        (message, parent) => this.#connect(message, parent),
+        noEnd,
       );
   }
 
@@ -101,24 +117,45 @@ export class Spans {
   #operation<N extends keyof TracingMessages>(
     subscriptions: Subscriptions,
     name: N,
-    start: (message: TracingMessages[N]) => SpanPort,
+    start: (message: TracingMessages[N], parent: unknown) => S,
     ends: Ends<TracingMessages[N]>,
   ): void {
-    const { storage } = this.#tracing;
-    const begin = (message: TracingMessages[N]) => {
-      const span = start(message);
-      this.#open.set(message, span);
+    const tracing = this.#tracing;
+    const { storage } = tracing;
+    const begin = (message: TracingMessages[N], parent: unknown): S => {
+      const span = start(message, parent);
+      (message as Marked<S>)[SPAN] = span;
       return span;
     };
-    if (storage === undefined) subscriptions.subscribe(name, 'start', begin);
-    else subscriptions.bindStore(name, storage, (message) => this.#tracing.contextWith(begin(message)));
+    if (storage === undefined)
+      subscriptions.subscribe(name, 'start', (message) => void begin(message, tracing.context()));
+    else
+      subscriptions.bindStore(name, storage, (message) => {
+        const parent = tracing.context();
+        return tracing.contextWith(parent, begin(message, parent));
+      });
     subscriptions.subscribe(name, 'asyncEnd', (message) => {
-      const span = this.#open.get(message);
-      if (span !== undefined) finish(span, message, ends);
+      const span = (message as Marked<S>)[SPAN];
+      if (span !== undefined) this.#finish(span, message, ends);
     });
   }
 
-  #query(message: QueryMessage): SpanPort {
+  #finish<M extends Traced>(span: S, message: M, ends: Ends<M>): void {
+    try {
+      if (!span.isRecording()) return;
+      ends(message, span);
+      if (message.error !== undefined) {
+        const { state, type } = shownError(message.error);
+        span.setAttribute('error.type', type);
+        if (state !== undefined) span.setAttribute('db.response.status_code', state);
+        this.#tracing.failed(span);
+      }
+    } finally {
+      span.end();
+    }
+  }
+
+  #query(message: QueryMessage, parent: unknown): S {
     const { cluster, verb, scope, text, texts, target } = message;
     const shape = shapeOf(text);
     const isBatch = texts !== undefined && texts.length > 1;
@@ -136,69 +173,81 @@ export class Spans {
       const shown = isBatch ? joined(texts) : shape.text;
       if (shown !== undefined) attributes['db.query.text'] = shown;
     }
-    return this.#tracing.start(summary === '' ? 'postgresql' : summary, 'client', attributes);
+    return this.#tracing.start(summary === '' ? 'postgresql' : summary, 'client', attributes, parent);
   }
 
-  #queryEnd({ cluster, node, attempts, shared }: QueryMessage): Attributes {
-    return {
-      ...serverOf(node),
-      'pgherd.role': this.#clusters.roleOf(cluster, node),
-      'pgherd.attempts': attempts,
-      'pgherd.shared': shared,
-    };
+  #queryEnd({ cluster, node, attempts, shared }: QueryMessage, span: SpanPort): void {
+    setServer(span, node);
+    const role = this.#clusters.roleOf(cluster, node);
+    if (role !== undefined) span.setAttribute('pgherd.role', role);
+    if (attempts !== undefined) span.setAttribute('pgherd.attempts', attempts);
+    if (shared !== undefined) span.setAttribute('pgherd.shared', shared);
   }
 
-  #transaction({ cluster, target, isolation, readOnly }: TransactionMessage): SpanPort {
-    return this.#tracing.start('pgherd.transaction', 'internal', {
-      'db.system.name': 'postgresql',
-      'db.namespace': cluster.database,
-      'pgherd.target': target,
-      'pgherd.isolation': isolation,
-      'pgherd.read_only': readOnly,
-    });
+  #transaction({ cluster, target, isolation, readOnly }: TransactionMessage, parent: unknown): S {
+    return this.#tracing.start(
+      'pgherd.transaction',
+      'internal',
+      {
+        'db.system.name': 'postgresql',
+        'db.namespace': cluster.database,
+        'pgherd.target': target,
+        'pgherd.isolation': isolation,
+        'pgherd.read_only': readOnly,
+      },
+      parent,
+    );
   }
 
-  #acquire({ cluster, target }: AcquireMessage): SpanPort {
-    return this.#tracing.start('pgherd.acquire', 'internal', {
-      'db.system.name': 'postgresql',
-      'db.namespace': cluster.database,
-      'pgherd.target': target,
-    });
+  #acquire({ cluster, target }: AcquireMessage, parent: unknown): S {
+    return this.#tracing.start(
+      'pgherd.acquire',
+      'internal',
+      {
+        'db.system.name': 'postgresql',
+        'db.namespace': cluster.database,
+        'pgherd.target': target,
+      },
+      parent,
+    );
   }
 
-  #connect({ cluster, host, port, purpose }: ConnectMessage): SpanPort {
-    return this.#tracing.start('pgherd.connect', 'client', {
-      'db.system.name': 'postgresql',
-      'db.namespace': cluster.database,
-      'server.address': host,
-      'server.port': port,
-      'pgherd.purpose': purpose,
-    });
-  }
-}
-
-function finish<M extends Traced>(span: SpanPort, message: M, ends: Ends<M>): void {
-  try {
-    if (!span.isRecording()) return;
-    const attributes = ends(message);
-    if (message.error !== undefined) {
-      const { state, type } = shownError(message.error);
-      attributes['error.type'] = type;
-      if (state !== undefined) attributes['db.response.status_code'] = state;
-      span.setFailed();
-    }
-    span.setAttributes(attributes);
-  } finally {
-    span.end();
+  #connect({ cluster, host, port, purpose }: ConnectMessage, parent: unknown): S {
+    return this.#tracing.start(
+      'pgherd.connect',
+      'client',
+      {
+        'db.system.name': 'postgresql',
+        'db.namespace': cluster.database,
+        'server.address': host,
+        'server.port': port,
+        'pgherd.purpose': purpose,
+      },
+      parent,
+    );
   }
 }
 
-function transactionEnd({ node, attempts, outcome }: TransactionMessage): Attributes {
-  return { ...serverOf(node), 'pgherd.attempts': attempts, 'pgherd.outcome': outcome };
+/** A message whose span has begun. */
+type Marked<S> = { [SPAN]?: S };
+
+function transactionEnd({ node, attempts, outcome }: TransactionMessage, span: SpanPort): void {
+  setServer(span, node);
+  span.setAttribute('pgherd.attempts', attempts);
+  if (outcome !== undefined) span.setAttribute('pgherd.outcome', outcome);
 }
 
-function acquireEnd({ node }: AcquireMessage): Attributes {
-  return serverOf(node);
+function acquireEnd({ node }: AcquireMessage, span: SpanPort): void {
+  setServer(span, node);
+}
+
+function noEnd(): void {}
+
+function setServer(span: SpanPort, node: string | undefined): void {
+  if (node === undefined) return;
+  const { host, port } = addressOf(node);
+  span.setAttribute('server.address', host);
+  span.setAttribute('server.port', port);
 }
 
 /** Where the node of a message listens. */

@@ -28,7 +28,7 @@ export class Subscriptions {
     event: 'start' | 'asyncEnd',
     fn: (message: TracingMessages[N]) => void,
   ): void {
-    const subscriber = (message: unknown) => this.#safely(() => fn(message as TracingMessages[N]));
+    const subscriber = this.#safely(fn) as (message: unknown) => void;
     const subscribed = channelOf(name, event);
     subscribed.subscribe(subscriber);
     this.#offs.push(() => subscribed.unsubscribe(subscriber));
@@ -46,24 +46,37 @@ export class Subscriptions {
       store: AsyncLocalStorage<T>,
       transform: (message: unknown) => T | undefined,
     ) => void;
-    bind(storage, (message) => this.#safely(() => fn(message as TracingMessages[N])) ?? storage.getStore());
+    const content = this.#safely(fn) as (message: unknown) => T | undefined;
+    bind(storage, (message) => content(message) ?? storage.getStore());
     this.#offs.push(() => bound.unbindStore(storage));
+  }
+
+  /** Runs something whose error is reported. */
+  attempt(work: () => void): void {
+    this.#safely(work)(undefined);
   }
 
   end(): void {
     for (const off of this.#offs.splice(0)) off();
   }
 
-  #safely<T>(fn: () => T): T | undefined {
-    try {
-      return fn();
-    } catch (error) {
+  /** The same function, whose errors are reported. */
+  #safely<M, T>(fn: (message: M) => T): (message: M) => T | undefined {
+    return (message) => {
       try {
-        this.#report(error);
-      } catch {
-        // What reports has failed as well: there is nothing left to report to.
+        return fn(message);
+      } catch (error) {
+        this.#failed(error);
+        return undefined;
       }
-      return undefined;
+    };
+  }
+
+  #failed(error: unknown): void {
+    try {
+      this.#report(error);
+    } catch {
+      // What reports has failed as well: there is nothing left to report to.
     }
   }
 }

@@ -36,10 +36,11 @@ export function reporting(
   given: ReportedClusters,
 ): Telemetry {
   const subscriptions = new Subscriptions(report);
+  const safe = sink === undefined ? undefined : safeSink(sink, subscriptions);
   let isDisabled = false;
   const add = (name: string, cluster: Cluster): Off => {
     const offs = [clusters.add(name, cluster)];
-    if (sink !== undefined) offs.push(observeEvents(name, cluster, sink));
+    if (safe !== undefined) offs.push(observeEvents(name, cluster, safe));
     if (spans !== undefined) offs.push(spans.observe(cluster));
     const off = () => {
       for (const end of offs.splice(0)) end();
@@ -62,4 +63,13 @@ export function reporting(
   if (sink !== undefined) observeChannels(subscriptions, clusters, sink);
   spans?.subscribe(subscriptions);
   return { add, disable };
+}
+
+/** The sink for the events of clusters, in whose listeners nothing may throw. */
+function safeSink(sink: Sink, subscriptions: Subscriptions): Sink {
+  return {
+    record: (...args) => subscriptions.attempt(() => sink.record(...args)),
+    begin: (...args) => subscriptions.attempt(() => sink.begin(...args)),
+    called: (message) => subscriptions.attempt(() => sink.called(message)),
+  };
 }

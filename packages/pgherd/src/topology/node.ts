@@ -46,6 +46,7 @@ export function unknownNode(address: NodeAddress, labels: NodeLabels = NO_LABELS
     role: 'unknown',
     standing: 'current',
     standingReason: undefined,
+    since: undefined,
     aliasOf: undefined,
     systemIdentifier: undefined,
     timeline: undefined,

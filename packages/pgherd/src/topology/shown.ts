@@ -42,8 +42,18 @@ const NODE = looksOf('Node', briefNode);
 
 /** What a person looks for in a node; what is as usual is left out. */
 function briefNode(node: NodeDescription): object {
-  const { name, role, health, healthReason, connectFailure, standing, standingReason, contested, aliasOf } =
-    node;
+  const {
+    name,
+    role,
+    health,
+    healthReason,
+    connectFailure,
+    standing,
+    standingReason,
+    since,
+    contested,
+    aliasOf,
+  } = node;
   const { zone, tags, promotable, readable, timeline, lsn, receivedLsn, lag, rttMs, serverVersion } = node;
   return {
     name,
@@ -53,6 +63,7 @@ function briefNode(node: NodeDescription): object {
     connectFailure,
     standing,
     standingReason,
+    since,
     contested: contested ? true : undefined,
     aliasOf,
     zone,

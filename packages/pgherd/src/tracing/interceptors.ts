@@ -1,6 +1,9 @@
+import { assertComment } from '../call/call.ts';
 import type { CallChange, CallEnd, InterceptedCall, Interceptor } from '../call/interceptor.ts';
-import { messageOf, PgHerdError } from '../model/errors.ts';
+import { invalidArgument, messageOf, PgHerdError } from '../model/errors.ts';
+import { quoted } from '../model/foreign.ts';
 import { assertOptions, type OptionNames, optionNames } from '../model/option-names.ts';
+import { MAX_PARAMETERS } from '../sql/tag.ts';
 
 /** What runs at the innermost place. */
 export interface Innermost<T> {
@@ -49,8 +52,13 @@ export function intercepted<T>(
     const entered = async (interceptor: Interceptor, index: number, change: CallChange): Promise<CallEnd> => {
       let inner: Promise<CallEnd> | undefined;
       const next = (more: CallChange = {}): Promise<CallEnd> => {
-        if (inner !== undefined) return Promise.reject(calledTwice(index));
-        inner = at(index + 1, merged(call.verb, change, more));
+        if (inner !== undefined) return rejected(calledTwice(index));
+        try {
+          inner = at(index + 1, merged(call.verb, change, more));
+        } catch (error) {
+          // It may be called again, with a change that the verb has.
+          return rejected(error);
+        }
         // An interceptor that does not wait for it leaves no rejection unhandled.
         inner.catch(() => undefined);
         return inner;
@@ -88,6 +96,13 @@ async function endingWith<T>(
   }
 }
 
+/** A rejection that ends nothing if the interceptor does not look at it. */
+function rejected(error: unknown): Promise<never> {
+  const rejection = Promise.reject(error);
+  rejection.catch(noop);
+  return rejection;
+}
+
 function changed(call: InterceptedCall, { text, values }: CallChange): InterceptedCall {
   return { ...call, text: text ?? call.text, values: values ?? call.values };
 }
@@ -95,10 +110,24 @@ function changed(call: InterceptedCall, { text, values }: CallChange): Intercept
 /** @throws PgHerdError `PGHERD_INVALID_ARGUMENT` */
 function merged(verb: InterceptedCall['verb'], before: CallChange, more: CallChange): CallChange {
   assertOptions(`next, inside ${verb}`, more, CHANGES[verb]);
+  assertChange(more);
   const { text = before.text, values = before.values } = more;
   const comment =
     before.comment === undefined ? more.comment : Object.freeze({ ...before.comment, ...more.comment });
   return { text, values, comment };
+}
+
+/** A change is checked as what the verb itself takes: it comes later than the verb's own checks. */
+function assertChange({ text, values, comment }: CallChange): void {
+  if (text !== undefined && typeof text !== 'string') throw wrongChange('text', text, 'a string');
+  if (values !== undefined && !Array.isArray(values)) throw wrongChange('values', values, 'an array');
+  if (values !== undefined && values.length > MAX_PARAMETERS)
+    throw wrongChange('values', `an array of ${values.length}`, `an array of at most ${MAX_PARAMETERS}`);
+  assertComment(comment);
+}
+
+function wrongChange(name: string, value: unknown, must: string): PgHerdError {
+  return invalidArgument(`${name} of next`, typeof value === 'string' ? value : quoted(value), must);
 }
 
 const OF_STATEMENTS = optionNames<CallChange>({ text: true, values: true, comment: true });

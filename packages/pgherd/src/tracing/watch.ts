@@ -76,7 +76,7 @@ export class CallWatch {
     if (interceptors.length === 0)
       return this.#observed(statement, record, () => run({}, statement.options, record), rowCount);
     const { verb, scope, text, values, options } = statement;
-    const call: InterceptedCall = { verb, scope, text, values, options };
+    const call: InterceptedCall = { verb, scope, text, values: copied(values), options: shown(options) };
     return intercepted(interceptors, call, {
       run: (change) => {
         const sent = { ...statement, text: change.text ?? text };
@@ -106,7 +106,7 @@ export class CallWatch {
       scope: 'cluster',
       text: undefined,
       values: undefined,
-      options: given,
+      options: shown(given),
     };
     return intercepted(interceptors, call, {
       run: () => run(this.#left(options, record)),
@@ -150,35 +150,33 @@ export class CallWatch {
     run: () => Promise<T>,
     rowCount: (value: T) => number | null | undefined,
   ): Promise<T> {
-    if (!QUERY.isWatched) return this.#timed(statement, record, run, undefined, rowCount);
-    const { verb, scope, text, texts, options } = statement;
-    const message: QueryMessage = {
+    if (statement.node !== undefined) record.sent(statement.node, record.startedAt, false);
+    const message = QUERY.isWatched ? this.#messageOf(statement) : undefined;
+    const complete = (value: T | undefined, error: unknown) => {
+      const rows = value === undefined ? undefined : rowCount(value);
+      this.#ended(statement, record, message, rows, error);
+    };
+    return message === undefined ? completed(run, complete) : QUERY.trace(message, run, complete);
+  }
+
+  /** Each of its fields is there from the beginning: one that comes later costs more than all that do not. */
+  #messageOf({ verb, scope, text, texts, options }: WatchedStatement): QueryMessage {
+    return {
       cluster: this.#ports.cluster,
       verb,
       scope,
       text,
       texts,
       target: options.target,
+      node: undefined,
+      attempts: undefined,
+      shared: undefined,
+      rowCount: undefined,
+      durationMs: undefined,
+      waitedMs: undefined,
+      retriedMs: undefined,
+      ranMs: undefined,
     };
-    return QUERY.trace(message, () => this.#timed(statement, record, run, message, rowCount));
-  }
-
-  async #timed<T>(
-    statement: WatchedStatement,
-    record: WatchedCall,
-    run: () => Promise<T>,
-    message: QueryMessage | undefined,
-    rowCount: (value: T) => number | null | undefined,
-  ): Promise<T> {
-    if (statement.node !== undefined) record.sent(statement.node, record.startedAt, false);
-    try {
-      const value = await run();
-      this.#ended(statement, record, message, rowCount(value), undefined);
-      return value;
-    } catch (error) {
-      this.#ended(statement, record, message, undefined, error);
-      throw error;
-    }
   }
 
   #ended(
@@ -191,8 +189,8 @@ export class CallWatch {
     const { clock, slowQueryMs } = this.#ports;
     const now = clock.now();
     if (message !== undefined) {
-      const { node, shared, attempts } = record;
-      Object.assign(message, record.times(now), { node, shared, attempts, rowCount });
+      message.rowCount = rowCount;
+      record.complete(message, now);
     }
     if (slowQueryMs !== undefined && now - record.startedAt >= slowQueryMs)
       this.#ports.slow({ statement, record, now, error });
@@ -202,6 +200,35 @@ export class CallWatch {
     const { node, attempts } = record;
     return { ...record.times(this.#ports.clock.now()), node, attempts, rowCount };
   }
+}
+
+async function completed<T>(
+  work: () => Promise<T>,
+  complete: (value: T | undefined, error: unknown) => void,
+): Promise<T> {
+  let value: T;
+  try {
+    value = await work();
+  } catch (error) {
+    complete(undefined, error);
+    throw error;
+  }
+  complete(value, undefined);
+  return value;
+}
+
+/** The options as interceptors see them: what they do to them changes nothing. */
+function shown(options: CallOptions): CallOptions {
+  const copy: Record<string, unknown> = { ...options };
+  for (const name of ['tags', 'settings', 'comment']) {
+    const value = copy[name];
+    if (typeof value === 'object' && value !== null) copy[name] = Object.freeze({ ...value });
+  }
+  return Object.freeze(copy);
+}
+
+function copied(values: readonly unknown[] | undefined): readonly unknown[] | undefined {
+  return Array.isArray(values) ? Object.freeze([...values]) : values;
 }
 
 /** What is no number, or no signal, is refused by the verb itself. */

@@ -1,5 +1,6 @@
 import type { CallRecord } from '../call/call.ts';
 import type { RecordedTimes } from '../call/interceptor.ts';
+import type { QueryMessage } from '../channels/channels.ts';
 
 /** A call that is watched: where it was sent, and when. Times are milliseconds of the cluster's clock. */
 export class WatchedCall implements CallRecord {
@@ -23,6 +24,18 @@ export class WatchedCall implements CallRecord {
     this.attempts++;
     this.#firstSentAt ??= now;
     this.#lastSentAt = now;
+  }
+
+  /** Adds to a message where it ran and how long it took, if it ends now. */
+  complete(message: QueryMessage, now: number): void {
+    const first = this.#firstSentAt;
+    message.node = this.node;
+    message.attempts = this.attempts;
+    message.shared = this.shared;
+    message.durationMs = now - this.startedAt;
+    message.waitedMs = (first ?? now) - this.startedAt;
+    message.retriedMs = first === undefined ? 0 : this.#lastSentAt - first;
+    message.ranMs = first === undefined ? 0 : now - this.#lastSentAt;
   }
 
   /** How long it took, if it ends now. */

@@ -195,7 +195,7 @@ describe('a value that cannot be', () => {
     ['timeoutMs', Number.NaN, 'timeoutMs is NaN, but must be a number of milliseconds, at least 1'],
     ['retry.factor', '2', 'retry.factor is "2", but must be a number, at least 1'],
     ['probe.longPoll', 'yes', 'probe.longPoll is "yes", but must be true or false'],
-    ['applicationName', '', 'applicationName is "", but must be a non-empty string'],
+    ['applicationName', '', 'applicationName is "", but must be a non-empty string, or a function'],
     ['eject', 'yes', 'eject is "yes", but must be an object of options'],
     ['eject.baseMs', 10, 'eject.baseMs is 10, but must be a number of milliseconds, at least 1000'],
     ['hedge', 5, 'hedge is 5, but must be an object of options'],
@@ -299,7 +299,7 @@ describe('settings', () => {
   it('have every value', () => {
     const settings = resolved();
     expect(settings).toMatchObject({
-      applicationName: 'pgherd',
+      applicationNames: { common: 'pgherd' },
       target: 'read-write',
       policy: p2c,
       waitTimeoutMs: 10_000,
@@ -403,10 +403,13 @@ describe('settings', () => {
 
   it('prefer what the program says to what the URL says', () => {
     const url = 'postgres://app:x@a/shop?connect_timeout=7&application_name=till';
-    expect(resolved({ url })).toMatchObject({ connectTimeoutMs: 7_000, applicationName: 'till' });
+    expect(resolved({ url })).toMatchObject({
+      connectTimeoutMs: 7_000,
+      applicationNames: { common: 'till' },
+    });
     expect(resolved({ url, connectTimeoutMs: 50, applicationName: 'shop' })).toMatchObject({
       connectTimeoutMs: 50,
-      applicationName: 'shop',
+      applicationNames: { common: 'shop' },
     });
   });
 
