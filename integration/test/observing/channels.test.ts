@@ -53,6 +53,7 @@ describe('pgherd:query', () => {
     );
     expect(events).toEqual(['start', 'end', 'asyncStart', 'asyncEnd']);
     expect(messages).toHaveLength(1);
+    expect(messages[0]?.cluster).toBe(it1.db.tracedAs);
     expect(messages[0]).toMatchObject({
       verb: 'query',
       scope: 'cluster',

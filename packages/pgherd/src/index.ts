@@ -43,6 +43,7 @@ export type { ClusterQuerier } from './cluster/verbs.ts';
 export type { Notification, ServerMessage, TransactionStatus } from './connection/port.ts';
 export type { DiscoveredNode, Discovery, DiscoveryContext } from './discovery/port.ts';
 export type { ClusterHealth, ClusterStatus, NodeHealth } from './herd/health.ts';
+export { type LoggedEvents, logEvents } from './herd/log.ts';
 export type { Ready } from './herd/ready.ts';
 export type { ClusterStats, NodeStats } from './herd/stats.ts';
 export type {

@@ -1,6 +1,7 @@
 import { beginCall, prepareCall, type RoutingOptions } from '../call/call.ts';
 import { ROUTING_OPTIONS } from '../call/call-option-names.ts';
 import { closedInside, unknownNodeName } from '../call/failures.ts';
+import type { TracedCluster } from '../channels/channels.ts';
 import type { Driver } from '../connection/port.ts';
 import { Engine } from '../engine/engine.ts';
 import { GuestSessions } from '../engine/guests.ts';
@@ -42,6 +43,8 @@ export interface Cluster extends ClusterQuerier, AsyncDisposable {
   readonly auto: AutoQuerier;
   /** Whether it accepts calls: `false` after `close()` or `terminate()`. */
   readonly isOpen: boolean;
+  /** The object that the diagnostics channels name this cluster by: `message.cluster === db.tracedAs` tells it from others of the process. */
+  readonly tracedAs: TracedCluster;
   /** The current topology; immutable. */
   readonly topology: TopologyDescription;
   /** The nodes of the current topology. */
@@ -161,6 +164,7 @@ class HerdCluster implements Omit<Cluster, keyof ClusterQuerier> {
   /** This object, with the verbs. */
   readonly #cluster: Cluster;
   readonly read: ClusterQuerier;
+  readonly tracedAs: TracedCluster;
   readonly #starts: CallStarts;
   /** Made when it is first used. */
   #auto: AutoQuerier | undefined;
@@ -186,6 +190,7 @@ class HerdCluster implements Omit<Cluster, keyof ClusterQuerier> {
     enterGuestPort(this.#cluster, this.#guests);
     const { secrets, tokenTtlMs } = this.#herd.settings.causal;
     const { label } = settings;
+    this.tracedAs = label;
     enterRequestPort(this.#cluster, { label, isSigned: secrets.length > 0, tokenTtlMs, isLeaving: false });
   }
 

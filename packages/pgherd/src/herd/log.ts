@@ -1,16 +1,42 @@
 import { messageOf } from '../model/errors.ts';
 import { printable, quoted } from '../model/foreign.ts';
-import type { Emitter } from '../observe/emitter.ts';
-import type { ClusterEvents } from '../observe/events.ts';
+import type { Off } from '../observe/emitter.ts';
+import type { ClusterEventName, ClusterEvents } from '../observe/events.ts';
 import type { Logger } from '../observe/logger.ts';
 import { barredLine } from './barred-writes.ts';
 
+/** Where events come from: a cluster, or what emits its events. */
+export interface LoggedEvents {
+  on<N extends ClusterEventName>(name: N, fn: (event: ClusterEvents[N]) => void): Off;
+}
+
 /**
- * Writes events to the user's log. `error` needs an operator, `warn` may affect calls, `info` is a change,
- * `debug` routine.
+ * Writes what happens in a cluster to a logger, in the words that the option `logger` gets: as a second log, or for a view of one's own.
+ * `error` needs an operator, `warn` may affect calls, `info` is a change, `debug` routine. What servers and networks sent is escaped and cut.
+ * Returns what ends it.
+ *
+ * @example
+ * ```ts
+ * import { createCluster, logEvents } from 'pgherd';
+ *
+ * const db = createCluster('postgres://app@db1,db2,db3/shop');
+ * const off = logEvents(db, console);
+ * ```
  */
-export function logEvents(events: Emitter<ClusterEvents>, sink: Logger): void {
-  const logger = printing(sink);
+export function logEvents(events: LoggedEvents, logger: Logger): Off {
+  const offs: Off[] = [];
+  const on: LoggedEvents['on'] = (name, fn) => {
+    const off = events.on(name, fn);
+    offs.push(off);
+    return off;
+  };
+  writeEvents({ on }, printing(logger));
+  return () => {
+    for (const off of offs.splice(0)) off();
+  };
+}
+
+function writeEvents(events: LoggedEvents, logger: Logger): void {
   logNodes(events, logger);
   logClaims(events, logger);
   events.on('node:several-servers', ({ node, servers, barsWrites }) => {
@@ -79,7 +105,7 @@ export function logEvents(events: Emitter<ClusterEvents>, sink: Logger): void {
 }
 
 /** What became of single statements, and what servers say about them. */
-function logStatements(events: Emitter<ClusterEvents>, logger: Logger): void {
+function logStatements(events: LoggedEvents, logger: Logger): void {
   events.on('statement:cancelled', ({ node, ended }) => {
     if (ended) logger.debug(`pgherd: a statement was cancelled on ${node}`);
     else logger.warn(`pgherd: a statement could not be cancelled on ${node} and may still run there`);
@@ -99,7 +125,7 @@ function logStatements(events: Emitter<ClusterEvents>, logger: Logger): void {
 }
 
 /** What the nodes are. That nothing is known of them while the cluster rests is no news. */
-function logNodes(events: Emitter<ClusterEvents>, logger: Logger): void {
+function logNodes(events: LoggedEvents, logger: Logger): void {
   let rests = false;
   events.on('cluster:rested', ({ idleMs }) => {
     rests = true;
@@ -128,7 +154,7 @@ function logNodes(events: Emitter<ClusterEvents>, logger: Logger): void {
 }
 
 /** Which nodes are believed, and which are not. */
-function logClaims(events: Emitter<ClusterEvents>, logger: Logger): void {
+function logClaims(events: LoggedEvents, logger: Logger): void {
   events.on('cluster:split-brain', ({ nodes, timeline }) => {
     logger.error(
       `pgherd: ${nodes.join(' and ')} claim to be the primary of the same timeline ${timeline ?? 'unknown'}`,
@@ -168,7 +194,7 @@ function logClaims(events: Emitter<ClusterEvents>, logger: Logger): void {
 }
 
 /** How work is shared among nodes that suit. */
-function logSharing(events: Emitter<ClusterEvents>, logger: Logger): void {
+function logSharing(events: LoggedEvents, logger: Logger): void {
   events.on('node:ejected', ({ node, reason, forMs }) =>
     logger.warn(`pgherd: reads avoid ${node} for ${Math.round(forMs / 1_000)} s: ${reason}`),
   );
