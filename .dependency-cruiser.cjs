@@ -134,6 +134,30 @@ const configuration = {
       to: { path: '^(packages/cli/|@pgherd/cli)' },
     },
     {
+      name: 'dashboard-does-not-know-cli',
+      comment: 'The dashboard stands on pgherd alone, so that an application can mount it.',
+      severity: 'error',
+      from: { path: '^packages/dashboard/src/' },
+      to: { path: '^(packages/(cli|testing)/|@pgherd/(cli|testing))' },
+    },
+    {
+      name: 'page-is-for-browsers',
+      comment: 'The page imports its own modules and uPlot; of all else, types only.',
+      severity: 'error',
+      from: { path: '^packages/dashboard/src/page/' },
+      to: {
+        pathNot: ['^packages/dashboard/src/page/', '(^|/)node_modules/uplot/'],
+        dependencyTypesNot: ['type-only'],
+      },
+    },
+    {
+      name: 'server-does-not-load-the-page',
+      comment: 'The page runs in a browser; the server has its text as `#page`, which tools/page.ts makes.',
+      severity: 'error',
+      from: { path: '^packages/dashboard/src/(?!page/)' },
+      to: { path: '^packages/dashboard/src/page/' },
+    },
+    {
       name: 'sources-stay-in-packages',
       comment: 'What is published does not import tests, benchmarks, tools or the integration suite.',
       severity: 'error',

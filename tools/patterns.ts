@@ -4,7 +4,12 @@ import { type Finding, isMain, runAsCommand } from './lib/findings.ts';
 import { lineOf, sourcesBelow, walk } from './lib/sources.ts';
 
 /** The code that matches texts of servers, networks and users. */
-const ROOTS = ['packages/pgherd/src', 'packages/testing/src', 'packages/cli/src'] as const;
+const ROOTS = [
+  'packages/pgherd/src',
+  'packages/testing/src',
+  'packages/dashboard/src',
+  'packages/cli/src',
+] as const;
 
 /**
  * Finds regular expressions that may take more than linear time: a stranger's text could then occupy the event

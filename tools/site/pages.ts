@@ -15,6 +15,7 @@ const OTHERS: Readonly<Record<string, string>> = {
   'packages/pgherd/README.md': 'package.md',
   'packages/testing/README.md': 'test-kit.md',
   'packages/cli/README.md': 'command.md',
+  'packages/dashboard/README.md': 'dashboard-package.md',
   'bench/README.md': 'benchmarks.md',
   'examples/README.md': 'examples.md',
   'ARCHITECTURE.md': 'architecture.md',

@@ -109,6 +109,33 @@ const MISTAKES: readonly { name: string; files: Files; rule: string; file: strin
     file: 'packages/cli/src/index.ts',
   },
   {
+    name: 'a dashboard that knows the command line',
+    files: {
+      'packages/cli/src/index.ts': 'export const x = 1;\n',
+      'packages/dashboard/src/index.ts': `export { x } from '../../cli/src/index.ts';\n`,
+    },
+    rule: 'dashboard-does-not-know-cli',
+    file: 'packages/dashboard/src/index.ts',
+  },
+  {
+    name: 'a page that takes more than types from outside',
+    files: {
+      'packages/dashboard/src/model/message.ts': 'export const x = 1;\n',
+      'packages/dashboard/src/page/page.ts': `export { x } from '../model/message.ts';\n`,
+    },
+    rule: 'page-is-for-browsers',
+    file: 'packages/dashboard/src/page/page.ts',
+  },
+  {
+    name: 'a server that loads what is for browsers',
+    files: {
+      'packages/dashboard/src/page/page.ts': 'export const x = 1;\n',
+      'packages/dashboard/src/index.ts': `export { x } from './page/page.ts';\n`,
+    },
+    rule: 'server-does-not-load-the-page',
+    file: 'packages/dashboard/src/index.ts',
+  },
+  {
     name: 'an integration test that reaches into a package',
     files: { 'integration/src/reach.ts': `export { first } from '../../packages/pgherd/src/dsn/dsn.ts';\n` },
     rule: 'no-relative-path-into-a-package',

@@ -2,6 +2,7 @@ import { CommanderError } from 'commander';
 import { acceptEpochCommand } from './accept-epoch/command.ts';
 import { benchCommand } from './bench/command.ts';
 import { completionCommand } from './completion/command.ts';
+import { dashboardCommand } from './dashboard/command.ts';
 import { demoCommand } from './demo/command.ts';
 import { doctorCommand } from './doctor/command.ts';
 import { drillCommand } from './drill/command.ts';
@@ -17,6 +18,7 @@ const COMMANDS: Commands = {
   acceptEpoch: acceptEpochCommand,
   bench: benchCommand,
   completion: completionCommand,
+  dashboard: dashboardCommand,
   demo: demoCommand,
   doctor: doctorCommand,
   drill: drillCommand,

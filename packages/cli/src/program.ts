@@ -5,6 +5,8 @@ import type { AcceptEpochOptions } from './accept-epoch/command.ts';
 import type { BenchOptions } from './bench/command.ts';
 import { defineBench } from './bench/define.ts';
 import { SHELLS, type Shell } from './completion/scripts.ts';
+import type { DashboardCommandOptions } from './dashboard/command.ts';
+import { defineDashboard } from './dashboard/define.ts';
 import type { DemoCommandOptions } from './demo/command.ts';
 import { SECONDS } from './demo/schedule.ts';
 import type { DoctorOptions } from './doctor/command.ts';
@@ -26,6 +28,7 @@ export interface Commands {
   drill(url: string, options: DrillOptions): Promise<number>;
   bench(url: string, options: BenchOptions): Promise<number>;
   dsn(url: string, options: CommonOptions): Promise<number>;
+  dashboard(url: string, options: DashboardCommandOptions): Promise<number>;
   acceptEpoch(url: string, options: AcceptEpochOptions): Promise<number>;
   completion(shell: Shell, program: Command): Promise<number>;
   demo(options: DemoCommandOptions): Promise<number>;
@@ -49,6 +52,9 @@ export function createProgram(commands: Commands, finished: Finished): Command {
   program.addCommand(doctor(commands, finished));
   program.addCommand(drill(commands, finished));
   program.addCommand(defineBench(async (url, options) => finished(await commands.bench(url, options))));
+  program.addCommand(
+    defineDashboard(async (url, options) => finished(await commands.dashboard(url, options))),
+  );
   program.addCommand(dsn(commands, finished));
   program.addCommand(acceptEpoch(commands, finished));
   program.addCommand(demo(commands, finished));

@@ -29,6 +29,7 @@ async function run(...args: string[]): Promise<Outcome> {
     dsn: unused,
     acceptEpoch: unused,
     completion: unused,
+    dashboard: unused,
   };
   const program = createProgram(commands, (code) => {
     exitCode = code;
@@ -110,6 +111,7 @@ describe('pgherd', () => {
     'doctor',
     'drill',
     'bench',
+    'dashboard',
     'dsn',
     'accept-epoch',
     'demo',

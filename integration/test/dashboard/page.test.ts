@@ -1,0 +1,317 @@
+import { createServer } from 'node:http';
+import { createDashboard } from '@pgherd/dashboard';
+import { createTestCluster, type TestCluster, waitUntil } from '@pgherd/testing';
+import { PATIENCE_MS } from '@pgherd/testing/internal';
+import type { Cluster } from 'pgherd';
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { makeDashboardPage, openPage, startBrowser } from '../../src/browser.ts';
+import { served } from '../../src/served.ts';
+import { nameOf, open, restore } from '../../src/support.ts';
+
+let cluster: TestCluster;
+let browser: Browser;
+
+beforeAll(async () => {
+  await makeDashboardPage();
+  [cluster, browser] = await Promise.all([createTestCluster({ standbys: 2 }), startBrowser()]);
+});
+afterEach(() => restore(cluster));
+afterAll(async () => {
+  await browser?.close();
+  await cluster?.close();
+});
+
+const QUICK = { sampleMs: 250 };
+const PATIENT = { timeout: PATIENCE_MS };
+
+const card = (page: Page, name: string) => page.locator(`.card[data-node="${name}"]`);
+
+/** Waits for what a page shows. */
+function shows(page: Page, selector: string): Promise<unknown> {
+  return page.waitForSelector(selector, PATIENT);
+}
+
+/** Calls that write and read until the end of the scope; what fails meanwhile is what the page is to show. */
+function working(db: Cluster): AsyncDisposable {
+  let isOver = false;
+  const loop = async (call: () => Promise<unknown>): Promise<void> => {
+    while (!isOver) {
+      await call().catch(() => undefined);
+      // Gives the page its turn.
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  };
+  const loops = [
+    loop(() => db.query('select pg_catalog.pg_current_xact_id()')),
+    loop(() => db.read.query('select 1')),
+  ];
+  return {
+    [Symbol.asyncDispose]: async () => {
+      isOver = true;
+      await Promise.all(loops);
+    },
+  };
+}
+
+describe('the page', () => {
+  it('follows a failover, without being loaded again', async () => {
+    await using db = open(cluster);
+    using dashboard = createDashboard(db, QUICK);
+    await using server = await served(createServer(dashboard.handler));
+    await db.ready({ primaries: 1, standbys: 2 });
+    await using _work = working(db);
+    await using opened = await openPage(browser, server.url);
+    const { page, complaints } = opened;
+    const [before, ...standbys] = [cluster.primary, ...cluster.standbys].map(nameOf);
+
+    await shows(page, `.card[data-node="${before}"][data-writes="true"][data-role="primary"]`);
+    for (const name of standbys) await shows(page, `.arrow[data-from="${before}"][data-to="${name}"]`);
+    expect(await card(page, String(before)).textContent()).toContain('timeline 1');
+    await page.waitForFunction(
+      "parseFloat(document.querySelector('.legend b').textContent) > 0",
+      undefined,
+      PATIENT,
+    );
+
+    await cluster.primary.kill();
+    await shows(page, `.card[data-node="${before}"][data-health="offline"]`);
+    await shows(page, '#status[data-status="degraded"]');
+    await cluster.failover();
+    const after = nameOf(cluster.primary);
+    await shows(page, `.card[data-node="${after}"][data-writes="true"]`);
+    expect(await card(page, after).textContent()).toContain('timeline 2');
+    const other = standbys.find((name) => name !== after);
+    await shows(page, `.arrow[data-from="${after}"][data-to="${other}"]`);
+    expect(await page.locator(`.arrow[data-from="${before}"]`).count()).toBe(0);
+    await page.locator('.event', { hasText: `writes go to ${after} on timeline 2` }).waitFor(PATIENT);
+    expect(await page.locator('#announcement').textContent()).toContain(`Writes go to ${after}.`);
+    expect(await page.title()).toContain('degraded');
+
+    await restore(cluster);
+    await shows(page, `.arrow[data-from="${after}"][data-to="${before}"]`);
+    await shows(page, '#status[data-status="up"]');
+    expect(complaints).toEqual([]);
+  });
+
+  it('connects again when the server was away, and gets what it has missed', async () => {
+    await using db = open(cluster);
+    using dashboard = createDashboard(db, QUICK);
+    await using first = await served(createServer(dashboard.handler));
+    const { port } = new URL(first.url);
+    await db.ready({ primaries: 1, standbys: 2 });
+    const isExpected = (text: string) => text.includes('net::ERR');
+    await using opened = await openPage(browser, first.url, {}, isExpected);
+    const { page, complaints } = opened;
+    await shows(page, '#link[data-link="live"]');
+    await first[Symbol.asyncDispose]();
+    await shows(page, '#link[data-link="lost"]');
+    await shows(page, '#notice:not([hidden])');
+    await db.query("do $$ begin raise warning 'said meanwhile'; end $$");
+    const again = createServer(dashboard.handler).listen(Number(port), '127.0.0.1');
+    try {
+      await page.locator('#notice-retry').click();
+      await shows(page, '#link[data-link="live"]');
+      await page.locator('.event', { hasText: 'said meanwhile' }).waitFor(PATIENT);
+      expect(await page.locator('#notice').isHidden()).toBe(true);
+    } finally {
+      again.closeAllConnections();
+      again.close();
+    }
+    expect(complaints).toEqual([]);
+  });
+
+  it('can be used by keyboard alone, on a phone, and says what it shows', async () => {
+    await using db = open(cluster);
+    using dashboard = createDashboard(db, { ...QUICK, title: 'Orders' });
+    await using server = await served(createServer(dashboard.handler));
+    await db.ready({ primaries: 1, standbys: 2 });
+    const phone = { viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true };
+    await using opened = await openPage(browser, server.url, phone);
+    const { page, complaints } = opened;
+    const primary = nameOf(cluster.primary);
+    await shows(page, `.card[data-node="${primary}"][data-writes="true"]`);
+    expect(await page.locator('h1').textContent()).toBe('Orders');
+    expect(await page.evaluate('document.documentElement.scrollWidth <= innerWidth')).toBe(true);
+
+    await page.keyboard.press('Tab');
+    expect(await page.evaluate('document.activeElement.textContent')).toBe('Skip to the nodes');
+    await page.keyboard.press('Enter');
+    await page.keyboard.press('Tab');
+    expect(await page.evaluate('document.activeElement.dataset.node')).toBe(primary);
+    await page.keyboard.press('Enter');
+    await shows(page, '#details[open]');
+    expect(await page.locator('#details').textContent()).toContain('Written up to');
+    await page.keyboard.press('Escape');
+    expect(await page.locator('#details').isVisible()).toBe(false);
+    expect(await page.evaluate('document.activeElement.dataset.node')).toBe(primary);
+
+    await page.getByRole('button', { name: 'prefer-standby' }).press('Enter');
+    await page.locator('.verdict', { hasText: 'prefer-standby goes to' }).waitFor(PATIENT);
+    for (const standby of cluster.standbys)
+      await page.getByRole('row', { name: `${nameOf(standby)} 1` }).waitFor(PATIENT);
+    await page.getByRole('spinbutton', { name: 'Largest lag' }).fill('5');
+
+    const theme = page.locator('#theme');
+    const ground = () => page.evaluate('getComputedStyle(document.body).backgroundColor');
+    const light = await ground();
+    await theme.press('Enter');
+    await theme.press('Enter');
+    expect(await theme.textContent()).toBe('Theme: dark');
+    expect(await ground()).not.toBe(light);
+    await page.reload();
+    await shows(page, ':root[data-theme="dark"]');
+    expect(complaints).toEqual([]);
+  });
+
+  it('wants the token, takes it from its address or asks for it, and never shows it', async () => {
+    await using db = open(cluster);
+    const token = 'a-token-of-24-characters';
+    using dashboard = createDashboard(db, { ...QUICK, token });
+    await using server = await served(createServer(dashboard.handler));
+    const isExpected = (text: string) => text.includes('401');
+    await using withToken = await openPage(browser, `${server.url}/#token=${token}`);
+    await shows(withToken.page, '#link[data-link="live"]');
+    expect(withToken.page.url()).toBe(`${server.url}/`);
+    await using without = await openPage(browser, server.url, {}, isExpected);
+    const { page } = without;
+    await shows(page, '#token-form:not([hidden])');
+    expect(await page.locator('.card').count()).toBe(0);
+    await page.getByLabel('Token').fill('not-the-token-at-all');
+    await page.keyboard.press('Enter');
+    await page.locator('#token-answer', { hasText: 'That is not the token.' }).waitFor(PATIENT);
+    await page.getByLabel('Token').fill(token);
+    await page.keyboard.press('Enter');
+    await shows(page, '.card');
+    expect(page.url()).not.toContain(token);
+    expect([...withToken.complaints, ...without.complaints]).toEqual([]);
+  });
+
+  it('shows hostile texts of the database as texts', async () => {
+    const hostile = '<img src=x onerror="window.harmed=1"><script>window.harmed=1</script>';
+    await using db = open(cluster, { slowQueryMs: 1 });
+    using dashboard = createDashboard(db, { ...QUICK, title: hostile });
+    await using server = await served(createServer(dashboard.handler));
+    await db.ready({ primaries: 1 });
+    await using opened = await openPage(browser, server.url);
+    const { page, complaints } = opened;
+    await db.script(`do $$ begin raise warning '${hostile} \u202e \u001b[2J'; end $$`);
+    await db.query(`select pg_sleep(0.01) as "${hostile.replaceAll('"', "'")}"`);
+    await page
+      .locator('.event', { hasText: 'says WARNING: <img src=x onerror="window.harmed=1">' })
+      .waitFor(PATIENT);
+    await page.locator('.event', { hasText: 'select pg_sleep(0.01) as "<img' }).waitFor(PATIENT);
+    expect(await page.locator('h1').textContent()).toBe(hostile);
+    expect(await page.locator('main img, main script').count()).toBe(0);
+    expect(await page.evaluate("'harmed' in window")).toBe(false);
+    expect(complaints).toEqual([]);
+  });
+});
+
+/** Every text of the message is hostile. */
+function hostileMessage(text: string): object {
+  const node = {
+    name: text,
+    role: 'primary',
+    health: 'ok',
+    standing: 'current',
+    reason: text,
+    aliasOf: null,
+    timeline: 1,
+    lsn: text,
+    lagBytes: null,
+    lagMs: null,
+    lagging: false,
+    rttMs: 1,
+    version: text,
+    startedAt: text,
+    zone: text,
+    tags: [[text, text]],
+    upstream: text,
+    pool: { idle: 0, used: 0, waiting: 0, max: 1 },
+    inFlight: 0,
+    answered: 0,
+    failures: 0,
+    connections: 1,
+    maxConnections: 2,
+  };
+  const strange = { ...node, name: `${text}:2`, role: text, health: text, standing: text };
+  const frame = {
+    at: Date.now(),
+    status: text,
+    reasons: [text],
+    writable: text,
+    systemIdentifier: text,
+    topologyVersion: 1,
+    nodes: [node, strange],
+    furtherNodes: 0,
+  };
+  const column = [1];
+  const nodeColumns = {
+    lagMs: column,
+    lagBytes: column,
+    rttMs: column,
+    transactions: column,
+    connections: column,
+  };
+  return {
+    hello: {
+      title: text,
+      sampleMs: 1_000,
+      historyMs: 60_000,
+      serverFigures: true,
+      user: text,
+      database: text,
+    },
+    frame,
+    columns: {
+      at: [Date.now()],
+      cluster: {
+        answered: column,
+        failed: column,
+        p50: column,
+        p95: column,
+        p99: column,
+        idle: column,
+        used: column,
+        waiting: column,
+      },
+      nodes: [{ name: text, columns: nodeColumns }],
+    },
+    events: [{ at: Date.now(), level: text, event: text, node: text, text, more: 1 }],
+    marks: [{ at: Date.now(), primary: text }],
+  };
+}
+
+describe('a page whose every text is hostile', () => {
+  const HOSTILE = [
+    '<img src=x onerror="window.harmed=1"><script>window.harmed=1</script>',
+    `"><svg onload=window.harmed=1> '+alert(1)+' \${7*7} {{7*7}}`,
+    'javascript:window.harmed=1//\u202e\u0000]]>&lt;b&gt;',
+    '__proto__',
+  ];
+
+  it.each(HOSTILE)('runs nothing of %s', async (text) => {
+    await using db = open(cluster);
+    using dashboard = createDashboard(db);
+    await using server = await served(
+      createServer((request, response) => {
+        if (request.url?.startsWith('/events')) {
+          response.writeHead(200, { 'content-type': 'text/event-stream' });
+          response.write(`id: x-1\ndata: ${JSON.stringify(hostileMessage(text))}\n\n`);
+        } else dashboard.handler(request, response);
+      }),
+    );
+    await using opened = await openPage(browser, server.url);
+    const { page, complaints } = opened;
+    await shows(page, '.card');
+    await page.locator('.card').first().click();
+    await shows(page, '#details[open]');
+    await waitUntil(async () => (await page.locator('#plots canvas').count()) > 0, { what: 'the plots' });
+    const shown = await page.locator('.card-name').first().textContent();
+    expect(shown).toBe(text);
+    expect(await page.locator('main img, main script, main a, dialog img, dialog script').count()).toBe(0);
+    expect(await page.evaluate("'harmed' in window")).toBe(false);
+    expect(complaints).toEqual([]);
+  });
+});
