@@ -3,13 +3,14 @@ import { join } from 'node:path';
 import { checkArchitecture } from './docs/architecture.ts';
 import { checkCopies, checkExamplesOfDocs } from './docs/blocks.ts';
 import { checkErrorCodes } from './docs/errors.ts';
+import { checkFigures } from './docs/figures.ts';
 import { checkLinks, checkScripts } from './docs/markdown.ts';
 import { checkChannels, checkReference, writeReference } from './docs/reference.ts';
 import { checkTsdoc } from './docs/tsdoc.ts';
 import { type Finding, isMain, runAsCommand } from './lib/findings.ts';
 import { readManifest } from './lib/packages.ts';
 
-/** What README and CONTRIBUTING tell people to run exists. */
+/** What the documents tell people to run exists. */
 export function checkNamedScripts(root: string): Finding[] {
   const manifest = join(root, 'package.json');
   return checkScripts(root, existsSync(manifest) ? (readManifest(manifest).scripts ?? {}) : {});
@@ -21,6 +22,7 @@ export const DOCS_CHECKS = {
   architecture: checkArchitecture,
   links: checkLinks,
   scripts: checkNamedScripts,
+  figures: checkFigures,
   'doc comments': checkTsdoc,
   'pages made of the sources': checkReference,
   channels: checkChannels,

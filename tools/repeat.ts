@@ -7,6 +7,16 @@ import { isMain } from './lib/findings.ts';
 /** How many busy loops share a core with the tests. */
 const LOOPS_PER_CORE = 4;
 
+const DEFAULT_TIMES = 20;
+const USAGE = `Usage: npm run repeat -- FILE [options]
+
+Runs one test file again and again, each time in a process of its own, and ends at the first run that fails.
+
+  --times N  runs (default ${DEFAULT_TIMES})
+  --busy     run ${LOOPS_PER_CORE} busy loops for each core beside: races show when the scheduler is short of time
+  --help     print this
+`;
+
 /** What `npm run repeat` is asked to do. */
 export interface RepeatOptions {
   readonly file: string;
@@ -15,19 +25,40 @@ export interface RepeatOptions {
   readonly busy: boolean;
 }
 
-/** Reads `FILE --times N --busy`; throws with the usage when the line makes no sense. */
-export function parseRepeat(args: readonly string[]): RepeatOptions {
-  const { values, positionals } = parseArgs({
-    args: [...args],
-    allowPositionals: true,
-    options: { times: { type: 'string', default: '20' }, busy: { type: 'boolean', default: false } },
-  });
+/**
+ * Reads `FILE --times N --busy`; `undefined` for `--help`.
+ * @throws Error that says what is wrong, with the usage below it.
+ */
+export function parseRepeat(args: readonly string[]): RepeatOptions | undefined {
+  const { values, positionals } = parsed(args);
+  if (values.help) return undefined;
   const [file, ...rest] = positionals;
   const times = Number(values.times);
-  if (file === undefined || rest.length > 0 || !Number.isInteger(times) || times < 1) {
-    throw new Error('Usage: npm run repeat -- FILE [--times 20] [--busy]');
-  }
+  if (file === undefined) throw unusable('No test file is named.');
+  if (rest.length > 0) throw unusable(`Only one file can be repeated, and ${rest.join(', ')} came after it.`);
+  if (!Number.isInteger(times) || times < 1)
+    throw unusable(`--times is ${JSON.stringify(values.times)}, but must be a whole number above 0.`);
   return { file, times, busy: values.busy };
+}
+
+function parsed(args: readonly string[]) {
+  try {
+    return parseArgs({
+      args: [...args],
+      allowPositionals: true,
+      options: {
+        times: { type: 'string', default: String(DEFAULT_TIMES) },
+        busy: { type: 'boolean', default: false },
+        help: { type: 'boolean', short: 'h', default: false },
+      },
+    });
+  } catch (error) {
+    throw unusable(error instanceof Error ? error.message : String(error));
+  }
+}
+
+function unusable(why: string): Error {
+  return new Error(`${why}\n\n${USAGE}`);
 }
 
 /** Calls `run` up to `times` times; the number of the first run that failed, or `undefined`. */
@@ -62,7 +93,12 @@ function startBusyLoops(): ChildProcess[] {
 }
 
 async function main(): Promise<void> {
-  const { file, times, busy } = parseRepeat(process.argv.slice(2));
+  const options = parseRepeat(process.argv.slice(2));
+  if (options === undefined) {
+    process.stdout.write(USAGE);
+    return;
+  }
+  const { file, times, busy } = options;
   const loops = busy ? startBusyLoops() : [];
   try {
     const failed = await repeat(times, (round) => {

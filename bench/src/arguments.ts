@@ -47,6 +47,27 @@ export async function runBench<T>(
   process.stdout.write(options === undefined ? usage : await run(options));
 }
 
+/** `--json` among arguments: alone it prints, with a name behind it the results go to that file. */
+export interface JsonArgument {
+  readonly json: boolean;
+  readonly file: string | undefined;
+  /** The other arguments. */
+  readonly rest: readonly string[];
+}
+
+/** Takes `--json`, `--json FILE` or `--json=FILE` out of the arguments. */
+export function takeJson(args: readonly string[]): JsonArgument {
+  const at = args.findIndex((argument) => argument === '--json' || argument.startsWith('--json='));
+  if (at === -1) return { json: false, file: undefined, rest: args };
+  const [argument = '', next] = args.slice(at);
+  if (argument !== '--json') {
+    const file = argument.slice('--json='.length);
+    return { json: file === '', file: file || undefined, rest: args.toSpliced(at, 1) };
+  }
+  const isNamed = next !== undefined && !next.startsWith('-');
+  return { json: !isNamed, file: isNamed ? next : undefined, rest: args.toSpliced(at, isNamed ? 2 : 1) };
+}
+
 /** What `--json` prints, for programs. */
 export function toJson(figures: unknown): string {
   return `${JSON.stringify(figures, undefined, 2)}\n`;

@@ -3,6 +3,8 @@ export const WRITE = 'insert into bench_write (id) values ($1) returning inet_se
 
 /** A client under test. */
 export interface BenchClient {
+  /** What it is, with the versions of its parts. */
+  readonly version?: string;
   /** Writes a row; resolves with the port of the server that acknowledged it. */
   write(id: number): Promise<number>;
   /**

@@ -1,6 +1,7 @@
 import { loadavg } from 'node:os';
-import { hasqlMissing } from './hasql.ts';
 import { type BenchOptions, parseOptions, USAGE } from './options.ts';
+import { PEER_PROGRAMS, preparePrograms, type ReadyPrograms } from './peer-programs.ts';
+import { writeResults } from './results.ts';
 import { medianSteps } from './steps.ts';
 import { type Summary, summarize } from './summary.ts';
 import { renderTable } from './table.ts';
@@ -9,7 +10,11 @@ import { runTrial, type TrialReport } from './trial.ts';
 type Work = Pick<Parameters<typeof runTrial>[0], 'scenario' | 'mode' | 'client'>;
 
 /** Every scenario in every mode; within each, the clients take turns, and another one begins each time. */
-async function run(options: BenchOptions): Promise<Summary[]> {
+async function run(
+  options: BenchOptions,
+  programs: ReadyPrograms,
+  versions: Record<string, string>,
+): Promise<Summary[]> {
   const summaries: Summary[] = [];
   for (const scenario of options.scenarios) {
     for (const mode of options.modes) {
@@ -18,10 +23,11 @@ async function run(options: BenchOptions): Promise<Summary[]> {
       const loads: number[] = [];
       for (let trial = 0; trial < options.trials; trial++) {
         for (const client of rotated(clients, trial)) {
-          const { load, steps, python } = options;
+          const { load, steps } = options;
           loads.push(loadavg()[0] ?? 0);
-          const report = await runTrial({ scenario, mode, client, load, steps, python });
+          const report = await runTrial({ scenario, mode, client, load, steps, programs });
           reports.get(client)?.push(report);
+          versions[client.name] = report.version ?? '';
           progress({ scenario, mode, client }, trial, options.trials, report);
         }
       }
@@ -36,13 +42,12 @@ async function run(options: BenchOptions): Promise<Summary[]> {
   return summaries;
 }
 
-/** hasql takes part where it is installed; where not, one line says so. */
-async function presentClients({ clients, python }: BenchOptions): Promise<BenchOptions['clients']> {
-  if (!clients.some((one) => one.name === 'hasql')) return clients;
-  const missing = await hasqlMissing(python);
-  if (missing === undefined) return clients;
-  process.stderr.write(`${missing}\n`);
-  return clients.filter((one) => one.name !== 'hasql');
+/** Those that need no other runtime, and those whose runtime is there. */
+function presentClients({ clients }: BenchOptions, programs: ReadyPrograms): BenchOptions['clients'] {
+  const absent = PEER_PROGRAMS.filter(({ name }) => programs.of(name) === undefined).map(
+    ({ name }) => `${name}`,
+  );
+  return clients.filter(({ name }) => !absent.includes(name));
 }
 
 function rotated<T>(all: readonly T[], by: number): T[] {
@@ -82,11 +87,18 @@ async function main(): Promise<void> {
     process.stdout.write(USAGE);
     return;
   }
-  const present = await presentClients(options);
-  const summaries = await run({ ...options, clients: present });
-  process.stdout.write(
-    options.json ? `${JSON.stringify(summaries, undefined, 2)}\n` : renderTable(summaries),
-  );
+  process.stdout.write(await measure(options));
+}
+
+async function measure(options: BenchOptions): Promise<string> {
+  const names = options.clients.map(({ name }) => name);
+  const report = (line: string) => void process.stderr.write(`${line}\n`);
+  await using programs = await preparePrograms(names, options.python, report);
+  const versions: Record<string, string> = {};
+  const present = { ...options, clients: presentClients(options, programs) };
+  const summaries = await run(present, programs, versions);
+  if (options.file !== undefined) await writeResults(options.file, 'bench:failover', summaries, versions);
+  return options.json ? `${JSON.stringify(summaries, undefined, 2)}\n` : renderTable(summaries);
 }
 
 await main();

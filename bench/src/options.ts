@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { takeJson } from './arguments.ts';
 import { CLIENTS, type ClientKind } from './clients.ts';
 import type { LoadOptions } from './load.ts';
 import { MODES, type Mode, SCENARIOS, type Scenario } from './scenarios.ts';
@@ -11,8 +12,10 @@ export interface BenchOptions {
   readonly modes: readonly Mode[];
   readonly load: LoadOptions;
   readonly json: boolean;
+  /** Where the results are written besides. */
+  readonly file: string | undefined;
   readonly steps: boolean;
-  /** The Python that runs hasql. */
+  /** The Python that is tried first for clients written in it. */
   readonly python: string;
 }
 
@@ -20,8 +23,9 @@ const ALL = 'all';
 /** What a plain run does: about eight minutes. Everything takes an hour. */
 const DEFAULT_SCENARIOS = 'killed,frozen';
 const DEFAULT_MODES = 'async';
-/** All but the floor, which is no client. */
 const DEFAULT_CLIENTS = 'pgherd,pg.Pool,postgres.js,hasql';
+/** All but the floor, which is no client. */
+const PEERS = 'peers';
 
 export const USAGE = `Usage: npm run bench:failover -- [options]
 
@@ -29,14 +33,16 @@ Loses the primary of real clusters under load and measures how soon each client 
 
   --trials N        trials of each scenario, mode and client (default 10)
   --scenario NAMES  of ${names(SCENARIOS)}, or all (default ${DEFAULT_SCENARIOS}; several with commas)
-  --client NAMES    of ${names(CLIENTS)}, or all (default all but the floor)
+  --client NAMES    of ${names(CLIENTS)};
+                    peers for all but the floor, or all (default ${DEFAULT_CLIENTS})
   --mode NAMES      of ${names(MODES)}, or all (default ${DEFAULT_MODES})
   --rate N          writes begun per second (default 200)
   --limit MS        a call that has not settled after this counts as failed (default 5000)
   --give-up MS      a trial ends this long after the promotion without a write (default 6000)
-  --python PATH     Python that has hasql and asyncpg; hasql is left out without (default python3)
+  --python PATH     Python that is tried first for hasql and psycopg (default python3, then Debian's)
   --steps           print where the time goes, for pgherd
   --json            print an array for programs instead of a table
+  --json FILE       print the table, and write the results to the file, for npm run bench:charts
   --help            print this
 `;
 
@@ -45,8 +51,9 @@ Loses the primary of real clusters under load and measures how soon each client 
  * @throws Error naming the argument that cannot be used.
  */
 export function parseOptions(args: readonly string[]): BenchOptions | undefined {
+  const { json, file, rest } = takeJson(args);
   const { values } = parseArgs({
-    args: [...args],
+    args: [...rest],
     options: {
       trials: { type: 'string', default: '10' },
       scenario: { type: 'string', multiple: true, default: [DEFAULT_SCENARIOS] },
@@ -57,7 +64,6 @@ export function parseOptions(args: readonly string[]): BenchOptions | undefined 
       'give-up': { type: 'string', default: '6000' },
       python: { type: 'string', default: 'python3' },
       steps: { type: 'boolean', default: false },
-      json: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
   });
@@ -65,14 +71,17 @@ export function parseOptions(args: readonly string[]): BenchOptions | undefined 
   return {
     trials: count('trials', values.trials),
     scenarios: chosen('scenario', SCENARIOS, values.scenario),
-    clients: chosen('client', CLIENTS, values.client),
+    clients: values.client.includes(PEERS)
+      ? CLIENTS.filter(({ name }) => name !== 'floor')
+      : chosen('client', CLIENTS, values.client),
     modes: chosen('mode', MODES, values.mode),
     load: {
       rate: count('rate', values.rate),
       limitMs: count('limit', values.limit),
       giveUpMs: count('give-up', values['give-up']),
     },
-    json: values.json,
+    json,
+    file,
     steps: values.steps,
     python: values.python,
   };

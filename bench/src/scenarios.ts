@@ -20,6 +20,7 @@ export interface Scenario {
     | 'frozen'
     | 'partitioned'
     | 'switchover'
+    | 'split-brain'
     | 'restarted'
     | 'frozen-idle'
     | 'partitioned-idle';
@@ -29,7 +30,7 @@ export interface Scenario {
   readonly strike: (primary: TestNode) => Promise<number>;
   /** Promotes another node. */
   readonly replace: (cluster: TestCluster) => Promise<PromotionResult>;
-  /** Brings the old primary back as what it was, a second primary, while the load goes on. */
+  /** Brings the old primary back as what it was, a second primary, while the load goes on; nothing to do if it was there all the time. */
   readonly revive?: (old: TestNode) => Promise<unknown>;
   /** Where the old primary falls silent: prepares to see when it is last handed work, before the fault. */
   readonly watch?: (old: TestNode) => Promise<() => WorkWatch>;
@@ -84,6 +85,14 @@ export const SCENARIOS: readonly Scenario[] = Object.freeze([
     idle: false,
   },
   {
+    name: 'split-brain',
+    cluster: {},
+    strike: async () => Date.now(),
+    replace: promoteBeside,
+    revive: async () => undefined,
+    idle: false,
+  },
+  {
     name: 'restarted',
     cluster: {},
     strike: (primary) => ended(() => primary.stop('fast')),
@@ -93,6 +102,15 @@ export const SCENARIOS: readonly Scenario[] = Object.freeze([
   { name: 'frozen-idle', ...FROZEN, idle: true },
   { name: 'partitioned-idle', ...PARTITIONED, idle: true },
 ] satisfies Scenario[]);
+
+/** A standby is promoted although the primary is well, and nothing stops that one: both accept writes. */
+async function promoteBeside(cluster: TestCluster): Promise<PromotionResult> {
+  const demoted = cluster.primary;
+  const [promoted] = cluster.standbys;
+  if (promoted === undefined) throw new Error('There is no standby to promote.');
+  const { at } = await promoted.promote();
+  return { promoted, demoted, readyAt: at };
+}
 
 /** The same server comes back at its address, in the same role. */
 async function restart(cluster: TestCluster): Promise<PromotionResult> {

@@ -13,6 +13,8 @@ export interface Summary {
   /** Trials in which no write was acknowledged by the new primary in time. They count as endless. */
   readonly neverWrote: number;
   readonly firstWriteMs: Spread;
+  /** Longest time without an acknowledgement; a trial without one after the fault counts as endless. */
+  readonly longestGapMs: Spread;
   readonly calls: number;
   readonly failedCalls: number;
   /** Of the failed: certainly not executed. */
@@ -21,6 +23,8 @@ export interface Summary {
   readonly lostWrites: number;
   /** Begun after the promotion and executed by the old primary. */
   readonly staleWrites: number;
+  /** Begun after the promotion and acknowledged by the old primary. */
+  readonly staleAcknowledged: number;
   /** Executed by the old primary after the promotion, whenever begun. */
   readonly lateWrites: number;
   readonly wronglyFailed: number;
@@ -46,12 +50,14 @@ export function summarize(
     trials: trials.length,
     neverWrote: sum((trial) => (trial.firstWriteMs === undefined ? 1 : 0)),
     firstWriteMs: spread(trials.map((trial) => trial.firstWriteMs ?? Number.POSITIVE_INFINITY)),
+    longestGapMs: spread(trials.map((trial) => trial.longestGapMs ?? Number.POSITIVE_INFINITY)),
     calls: sum((trial) => trial.calls),
     failedCalls: sum((trial) => trial.failedCalls),
     failedRetryable: sum((trial) => trial.failedRetryable),
     unknownOutcome: sum((trial) => trial.unknownOutcome),
     lostWrites: sum((trial) => trial.lostWrites),
     staleWrites: sum((trial) => trial.staleWrites),
+    staleAcknowledged: sum((trial) => trial.staleAcknowledged),
     lateWrites: sum((trial) => trial.lateWrites),
     wronglyFailed: sum((trial) => trial.wronglyFailed),
     writtenTwice: sum((trial) => trial.writtenTwice),

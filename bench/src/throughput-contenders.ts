@@ -2,7 +2,9 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import pg from 'pg';
 import { createCluster } from 'pgherd';
+import { Pool as ImportSwapped } from 'pgherd/pg';
 import postgres from 'postgres';
+import { PEER_PROGRAMS } from './peer-programs.ts';
 import type { Contender } from './throughput-load.ts';
 import { type Arrangement, NAP, SELECT, UPDATE, type Work } from './throughput-works.ts';
 
@@ -26,10 +28,25 @@ export const PEERS = Object.freeze([
   'pg.Pool named',
   'postgres.js',
   'limit',
+  'pgherd/pg',
+  ...PEER_PROGRAMS.map(({ name }) => name),
   'pgbench',
   'pgherd one node',
 ] as const);
 export type PeerName = (typeof PEERS)[number];
+
+/** Peers of a plain run; the others are measured when they are named. */
+export const USUAL_PEERS: readonly PeerName[] = Object.freeze([
+  'pg.Pool',
+  'pg.Pool named',
+  'postgres.js',
+  'limit',
+  'pgbench',
+  'pgherd one node',
+]);
+
+/** Peers that run one statement a call and are not set up for more. */
+const PLAIN: readonly PeerName[] = ['pgherd/pg', ...PEER_PROGRAMS.map(({ name }) => name), 'pgbench'];
 
 /** pgherd of another checkout. */
 export const OTHER_BUILD = 'other build';
@@ -42,7 +59,7 @@ export type ContenderName = SubjectName | PeerName;
  */
 export function isPair(subject: SubjectName, peer: PeerName, work: Work): boolean {
   if (work === 'transaction' && peer === 'limit') return false;
-  if (peer === 'pgbench') return subject === 'pgherd' && work === 'select';
+  if (PLAIN.includes(peer)) return subject === 'pgherd' && (work === 'select' || work === 'update');
   if (work.startsWith('skew') && peer !== 'pg.Pool' && peer !== 'postgres.js') return false;
   if (work === 'read' || peer === 'pgherd one node')
     return subject === 'pgherd' && work === 'read' && peer === 'pgherd one node';
@@ -59,7 +76,14 @@ export async function openContender(
 ): Promise<Contender> {
   switch (name) {
     case 'pgbench':
-      throw new Error('pgbench is no library: it is run as a program');
+    case 'aws wrapper':
+    case 'hasql':
+    case 'psycopg':
+    case 'pgx':
+    case 'pgjdbc':
+      throw new Error(`${name} is no library of Node.js: it is run as a program`);
+    case 'pgherd/pg':
+      return openPool(servers.cluster, ImportSwapped);
     case 'pgherd':
       return openPgherd(servers.cluster);
     case 'pgherd one node':
@@ -117,8 +141,8 @@ function openPgherd(
   };
 }
 
-function openPool(url: string): Contender {
-  const pool = new pg.Pool({ connectionString: url, max: CONNECTIONS });
+function openPool(url: string, Pool: new (config: pg.PoolConfig) => pg.Pool = pg.Pool): Contender {
+  const pool = new Pool({ connectionString: url, max: CONNECTIONS });
   return {
     check: async (id) => (await pool.query<{ id: number }>(SELECT, [id])).rows[0]?.id ?? 0,
     select: (id) => pool.query(SELECT, [id]),

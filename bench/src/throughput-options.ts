@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
-import { PEERS, type PeerName, SUBJECTS, type SubjectName } from './throughput-contenders.ts';
+import { takeJson } from './arguments.ts';
+import { PEERS, type PeerName, SUBJECTS, type SubjectName, USUAL_PEERS } from './throughput-contenders.ts';
 import { WORKS, type Work } from './throughput-works.ts';
 
 /** What a run of the benchmark does. */
@@ -12,6 +13,10 @@ export interface ThroughputOptions {
   readonly seconds: number;
   readonly standbys: number;
   readonly json: boolean;
+  /** Where the results are written besides. */
+  readonly file: string | undefined;
+  /** The Python that is tried first for clients written in it. */
+  readonly python: string;
   readonly markdown: boolean;
   /** Folder of another checkout, which has been built: only this build and that one are compared. */
   readonly against: string | undefined;
@@ -32,14 +37,17 @@ Statements per second of pgherd and its peers, in turn on the same server.
   --work NAMES      of ${WORKS.join(', ')}, or all (default ${DEFAULT_WORKS}); read needs --standbys
   --callers NUMBERS how many call at the same time (default ${DEFAULT_CALLERS})
   --subject NAMES   of ${SUBJECTS.join(', ')} (default all)
-  --peer NAMES      of ${PEERS.join(', ')} (default all)
+  --peer NAMES      of ${PEERS.join(', ')}, or all
+                    (default ${USUAL_PEERS.join(', ')})
   --runs N          measurements of each pair, of which the median counts (default 5)
   --seconds N       of each measurement of each contender (default 1)
   --standbys N      beside the primary, 0 to ${MOST_STANDBYS} (default 0)
   --against DIR     compare this build with that of another checkout, such as a git worktree of an earlier
                     commit in which \`npm ci && npm run build\` was run: in turn, each round in fresh processes
   --profile DIR     write a processor profile of each contender there
+  --python PATH     Python that is tried first for hasql and psycopg (default python3, then Debian's)
   --json            print an array for programs instead of a table
+  --json FILE       print the table, and write the results to the file, for npm run bench:charts
   --markdown        print the tables of docs/performance.md
   --help            print this
 
@@ -51,20 +59,21 @@ A NAMES or NUMBERS takes several with commas.
  * @throws Error naming the argument that cannot be used.
  */
 export function parseThroughputOptions(args: readonly string[]): ThroughputOptions | undefined {
+  const { json, file, rest } = takeJson(args);
   const { values } = parseArgs({
-    args: [...args],
+    args: [...rest],
     options: {
       work: { type: 'string', multiple: true, default: [DEFAULT_WORKS] },
       callers: { type: 'string', multiple: true, default: [DEFAULT_CALLERS] },
       subject: { type: 'string', multiple: true, default: [SUBJECTS.join(',')] },
-      peer: { type: 'string', multiple: true, default: [PEERS.join(',')] },
+      peer: { type: 'string', multiple: true, default: [USUAL_PEERS.join(',')] },
       runs: { type: 'string', default: '5' },
       seconds: { type: 'string', default: '1' },
       standbys: { type: 'string', default: '0' },
       profile: { type: 'string' },
       against: { type: 'string' },
       markdown: { type: 'boolean', default: false },
-      json: { type: 'boolean', default: false },
+      python: { type: 'string', default: 'python3' },
       help: { type: 'boolean', default: false },
     },
   });
@@ -81,11 +90,13 @@ export function parseThroughputOptions(args: readonly string[]): ThroughputOptio
     works,
     callers: [...new Set(callers)],
     subjects: chosen('subject', SUBJECTS, values.subject),
-    peers: chosen('peer', PEERS, values.peer),
+    peers: values.peer.includes('all') ? [...PEERS] : chosen('peer', PEERS, values.peer),
     runs: whole('runs', values.runs, 1, 1_000),
     seconds: seconds(values.seconds),
     standbys,
-    json: values.json,
+    json,
+    file,
+    python: values.python,
     markdown: values.markdown,
     profile: values.profile,
     against: values.against,

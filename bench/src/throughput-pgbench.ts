@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
 import { percentile } from './throughput-load.ts';
-import { ROWS, type Sample, SELECT, type SliceRequest } from './throughput-works.ts';
+import { ROWS, type Sample, SELECT, type SliceRequest, UPDATE } from './throughput-works.ts';
 
 /** Where Debian keeps the programs of each version. */
 const DEBIAN = '/usr/lib/postgresql';
@@ -34,11 +34,12 @@ export async function findPgbench(): Promise<string | undefined> {
 }
 
 /**
- * PostgreSQL's own benchmark in C as a contender for selects: one thread, prepared statements, no pipelining, one connection for each
+ * PostgreSQL's own benchmark in C as a contender for selects and updates: one thread, prepared statements, no pipelining, one connection for each
  * caller up to ten. A slice lasts whole seconds, since pgbench knows no others.
  */
 export class PgbenchWorker {
-  readonly updates = 0;
+  /** Updates that it counted, ever. */
+  updates = 0;
   readonly statements = Number.POSITIVE_INFINITY;
   readonly #path: string;
   readonly #url: URL;
@@ -50,13 +51,16 @@ export class PgbenchWorker {
 
   /** @throws Error with what pgbench printed, if it failed. */
   async slice({ work, callers, seconds }: SliceRequest): Promise<Sample> {
-    if (work !== 'select') throw new Error(`pgbench is not set up for ${work}`);
+    if (work !== 'select' && work !== 'update') throw new Error(`pgbench is not set up for ${work}`);
+    const text = work === 'select' ? SELECT : UPDATE;
     const folder = await mkdtemp(join(tmpdir(), 'pgherd-pgbench-'));
     try {
-      const script = join(folder, 'select.sql');
-      await writeFile(script, `\\set id random(1, ${ROWS})\n${SELECT.replace('$1', ':id')};\n`);
+      const script = join(folder, 'work.sql');
+      await writeFile(script, `\\set id random(1, ${ROWS})\n${text.replace('$1', ':id')};\n`);
       const { stdout } = await this.#run(folder, script, Math.min(callers, MOST_CLIENTS), Math.ceil(seconds));
-      return { ...readReport(stdout), ...(await readTimes(folder)) };
+      const { done, ...sample } = readReport(stdout);
+      if (work === 'update') this.updates += done;
+      return { ...sample, ...(await readTimes(folder)) };
     } finally {
       await rm(folder, { recursive: true, force: true });
     }
@@ -92,8 +96,8 @@ export class PgbenchWorker {
   }
 }
 
-/** Statements per second, and processor time for each, from what pgbench and `times` print. */
-export function readReport(text: string): Pick<Sample, 'perSecond' | 'clientUs'> {
+/** Statements per second, processor time for each, and their number, from what pgbench and `times` print. */
+export function readReport(text: string): Pick<Sample, 'perSecond' | 'clientUs'> & { readonly done: number } {
   const perSecond = Number(/^tps = ([\d.]+)/m.exec(text)?.[1]);
   const done = Number(/^number of transactions actually processed: (\d+)/m.exec(text)?.[1]);
   // The last line of `times` is that of the children: user and system, each as minutes and seconds.
@@ -102,7 +106,7 @@ export function readReport(text: string): Pick<Sample, 'perSecond' | 'clientUs'>
   const busyS = (userMin + systemMin) * 60 + userS + systemS;
   if (!(perSecond > 0) || !(done > 0))
     throw new Error(`pgbench printed something unexpected: ${text.slice(0, 500)}`);
-  return { perSecond, clientUs: (busyS * 1e6) / done };
+  return { perSecond, clientUs: (busyS * 1e6) / done, done };
 }
 
 /** Percentiles of the times that it wrote down: the third column, µs. */

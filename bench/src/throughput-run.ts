@@ -1,6 +1,7 @@
 import { loadavg } from 'node:os';
 import type { TestCluster } from '@pgherd/testing';
 import { inApp } from './app-session.ts';
+import { PEER_PROGRAMS, preparePrograms, type ReadyPrograms } from './peer-programs.ts';
 import { median } from './statistics.ts';
 import {
   type ContenderName,
@@ -10,6 +11,7 @@ import {
   type SubjectName,
 } from './throughput-contenders.ts';
 import type { ThroughputOptions } from './throughput-options.ts';
+import { type PeerWorker, startPeer } from './throughput-peer.ts';
 import { findPgbench, PgbenchWorker } from './throughput-pgbench.ts';
 import { type PairSummary, type Round, summarizePair } from './throughput-summary.ts';
 import { startWorker, type Worker, type WorkerSettings } from './throughput-worker.ts';
@@ -20,12 +22,21 @@ interface Pair {
   readonly peer: PeerName;
 }
 
+type AnyWorker = Worker | PgbenchWorker | PeerWorker;
+
 /** What is run, where, and what is called with the progress. */
 export interface Bench {
   readonly cluster: TestCluster;
-  readonly options: Pick<ThroughputOptions, 'works' | 'callers' | 'subjects' | 'peers' | 'runs' | 'seconds'>;
+  readonly options: Pick<
+    ThroughputOptions,
+    'works' | 'callers' | 'subjects' | 'peers' | 'runs' | 'seconds'
+  > & {
+    readonly python?: string;
+  };
   readonly worker: WorkerSettings;
   readonly progress: (line: string) => void;
+  /** Receives what each peer in another language says that it is. */
+  readonly versions?: Record<string, string>;
 }
 
 /** Arrangements among which the limit is looked for. */
@@ -49,25 +60,34 @@ const WARM_UP_SLICES = 4;
 export async function runThroughput(bench: Bench): Promise<PairSummary[]> {
   const { cluster, options } = bench;
   for (const text of TABLE) await inApp(cluster.primary, text);
-  const pgbench = await findPgbench();
-  const isWanted = options.works.some((work) =>
-    pairsOf(work, options).some(({ peer }) => peer === 'pgbench'),
-  );
-  if (isWanted && pgbench === undefined) bench.progress('pgbench is not installed: it is left out');
-  const present = pgbench === undefined ? withoutPgbench(bench) : bench;
-  return runPresent(present, pgbench);
+  const wanted = new Set(options.works.flatMap((work) => pairsOf(work, options).map(({ peer }) => peer)));
+  await using programs = await preparePrograms([...wanted], options.python ?? 'python3', bench.progress);
+  const pgbench = wanted.has('pgbench') ? await findPgbench() : undefined;
+  if (wanted.has('pgbench') && pgbench === undefined)
+    bench.progress("pgbench is left out: it needs Debian's postgresql-contrib or postgresql");
+  const runtimes: Runtimes = { programs, pgbench };
+  return await runPresent(withoutAbsent(bench, runtimes), runtimes);
+}
+
+/** What peers need that are no library of Node.js. */
+interface Runtimes {
+  readonly programs: ReadyPrograms;
+  /** Path of pgbench. */
+  readonly pgbench: string | undefined;
 }
 
 /** A peer that is not installed takes no part. */
-function withoutPgbench(bench: Bench): Bench {
-  const peers = bench.options.peers.filter((peer) => peer !== 'pgbench');
+function withoutAbsent(bench: Bench, { programs, pgbench }: Runtimes): Bench {
+  const absent = new Set<string>(PEER_PROGRAMS.flatMap(({ name }) => (programs.of(name) ? [] : [name])));
+  if (pgbench === undefined) absent.add('pgbench');
+  const peers = bench.options.peers.filter((peer) => !absent.has(peer));
   return { ...bench, options: { ...bench.options, peers } };
 }
 
-async function runPresent(bench: Bench, pgbench: string | undefined): Promise<PairSummary[]> {
+async function runPresent(bench: Bench, runtimes: Runtimes): Promise<PairSummary[]> {
   const { cluster, options } = bench;
   const pairs = options.works.flatMap((work) => pairsOf(work, options));
-  const workers = new Workers(bench, pgbench);
+  const workers = new Workers(bench, runtimes);
   const summaries: PairSummary[] = [];
   try {
     await workers.start(new Set(pairs.flatMap(({ subject, peer }) => [subject, peer])));
@@ -85,12 +105,12 @@ async function runPresent(bench: Bench, pgbench: string | undefined): Promise<Pa
 /** The processes of the contenders. */
 class Workers {
   readonly #bench: Bench;
-  readonly #pgbench: string | undefined;
-  readonly #all = new Map<ContenderName, Worker | PgbenchWorker>();
+  readonly #runtimes: Runtimes;
+  readonly #all = new Map<ContenderName, AnyWorker>();
 
-  constructor(bench: Bench, pgbench: string | undefined) {
+  constructor(bench: Bench, runtimes: Runtimes) {
     this.#bench = bench;
-    this.#pgbench = pgbench;
+    this.#runtimes = runtimes;
   }
 
   get updates(): number {
@@ -98,22 +118,28 @@ class Workers {
   }
 
   async start(names: Iterable<ContenderName>): Promise<void> {
-    const { cluster, worker } = this.#bench;
-    const servers = { cluster: cluster.url, primary: cluster.primary.url };
     const starting = [...names].map(async (name) => {
-      this.#all.set(
-        name,
-        name === 'pgbench' && this.#pgbench !== undefined
-          ? new PgbenchWorker(this.#pgbench, servers.primary)
-          : await startWorker(name, servers, worker),
-      );
+      this.#all.set(name, await this.#started(name));
     });
     // Contenders that did start are closed if another one did not.
     await Promise.allSettled(starting);
     await Promise.all(starting);
   }
 
-  of(name: ContenderName): Worker | PgbenchWorker {
+  async #started(name: ContenderName): Promise<AnyWorker> {
+    const { cluster, worker, versions = {} } = this.#bench;
+    const { programs, pgbench } = this.#runtimes;
+    const servers = { cluster: cluster.url, primary: cluster.primary.url };
+    if (name === 'pgbench' && pgbench !== undefined) return new PgbenchWorker(pgbench, servers.primary);
+    const program = PEER_PROGRAMS.find((one) => one.name === name);
+    const command = program === undefined ? undefined : programs.of(program.name);
+    if (command === undefined) return startWorker(name, servers, worker);
+    const peer = await startPeer(command, servers.primary);
+    versions[name] = peer.version;
+    return peer;
+  }
+
+  of(name: ContenderName): AnyWorker {
     const worker = this.#all.get(name);
     if (worker === undefined) throw new Error(`${name} takes no part`);
     return worker;
@@ -158,7 +184,7 @@ async function runCell(bench: Bench, workers: Workers, cell: Cell): Promise<Pair
 /**
  * Each cell begins with a slice that does not count; a contender's first cell with as many as make it warm.
  */
-export async function warmUp(worker: Worker | PgbenchWorker, cell: Cell, seconds: number): Promise<void> {
+export async function warmUp(worker: AnyWorker, cell: Cell, seconds: number): Promise<void> {
   for (let slices = 0; slices < WARM_UP_SLICES; slices++) {
     await worker.slice({ ...cell, seconds });
     if (worker.statements >= WARM_STATEMENTS) return;
@@ -176,11 +202,7 @@ async function runRound(
 }
 
 /** The arrangement with the most statements per second in short measurements, which do not count further. */
-async function bestArrangement(
-  worker: Worker | PgbenchWorker,
-  cell: Cell,
-  seconds: number,
-): Promise<Arrangement> {
+async function bestArrangement(worker: AnyWorker, cell: Cell, seconds: number): Promise<Arrangement> {
   const tried = LANES.filter((lanes) => lanes <= cell.callers).flatMap((lanes) =>
     [false, true].map((cork) => ({ arrangement: { lanes, cork }, found: [] as number[] })),
   );

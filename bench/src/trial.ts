@@ -3,6 +3,7 @@ import { inApp } from './app-session.ts';
 import type { BenchClient } from './client.ts';
 import type { ClientKind } from './clients.ts';
 import { Load, type LoadOptions } from './load.ts';
+import type { ReadyPrograms } from './peer-programs.ts';
 import type { Mode, Scenario } from './scenarios.ts';
 import { confirmedAt, type Step, type StepTimes, stepTimes } from './steps.ts';
 import { judge, type TrialResult } from './verdict.ts';
@@ -15,11 +16,13 @@ export interface TrialPlan {
   readonly load: LoadOptions;
   /** Whether the client's steps are recorded. */
   readonly steps: boolean;
-  readonly python: string;
+  readonly programs?: ReadyPrograms | undefined;
 }
 
 /** What came of it. */
 export interface TrialReport {
+  /** What the client says that it is. */
+  readonly version: string | undefined;
   readonly result: TrialResult;
   readonly steps: StepTimes;
   /** Messages of the calls that failed, with their numbers. */
@@ -50,7 +53,7 @@ export async function runTrial(plan: TrialPlan): Promise<TrialReport> {
   await cluster.primary.sql('select pg_switch_wal()');
   const steps: Step[] = [];
   const note = plan.steps ? (step: Step) => void steps.push(step) : undefined;
-  const client = plan.client.open(cluster, { note, python: plan.python });
+  const client = await plan.client.open(cluster, { note, programs: plan.programs });
   const load = new Load(client, plan.client, plan.load);
   await pause(WARM_UP_MS);
   const lose = plan.scenario.idle ? loseThePrimaryIdle : loseThePrimary;
@@ -61,11 +64,13 @@ export async function runTrial(plan: TrialPlan): Promise<TrialReport> {
   await load.stop();
   await client.close();
   const { calls } = load;
-  const promotedPort = promoted.directPort;
+  const [promotedPort, demotedPort] = [promoted.directPort, demoted.directPort];
   const newRows = await idsOf(promoted, 'true');
   const oldRows = revived ? await idsOf(demoted, `at > to_timestamp(${readyAt} / 1000.0)`) : [];
-  const result = judge({ calls, struckAt, readyAt, promotedPort, newRows, oldRows, lastWorkAt });
+  const moments = { struckAt, readyAt, lastWorkAt };
+  const result = judge({ ...moments, calls, promotedPort, demotedPort, newRows, oldRows });
   return {
+    version: client.version,
     result,
     steps: stepTimes(steps, `${promoted.host}:${promoted.port}`, readyAt, confirmedAt(promoted.log, readyAt)),
     errors: countErrors(calls.flatMap((call) => call.error ?? [])),

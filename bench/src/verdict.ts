@@ -8,6 +8,8 @@ export interface Evidence {
   /** The new primary's log line `database system is ready to accept connections`. */
   readonly readyAt: number;
   readonly promotedPort: number;
+  /** Of the old primary. */
+  readonly demotedPort: number;
   /** Rows on the new primary, an id as often as it is there. */
   readonly newRows: readonly number[];
   /** Rows that the old primary executed after the promotion. */
@@ -20,6 +22,8 @@ export interface Evidence {
 export interface TrialResult {
   /** From the promotion to the first write acknowledged by the new primary; `undefined` for never. */
   readonly firstWriteMs: number | undefined;
+  /** Longest time without an acknowledgement, from the first one to the end of the load, ms; `undefined` if none came after the fault. */
+  readonly longestGapMs: number | undefined;
   readonly calls: number;
   /** Calls that did not end with an acknowledgement. */
   readonly failedCalls: number;
@@ -34,6 +38,8 @@ export interface TrialResult {
    * know better.
    */
   readonly staleWrites: number;
+  /** Begun after the promotion and acknowledged by the old primary: their callers rely on what is lost. */
+  readonly staleAcknowledged: number;
   /**
    * Executed by the old primary after the promotion, whenever begun: what lay unread in its sockets is
    * executed when it goes on, and it cannot be called back.
@@ -58,12 +64,14 @@ export function judge(evidence: Evidence): TrialResult {
   const unknownOutcome = counted((call) => call.outcome === 'unknown' || call.outcome === 'unsettled');
   return {
     firstWriteMs: firstWriteMs(evidence),
+    longestGapMs: longestGapMs(evidence),
     calls: calls.length,
     failedCalls,
     failedRetryable: failedCalls - unknownOutcome,
     unknownOutcome,
     lostWrites: acknowledged.filter((call) => !written.has(call.id)).length,
     staleWrites: begunLate.length,
+    staleAcknowledged: acknowledged.filter(isStale(evidence)).length,
     lateWrites: evidence.oldRows.length,
     wronglyFailed: counted((call) => call.outcome === 'failed' && written.has(call.id)),
     writtenTwice: evidence.newRows.length - written.size,
@@ -78,4 +86,19 @@ function firstWriteMs({ calls, promotedPort, readyAt, struckAt }: Evidence): num
     .filter(({ endedAt, port }) => port === promotedPort && endedAt > struckAt)
     .map(({ endedAt }) => endedAt);
   return times.length === 0 ? undefined : Math.min(...times) - readyAt;
+}
+
+/** Acknowledged by the old primary although a newer one accepted writes when the call began; a restart has only one. */
+function isStale({ readyAt, demotedPort, promotedPort }: Evidence): (call: Call) => boolean {
+  return ({ port, startedAt }) => demotedPort !== promotedPort && port === demotedPort && startedAt > readyAt;
+}
+
+function longestGapMs({ calls, struckAt }: Evidence): number | undefined {
+  const acknowledged = calls
+    .filter(({ outcome }) => outcome === 'acknowledged')
+    .map(({ endedAt }) => endedAt);
+  if (!acknowledged.some((at) => at > struckAt)) return undefined;
+  const end = Math.max(...calls.map(({ startedAt }) => startedAt));
+  const moments = [...acknowledged, end].sort((one, other) => one - other);
+  return Math.max(...moments.map((at, index) => at - (moments[index - 1] ?? at)));
 }

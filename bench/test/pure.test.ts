@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { takeJson } from '../src/arguments.ts';
 import type { Call } from '../src/load.ts';
 import { parseOptions } from '../src/options.ts';
 import { parseSockets } from '../src/receive-queue.ts';
@@ -21,6 +22,7 @@ function evidence(parts: Partial<Evidence>): Evidence {
     struckAt: 1_000,
     readyAt: 2_000,
     promotedPort: NEW,
+    demotedPort: OLD,
     newRows: [],
     oldRows: [],
     lastWorkAt: undefined,
@@ -77,6 +79,26 @@ describe('the verdict on a trial', () => {
     expect(judge(evidence({ calls, oldRows: [1, 2] }))).toMatchObject({ staleWrites: 1, lateWrites: 2 });
   });
 
+  test('a write that the old primary acknowledges after the promotion is counted; after a restart there is no other one', () => {
+    const calls = [
+      call(1, { startedAt: 1_990, port: OLD }),
+      call(2, { startedAt: 2_010, port: OLD }),
+      call(3, { startedAt: 2_020 }),
+      call(4, { startedAt: 2_030, outcome: 'failed', port: undefined }),
+    ];
+    expect(judge(evidence({ calls })).staleAcknowledged).toBe(1);
+    expect(judge(evidence({ calls, promotedPort: OLD })).staleAcknowledged).toBe(0);
+  });
+
+  test('the longest gap is without any acknowledgement, and reaches to the end of the load', () => {
+    const acknowledged = [900, 950, 2_010].map((endedAt, id) => call(id, { endedAt, startedAt: endedAt }));
+    const failed = call(9, { startedAt: 2_500, endedAt: 9_000, outcome: 'failed', port: undefined });
+    expect(judge(evidence({ calls: [...acknowledged, failed] })).longestGapMs).toBe(1_060);
+    const late = { ...failed, startedAt: 4_000 };
+    expect(judge(evidence({ calls: [...acknowledged, late] })).longestGapMs).toBe(1_990);
+    expect(judge(evidence({ calls: acknowledged.slice(0, 2) })).longestGapMs).toBeUndefined();
+  });
+
   test('no new work counts from the fault', () => {
     expect(judge(evidence({ lastWorkAt: 1_700 })).noNewWorkMs).toBe(700);
     expect(judge(evidence({})).noNewWorkMs).toBeUndefined();
@@ -119,14 +141,28 @@ test('the table says never where a client never wrote', () => {
   const lines = renderTable([summary]).split('\n');
   expect(lines).toHaveLength(4);
   expect(lines[2]).toMatch(
-    /^killed {4}async {2}pg\.Pool +1 +never +never +1 +1 +0 +0 +0 +1 +0 +0 +0 +0 +0\.6$/,
+    /^killed {4}async {2}pg\.Pool +1 +never +never +never +1 +1 +0 +0 +0 +1 +0 +0 +0 +0 +0 +0\.6$/,
   );
+});
+
+test.each([
+  [['--json'], { json: true, file: undefined, rest: [] }],
+  [['--trials', '3'], { json: false, file: undefined, rest: ['--trials', '3'] }],
+  [['--json', 'out.json', '--trials', '3'], { json: false, file: 'out.json', rest: ['--trials', '3'] }],
+  [['--json=out.json'], { json: false, file: 'out.json', rest: [] }],
+  [['--json='], { json: true, file: undefined, rest: [] }],
+  [['--json', '--trials', '3'], { json: true, file: undefined, rest: ['--trials', '3'] }],
+])('%j prints or writes the results', (args, taken) => {
+  expect(takeJson(args)).toEqual(taken);
 });
 
 test('an argument that cannot be used is named', () => {
   expect(() => parseOptions(['--trials', 'few'])).toThrow('--trials is few');
   expect(() => parseOptions(['--scenario', 'bored'])).toThrow('--scenario is bored');
   expect(parseOptions(['--help'])).toBeUndefined();
+  const peers = parseOptions(['--client', 'peers'])?.clients.map((one) => one.name) ?? [];
+  expect(peers).toEqual(expect.arrayContaining(['pgherd', 'pgherd/pg', 'aws wrapper', 'psycopg', 'pgjdbc']));
+  expect(peers).not.toContain('floor');
   expect(parseOptions(['--client', 'pgherd,PG.Pool'])?.clients.map((one) => one.name)).toEqual([
     'pgherd',
     'pg.Pool',

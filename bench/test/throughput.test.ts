@@ -90,6 +90,12 @@ describe('the arithmetic', () => {
       'pg.Pool named',
       'postgres.js',
       'limit',
+      'pgherd/pg',
+      'aws wrapper',
+      'hasql',
+      'psycopg',
+      'pgx',
+      'pgjdbc',
       'pgbench',
     ]);
     expect(those('pgherd', 'read')).toEqual(['pgherd one node']);
@@ -249,7 +255,7 @@ tps = 19876.543210 (without initial connection time)
 `;
 
   test('its report is read: statements per second, and processor time of the children for each', () => {
-    expect(readReport(REPORT)).toEqual({ perSecond: 19_876.54321, clientUs: 3_100 });
+    expect(readReport(REPORT)).toEqual({ perSecond: 19_876.54321, clientUs: 3_100, done: 20_000 });
   });
 
   test('what is no report is an error that shows it', () => {

@@ -83,15 +83,18 @@ function whyBroken(root: string, from: string, target: string): string | undefin
   return known ? undefined : 'no such heading.';
 }
 
-/** Finds `npm run x` and `npm test` in the documents for contributors that no script of the root answers to. */
+/** Documents whose commands are those of the root; others have packages and scripts of their own. */
+const NAMING = ['README.md', 'CONTRIBUTING.md', 'bench/README.md'];
+
+/** Finds `npm run x` and `npm test` in the documents that no script of the root answers to. */
 export function checkScripts(root: string, scripts: Readonly<Record<string, string>>): Finding[] {
-  const files = ['README.md', 'CONTRIBUTING.md'].filter((file) => existsSync(join(root, file)));
+  const pages = filesBelow(root, 'docs', ['.md']).filter((file) => !file.startsWith('docs/decisions/'));
+  const files = [...NAMING.filter((file) => existsSync(join(root, file))), ...pages];
   return files.flatMap((file) =>
     readFileSync(join(root, file), 'utf8')
       .split('\n')
       .flatMap((line, index) =>
-        [...line.matchAll(/\bnpm (?:run (?:--?\S+ )*(\w[\w:-]*)|(test)\b)/g)].flatMap(([, run, test]) => {
-          const name = run ?? test ?? '';
+        scriptsNamed(line).flatMap((name) => {
           if (Object.hasOwn(scripts, name)) return [];
           return [
             { file, line: index + 1, message: `names the script "${name}", which package.json lacks.` },
@@ -99,4 +102,10 @@ export function checkScripts(root: string, scripts: Readonly<Record<string, stri
         }),
       ),
   );
+}
+
+/** The scripts that a text says to run. */
+export function scriptsNamed(text: string): string[] {
+  const found = text.matchAll(/\bnpm (?:run (?:--?\S+ )*(\w[\w:-]*)|(test)\b)/g);
+  return [...found].map(([, run, test]) => run ?? test ?? '');
 }

@@ -47,7 +47,7 @@ const SECTIONS: readonly (readonly [string, readonly string[]])[] = [
   ],
   ['Reference', ['options', 'events', 'errors', 'exports', 'topology', 'lanes', 'glossary']],
   ['Security', ['security', 'reporting']],
-  ['Performance', ['performance', 'benchmarks']],
+  ['Performance', ['performance', 'benchmarks', 'peers']],
   ['Inside', ['architecture', 'simulation', 'chaos', 'contributing', 'changelog', 'decisions/index']],
 ];
 

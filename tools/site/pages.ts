@@ -17,6 +17,7 @@ const OTHERS: Readonly<Record<string, string>> = {
   'packages/cli/README.md': 'command.md',
   'packages/dashboard/README.md': 'dashboard-package.md',
   'bench/README.md': 'benchmarks.md',
+  'bench/peers/README.md': 'peers.md',
   'examples/README.md': 'examples.md',
   'ARCHITECTURE.md': 'architecture.md',
   'CHANGELOG.md': 'changelog.md',

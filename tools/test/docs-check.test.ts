@@ -122,6 +122,24 @@ const MISTAKES: readonly { name: string; files: Files; file: string; message: st
     message: '"chekc"',
   },
   {
+    name: 'a script of a page that does not exist',
+    files: { 'docs/a.md': 'Made by `npm run bench:nothing`.\n' },
+    file: 'docs/a.md',
+    message: '"bench:nothing"',
+  },
+  {
+    name: 'a table of measurements without its command',
+    files: { 'docs/performance.md': '# P\n\n| a | ms |\n| --- | --- |\n| `b` | 12 |\n\nSaid `npm test`.\n' },
+    file: 'docs/performance.md',
+    message: 'a figure without the command',
+  },
+  {
+    name: 'a chart without its command',
+    files: { 'docs/performance.md': '# P\n\n![a chart](a.svg)\n', 'docs/a.svg': '<svg/>' },
+    file: 'docs/performance.md',
+    message: 'a figure without the command',
+  },
+  {
     name: 'an export without a doc comment',
     files: {
       'packages/pgherd/src/index.ts': `export { bare } from './model/bare.ts';\n`,
@@ -167,6 +185,19 @@ describe('documents', () => {
     expect(DOCS_CHECKS.architecture(root)).toEqual([
       expect.objectContaining({ message: 'describes `router`, which packages/pgherd/src lacks.' }),
     ]);
+  });
+
+  test.each([
+    '# P\n\n`npm run bench:a`:\n\n| a | ms |\n| --- | --- |\n| b | 12 |\n',
+    '# P\n\n| a | ms |\n| --- | --- |\n| b | 12 |\n\nBy `npm run bench:a`.\n',
+    '# P\n\n| a | ms |\n| --- | --- |\n| b (`npm run bench:a`) | 12 |\n',
+    '# P\n\n![a](a.svg)\n\n![b](a.svg)\n\nBy `npm run bench:a`.\n',
+    '# P\n\n| a | what |\n| --- | --- |\n| b | words |\n',
+  ])('find the command of a figure around it: %j', (text) => {
+    const manifest = JSON.parse(CLEAN['package.json'] ?? '{}') as { readonly scripts: object };
+    const scripts = { ...manifest.scripts, 'bench:a': 'true' };
+    const files = { 'docs/a.svg': '', 'docs/performance.md': text, 'package.json': JSON.stringify({ ...manifest, scripts }) };
+    expect(findingsOf(files)).toEqual([]);
   });
 
   test('know that a script may follow the flags of npm', () => {

@@ -68,7 +68,7 @@ export const CLEAN: Files = {
   'package.json': JSON.stringify({
     name: 'workspace',
     private: true,
-    scripts: { test: 'true', check: 'true' },
+    scripts: { test: 'true', check: 'true', 'docs:reference': 'true' },
   }),
   'README.md':
     '# Herd\n\nRun `npm run check`, then `npm test`. See [errors](docs/errors.md#pgherd_closed).\n',

@@ -23,7 +23,17 @@ describe('repeat', () => {
       busy: true,
     });
     expect(parseRepeat(['a.test.ts'])).toEqual({ file: 'a.test.ts', times: 20, busy: false });
-    expect(() => parseRepeat([])).toThrow(/Usage/);
-    expect(() => parseRepeat(['a', '--times', '0'])).toThrow(/Usage/);
+    expect(parseRepeat(['--help'])).toBeUndefined();
+    expect(parseRepeat(['a.test.ts', '-h'])).toBeUndefined();
+  });
+
+  test.each([
+    [[], 'No test file is named.'],
+    [['a', 'b'], 'b came after it'],
+    [['a', '--times', '0'], '--times is "0"'],
+    [['a', '--slowly'], "Unknown option '--slowly'"],
+  ])('%j is answered with what is wrong, and the usage', (args, why) => {
+    expect(() => parseRepeat(args)).toThrow(why);
+    expect(() => parseRepeat(args)).toThrow('Usage: npm run repeat');
   });
 });
