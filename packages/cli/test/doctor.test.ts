@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { readOnlyBy } from '../src/doctor/collect.ts';
 import { examine, RULE_NAMES } from '../src/doctor/examine.ts';
 import type { DoctorFacts, NodeFacts, ServerFacts } from '../src/doctor/facts.ts';
+import { sharedFindings } from '../src/doctor/text.ts';
 import { endOfLife } from '../src/doctor/versions.ts';
 
 const GOOD_SERVER: ServerFacts = {
@@ -218,6 +219,15 @@ describe('the rules of the doctor', () => {
     const severities = examine(facts([node('primary', server)])).map(({ severity }) => severity);
     expect(severities).toEqual(['error', 'warning', 'warning']);
   });
+});
+
+it('findings that differ in the server alone are shown as one', () => {
+  const findings = examine(facts(GOOD, { processes: 9, keepalives: false }));
+  expect(findings).toHaveLength(3);
+  expect(sharedFindings(findings).map(({ rule, nodes }) => [rule, nodes])).toEqual([
+    ['keepalives-off', []],
+    ['too-few-connections', ['db1:5432', 'db2:5432']],
+  ]);
 });
 
 it.each([

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { cutLine, lineText, lineWidth, spreadLine } from '../src/shell/line.ts';
+import { cutLine, lineText, lineWidth, spreadLine, wrapLine } from '../src/shell/line.ts';
 import { inColor, withoutColor } from '../src/shell/paint.ts';
 import { cutTo, widthOf } from '../src/shell/width.ts';
 
@@ -48,6 +48,16 @@ describe('lines', () => {
   it('keep their tones when they are cut, and are escaped before they are painted', () => {
     expect(lineText(cutLine(line, 4), inColor)).toBe('ab\u001b[31mc…\u001b[39m');
     expect(lineText([{ tone: 'bad', text: '\u001b[2J' }], inColor)).toBe('\u001b[31m\\u001b[2J\u001b[39m');
+  });
+
+  it.each([
+    [100, ['  one two three-four']],
+    [10, ['  one two', '  three-four']],
+    [6, ['  one', '  two', '  three-four']],
+    [Number.POSITIVE_INFINITY, ['  one two three-four']],
+  ])('are broken between words to %d columns, with their indent', (columns, texts) => {
+    const parts = wrapLine(['one ', { tone: 'bad', text: 'two three' }, '-four'], columns, '  ');
+    expect(parts.map((part) => lineText(part, withoutColor))).toEqual(texts);
   });
 
   it('have a part at each end if there is room for both', () => {

@@ -55,7 +55,7 @@ async function bench(url: string, options: BenchOptions, context: CommandContext
   }
   for (const sentence of announcement(plan, { schema: table?.schema ?? '', node })) {
     output.json({ type: 'announcement', text: sentence });
-    output.line(sentence);
+    output.wrapped('', sentence);
   }
   try {
     await table?.create();

@@ -1,5 +1,6 @@
-import { msText, secondsText } from '../shell/numbers.ts';
+import { secondsText } from '../shell/numbers.ts';
 import type { Output } from '../shell/output.ts';
+import { latencyText } from './report.ts';
 import type { Tally } from './tally.ts';
 
 /** Time between two lines of numbers, ms: on a terminal the line is replaced, elsewhere it is a new one. */
@@ -22,7 +23,7 @@ export function liveProgress(
     [before, beforeMs] = [answered, atMs];
     output.json({ type: 'progress', client: client || 'pgherd', atMs, answered, failed, perSecond });
     const { p50Ms, p99Ms } = latencies;
-    const times = p50Ms === null ? '' : `, p50 ${msText(p50Ms)}, p99 ${msText(p99Ms ?? p50Ms)}`;
+    const times = p50Ms === null ? '' : `, p50 ${latencyText(p50Ms)}, p99 ${latencyText(p99Ms)}`;
     output.live(
       `${secondsText(atMs).padStart(6)} s  ${client}${perSecond} a second${times}, ${answered} answered, ${failed} failed`,
     );

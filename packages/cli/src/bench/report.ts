@@ -45,13 +45,17 @@ export function comparisonOf(node: string, rounds: Comparison['rounds']): Compar
   return { node, rounds, ratio: middle === undefined ? null : Math.round(middle * 100) / 100 };
 }
 
-const shown = (ms: number | null): string => (ms === null ? '-' : msText(ms));
+/** A duration; fractions of a millisecond count here. */
+export function latencyText(ms: number | null): string {
+  if (ms === null) return '-';
+  return ms < 1 ? `${ms.toFixed(2)} ms` : msText(ms);
+}
 
 const LATENCY_COLUMNS: readonly Column<Latencies>[] = [
-  { title: 'p50', isRight: true, cell: ({ p50Ms }) => shown(p50Ms) },
-  { title: 'p95', isRight: true, cell: ({ p95Ms }) => shown(p95Ms) },
-  { title: 'p99', isRight: true, cell: ({ p99Ms }) => shown(p99Ms) },
-  { title: 'longest', isRight: true, dispensable: 1, cell: ({ maxMs }) => shown(maxMs) },
+  { title: 'p50', isRight: true, cell: ({ p50Ms }) => latencyText(p50Ms) },
+  { title: 'p95', isRight: true, cell: ({ p95Ms }) => latencyText(p95Ms) },
+  { title: 'p99', isRight: true, cell: ({ p99Ms }) => latencyText(p99Ms) },
+  { title: 'longest', isRight: true, dispensable: 1, cell: ({ maxMs }) => latencyText(maxMs) },
 ];
 
 /** Kinds of errors that are shown to people; JSON has all. */

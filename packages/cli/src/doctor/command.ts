@@ -1,11 +1,11 @@
 import type { ConnectionPlan } from 'pgherd/dsn';
 import { lookAt, openCluster } from '../connection/open.ts';
 import { EXIT, type ExitCode } from '../shell/exit.ts';
-import type { Output } from '../shell/output.ts';
 import { type CommonOptions, runCommand } from '../shell/run.ts';
 import { collect } from './collect.ts';
 import { examine } from './examine.ts';
 import type { Finding } from './facts.ts';
+import { writeFindings } from './text.ts';
 
 /** What `pgherd doctor` can be asked for. */
 export interface DoctorOptions extends CommonOptions {
@@ -52,7 +52,7 @@ export function doctorCommand(url: string, options: DoctorOptions): Promise<Exit
     context.output.json({ asked, findings, unseen } satisfies DoctorJson);
     writeFindings(context.output, asked, findings);
     if (unseen.length > 0)
-      context.output.line({
+      context.output.wrapped('', {
         tone: 'faint',
         text: `Not seen on ${unseen.join(', ')}: which standbys confirm commits. To see it: grant pg_monitor to "${plan.user}"`,
       });
@@ -68,21 +68,4 @@ function sessionSettingsOf({ settings, options, searchPath }: ConnectionPlan): r
     ...(options === undefined ? [] : ['options']),
     ...(searchPath === undefined ? [] : ['search_path']),
   ];
-}
-
-function writeFindings(output: Output, asked: readonly string[], findings: readonly Finding[]): void {
-  for (const { severity, node, rule, evidence, remedy, page } of findings) {
-    output.line(
-      { tone: severity === 'error' ? 'bad' : 'warning', text: severity.padEnd(9) },
-      { tone: 'strong', text: node ?? 'cluster' },
-      `  ${evidence} `,
-      { tone: 'faint', text: `(${rule})` },
-    );
-    output.line(`         ${remedy} `, { tone: 'faint', text: `docs/${page}` });
-  }
-  if (findings.length > 0) output.line();
-  const servers = asked.length === 1 ? '1 server was' : `${asked.length} servers were`;
-  const count =
-    findings.length === 0 ? 'nothing' : findings.length === 1 ? '1 thing' : `${findings.length} things`;
-  output.line(`${servers} asked; ${count} found.`);
 }

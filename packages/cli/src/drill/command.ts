@@ -37,9 +37,9 @@ async function drill(url: string, options: DrillOptions, context: CommandContext
   await table.create();
   try {
     context.output.line(
-      `Table ${table.name}: ${options.rate} writes and ${options.rate} reads a second for ${options.seconds} s. `,
-      { tone: 'strong', text: 'Cause a failover now; Ctrl-C ends the drill.' },
+      `Table ${table.name}: ${options.rate} writes and ${options.rate} reads a second for ${options.seconds} s.`,
     );
+    context.output.line({ tone: 'strong', text: 'Cause a failover now; Ctrl-C ends the drill.' });
     const startedAt = performance.now();
     const now = (): number => performance.now() - startedAt;
     const ledger = new Ledger();

@@ -44,6 +44,41 @@ export function spreadLine(left: Line, right: Line, columns: number): Line {
   return blanks < 1 ? cutLine(left, columns) : [...left, ' '.repeat(blanks), ...right];
 }
 
+/** A line broken between words so that no part is wider than the columns, as far as its words allow; each part begins with the indent. Pure. */
+export function wrapLine(line: Line, columns: number, indent: string): readonly Line[] {
+  const lines: Span[][] = [];
+  let width = 0;
+  for (const word of wordsOf(line)) {
+    const wordWidth = lineWidth(word);
+    if (lines.length === 0 || width + 1 + wordWidth > columns) {
+      lines.push([indent, ...word]);
+      width = widthOf(indent) + wordWidth;
+    } else {
+      lines.at(-1)?.push(' ', ...word);
+      width += 1 + wordWidth;
+    }
+  }
+  return lines;
+}
+
+/** What stands between blanks; a word may have several tones. */
+function wordsOf(line: Line): readonly Line[] {
+  const words: Span[][] = [];
+  let isOpen = false;
+  for (const span of line) {
+    for (const part of (typeof span === 'string' ? span : span.text).match(/ +|[^ ]+/g) ?? []) {
+      const piece = typeof span === 'string' ? part : { ...span, text: part };
+      if (part.startsWith(' ')) isOpen = false;
+      else if (isOpen) words.at(-1)?.push(piece);
+      else {
+        words.push([piece]);
+        isOpen = true;
+      }
+    }
+  }
+  return words;
+}
+
 /** The text of a line: escaped, then painted. */
 export function lineText(line: Line, paint: Paint): string {
   return line

@@ -1,4 +1,4 @@
-import { lineText, type Span } from './line.ts';
+import { lineText, type Span, wrapLine } from './line.ts';
 import { inColor, type Paint, withoutColor } from './paint.ts';
 import { jsonText, printable } from './printable.ts';
 import { cutTo } from './width.ts';
@@ -13,6 +13,8 @@ export interface Output {
   readonly paint: Paint;
   /** A line for people, on standard output. */
   line(...spans: readonly Span[]): void;
+  /** The same, broken between words where the terminal is too narrow; each line begins with the indent. */
+  wrapped(indent: string, ...spans: readonly Span[]): void;
   /** One object on one line of standard output, if JSON was asked for. */
   json(value: object): void;
   /** Whether a line can be replaced by the next one. */
@@ -52,13 +54,17 @@ export function outputOn(out: Sink, err: Sink, { json, color, env }: OutputOptio
     isReplaced = false;
     return clear;
   };
+  const line = (...spans: readonly Span[]): void => {
+    if (!json) out.write(`${cleared()}${lineText(spans, paint)}\n`);
+  };
   return {
     isJson: json,
     isLive,
     columns,
     paint,
-    line: (...spans) => {
-      if (!json) out.write(`${cleared()}${lineText(spans, paint)}\n`);
+    line,
+    wrapped: (indent, ...spans) => {
+      for (const part of wrapLine(spans, columns, indent)) line(...part);
     },
     live: (text) => {
       if (json) return;

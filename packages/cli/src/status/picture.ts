@@ -73,7 +73,8 @@ export function statusOf({ health, nodes, writable, systemIdentifier, loads }: S
       lsn: node.lsn === undefined ? null : formatLsn(node.lsn),
       lagBytes: node.role === 'standby' ? (node.lag.bytes ?? null) : null,
       lagMs: node.role === 'standby' ? (node.lag.ms ?? null) : null,
-      latencyMs: node.rttMs === undefined ? null : Math.round(node.rttMs * 100) / 100,
+      latencyMs:
+        node.rttMs === undefined || node.health === 'offline' ? null : Math.round(node.rttMs * 100) / 100,
       connections: loads.get(node.name)?.connections ?? null,
       serverVersion: node.serverVersion ?? null,
       aliasOf: node.aliasOf ?? null,

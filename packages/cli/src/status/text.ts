@@ -59,9 +59,11 @@ export function writeStatus(output: Output, status: StatusJson): void {
   for (const reason of status.reasons) output.line(toned('  ! ', 'warning'), reason);
 }
 
-function roleCell({ role, aliasOf }: NodeStatus): Span {
+function roleCell({ role, aliasOf, health, standing }: NodeStatus): Span {
   if (aliasOf !== null) return toned(`the same as ${aliasOf}`, 'faint');
   if (role === 'unknown') return toned(role, 'bad');
+  // What it was when it was last seen, if it is not believed.
+  if (health === 'offline' || standing !== 'current') return toned(role, 'faint');
   return role === 'primary' ? { tone: 'strong', text: role } : role;
 }
 

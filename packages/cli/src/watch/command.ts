@@ -33,13 +33,14 @@ async function watch(url: string, options: WatchOptions, context: CommandContext
   const view = context.output.isLive
     ? screenView(`${plan.user}@${plan.database}`, context)
     : linesView(context);
-  const stop = observe(db, context.signal, view.sample);
-  feed.to(view.happened);
+  let stop: (() => void) | undefined;
   try {
+    stop = await observe(db, context.signal, view.sample);
+    feed.to(view.happened);
     await untilStopped(AbortSignal.any([context.signal, view.quit]), options.seconds);
     return exitCodeFor(db.health().status);
   } finally {
-    stop();
+    stop?.();
     view.close();
   }
 }
@@ -119,11 +120,14 @@ function screenView(title: string, { output, interrupt }: CommandContext): View 
   };
 }
 
-/** What the cluster reports to its log, kept until there is something to show it on. */
+/**
+ * What the cluster reports to its log. What has come before there is something to show it on is kept if it is a warning: that the nodes became
+ * known is what the first picture shows.
+ */
 function eventFeed(): { readonly logger: Logger; to(listener: (line: LogLine) => void): void } {
   const early: LogLine[] = [];
   let listener = (line: LogLine): void => {
-    early.push(line);
+    if (line.level !== 'info') early.push(line);
   };
   const at =
     (level: Level) =>

@@ -133,7 +133,8 @@ const LEVEL_TONES = { info: undefined, warn: 'warning', error: 'bad' } as const 
 >;
 
 function logLines(log: readonly LogLine[], most: number): readonly Line[] {
-  return most <= 0 ? [] : log.slice(-most).map(logLine);
+  if (most <= 0) return [];
+  return log.length === 0 ? [[toned('Nothing has happened yet.', 'faint')]] : log.slice(-most).map(logLine);
 }
 
 /** A line of the log: time, and what happened. */

@@ -14,12 +14,12 @@ const SETTLE_MS = 50;
 /** Gets the samples; `isTick` says whether it came with the seconds, or because something has changed. */
 export type OnSample = (sample: Sample, isTick: boolean) => void;
 
-/** Takes samples of a cluster, one a second and one soon after each change, until it is stopped. */
-export function observe(
+/** Takes samples of a cluster, one a second and one soon after each change, until it is stopped; resolves after the first one. */
+export async function observe(
   db: Pick<Cluster, 'health' | 'nodes' | 'topology' | 'stats' | 'with' | 'on'>,
   signal: AbortSignal,
   onSample: OnSample,
-): () => void {
+): Promise<() => void> {
   let loads: ReadonlyMap<string, ServerLoad> = new Map();
   let loadsAt = 0;
   let isAsking = false;
@@ -40,6 +40,8 @@ export function observe(
     void ask();
     take(true);
   };
+  await ask();
+  take(true);
   const timer = setInterval(tick, EVERY_MS);
   const off = db.on('topology:changed', () => {
     settling ??= setTimeout(() => {
@@ -47,7 +49,6 @@ export function observe(
       take(false);
     }, SETTLE_MS);
   });
-  tick();
   return () => {
     clearInterval(timer);
     clearTimeout(settling);
