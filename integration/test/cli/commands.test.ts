@@ -137,6 +137,13 @@ describe('pgherd drill', () => {
     expect(await drillTables()).toBe(0);
   });
 
+  it('says at once that no server answers, and ends with 3', async () => {
+    const { code, out, err } = await cli(['drill', 'postgres://app@127.0.0.1:1/app']);
+    expect(err).toMatch(/^pgherd: There is nothing to drill: .*127\.0\.0\.1:1 is offline.*\n$/);
+    expect(out).toBe('');
+    expect(code).toBe(3);
+  });
+
   it('reports to people, and ends by itself', async () => {
     const { code, out } = await cli(['drill', cluster.url, '--seconds', '2', '--rate', '20']);
     expect(out).toMatch(/writes {2}\d+ answered, longest gap .*, 0 failed/);

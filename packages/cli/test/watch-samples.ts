@@ -13,6 +13,7 @@ export function description(change: Partial<NodeDescription> = {}): NodeDescript
     name,
     address: { host: 'db2', port: 5432, transport: 'tcp' },
     health: 'ok',
+    since: '2026-03-01T13:05:00.000Z',
     healthReason: undefined,
     connectFailure: undefined,
     role: 'standby',

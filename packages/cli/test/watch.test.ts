@@ -193,6 +193,7 @@ describe('the layout', () => {
     const text = screen(state, 100, 30).join('\n');
     for (const part of [
       'standby, ok, current',
+      '2026-03-01 13:05:00 UTC',
       'PostgreSQL 18.4, up since 2026-03-01 13:00:00 UTC',
       '7713606904747255760',
       '0/3000148, received 0/3000150, timeline ≥ 2',

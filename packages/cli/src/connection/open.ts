@@ -1,5 +1,5 @@
 import { stdin } from 'node:process';
-import { type Cluster, type ClusterOptions, createCluster } from 'pgherd';
+import { type Cluster, type ClusterOptions, createCluster, type Logger } from 'pgherd';
 import type { ConnectionPlan } from 'pgherd/dsn';
 import { askPassword } from '../shell/password.ts';
 import type { CommandContext } from '../shell/run.ts';
@@ -19,6 +19,9 @@ export interface OpenOptions extends Omit<ClusterOptions, 'url' | 'password' | '
   readonly lookMs: number;
 }
 
+const noop = (): void => undefined;
+/** Commands say themselves what is wrong; without a logger, some of it would be a warning of the process. */
+const QUIET: Logger = Object.freeze({ debug: noop, info: noop, warn: noop, error: noop });
 /** How long `close()` may take, ms. */
 const CLOSE_MS = 2_000;
 
@@ -37,6 +40,7 @@ export async function openCluster(
     createCluster({
       applicationName: plan.applicationName ?? 'pgherd-cli',
       restAfterMs: 0,
+      logger: QUIET,
       drainMs: CLOSE_MS,
       ...options,
       // Without one, everything comes from the environment.

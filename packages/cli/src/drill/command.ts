@@ -33,6 +33,11 @@ export function drillCommand(url: string, options: DrillOptions): Promise<ExitCo
 async function drill(url: string, options: DrillOptions, context: CommandContext): Promise<ExitCode> {
   await using opened = await openCluster(url, context, { lookMs: LOOK_MS, waitTimeoutMs: WAIT_MS });
   const { db } = opened;
+  const { status, reasons } = db.health();
+  if (status === 'down') {
+    context.output.note(`pgherd: There is nothing to drill: ${reasons.join('; ')}`);
+    return EXIT.unreachable;
+  }
   const table = drillTable(db, randomBytes(4).toString('hex'));
   await table.create();
   try {

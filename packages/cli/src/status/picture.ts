@@ -15,6 +15,8 @@ export interface NodeStatus {
   readonly standing: NodeDescription['standing'];
   /** Why it is not `ok` or not `current`. */
   readonly reason: string | null;
+  /** Since when role, health and standing are what they are, as far as this program has seen: ISO 8601. */
+  readonly since: string | null;
   readonly timeline: number | null;
   readonly lsn: string | null;
   readonly lagBytes: number | null;
@@ -69,6 +71,7 @@ export function statusOf({ health, nodes, writable, systemIdentifier, loads }: S
       health: node.health,
       standing: node.standing,
       reason: reasons.get(node.name) ?? null,
+      since: node.since ?? null,
       timeline: node.timeline ?? node.dataTimeline ?? node.timelineAtLeast ?? null,
       lsn: node.lsn === undefined ? null : formatLsn(node.lsn),
       lagBytes: node.role === 'standby' ? (node.lag.bytes ?? null) : null,

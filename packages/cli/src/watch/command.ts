@@ -36,7 +36,7 @@ async function watch(url: string, options: WatchOptions, context: CommandContext
   let stop: (() => void) | undefined;
   try {
     stop = await observe(db, context.signal, view.sample);
-    feed.to(view.happened);
+    feed.to(view.happened, db.health().reasons);
     await untilStopped(AbortSignal.any([context.signal, view.quit]), options.seconds);
     return exitCodeFor(db.health().status);
   } finally {
@@ -124,7 +124,11 @@ function screenView(title: string, { output, interrupt }: CommandContext): View 
  * What the cluster reports to its log. What has come before there is something to show it on is kept if it is a warning: that the nodes became
  * known is what the first picture shows.
  */
-function eventFeed(): { readonly logger: Logger; to(listener: (line: LogLine) => void): void } {
+function eventFeed(): {
+  readonly logger: Logger;
+  /** What is said already is left out of what has come before. */
+  to(listener: (line: LogLine) => void, said: readonly string[]): void;
+} {
   const early: LogLine[] = [];
   let listener = (line: LogLine): void => {
     if (line.level !== 'info') early.push(line);
@@ -135,9 +139,9 @@ function eventFeed(): { readonly logger: Logger; to(listener: (line: LogLine) =>
       listener({ at: Date.now(), level, text: message.replace(/^pgherd: /, '').split('\n', 1)[0] ?? '' });
   return {
     logger: { debug: () => undefined, info: at('info'), warn: at('warn'), error: at('error') },
-    to: (next) => {
+    to: (next, said) => {
       listener = next;
-      for (const line of early.splice(0)) next(line);
+      for (const line of early.splice(0)) if (!said.includes(line.text)) next(line);
     },
   };
 }

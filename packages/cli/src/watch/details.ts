@@ -22,6 +22,7 @@ export function detailLines({ sample, selected, history }: WatchState, columns: 
     [{ tone: 'strong', text: node.name }],
     ...rowsOf([
       ['is', [node.role, node.health, node.standing].join(', ')],
+      ['since', node.since?.replace('T', ' ').replace(/\.\d+Z$/, ' UTC')],
       ['why', reason],
       ['server', serverText(node)],
       ['system', node.systemIdentifier],

@@ -39,8 +39,7 @@ export function lastLines(state: WatchState, columns: number): readonly Line[] {
     ...verdict(state, MOST_REASONS),
     EMPTY,
     ...tableLines(nodeColumns(columns), rows, columns),
-    EMPTY,
-    ...logLines(state.log, LAST_LOG_LINES),
+    ...(state.log.length === 0 ? [] : [EMPTY, ...logLines(state.log, LAST_LOG_LINES)]),
   ].map((line) => cutLine(line, columns));
 }
 
