@@ -84,9 +84,9 @@ async function code(
         entryFileNames: `[name].${EXTENSION[format]}`,
         chunkFileNames: `chunks/[name].${EXTENSION[format]}`,
         comments: { legal: true, annotation: true, jsdoc: false },
-        // Functions and classes keep their names for stacks; other names are shortened, lines stay lines.
+        // Functions and classes keep their names for stacks; other names are shortened.
         minify: {
-          compress: { sequences: false, joinVars: false, keepNames: { function: true, class: true } },
+          compress: { keepNames: { function: true, class: true } },
           mangle: { toplevel: true, keepNames: { function: true, class: true } },
           codegen: false,
         },
