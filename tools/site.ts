@@ -47,6 +47,7 @@ export function gather(root: string): Page[] {
     mkdirSync(dirname(join(folder, path)), { recursive: true });
     cpSync(join(root, source), join(folder, path));
   }
+  copyPhotographs(root, folder);
   const { repository } = readManifest(join(root, 'packages/pgherd/package.json'));
   const about = {
     root,
@@ -56,6 +57,13 @@ export function gather(root: string): Page[] {
   };
   writeFileSync(join(folder, 'about.json'), JSON.stringify(about, null, 2));
   return pages;
+}
+
+/** Pictures that are no drawings stand beside the pages; drawings stand in them (`.vitepress/config.ts`). */
+function copyPhotographs(root: string, folder: string): void {
+  const from = join(root, 'docs/figures');
+  if (!existsSync(from)) return;
+  cpSync(from, join(folder, 'figures'), { recursive: true, filter: (file) => !file.endsWith('.svg') });
 }
 
 /** The first heading, without marks of code; decisions keep their number. */

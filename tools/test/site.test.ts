@@ -63,13 +63,18 @@ describe('the navigation', () => {
   });
 });
 
-it('gathering takes away pages of documents that are gone', () => {
-  const files = { 'docs/a.md': '# A `page`\n', 'site/index.md': '# Site\n' };
+it('gathering takes away pages of documents that are gone, and brings pictures that are no drawings', () => {
+  const pictures = { 'docs/figures/screen.webp': 'RIFF', 'docs/figures/drawing.svg': '<svg/>' };
+  const files = { 'docs/a.md': '# A `page`\n', 'site/index.md': '# Site\n', ...pictures };
   const root = repository(files);
   const gathered = (path: string): string => join(root, 'site/temp/pages', path);
   gather(root);
   expect(readFileSync(gathered('a.md'), 'utf8')).toBe(files['docs/a.md']);
   expect(readFileSync(gathered('about.json'), 'utf8')).toContain('"A page"');
+  expect([existsSync(gathered('figures/screen.webp')), existsSync(gathered('figures/drawing.svg'))]).toEqual([
+    true,
+    false,
+  ]);
 
   rmSync(join(root, 'docs/a.md'));
   gather(root);
