@@ -52,6 +52,10 @@ export class CliRun {
     return this.#out;
   }
 
+  get err(): string {
+    return this.#err;
+  }
+
   /** Waits until standard output matches. */
   async says(pattern: RegExp): Promise<void> {
     await waitUntil(() => pattern.test(this.#out), {

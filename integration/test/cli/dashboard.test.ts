@@ -1,5 +1,9 @@
+import { existsSync } from 'node:fs';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
-import { createTestCluster, type TestCluster } from '@pgherd/testing';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createTestCluster, type TestCluster, waitUntil } from '@pgherd/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { makeDashboardPage } from '../../src/browser.ts';
 import { cli, startCli } from '../../src/cli.ts';
@@ -14,6 +18,11 @@ beforeAll(async () => {
 afterAll(() => cluster?.close());
 
 const TOKEN = 'a-token-of-24-characters';
+
+async function temporaryFolder() {
+  const path = await mkdtemp(join(tmpdir(), 'pgherd-dashboard-'));
+  return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true }) };
+}
 
 describe('pgherd dashboard', () => {
   it('serves the page on this machine until it is interrupted, and ends with 0', async () => {
@@ -57,6 +66,33 @@ describe('pgherd dashboard', () => {
     expect(err).toContain('must be a text of 16 to 512');
     expect(err).not.toContain('short,');
     expect(code).toBe(2);
+  });
+
+  it('opens the browser if it is to, and goes on where there is none', async () => {
+    await using folder = await temporaryFolder();
+    const asked = join(folder.path, 'asked');
+    await writeFile(
+      join(folder.path, 'xdg-open'),
+      `#!/bin/sh\necho "$1" > ${asked}.new && mv ${asked}.new ${asked}\n`,
+      {
+        mode: 0o755,
+      },
+    );
+    const env = { PATH: `${folder.path}:${process.env['PATH']}` };
+    const run = startCli(['dashboard', cluster.url, '--json', '--open'], { env });
+    await run.says(/\n/);
+    const { url } = JSON.parse(run.out) as { url: string };
+    await waitUntil(() => existsSync(asked), { what: 'the browser to be opened' });
+    expect((await readFile(asked, 'utf8')).trim()).toBe(url);
+    run.process.kill('SIGINT');
+    expect((await run.ended).err).toBe('');
+    await writeFile(join(folder.path, 'xdg-open'), '#!/bin/sh\nexit 3\n', { mode: 0o755 });
+    const without = startCli(['dashboard', cluster.url, '--open'], { env });
+    await waitUntil(() => without.err.includes('could not be opened: xdg-open has ended with 3'), {
+      what: 'the note',
+    });
+    without.process.kill('SIGINT');
+    expect((await without.ended).code).toBe(0);
   });
 
   it('ends with 4 if the port is in use', async () => {

@@ -2,6 +2,7 @@ import { createServer } from 'node:http';
 import { createDashboard } from '@pgherd/dashboard';
 import { createTestCluster, type TestCluster, waitUntil } from '@pgherd/testing';
 import { PATIENCE_MS } from '@pgherd/testing/internal';
+import axe from 'axe-core';
 import type { Cluster } from 'pgherd';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
@@ -121,6 +122,42 @@ describe('the page', () => {
     expect(complaints).toEqual([]);
   });
 
+  it('goes on with a program that was started anew, and is loaded again if that one has another page', async () => {
+    await using db = open(cluster);
+    let program = createDashboard(db, { ...QUICK, title: 'first' });
+    let tag: string | undefined;
+    await using server = await served(
+      createServer((request, response) => {
+        const { handler } = program;
+        if (tag !== undefined && request.url === '/page.js') {
+          const writeHead = response.writeHead.bind(response) as (status: number, headers: object) => unknown;
+          const withTag = (status: number, headers: object) => writeHead(status, { ...headers, etag: tag });
+          Object.assign(response, { writeHead: withTag });
+        }
+        handler(request, response);
+      }),
+    );
+    await using opened = await openPage(browser, server.url, {}, (text) => text.includes('net::ERR'));
+    const { page, complaints } = opened;
+    const restart = async (title: string): Promise<void> => {
+      program.close();
+      program = createDashboard(db, { ...QUICK, title });
+      await page.locator('h1', { hasText: title }).waitFor(PATIENT);
+    };
+    await page.locator('h1', { hasText: 'first' }).waitFor(PATIENT);
+    await page.evaluate('window.isFirstLoad = true');
+    await restart('second');
+    expect(await page.evaluate('window.isFirstLoad')).toBe(true);
+    tag = '"another"';
+    const reloaded = page.waitForEvent('load', PATIENT);
+    await restart('third');
+    await reloaded;
+    await page.locator('h1', { hasText: 'third' }).waitFor(PATIENT);
+    expect(await page.evaluate('window.isFirstLoad')).toBe(undefined);
+    program.close();
+    expect(complaints).toEqual([]);
+  });
+
   it('can be used by keyboard alone, on a phone, and says what it shows', async () => {
     await using db = open(cluster);
     using dashboard = createDashboard(db, { ...QUICK, title: 'Orders' });
@@ -162,6 +199,33 @@ describe('the page', () => {
     await page.reload();
     await shows(page, ':root[data-theme="dark"]');
     expect(complaints).toEqual([]);
+  });
+
+  it.each([
+    'light',
+    'dark',
+  ] as const)('keeps to the rules of accessibility (WCAG 2.2 AA), %s', async (colorScheme) => {
+    await using db = open(cluster);
+    using dashboard = createDashboard(db, QUICK);
+    await using server = await served(createServer(dashboard.handler));
+    await db.ready({ primaries: 1, standbys: 2 });
+    await cluster.standbys[0]?.kill();
+    // The checker is put into the page, whose policy would refuse it.
+    const options = { colorScheme, bypassCSP: true, reducedMotion: 'reduce' } as const;
+    await using opened = await openPage(browser, server.url, options);
+    const { page } = opened;
+    await shows(page, `.card[data-node="${nameOf(cluster.standbys[0])}"][data-health="offline"]`);
+    await page.locator('.verdict', { hasText: 'goes to' }).waitFor(PATIENT);
+    await page.evaluate(axe.source);
+    const violations = () =>
+      page.evaluate(
+        `axe.run({ runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] }).then((result) =>
+          result.violations.map(({ id, nodes }) => [id, ...nodes.map(({ html }) => html)]))`,
+      );
+    expect(await violations()).toEqual([]);
+    await card(page, nameOf(cluster.primary)).click();
+    await shows(page, '#details[open]');
+    expect(await violations()).toEqual([]);
   });
 
   it('wants the token, takes it from its address or asks for it, and never shows it', async () => {
@@ -215,6 +279,7 @@ function hostileMessage(text: string): object {
     role: 'primary',
     health: 'ok',
     standing: 'current',
+    since: text,
     reason: text,
     aliasOf: null,
     timeline: 1,

@@ -60,6 +60,15 @@ describe('what a page knows', () => {
     expect([...(later?.history.nodes.keys() ?? [])]).toEqual(['b']);
   });
 
+  it('forgets what was before the clock of the server was set back', () => {
+    const state = known(
+      messageAt(50_000, { hello: HELLO }),
+      ...[51_000, 52_000, 20_000, 21_000].map((at) => messageAt(at)),
+    );
+    expect(state?.history.at).toEqual([20_000, 21_000]);
+    expect(state?.history.cluster.idle).toHaveLength(2);
+  });
+
   it('keeps a bounded log', () => {
     const events = Array.from({ length: 200 }, (_, index) => line(String(index)));
     const state = known(

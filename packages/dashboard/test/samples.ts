@@ -33,6 +33,7 @@ export function nodeFrame(name: string, parts: Partial<NodeFrame> = {}): NodeFra
     role: 'standby',
     health: 'ok',
     standing: 'current',
+    since: '2026-01-01T00:00:00.000Z',
     reason: null,
     aliasOf: null,
     timeline: 1,

@@ -4,12 +4,15 @@ import { serveDashboard } from '@pgherd/dashboard';
 import { openCluster } from '../connection/open.ts';
 import { EXIT, type ExitCode } from '../shell/exit.ts';
 import { type CommandContext, type CommonOptions, runCommand } from '../shell/run.ts';
+import { openBrowser } from './browser.ts';
 
 /** What `pgherd dashboard` can be asked for. */
 export interface DashboardCommandOptions extends CommonOptions {
   readonly host: string;
   /** 0: a free one. */
   readonly port: number;
+  /** Whether the browser is opened. */
+  readonly open: boolean;
   /** `made`: one is made. */
   readonly token?: string | undefined;
 }
@@ -49,6 +52,8 @@ async function serve(
   if (served.token !== undefined)
     output.line('Every page that shows data needs the token in this address; keep it to yourself.');
   output.line('Ctrl-C ends the dashboard.');
+  if (options.open)
+    openBrowser(served.url, (why) => output.note(`pgherd: The browser could not be opened: ${why}.`));
   if (!signal.aborted) await once(signal, 'abort');
   return EXIT.fine;
 }

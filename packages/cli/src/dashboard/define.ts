@@ -20,5 +20,6 @@ export function defineDashboard(
         .argParser(wholeNumber({ min: 0, max: 65_535 })),
     )
     .option('--token <token>', 'what a page needs to show data; made: one is made')
+    .option('--open', 'open it in the browser', false)
     .action((url: string | undefined, options: DashboardCommandOptions) => run(url ?? '', options));
 }

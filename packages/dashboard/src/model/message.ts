@@ -7,6 +7,8 @@ export interface NodeFrame {
   readonly role: Role;
   readonly health: Health;
   readonly standing: Standing;
+  /** Since when these three have been what they are: ISO 8601. */
+  readonly since: string | null;
   /** Why it is not `ok` or not `current`, in plain words. */
   readonly reason: string | null;
   /** Another name of the same server, under which it gets its work. */

@@ -61,13 +61,23 @@ export class Card {
     setText(this.#lag, lagText(lagBytes, lagMs));
   }
 
-  #showPool({ pool: { used, idle, waiting, max } }: NodeFrame): void {
+  /** The connections of all clients if the servers are asked for them, else those of this process. */
+  #showPool({ pool: { used, idle, waiting, max }, connections, maxConnections }: NodeFrame): void {
+    if (connections !== null && maxConnections !== null) {
+      this.#showMeter(connections, 0, maxConnections);
+      setText(this.#pool, `${connections} of ${maxConnections} connections`);
+      return;
+    }
+    this.#showMeter(used, idle, max);
+    const waits = waiting === 0 ? '' : `, ${waiting} waiting`;
+    setText(this.#pool, `pool ${used} of ${max} used${waits}`);
+  }
+
+  #showMeter(used: number, idle: number, max: number): void {
     const [usedPart, idlePart] = this.#meter.children as unknown as [HTMLElement, HTMLElement];
     const share = (count: number) => `${max === 0 ? 0 : Math.min(100, (count * 100) / max)}%`;
     usedPart.style.width = share(used);
     idlePart.style.width = share(idle);
-    const waits = waiting === 0 ? '' : `, ${waiting} waiting`;
-    setText(this.#pool, `pool ${used} of ${max} used${waits}`);
   }
 }
 

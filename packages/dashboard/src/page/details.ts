@@ -72,6 +72,7 @@ function factsOf(node: NodeFrame, nodes: readonly NodeFrame[]): readonly Fact[] 
     ['Role', node.role],
     ['Health', node.health],
     ['Standing', node.standing],
+    given('Since', dateText(node.since)),
     given('Why', node.reason),
     given('Also known as', aliases.length === 0 ? null : aliases.join(', ')),
     given('Timeline', node.timeline === null ? null : String(node.timeline)),
@@ -80,7 +81,7 @@ function factsOf(node: NodeFrame, nodes: readonly NodeFrame[]): readonly Fact[] 
     node.role === 'standby' ? ['Lag', `${bytesText(node.lagBytes)}, ${msText(node.lagMs)}`] : undefined,
     ['Round trip of probes', msText(node.rttMs)],
     given('PostgreSQL', node.version),
-    given('Started', node.startedAt === null ? null : new Date(node.startedAt).toLocaleString()),
+    given('Started', dateText(node.startedAt)),
     given('Zone', node.zone),
     given(
       'Tags',
@@ -99,6 +100,10 @@ function factsOf(node: NodeFrame, nodes: readonly NodeFrame[]): readonly Fact[] 
     ),
   ];
   return facts.filter((fact) => fact !== undefined);
+}
+
+function dateText(text: string | null): string | null {
+  return text === null ? null : new Date(text).toLocaleString();
 }
 
 function given(name: string, value: string | null): Fact | undefined {

@@ -7,12 +7,16 @@ export interface History {
   readonly nodes: ReadonlyMap<string, Readonly<Record<NodeSeries, Column>>>;
 }
 
-/** Adds new points, and drops those that are older than `historyMs`. Pure. */
+/**
+ * Adds new points, and drops those that are older than `historyMs`, and all before the clock of the server was set back: time only grows in a
+ * plot. Pure.
+ */
 export function extended(history: History | undefined, added: Columns, historyMs: number): History {
   const before = history?.at ?? [];
   const at = [...before, ...added.at];
   const oldest = (at.at(-1) ?? 0) - historyMs;
-  const first = at.findIndex((time) => time >= oldest);
+  const restart = at.findLastIndex((time, index) => time <= (at[index - 1] ?? Number.NEGATIVE_INFINITY));
+  const first = at.findIndex((time, index) => time >= oldest && index >= restart);
   const drop = Math.max(0, first);
   const join = (old: Column | undefined, fresh: Column | undefined): Column =>
     [...(old ?? nulls(before.length)), ...(fresh ?? nulls(added.at.length))].slice(drop);

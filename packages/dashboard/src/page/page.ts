@@ -12,6 +12,7 @@ import { after, type State } from './state.ts';
 import { Stream } from './stream.ts';
 import { chooseTheme } from './theme.ts';
 import { Token } from './token.ts';
+import { Version } from './version.ts';
 
 /** How far back plots can go, minutes. */
 const RANGES = [1, 5, 15, 60];
@@ -22,6 +23,7 @@ const USUAL_RANGE = 5;
 class Page {
   readonly #colors = new NodeColors();
   readonly #token = new Token();
+  readonly #version = new Version();
   readonly #picture = new Picture(byId('picture'), this.#colors, (node) => this.#open(node));
   readonly #events = new EventLog(byId('events'), byId('levels'));
   readonly #explain = new Explain(byId('explain'), (path) => this.#ask(path));
@@ -61,6 +63,7 @@ class Page {
     this.#state = after(before, message);
     if (this.#state === undefined) return;
     if (message.hello !== undefined) this.#begin(this.#state);
+    if (message.hello !== undefined && before !== undefined) void this.#version.reloadIfOld();
     this.#announce(before, this.#state);
     this.#show();
   }

@@ -50,6 +50,7 @@ function described(node: NodeDescription, reason: string | undefined): Described
     role: node.role,
     health: node.health,
     standing: node.standing,
+    since: node.since ?? null,
     reason: reason ?? null,
     aliasOf: node.aliasOf ?? null,
     timeline: node.timeline ?? node.dataTimeline ?? node.timelineAtLeast ?? null,
