@@ -20,7 +20,9 @@ export interface PageFile {
 }
 
 /** The files of the page, by the names under which a browser asks for them. */
-export type PageFiles = Readonly<Record<'index.html' | 'page.js' | 'page.css' | 'icon.svg', PageFile>>;
+export type PageFiles = Readonly<
+  Record<'index.html' | 'page.js' | 'page.css' | 'dark.css' | 'icon.svg', PageFile>
+>;
 
 /** Makes the files of the page: one script, one style, and nothing that is loaded from elsewhere. */
 export async function makePage(root: string): Promise<PageFiles> {
@@ -38,6 +40,7 @@ export async function makePage(root: string): Promise<PageFiles> {
         .map(read)
         .join('\n'),
     },
+    'dark.css': { type: 'text/css; charset=utf-8', text: read(`${PAGE}/style/dark.css`) },
     'icon.svg': { type: 'image/svg+xml', text: read(`${PAGE}/icon.svg`).trim() },
   };
 }

@@ -85,7 +85,7 @@ describe('pgherd dashboard', () => {
     await waitUntil(() => existsSync(asked), { what: 'the browser to be opened' });
     expect((await readFile(asked, 'utf8')).trim()).toBe(url);
     run.process.kill('SIGINT');
-    expect((await run.ended).err).toBe('');
+    expect((await run.ended).err).not.toContain('could not be opened');
     await writeFile(join(folder.path, 'xdg-open'), '#!/bin/sh\nexit 3\n', { mode: 0o755 });
     const without = startCli(['dashboard', cluster.url, '--open'], { env });
     await waitUntil(() => without.err.includes('could not be opened: xdg-open has ended with 3'), {

@@ -325,6 +325,7 @@ function hostileMessage(text: string): object {
       sampleMs: 1_000,
       historyMs: 60_000,
       serverFigures: true,
+      targets: [text, 'any'],
       user: text,
       database: text,
     },
@@ -364,12 +365,16 @@ describe('a page whose every text is hostile', () => {
         if (request.url?.startsWith('/events')) {
           response.writeHead(200, { 'content-type': 'text/event-stream' });
           response.write(`id: x-1\ndata: ${JSON.stringify(hostileMessage(text))}\n\n`);
+        } else if (request.url?.startsWith('/explain')) {
+          const nodes = [{ node: text, choice: 1, reason: text }];
+          response.end(JSON.stringify({ target: text, topologyVersion: 1, nodes }));
         } else dashboard.handler(request, response);
       }),
     );
     await using opened = await openPage(browser, server.url);
     const { page, complaints } = opened;
     await shows(page, '.card');
+    await page.locator('.verdict', { hasText: `goes to ${text}.` }).waitFor(PATIENT);
     await page.locator('.card').first().click();
     await shows(page, '#details[open]');
     await waitUntil(async () => (await page.locator('#plots canvas').count()) > 0, { what: 'the plots' });

@@ -15,7 +15,6 @@ export function description(change: Partial<NodeDescription> = {}): NodeDescript
     health: 'ok',
     since: '2026-03-01T13:05:00.000Z',
     healthReason: undefined,
-    since: undefined,
     connectFailure: undefined,
     role: 'standby',
     standing: 'current',

@@ -11,6 +11,7 @@ const HELLO: Hello = {
   sampleMs: 1_000,
   historyMs: 3_000,
   serverFigures: false,
+  targets: ['any'],
   user: 'app',
   database: 'shop',
 };

@@ -157,6 +157,8 @@ export interface Hello {
   readonly historyMs: number;
   /** Whether figures of the servers are shown, those of all clients. */
   readonly serverFigures: boolean;
+  /** What a call can ask for. */
+  readonly targets: readonly string[];
   /** User and database. */
   readonly user: string;
   readonly database: string;

@@ -1,16 +1,6 @@
 import type { Explained, Frame } from '../model/message.ts';
 import { choices, el } from './dom.ts';
 
-const TARGETS = [
-  'read-write',
-  'read-only',
-  'primary',
-  'standby',
-  'prefer-standby',
-  'prefer-primary',
-  'any',
-] as const;
-
 /** A limit of lag changes the answer without a change of the topology: it is asked for again so often, milliseconds. */
 const AGAIN_MS = 5_000;
 
@@ -19,6 +9,7 @@ export class Explain {
   readonly #ask: (path: string) => Promise<Response>;
   readonly #table = el('tbody');
   readonly #verdict = el('p', { class: 'verdict', attributes: { role: 'status' } });
+  readonly #targets = el('fieldset', { class: 'choices', attributes: { 'aria-label': 'Target' } });
   readonly #limit = el('input', {
     attributes: {
       type: 'number',
@@ -29,23 +20,13 @@ export class Explain {
       inputmode: 'numeric',
     },
   });
-  #target: string = 'read-write';
+  #target = 'read-write';
   #version = -1;
   #askedAt = 0;
   #isAsking = false;
 
   constructor(place: HTMLElement, ask: (path: string) => Promise<Response>) {
     this.#ask = ask;
-    const targets = el('fieldset', { class: 'choices', attributes: { 'aria-label': 'Target' } });
-    choices(
-      targets,
-      TARGETS.map((target) => [target, target] as const),
-      'read-write',
-      (target) => {
-        this.#target = target;
-        void this.#refresh();
-      },
-    );
     this.#limit.addEventListener('change', () => void this.#refresh());
     const limit = el('label', { class: 'limit' }, 'Largest lag, ms ', this.#limit);
     const head = el(
@@ -53,7 +34,22 @@ export class Explain {
       {},
       ...['Node', 'Choice', 'Why'].map((text) => el('th', { text, attributes: { scope: 'col' } })),
     );
-    place.replaceChildren(targets, limit, this.#verdict, el('table', {}, el('thead', {}, head), this.#table));
+    place.replaceChildren(
+      this.#targets,
+      limit,
+      this.#verdict,
+      el('table', {}, el('thead', {}, head), this.#table),
+    );
+  }
+
+  /** Offers these targets; the chosen one stays chosen. */
+  offer(targets: readonly string[]): void {
+    if (!targets.includes(this.#target)) this.#target = targets[0] ?? '';
+    const entries = targets.map((target) => [target, target] as const);
+    choices(this.#targets, entries, this.#target, (target) => {
+      this.#target = target;
+      void this.#refresh();
+    });
   }
 
   show(frame: Frame): void {
@@ -70,7 +66,7 @@ export class Explain {
     const limit =
       this.#limit.value === '' || !this.#limit.validity.valid ? '' : `&maxLagMs=${this.#limit.value}`;
     try {
-      const response = await this.#ask(`explain?target=${target}${limit}`);
+      const response = await this.#ask(`explain?target=${encodeURIComponent(target)}${limit}`);
       if (response.ok) this.#fill((await response.json()) as Explained);
     } catch {
       // The stream says that the dashboard is not there; the answer is asked for again with the next state.

@@ -76,6 +76,7 @@ class Page {
       ? 'of the servers, as they say themselves'
       : 'of this process, as pgherd sees it';
     setText(byId('scope'), scope);
+    this.#explain.offer(hello.targets);
     this.#offerRanges(hello.historyMs / 60_000);
     const kinds = PLOTS.filter(({ of }) => of === 'both' || (of === 'servers') === hello.serverFigures);
     this.#plots = kinds.map((kind) => new Plot(kind));

@@ -1,7 +1,13 @@
-import { setText } from './dom.ts';
+import { byId, setText } from './dom.ts';
 
 const THEMES = ['system', 'light', 'dark'] as const;
 type Theme = (typeof THEMES)[number];
+/** For which screens the dark colours count. */
+const DARK_MEDIA: Readonly<Record<Theme, string>> = {
+  system: '(prefers-color-scheme: dark)',
+  light: 'not all',
+  dark: 'all',
+};
 const KEY = 'pgherd-theme';
 
 /** Lets the viewer choose between light, dark, and what the system says; `onChange` after every change of colours. */
@@ -9,6 +15,7 @@ export function chooseTheme(button: HTMLElement, onChange: () => void): void {
   let theme = remembered();
   const apply = (): void => {
     document.documentElement.dataset['theme'] = theme;
+    byId<HTMLLinkElement>('dark').media = DARK_MEDIA[theme];
     setText(button, `Theme: ${theme}`);
   };
   button.addEventListener('click', () => {

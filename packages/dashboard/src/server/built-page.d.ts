@@ -5,4 +5,6 @@ export interface PageFile {
 }
 
 /** The files of the page, by name. */
-export const PAGE: Readonly<Record<'index.html' | 'page.js' | 'page.css' | 'icon.svg', PageFile>>;
+export const PAGE: Readonly<
+  Record<'index.html' | 'page.js' | 'page.css' | 'dark.css' | 'icon.svg', PageFile>
+>;

@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { type Cluster, PgHerdError } from 'pgherd';
+import { type Cluster, PgHerdError, TARGETS } from 'pgherd';
 import { Sampler } from '../sample/sampler.ts';
 import { type Answer, Files, textAnswer } from './answers.ts';
 import { Explanations } from './explanations.ts';
@@ -76,7 +76,15 @@ class MountedDashboard implements Dashboard {
     const { clock, sampleMs, historyMs, serverFigures, title, maxViewers } = settings;
     this.#sampler = new Sampler(db, settings);
     const { user, database } = db.tracedAs;
-    const hello = { title: title ?? database, sampleMs, historyMs, serverFigures, user, database };
+    const hello = {
+      title: title ?? database,
+      sampleMs,
+      historyMs,
+      serverFigures,
+      targets: TARGETS,
+      user,
+      database,
+    };
     this.#feed = new Feed(this.#sampler, hello, maxViewers, () => clock.now());
     this.#explanations = new Explanations(db, () => this.#sampler.sample);
     // They are passed on without the object.

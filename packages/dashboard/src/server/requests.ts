@@ -22,6 +22,7 @@ const FILES: Readonly<Record<string, string>> = {
   '': 'index.html',
   'page.js': 'page.js',
   'page.css': 'page.css',
+  'dark.css': 'dark.css',
   'icon.svg': 'icon.svg',
 };
 
