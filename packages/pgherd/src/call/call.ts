@@ -185,8 +185,8 @@ export function prepareCall(options: CallOptions, defaults: CallDefaults): Prepa
   };
 }
 
-/** Starts the clock of a call. */
-export function beginCall(prepared: PreparedCall, now: number, random: Random): Call {
+/** Starts the clock of a call, of which `record` takes notes if it is watched. */
+export function beginCall(prepared: PreparedCall, now: number, random: Random, record?: CallRecord): Call {
   const { demand, demandWithPrimary, primaryReadWeight: weight, access, timeoutMs } = prepared;
   const call: Call = {
     demand: weight > 0 && random.next() < weight ? demandWithPrimary : demand,
@@ -197,6 +197,8 @@ export function beginCall(prepared: PreparedCall, now: number, random: Random): 
     idempotent: prepared.idempotent,
     startedAt: now,
     after: prepared.after,
+    // Always there: calls of two forms would slow down everything that reads them.
+    record,
   };
   // Nearly no call says so, and each property of a call costs.
   const { hedge, comment } = prepared;

@@ -170,9 +170,9 @@ class RoutedStatements {
     const { prepare, begin } = this.#starts;
     const starts: CallStarts = {
       prepare,
-      begin: (prepared) => {
+      begin: (prepared, record) => {
         const deadline = deadlineAfter(startedAt, prepared.timeoutMs);
-        return { ...begin(prepared), startedAt, deadline };
+        return { ...begin(prepared, record), startedAt, deadline };
       },
     };
     return clusterExecutor(this.#engine, starts, defaults);

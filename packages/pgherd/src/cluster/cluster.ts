@@ -181,7 +181,7 @@ class HerdCluster implements Omit<Cluster, keyof ClusterQuerier> {
     const { clock, random } = settings;
     const starts: CallStarts = {
       prepare: (options) => prepareCall(options, settings),
-      begin: (prepared) => beginCall(prepared, clock.now(), random),
+      begin: (prepared, record) => beginCall(prepared, clock.now(), random, record),
     };
     const verbs = clusterQuerier(this.#engine, starts);
     this.read = verbs.with({ target: 'prefer-standby' });

@@ -29,7 +29,7 @@ export interface CallStarts {
   /** @throws PgHerdError `PGHERD_INVALID_ARGUMENT` for an invalid option. */
   prepare(options: CallOptions): PreparedCall;
   /** Starts the clock of a call. */
-  begin(prepared: PreparedCall): Call;
+  begin(prepared: PreparedCall, record?: CallRecord): Call;
 }
 
 /** The verbs of a cluster, with defaults that a call's own options override. */
@@ -60,14 +60,10 @@ type StartCall = (options?: CallOptions, record?: CallRecord) => Call;
 function callsWith(starts: CallStarts, defaults: CallOptions): StartCall {
   // Made for the first call: an option that cannot be used fails the calls, not `with`.
   let prepared: PreparedCall | undefined;
-  const begun = (options: CallOptions) => {
-    if (hasCallOptions(options)) return starts.begin(starts.prepare(merged(defaults, options)));
-    prepared ??= starts.prepare(defaults);
-    return starts.begin(prepared);
-  };
   return (options = NO_OPTIONS, record) => {
-    const made = begun(options);
-    return record === undefined ? made : { ...made, record };
+    if (hasCallOptions(options)) return starts.begin(starts.prepare(merged(defaults, options)), record);
+    prepared ??= starts.prepare(defaults);
+    return starts.begin(prepared, record);
   };
 }
 

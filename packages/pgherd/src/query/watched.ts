@@ -24,7 +24,7 @@ export function watchedExecutor(executor: Executor, watch: CallWatch, place: Pla
       watch.isIdle
         ? executor.execute(statement, options)
         : watch.statement(
-            { ...place, verb: 'query', text: statement.text, values: statement.values, options },
+            watchedStatement(place, 'query', statement, undefined, options),
             (change, left, record) =>
               executor.execute(changed(statement, change), withTags(left, change), record),
             rowCountOf,
@@ -43,7 +43,7 @@ function startWatched<T>(
   options: CallOptions,
 ): Promise<LongWork<T>> {
   const { verb, statement, texts } = work;
-  const watched = { ...place, verb, text: statement.text, texts, values: statement.values, options };
+  const watched = watchedStatement(place, verb, statement, texts, options);
   return new Promise((resolve, reject) => {
     const run = async (change: CallChange, left: CallOptions, record: CallRecord): Promise<void> => {
       let ended: (failure: unknown) => void = noop;
@@ -72,11 +72,22 @@ export function watchedScript(
   // What is no text is refused by the verb itself.
   if (watch.isIdle || typeof text !== 'string') return run(options, text);
   return watch.statement(
-    { ...place, verb: 'script', text, options: options ?? NO_OPTIONS },
+    watchedStatement(place, 'script', { text }, undefined, options ?? NO_OPTIONS),
     (change, left, record) =>
       run(options === undefined && left === NO_OPTIONS ? undefined : left, change.text ?? text, record),
     rowCountOf,
   );
+}
+
+/** Not by spread: that costs a statement more than all its other notes. */
+function watchedStatement(
+  { scope, node }: Place,
+  verb: WatchedStatement['verb'],
+  { text, values }: Statement,
+  texts: readonly string[] | undefined,
+  options: CallOptions,
+): WatchedStatement {
+  return { verb, scope, text, texts, values, options, node };
 }
 
 function changed(statement: Statement, { text, values }: CallChange): Statement {

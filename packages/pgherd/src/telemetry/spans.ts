@@ -156,7 +156,7 @@ export class Spans<S extends SpanPort = SpanPort> {
   }
 
   #query(message: QueryMessage, parent: unknown): S {
-    const { cluster, verb, scope, text, texts, target } = message;
+    const { cluster, text, texts, target } = message;
     const shape = shapeOf(text);
     const isBatch = texts !== undefined && texts.length > 1;
     const summary = isBatch ? batchSummary(texts) : shape.summary;
@@ -164,8 +164,6 @@ export class Spans<S extends SpanPort = SpanPort> {
       'db.system.name': 'postgresql',
       'db.namespace': cluster.database,
       'db.query.summary': summary,
-      'pgherd.verb': verb,
-      'pgherd.scope': scope,
     };
     if (target !== undefined) attributes['pgherd.target'] = target;
     if (isBatch) attributes['db.operation.batch.size'] = texts.length;
@@ -176,8 +174,11 @@ export class Spans<S extends SpanPort = SpanPort> {
     return this.#tracing.start(summary === '' ? 'postgresql' : summary, 'client', attributes, parent);
   }
 
-  #queryEnd({ cluster, node, attempts, shared }: QueryMessage, span: SpanPort): void {
+  /** What no sampler asks for is set once, here; the SDK reads what is given at the start three times. */
+  #queryEnd({ cluster, verb, scope, node, attempts, shared }: QueryMessage, span: SpanPort): void {
     setServer(span, node);
+    span.setAttribute('pgherd.verb', verb);
+    span.setAttribute('pgherd.scope', scope);
     const role = this.#clusters.roleOf(cluster, node);
     if (role !== undefined) span.setAttribute('pgherd.role', role);
     if (attempts !== undefined) span.setAttribute('pgherd.attempts', attempts);
