@@ -26,8 +26,9 @@ afterAll(() => cluster?.close());
 async function examined(
   args: readonly string[] = [],
   url = cluster.url,
+  env: Readonly<Record<string, string>> = {},
 ): Promise<Doctor & { code: number | null }> {
-  const { out, err, code } = await cli(['doctor', url, '--json', ...args]);
+  const { out, err, code } = await cli(['doctor', url, '--json', ...args], { env });
   expect(out, err).not.toBe('');
   return { ...(JSON.parse(out) as Doctor), code };
 }
@@ -44,7 +45,18 @@ interface Planted {
   readonly plant: () => Promise<() => Promise<unknown>>;
   readonly args?: readonly string[];
   readonly url?: () => string;
+  readonly env?: Readonly<Record<string, string>>;
 }
+
+/** Lets the program's own clock be off by so many milliseconds: to it, the servers' clocks are. */
+const withClock = (offMs: number): Readonly<Record<string, string>> => ({
+  NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(
+    `const Real = Date; globalThis.Date = class extends Real {
+      constructor(...parts) { if (parts.length === 0) super(Real.now() + ${offMs}); else super(...parts); }
+      static now() { return Real.now() + ${offMs}; }
+    };`,
+  )}`,
+});
 
 const nothing = async (): Promise<void> => undefined;
 const statements = (plant: string, undo: string) => async () => {
@@ -207,6 +219,33 @@ const PLANTED: readonly Planted[] = [
     },
   },
   {
+    rule: 'no-primary',
+    plant: async () => {
+      await cluster.primary.kill();
+      return nothing;
+    },
+  },
+  {
+    rule: 'node-not-believed',
+    plant: async () => {
+      await cluster.standbys[0]?.promote();
+      return nothing;
+    },
+  },
+  {
+    rule: 'far-behind',
+    plant: async () => {
+      await cluster.standbys[0]?.pauseReplay();
+      // Five files of 16 MB, of which next to nothing is written.
+      for (let file = 0; file < 5; file++)
+        await cluster.primary.sql(`select pg_logical_emit_message(false, 'doctor', ''), pg_switch_wal()`);
+      return async () => cluster.standbys[0]?.resumeReplay();
+    },
+  },
+  { rule: 'clock-skew', plant: async () => nothing, env: withClock(10_000) },
+  // PostgreSQL 18 ends in November 2030.
+  { rule: 'end-of-life', plant: async () => nothing, env: withClock(6 * 365 * 86_400_000) },
+  {
     rule: 'node-not-examined',
     plant: async () => {
       await inApp('revoke select on pg_extension from public');
@@ -230,14 +269,24 @@ describe('pgherd doctor', () => {
     expect(code).toBe(0);
   });
 
-  it.each(PLANTED)('finds $rule', async ({ rule, plant, args, url }) => {
+  it.each(PLANTED)('finds $rule', async ({ rule, plant, args, url, env }) => {
     const undo = await plant();
     try {
-      const { findings, code } = await examined(args, url?.());
+      const { findings, code } = await examined(args, url?.(), env);
       expect(findings.map((finding) => finding.rule)).toContain(rule);
       expect(code).toBe(1);
     } finally {
       await undo();
     }
+  });
+
+  it('finds unencrypted and wal-level-minimal on a lone server', async () => {
+    await using lone = await createTestCluster({
+      standbys: 0,
+      tls: true,
+      settings: { ...GOOD, wal_level: 'minimal', max_wal_senders: 0 },
+    });
+    const { findings } = await examined([], `${lone.url}?sslmode=disable`);
+    expect(findings.map(({ rule }) => rule).sort()).toEqual(['unencrypted', 'wal-level-minimal']);
   });
 });
