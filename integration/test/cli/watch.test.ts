@@ -88,7 +88,10 @@ describe('pgherd watch on a terminal', () => {
   it('fits a terminal that gets another size, says when it is too small, and comes back', async () => {
     await using terminal = new TerminalRun(['watch', url(), '--no-color'], { columns: 130 });
     await terminal.shows(/tx\/s/);
+    const clears = (): number => terminal.run.out.split('\u001b[2J').length;
+    const before = clears();
     terminal.resize({ columns: 70, rows: 12 });
+    await waitUntil(() => clears() > before, { what: 'the screen to be cleared' });
     await waitUntil(() => !terminal.lines.join().includes('tx/s'), { what: 'columns to be left out' });
     for (const node of cluster.nodes)
       await terminal.shows(row(nameOf(node), node === cluster.primary ? 'primary' : 'standby'));
