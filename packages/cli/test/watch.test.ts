@@ -167,14 +167,15 @@ describe('the layout', () => {
   });
 
   it.each([
-    [120, ['tx/s', 'connections', 'round trip', 'lag, last', 'timeline', 'standing']],
-    [108, ['tx/s', 'connections', 'round trip', 'lag, last', 'timeline']],
-    [100, ['connections', 'round trip', 'lag, last', 'timeline']],
-    [80, ['lag, last', 'timeline']],
-    [70, ['timeline']],
-    [50, []],
+    [120, ['tx/s', 'connections', 'round trip', 'lag, last', 'timeline', 'standing', 'health']],
+    [108, ['tx/s', 'connections', 'round trip', 'lag, last', 'timeline', 'health']],
+    [100, ['connections', 'round trip', 'lag, last', 'timeline', 'health']],
+    [80, ['lag, last', 'timeline', 'health']],
+    [70, ['timeline', 'health']],
+    [54, ['health']],
+    [44, []],
   ])('leaves out columns in a terminal of %i', (columns, shown) => {
-    const all = ['tx/s', 'connections', 'round trip', 'lag, last', 'timeline', 'standing'];
+    const all = ['tx/s', 'connections', 'round trip', 'lag, last', 'timeline', 'standing', 'health'];
     const titles = screen(stateOf(), columns, 20).find((text) => text.includes('role')) ?? '';
     expect(all.filter((title) => titles.includes(title))).toEqual(shown);
   });

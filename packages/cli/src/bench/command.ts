@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { Cluster, Target } from 'pgherd';
+import type { Cluster } from 'pgherd';
 import { type OpenedCluster, openCluster } from '../connection/open.ts';
 import { readConnection } from '../connection/plan.ts';
 import { EXIT, type ExitCode } from '../shell/exit.ts';
@@ -13,12 +13,7 @@ import { type BenchTable, benchTable, statementOf } from './table.ts';
 import { Tally } from './tally.ts';
 
 /** What `pgherd bench` can be asked for. */
-export interface BenchOptions extends CommonOptions {
-  readonly seconds: number;
-  readonly callers: number;
-  readonly target: Target;
-  readonly query: string;
-  readonly write: boolean;
+export interface BenchOptions extends CommonOptions, Omit<BenchPlan, 'isCompared'> {
   /** Asks nothing where servers of others would be written to. */
   readonly yes: boolean;
   readonly compare?: 'pg' | undefined;

@@ -72,7 +72,9 @@ function lagText({ role, lag: { bytes, ms } }: NodeDescription): string | undefi
 
 function statsText({ pool, inFlight, failures, route }: NodeStats): string {
   const way = route === 'pooler' ? ', behind a pooler' : '';
-  return `${pool.size} connections, ${inFlight} statements in flight, ${failures} failed${way}`;
+  const connections = pool.size === 1 ? '1 connection' : `${pool.size} connections`;
+  const statements = inFlight === 1 ? '1 statement' : `${inFlight} statements`;
+  return `${connections}, ${statements} in flight, ${failures} failed${way}`;
 }
 
 function labelsText({ zone, tags, several, aliasOf, promotable, readable }: NodeDescription): string {

@@ -25,12 +25,13 @@ const LONGEST_NAME = 40;
 const WIDE = 136;
 /** What is left out first in a narrow terminal has the highest number; the sign of a node and the reasons say what its standing is. */
 const DISPENSABLE: Readonly<Record<string, number>> = Object.freeze({
-  standing: 6,
-  'tx/s': 5,
-  connections: 4,
-  'round trip': 3,
-  sparks: 2,
-  timeline: 1,
+  standing: 7,
+  'tx/s': 6,
+  connections: 5,
+  'round trip': 4,
+  sparks: 3,
+  timeline: 2,
+  health: 1,
 });
 
 const SPARKS = Object.freeze({ wide: 30, narrow: 15 });

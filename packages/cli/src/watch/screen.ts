@@ -76,6 +76,8 @@ export function openScreen(out: WriteStream, input: ReadStream, { onKey, onRedra
       return { columns: out.columns || 80, rows: out.rows || 24 };
     },
     suspend: () => {
+      // Windows has no such signal.
+      if (process.platform === 'win32') return;
       leave();
       // The whole group, as the terminal does. Where there is no shell to come back to, it stops nothing.
       process.kill(0, 'SIGTSTP');
