@@ -1,7 +1,9 @@
+import type { Lease } from 'pgherd';
 import { describe, expect, it } from 'vitest';
 import { readOnlyBy } from '../src/doctor/collect.ts';
 import { examine, RULE_NAMES } from '../src/doctor/examine.ts';
 import type { DoctorFacts, NodeFacts, ServerFacts } from '../src/doctor/facts.ts';
+import { sharesSessions } from '../src/doctor/shared-sessions.ts';
 import { sharedFindings } from '../src/doctor/text.ts';
 import { endOfLife } from '../src/doctor/versions.ts';
 
@@ -218,6 +220,37 @@ describe('the rules of the doctor', () => {
     const server = { ...set({ fsync: 'off', password_encryption: 'md5' }), isSuperuser: true };
     const severities = examine(facts([node('primary', server)])).map(({ severity }) => severity);
     expect(severities).toEqual(['error', 'warning', 'warning']);
+  });
+});
+
+describe('whether sessions are shared', () => {
+  /** Connections whose statements are served by the sessions that `next` names; each has a number of its own. */
+  const verbs = (next: (connection: number) => number) => {
+    let opened = 0;
+    return {
+      use: async (fn: (lease: Lease) => unknown) => {
+        const connection = opened++;
+        return fn({ one: async () => ({ pid: next(connection) }) } as unknown as Lease);
+      },
+    } as unknown as Parameters<typeof sharesSessions>[0];
+  };
+  const byTurns = (sessions: number, from = 0) => {
+    let asked = from;
+    return () => asked++ % sessions;
+  };
+
+  it.each([
+    ['each has its own', (connection: number) => connection, false],
+    ['the one used last', () => 7, true],
+    ...[1, 2, 3, 4, 5].map((sessions) => [`${sessions} by turns`, byTurns(sessions), true] as const),
+    ['two by turns, after others', byTurns(2, 1), true],
+  ] as const)('%s', async (_name, next, isShared) => {
+    expect(await sharesSessions(verbs(next))).toBe(isShared);
+  });
+
+  it('is not known where no second connection is to be had', async () => {
+    const full = { use: () => Promise.reject(new Error('too many clients')) };
+    expect(await sharesSessions(full as unknown as Parameters<typeof sharesSessions>[0])).toBeNull();
   });
 });
 

@@ -1,10 +1,14 @@
 import type { ClusterQuerier, Lease } from 'pgherd';
 
-/** How often both connections are asked: a pooler that hands out its sessions in turn shows it by the second round. */
-const ROUNDS = 3;
+/**
+ * Which of the two connections is asked, one question after the other. A pooler that gives out the session that was used last shows by the first two
+ * that it shares, and one that gives them out by turns by asking the same connection twice: strictly alternating, two of each would
+ * meet the same ones for ever.
+ */
+const ORDER = Object.freeze([0, 1, 1, 0, 0, 1, 1, 0]);
 
 /**
- * Whether several connections to a server are served by the same session: two are held, and asked by turns which process serves them. `null` if
+ * Whether several connections to a server are served by the same session: two are held, and asked which process serves them. `null` if
  * that could not be found out, as where no second connection is to be had.
  */
 export async function sharesSessions(verbs: Pick<ClusterQuerier, 'use'>): Promise<boolean | null> {
@@ -17,11 +21,11 @@ export async function sharesSessions(verbs: Pick<ClusterQuerier, 'use'>): Promis
 
 async function areServedByOne(...connections: readonly Lease[]): Promise<boolean> {
   const servedBy = connections.map(() => new Set<number>());
-  for (let round = 0; round < ROUNDS; round++) {
-    for (const [index, connection] of connections.entries()) {
-      const { pid } = await connection.one<{ pid: number }>('select pg_catalog.pg_backend_pid() as pid');
-      servedBy[index]?.add(pid);
-    }
+  for (const index of ORDER) {
+    const answer = await connections[index]?.one<{ pid: number }>(
+      'select pg_catalog.pg_backend_pid() as pid',
+    );
+    if (answer !== undefined) servedBy[index]?.add(answer.pid);
   }
   const seen = servedBy.flatMap((pids) => [...pids]);
   // Each has one process, and no other has it: then sessions are kept.
