@@ -68,7 +68,7 @@ try {
   await pause(3_000);
   await cluster.repair();
   await pause(10_000);
-  await savePicture(light, `${FOLDER}dashboard-light.webp`);
+  await savePicture(light, `${FOLDER}dashboard-light.webp`, { fullPage: true });
   await dark.locator('.card').nth(1).click();
   await pause(1_500);
   await savePicture(dark, `${FOLDER}dashboard-node-dark.webp`);

@@ -5,8 +5,8 @@ import type { Page } from 'playwright-core';
 const QUALITY = 0.86;
 
 /** Saves what a page shows as WebP, which the browser makes itself: in a tab of its own, since the page would refuse the picture. */
-export async function savePicture(page: Page, file: string): Promise<void> {
-  const png = await page.screenshot({ animations: 'disabled' });
+export async function savePicture(page: Page, file: string, { fullPage = false } = {}): Promise<void> {
+  const png = await page.screenshot({ animations: 'disabled', fullPage });
   const blank = await page.context().newPage();
   try {
     const url = await blank.evaluate(`(async () => {

@@ -410,6 +410,25 @@ function countingStats(db: Cluster): () => number {
   return () => count;
 }
 
+describe('the state of a sample', () => {
+  it('is made once, whatever pages have already', async () => {
+    await using db = open(cluster);
+    await db.ready({ primaries: 1 });
+    const { clock, tick } = steppedClock();
+    using dashboard = createDashboard(db, { sampleMs: 1_000, clock });
+    await using server = await served(createServer(dashboard.handler));
+    for (let samples = 0; samples < 5; samples++) tick();
+    const { id } = await messageWith(`${server.url}/events`, () => true);
+    const looks = countingStats(db);
+    const [run] = id.split('-');
+    for (const sample of [1, 2, 3]) {
+      const { message } = await messageWith(`${server.url}/events?has=${run}-${sample}`, () => true);
+      expect(message.columns.at).toHaveLength(6 - sample);
+    }
+    expect(looks()).toBe(0);
+  });
+});
+
 describe('a dashboard of its own', () => {
   it('listens on this machine only, and answers no page that another site has sent here', async () => {
     await using db = open(cluster);

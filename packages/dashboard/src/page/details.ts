@@ -75,7 +75,7 @@ function factsOf(node: NodeFrame, nodes: readonly NodeFrame[]): readonly Fact[] 
     given('Since', dateText(node.since)),
     given('Why', node.reason),
     given('Also known as', aliases.length === 0 ? null : aliases.join(', ')),
-    given('Timeline', node.timeline === null ? null : String(node.timeline)),
+    given('Timeline', timelineText(node)),
     given(node.role === 'standby' ? 'Replayed up to' : 'Written up to', node.lsn),
     given('Receives from', node.upstream),
     node.role === 'standby' ? ['Lag', `${bytesText(node.lagBytes)}, ${msText(node.lagMs)}`] : undefined,
@@ -100,6 +100,12 @@ function factsOf(node: NodeFrame, nodes: readonly NodeFrame[]): readonly Fact[] 
     ),
   ];
   return facts.filter((fact) => fact !== undefined);
+}
+
+/** What the control file of a standby shows is a lower bound. */
+function timelineText({ role, timeline }: NodeFrame): string | null {
+  if (timeline === null) return null;
+  return role === 'standby' ? `${timeline} or later` : String(timeline);
 }
 
 function dateText(text: string | null): string | null {

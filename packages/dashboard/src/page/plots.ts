@@ -66,7 +66,7 @@ export class Plot {
     return {
       width: this.#canvas.clientWidth || 300,
       height: HEIGHT,
-      padding: [8, 10, 0, 0],
+      padding: [8, 24, 0, 0],
       legend: { show: false },
       cursor: { sync: { key: SYNC.key }, drag: { x: false, y: false }, points: { size: 6 } },
       scales: { y: { range: (_plot, _min, max) => [0, Math.max(least, max * 1.1)] } },
