@@ -108,10 +108,12 @@ describe('the page', () => {
     await first[Symbol.asyncDispose]();
     await shows(page, '#link[data-link="lost"]');
     await shows(page, '#notice:not([hidden])');
+    const tried = page.waitForRequest(/events/, PATIENT);
+    await page.locator('#notice-retry').click();
+    await tried;
     await db.query("do $$ begin raise warning 'said meanwhile'; end $$");
     const again = createServer(dashboard.handler).listen(Number(port), '127.0.0.1');
     try {
-      await page.locator('#notice-retry').click();
       await shows(page, '#link[data-link="live"]');
       await page.locator('.event', { hasText: 'said meanwhile' }).waitFor(PATIENT);
       expect(await page.locator('#notice').isHidden()).toBe(true);
