@@ -429,6 +429,36 @@ describe('the state of a sample', () => {
   });
 });
 
+describe('a fault of the dashboard', () => {
+  it('fails its own requests, is said once, and leaves the application alone', async () => {
+    await using db = open(cluster);
+    await db.ready({ primaries: 1 });
+    const { clock, tick } = steppedClock();
+    using dashboard = createDashboard(db, { sampleMs: 1_000, clock });
+    await using server = await served(createServer(dashboard.handler));
+    const warnings: string[] = [];
+    const onWarning = ({ message }: Error) => warnings.push(message);
+    process.on('warning', onWarning);
+    const broken = () => {
+      throw new Error('planted');
+    };
+    const { stats, explainTarget } = db;
+    Object.assign(db, { stats: broken, explainTarget: broken });
+    for (let samples = 0; samples < 3; samples++) tick();
+    await expect(fetch(`${server.url}/explain?target=any`)).rejects.toThrow();
+    await expect(async () => {
+      for await (const _one of messagesOf(await fetch(`${server.url}/events`)));
+    }).rejects.toThrow();
+    Object.assign(db, { stats, explainTarget });
+    tick();
+    expect((await messageWith(`${server.url}/events`, () => true)).message.hello).toBeDefined();
+    process.off('warning', onWarning);
+    expect(warnings.filter((text) => text.includes('dashboard'))).toEqual([
+      'A sample of the dashboard has failed: planted',
+    ]);
+  });
+});
+
 describe('a dashboard of its own', () => {
   it('listens on this machine only, and answers no page that another site has sent here', async () => {
     await using db = open(cluster);

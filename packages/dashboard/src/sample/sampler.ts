@@ -41,6 +41,7 @@ export class Sampler {
   #counted: Counted | undefined;
   #timer: Timer | undefined;
   #sample = 0;
+  #hasWarned = false;
   #frame: { readonly sample: number; readonly frame: Frame } | undefined;
   /** Set by what has viewers. */
   isWatched: () => boolean = () => false;
@@ -92,10 +93,22 @@ export class Sampler {
     const { clock, sampleMs } = this.#settings;
     const next = (): void => {
       this.#timer = clock.schedule(sampleMs, next, { ref: false });
-      this.#take();
-      this.onSample();
+      try {
+        this.#take();
+        this.onSample();
+      } catch (error) {
+        this.#warn(error);
+      }
     };
     this.#timer = clock.schedule(sampleMs, next, { ref: false });
+  }
+
+  /** A fault of the dashboard's own ends no application; it is said once. */
+  #warn(error: unknown): void {
+    if (this.#hasWarned) return;
+    this.#hasWarned = true;
+    const why = error instanceof Error ? error.message : String(error);
+    process.emitWarning(`A sample of the dashboard has failed: ${why}`, { code: 'PGHERD_DASHBOARD' });
   }
 
   #take(): void {

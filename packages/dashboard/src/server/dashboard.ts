@@ -121,24 +121,30 @@ class MountedDashboard implements Dashboard {
     this.close();
   }
 
+  /** What fails here fails the request, and nothing else. */
   #answerNode(
     asked: AskedFor,
     request: IncomingMessage,
     response: ServerResponse,
     next: ((error?: unknown) => void) | undefined,
   ): void {
-    const decision = this.#decide(asked);
-    if (decision === 'not ours') {
-      if (next === undefined) sendOverNode(request, response, NOT_FOUND);
-      else next();
-    } else if ('answer' in decision) {
-      void Promise.resolve(decision.answer).then(
-        (answer) => sendOverNode(request, response, answer),
-        (error: unknown) => (next === undefined ? response.destroy() : next(error)),
-      );
-    } else {
-      const viewer = viewerOverNode(response, (gone) => this.#feed.remove(gone));
-      this.#feed.add(viewer, decision.has);
+    const fail = (error: unknown): void => {
+      if (next === undefined || response.headersSent) response.destroy();
+      else next(error);
+    };
+    try {
+      const decision = this.#decide(asked);
+      if (decision === 'not ours') {
+        if (next === undefined) sendOverNode(request, response, NOT_FOUND);
+        else next();
+      } else if ('answer' in decision) {
+        void Promise.resolve(decision.answer).then((answer) => sendOverNode(request, response, answer), fail);
+      } else {
+        const viewer = viewerOverNode(response, (gone) => this.#feed.remove(gone));
+        this.#feed.add(viewer, decision.has);
+      }
+    } catch (error) {
+      fail(error);
     }
   }
 
