@@ -39,20 +39,6 @@ describe('the options of a pool', () => {
     checkPoolOptions({ mxa: 1 }, 'none');
     expect(String((await warned)[0])).toContain('mxa is not an option of a pool; did you mean max?');
   });
-
-  test('what has no effect is refused by a strict pool, which says what to use', () => {
-    const cluster = createCluster({ url: 'postgres://app@localhost/shop', env: {} });
-    const make = (options: object) => () => createPool(cluster, { pg, ...options });
-    expect(make({ strict: true, keepAlive: true })).toThrow(
-      expect.objectContaining({
-        code: 'PGHERD_INVALID_ARGUMENT',
-        message: expect.stringContaining('use the parameter keepalives of the connection string'),
-      }),
-    );
-    expect(make({ strict: true, maxConnections: 5 })).toThrow('maxConnections is not an option of a pool');
-    expect(make({ strict: 'yes' })).toThrow('strict');
-    expect(make({ strict: true, max: 5 })().options).not.toHaveProperty('strict');
-  });
 });
 
 describe('the module pg', () => {
@@ -76,5 +62,22 @@ describe('the module pg', () => {
     await new Promise((resolve) => setImmediate(resolve));
     process.off('warning', note);
     expect(warnings.filter((one) => one.includes('two copies of pg'))).toHaveLength(1);
+  });
+});
+
+// Behind the test of two copies: it makes a pool of the one that is loaded here.
+describe('a strict pool', () => {
+  test('what has no effect is refused by it, which says what to use', () => {
+    const cluster = createCluster({ url: 'postgres://app@localhost/shop', env: {} });
+    const make = (options: object) => () => createPool(cluster, { pg, ...options });
+    expect(make({ strict: true, keepAlive: true })).toThrow(
+      expect.objectContaining({
+        code: 'PGHERD_INVALID_ARGUMENT',
+        message: expect.stringContaining('use the parameter keepalives of the connection string'),
+      }),
+    );
+    expect(make({ strict: true, maxConnections: 5 })).toThrow('maxConnections is not an option of a pool');
+    expect(make({ strict: 'yes' })).toThrow('strict');
+    expect(make({ strict: true, max: 5 })().options).not.toHaveProperty('strict');
   });
 });
