@@ -196,7 +196,11 @@ describe('documents', () => {
   ])('find the command of a figure around it: %j', (text) => {
     const manifest = JSON.parse(CLEAN['package.json'] ?? '{}') as { readonly scripts: object };
     const scripts = { ...manifest.scripts, 'bench:a': 'true' };
-    const files = { 'docs/a.svg': '', 'docs/performance.md': text, 'package.json': JSON.stringify({ ...manifest, scripts }) };
+    const files = {
+      'docs/a.svg': '',
+      'docs/performance.md': text,
+      'package.json': JSON.stringify({ ...manifest, scripts }),
+    };
     expect(findingsOf(files)).toEqual([]);
   });
 
