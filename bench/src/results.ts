@@ -21,7 +21,7 @@ export async function writeResults(
   rows: readonly unknown[],
   versions: Readonly<Record<string, string>> = {},
 ): Promise<void> {
-  const args = process.argv.slice(2);
+  const args = process.argv.slice(2).map((word) => (/[\s"'$]/.test(word) ? JSON.stringify(word) : word));
   const command = `npm run ${script}${args.length === 0 ? '' : ` -- ${args.join(' ')}`}`;
   const cores = availableParallelism();
   const results: Results<unknown> = { command, node: process.versions.node, cores, versions, rows };

@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { callsChart, firstWriteChart } from '../src/charts/failover-charts.ts';
-import { chartsOf, staleCharts } from '../src/charts/files.ts';
+import { failoverTable } from '../src/charts/failover-table.ts';
+import { chartsOf, staleCharts, tableOf } from '../src/charts/files.ts';
 import { element, text } from '../src/charts/svg.ts';
 import { throughputChart } from '../src/charts/throughput-chart.ts';
 import { type Summary, summarize } from '../src/summary.ts';
@@ -67,8 +68,8 @@ test('a dot for each client that wrote, in each scenario, and a word for one tha
 
 test('the bars of calls are as long as their shares', () => {
   const chart = callsChart([
-    summary('a', 'killed', { failedRetryable: 25, unknownOutcome: 25 }),
-    summary('b', 'killed'),
+    summary('psycopg', 'killed', { failedRetryable: 25, unknownOutcome: 25 }),
+    summary('pgx', 'killed'),
   ]);
   const widths = [...chart.matchAll(/<rect class="bar solid[^"]*" x="[\d.]+" y="[\d.]+" width="([\d.]+)"/g)];
   // The first three are the legend's.
@@ -83,6 +84,20 @@ test('a peer that is half as fast has half a bar', () => {
   expect(chart).toContain('>0.50</text>');
   expect(chart).toContain('>1.25</text>');
   expect(count(chart, '>pg.Pool</text>')).toBe(1);
+});
+
+test('the table has the numbers of the charts', () => {
+  const table = failoverTable([
+    summary('pg.Pool', 'killed', { firstWriteMs: undefined, failedRetryable: 30 }),
+    summary('pgherd', 'frozen', { unknownOutcome: 3, staleAcknowledged: 1 }),
+  ]);
+  expect(table.split('\n')).toEqual([
+    '| ms; calls | killed | frozen |',
+    '| --- | --- | --- |',
+    '| pgherd |  | 10; 3 unknown; 1 stale |',
+    '| pg.Pool | never; 30 failed |  |',
+    '',
+  ]);
 });
 
 test('the charts of the documents are those of the results in the repository', async () => {
@@ -102,7 +117,8 @@ test('several files of results make one chart; one that is no longer theirs is n
   const charts = await chartsOf(root);
   expect(count(charts.get('failover-first-write.svg') ?? '', '<circle')).toBe(2);
   for (const [name, chart] of charts) await writeFile(path.join(root, 'docs/figures', name), chart);
+  await writeFile(path.join(root, 'docs/performance.md'), `# P\n\n${await tableOf(root)}\nEnd.\n`);
   expect(await staleCharts(root)).toEqual([]);
   await save('failover-2.json', [summary('pgherd', 'frozen', { firstWriteMs: 500 })]);
-  expect(await staleCharts(root)).toEqual(['failover-first-write.svg']);
+  expect(await staleCharts(root)).toEqual(['failover-first-write.svg', 'docs/performance.md']);
 });

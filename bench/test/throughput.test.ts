@@ -1,5 +1,6 @@
 import { createTestCluster } from '@pgherd/testing';
-import { describe, expect, test } from 'vitest';
+import { afterAll, describe, expect, test } from 'vitest';
+import { preparePrograms } from '../src/peer-programs.ts';
 import { isPair, PEERS } from '../src/throughput-contenders.ts';
 import { type Contender, Driver, percentile } from '../src/throughput-load.ts';
 import { renderMarkdown } from '../src/throughput-markdown.ts';
@@ -243,6 +244,41 @@ test('a small run on a real server measures every pair, and the table holds ever
   expect(found[1]?.arrangement).toMatch(/^[12] lanes?(, corked)?$/);
   expect(lines).toContain('select, 2 callers, 2/2');
 });
+
+const lines: string[] = [];
+const programs = await preparePrograms(['psycopg'], 'python3', (line) => lines.push(line));
+afterAll(() => programs[Symbol.asyncDispose]());
+
+test.runIf(programs.of('psycopg') !== undefined)(
+  'a client in another language drives itself, its updates count, and one that is not installed is named',
+  { timeout: 60_000 },
+  async () => {
+    await using cluster = await createTestCluster({ standbys: 0, settings: SERVER_SETTINGS });
+    const versions: Record<string, string> = {};
+    const found = await runThroughput({
+      cluster,
+      options: {
+        works: ['update'],
+        callers: [2],
+        subjects: ['pgherd'],
+        peers: ['hasql', 'psycopg'],
+        runs: 1,
+        seconds: 0.2,
+        python: '/no/python',
+      },
+      worker: { execArgv: ['--conditions=@pgherd/source', '--import', import.meta.resolve('tsx')] },
+      progress: (line) => lines.push(line),
+      versions,
+    });
+    const psycopg = found.find(({ peer }) => peer === 'psycopg');
+    expect(psycopg?.peerPerSecond).toBeGreaterThan(0);
+    expect(versions['psycopg']).toContain('psycopg 3.');
+    const hasql =
+      found.some(({ peer }) => peer === 'hasql') ||
+      lines.some((line) => line.startsWith('hasql is left out'));
+    expect(hasql).toBe(true);
+  },
+);
 
 describe('pgbench as a contender', () => {
   const REPORT = `pgbench (18.4)

@@ -1,4 +1,6 @@
 import { scaleLinear, scaleLog } from 'd3-scale';
+import { CLIENTS } from '../clients.ts';
+import { SCENARIOS } from '../scenarios.ts';
 import type { Summary } from '../summary.ts';
 import { gridLine, type Panel, renderPanels } from './panels.ts';
 import { element, text } from './svg.ts';
@@ -120,8 +122,8 @@ function percent(share: number): string {
 
 function gridOf(rows: readonly Summary[]) {
   return {
-    rows: [...new Set(rows.map(({ client }) => client))],
-    panels: [...new Set(rows.map(({ scenario }) => scenario))],
+    rows: CLIENTS.map(({ name }) => name).filter((name) => rows.some((row) => row.client === name)),
+    panels: SCENARIOS.map(({ name }) => name).filter((name) => rows.some((row) => row.scenario === name)),
     columns: 2,
     heading: (scenario: string) => scenario,
   };
