@@ -36,6 +36,12 @@ const OBSERVED: Readonly<
     instrument({ clusters: { bench: db }, metricProducer });
     return undefined;
   },
+  'metrics by the producer, and 1 span in 10': (db) => {
+    const metricProducer = createMetricProducer();
+    startSdk([metricProducer], 0.1);
+    instrument({ clusters: { bench: db }, metricProducer });
+    return undefined;
+  },
   'metrics and spans': (db) => {
     startSdk();
     instrument({ clusters: { bench: db } });

@@ -6,7 +6,13 @@ import {
   MeterProvider,
   PeriodicExportingMetricReader,
 } from '@opentelemetry/sdk-metrics';
-import { BasicTracerProvider, BatchSpanProcessor, type SpanExporter } from '@opentelemetry/sdk-trace-base';
+import {
+  AlwaysOnSampler,
+  BasicTracerProvider,
+  BatchSpanProcessor,
+  type SpanExporter,
+  TraceIdRatioBasedSampler,
+} from '@opentelemetry/sdk-trace-base';
 import type { HerdMetricProducer } from 'pgherd/otel';
 
 /** Takes spans as an exporter does that sends them away, and keeps none. */
@@ -15,11 +21,14 @@ const DISCARDING: SpanExporter = {
   shutdown: () => Promise.resolve(),
 };
 
-/** OpenTelemetry's own SDK with every span sampled; nothing is exported during a run but spans, in batches. */
-export function startSdk(producers: HerdMetricProducer[] = []): void {
+/** OpenTelemetry's own SDK, by default with every span sampled; nothing is exported during a run but spans, in batches. */
+export function startSdk(producers: HerdMetricProducer[] = [], sampled = 1): void {
   context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
   trace.setGlobalTracerProvider(
-    new BasicTracerProvider({ spanProcessors: [new BatchSpanProcessor(DISCARDING)] }),
+    new BasicTracerProvider({
+      spanProcessors: [new BatchSpanProcessor(DISCARDING)],
+      sampler: sampled === 1 ? new AlwaysOnSampler() : new TraceIdRatioBasedSampler(sampled),
+    }),
   );
   const reader = new PeriodicExportingMetricReader({
     exporter: new InMemoryMetricExporter(AggregationTemporality.CUMULATIVE),

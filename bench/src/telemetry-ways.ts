@@ -6,14 +6,15 @@ export type Way =
   | 'metrics by the producer'
   | 'metrics by the producer, and spans'
   | 'metrics and spans'
+  | 'metrics by the producer, and 1 span in 10'
   | 'a context of the program';
 
-/** The ways, in the order of the table; the first is what the others are held against. */
-export const WAYS: readonly Way[] = Object.freeze([
-  'nothing',
+/** The ways that are held against `nothing`, in the order of the table. */
+export const OBSERVED_WAYS: readonly Way[] = Object.freeze([
   'prometheus',
   'metrics by the producer',
   'metrics',
+  'metrics by the producer, and 1 span in 10',
   'metrics by the producer, and spans',
   'metrics and spans',
   'a context of the program',

@@ -3,16 +3,16 @@ import { type BenchArguments, parseBenchArguments, runBench, toJson } from './ar
 import { left, renderGrid, right } from './grid.ts';
 import { messageFrom, startProcess } from './processes.ts';
 import { median } from './statistics.ts';
-import { type Floor, type Slice, type SliceRequest, WAYS, type Way } from './telemetry-ways.ts';
+import { type Floor, OBSERVED_WAYS, type Slice, type SliceRequest, type Way } from './telemetry-ways.ts';
 
 const RUNS = 15;
 const CALLERS = 100;
-const WARM_UP_MS = 700;
+const WARM_UP_MS = 1_000;
 const SLICE_MS = 1_000;
 const USAGE = `Usage: npm run bench:telemetry -- [options]
 
-Statements per second of ${CALLERS} callers that are observed, against a process in which nothing observes them: slices of
-${SLICE_MS} ms in turn, each in a process of its own, the order reversed in every other round. Ratios are medians of those of the rounds.
+Statements per second of ${CALLERS} callers that are observed, each slice of ${SLICE_MS} ms in a process of its own, and right before or behind
+one that nothing observes: what else the machine does meets both. Costs are medians over the rounds, of throughput and of processor time.
 Below it, what the libraries themselves need for one statement, in loops without pgherd.
 
   --runs N   rounds (default ${RUNS})
@@ -20,13 +20,21 @@ Below it, what the libraries themselves need for one statement, in loops without
   --help     print this
 `;
 
+/** A slice, and the one beside it that nothing observed. */
+interface Pair {
+  readonly slice: Slice;
+  readonly plain: Slice;
+}
+
 interface Figure {
   readonly way: Way;
   readonly perSecond: number;
   /** Throughput that it costs, of that of nothing. */
   readonly lost: number;
-  /** Processor time that it needs for each statement more than nothing does, microseconds. */
+  /** Processor time of the process for each statement, microseconds. */
   readonly cpuMicros: number;
+  /** Part of it that would not be there without observation. */
+  readonly cpuCosts: number;
   readonly runs: number;
 }
 
@@ -35,25 +43,30 @@ async function slice(url: string, way: Way): Promise<Slice> {
   return messageFrom<Slice>(startProcess('./telemetry-process.ts', request), way);
 }
 
-async function rounds(url: string, runs: number): Promise<ReadonlyMap<Way, readonly Slice[]>> {
-  const found = new Map<Way, Slice[]>(WAYS.map((way) => [way, []]));
-  for (let round = 0; round < runs; round++) {
-    for (const way of round % 2 === 0 ? WAYS : WAYS.toReversed()) found.get(way)?.push(await slice(url, way));
-  }
+async function pair(url: string, way: Way, plainFirst: boolean): Promise<Pair> {
+  const before = plainFirst ? await slice(url, 'nothing') : undefined;
+  const observed = await slice(url, way);
+  return { slice: observed, plain: before ?? (await slice(url, 'nothing')) };
+}
+
+async function rounds(url: string, runs: number): Promise<ReadonlyMap<Way, readonly Pair[]>> {
+  const found = new Map<Way, Pair[]>(OBSERVED_WAYS.map((way) => [way, []]));
+  for (let round = 0; round < runs; round++)
+    for (const way of OBSERVED_WAYS) found.get(way)?.push(await pair(url, way, round % 2 === 0));
   return found;
 }
 
-function figuresOf(found: ReadonlyMap<Way, readonly Slice[]>): Figure[] {
-  const plain = found.get('nothing') ?? [];
-  return [...found].map(([way, slices]) => {
-    const against = (compare: (one: Slice, other: Slice) => number) =>
-      median(slices.map((one, at) => compare(one, plain[at] ?? one))) ?? 0;
+function figuresOf(found: ReadonlyMap<Way, readonly Pair[]>): Figure[] {
+  const plain = [...found.values()].flat().map((one): Pair => ({ slice: one.plain, plain: one.plain }));
+  return [['nothing', plain] as const, ...found].map(([way, pairs]) => {
+    const middle = (of: (one: Pair) => number) => median(pairs.map(of)) ?? 0;
     return {
       way,
-      perSecond: median(slices.map(({ perSecond }) => perSecond)) ?? 0,
-      lost: 1 - against((one, other) => one.perSecond / other.perSecond),
-      cpuMicros: against((one, other) => one.cpuMicros - other.cpuMicros),
-      runs: slices.length,
+      perSecond: middle((one) => one.slice.perSecond),
+      lost: 1 - middle((one) => one.slice.perSecond / one.plain.perSecond),
+      cpuMicros: middle((one) => one.slice.cpuMicros),
+      cpuCosts: 1 - middle((one) => one.plain.cpuMicros / one.slice.cpuMicros),
+      runs: pairs.length,
     };
   });
 }
@@ -67,9 +80,10 @@ async function run({ runs, json }: BenchArguments): Promise<string> {
     [
       left(['', 'observed by'], (row) => row.way),
       right(['statements', 'per second'], (row) => row.perSecond.toFixed(0)),
-      right(['', 'costs'], (row) => `${(row.lost * 100).toFixed(1)} %`),
-      right(['more µs', 'per statement'], (row) => row.cpuMicros.toFixed(1)),
-      right(['', 'rounds'], (row) => String(row.runs)),
+      right(['costs of', 'throughput'], (row) => `${(row.lost * 100).toFixed(1)} %`),
+      right(['processor µs', 'per statement'], (row) => row.cpuMicros.toFixed(1)),
+      right(['costs of', 'processor'], (row) => `${(row.cpuCosts * 100).toFixed(1)} %`),
+      right(['', 'slices'], (row) => String(row.runs)),
     ],
     figures,
   );
