@@ -35,7 +35,13 @@ export async function underLoad(
     db.on('node:health-changed', (event) => {
       if (event.after === 'offline') offline.push(event);
     });
-    const load = await journal.run(db, (load) => scenario({ load, tap, db }));
+    const load = await journal.run(db, async (load) => {
+      // The pool takes over the first connections of the monitors, which open others: a pause meanwhile would be that of a lost host.
+      await load.acknowledged();
+      await load.served();
+      await db.nextProbe();
+      await scenario({ load, tap, db });
+    });
     return { load, tap, offline };
   } finally {
     await db.close();
