@@ -40,8 +40,11 @@ function asOnSite(md: MarkdownRenderer): void {
     const page = pageOf(env);
     const file = join(about.root, dirname(page?.source ?? ''), token?.attrGet('src') ?? '');
     if (!file.endsWith('.svg') || !existsSync(file)) return image?.(tokens, index, options, env, self) ?? '';
-    const drawing = readFileSync(file, 'utf8').replace(/<style>[\s\S]*?<\/style>/, '');
-    return `<span class="drawing" v-pre>${drawing.replace('<svg ', '<svg role="img" ')}</span>`;
+    const text = readFileSync(file, 'utf8');
+    const drawing = text.replace(/<style>[\s\S]*?<\/style>/, '');
+    // One without a style has its own colours and letters, as those of a terminal.
+    const kind = drawing === text ? 'picture' : 'drawing';
+    return `<span class="${kind}" v-pre>${drawing.replace('<svg ', '<svg role="img" ')}</span>`;
   };
 }
 

@@ -50,9 +50,9 @@ export function terminalSvg({ command, hasPrompt, description, lines }: Terminal
   const width = Math.round(2 * MARGIN + columns * CELL.width);
   const height = Math.round(2 * MARGIN + shown.length * CELL.height);
   return [
-    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" role="img" aria-labelledby="title description">`,
-    `<title id="title">${escaped(command)}</title>`,
-    `<desc id="description">${escaped(description)}</desc>`,
+    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}">`,
+    `<title>${escaped(command)}</title>`,
+    `<desc>${escaped(description)}</desc>`,
     `<rect width="${width}" height="${height}" rx="8" fill="${BACKGROUND}"/>`,
     `<g font-family="${FONTS}" font-size="${CELL.fontSize}" fill="${FOREGROUND}">`,
     ...shown.flatMap((line, row) =>
