@@ -37,7 +37,7 @@ describe('what a terminal shows', () => {
       hasPrompt: true,
       lines: captured(terminal),
     });
-    expect(svg).toContain('<desc id="description">A &lt;table&gt;.</desc>');
+    expect(svg).toContain('<desc>A &lt;table&gt;.</desc>');
     expect(svg).toContain('<tspan x="18" textLength="8.4">a</tspan>');
     expect(svg).toContain('<tspan x="43.2" textLength="33.6" fill="#7ee787">&lt;b&gt;&amp;</tspan>');
     // The command and one line: what is empty at the end takes no room.
