@@ -152,19 +152,18 @@ async function underFaults(
     for (const one of examples) await one.ready;
     const rows = new Map(examples.map(({ name, done }) => [name, [name, done.join(', ')]]));
     for (const fault of FAULTS) {
-      let states = await played(fault, cluster, examples);
-      // A gap is a time, and the machine may have had other work: one that is too long has to be so twice.
-      const isLong = [...states.values()].some((state) => gapProblems(state, coreGap(states)).length > 0);
-      if (isLong) {
-        for (const [name, { failures }] of states)
-          for (const problem of failureProblems(failures)) report(name, `${fault.name}: ${problem}`);
-        states = await played(fault, cluster, examples);
-      }
+      await Promise.all(examples.map((one) => one.begin()));
+      const mend = await fault.begin(cluster);
+      for (const one of examples) await one.more(PROGRESS);
+      await mend();
+      await cluster.waitForStreaming();
+      const states = new Map<string, LoadState>();
+      for (const one of examples) states.set(one.name, await one.state());
+      const coreGapMs = states.get(CORE)?.gapMs ?? 0;
       for (const [name, state] of states) {
         const { failures, gapMs } = state;
         rows.get(name)?.push(`${failures.length} failed, gap ${Math.round(gapMs)} ms`);
-        const problems = [...failureProblems(failures), ...gapProblems(state, coreGap(states))];
-        for (const problem of problems) report(name, `${fault.name}: ${problem}`);
+        for (const problem of problemsOf(state, coreGapMs)) report(name, `${fault.name}: ${problem}`);
       }
     }
     for (const one of examples) for (const message of await judge(cluster, one)) report(one.name, message);
@@ -179,36 +178,16 @@ async function underFaults(
   return findings;
 }
 
-/** One fault under the load of all examples, and what became of each. */
-async function played(
-  fault: (typeof FAULTS)[number],
-  cluster: TestCluster,
-  examples: readonly LoadedExample[],
-): Promise<ReadonlyMap<string, LoadState>> {
-  await Promise.all(examples.map((one) => one.begin()));
-  const mend = await fault.begin(cluster);
-  for (const one of examples) await one.more(PROGRESS);
-  await mend();
-  await cluster.waitForStreaming();
-  const states = new Map<string, LoadState>();
-  for (const one of examples) states.set(one.name, await one.state());
-  return states;
-}
-
-function coreGap(states: ReadonlyMap<string, LoadState>): number {
-  return states.get(CORE)?.gapMs ?? 0;
-}
-
-/** Only calls that were under way may fail. */
-function failureProblems(failures: LoadState['failures']): string[] {
-  if (failures.length <= IN_FLIGHT) return [];
-  return [`${failures.length} calls failed, and ${IN_FLIGHT} were under way:\n${failures.join('\n')}`];
-}
-
-/** Writes go on as soon as those of the core. */
-function gapProblems({ gapMs }: LoadState, coreGapMs: number): string[] {
-  if (gapMs <= GAP_FACTOR * coreGapMs + GAP_NOISE_MS) return [];
-  return [`no write for ${Math.round(gapMs)} ms; for ${Math.round(coreGapMs)} ms of the core.`];
+/** What a fault did that it must not do: only calls that were under way may fail, and writes go on as soon as those of the core. */
+function problemsOf({ failures, gapMs }: LoadState, coreGapMs: number): string[] {
+  const problems: string[] = [];
+  if (failures.length > IN_FLIGHT)
+    problems.push(
+      `${failures.length} calls failed, and ${IN_FLIGHT} were under way:\n${failures.join('\n')}`,
+    );
+  if (gapMs > GAP_FACTOR * coreGapMs + GAP_NOISE_MS)
+    problems.push(`no write for ${Math.round(gapMs)} ms; for ${Math.round(coreGapMs)} ms of the core.`);
+  return problems;
 }
 
 /** What is lost of the acknowledged writes, and what is there twice. */
