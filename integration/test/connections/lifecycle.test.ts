@@ -1,10 +1,14 @@
+import { AsyncResource } from 'node:async_hooks';
 import { createTestCluster, type TestCluster, waitUntil } from '@pgherd/testing';
-import { createCluster } from 'pgherd';
+import { PATIENCE_MS } from '@pgherd/testing/internal';
+import { createCluster, onShutdown } from 'pgherd';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Ended, Program } from '../../src/child.ts';
-import { open, PATIENT, rejection } from '../../src/support.ts';
+import { nameOf, open, PATIENT, rejection } from '../../src/support.ts';
 
 let cluster: TestCluster;
+/** Calls from another asynchronous context than the one that it is used in. */
+const outside = AsyncResource.bind((fn: () => Promise<void>) => fn());
 
 beforeAll(async () => {
   cluster = await createTestCluster({ standbys: 1 });
@@ -57,6 +61,46 @@ describe('close', () => {
     lease.release();
     await db.close();
     expect(told).toHaveLength(1);
+  });
+
+  it('refuses a time that is none, and stays open', async () => {
+    await using db = open(cluster);
+    const lease = await db.acquire();
+    for (const timeoutMs of [Number.NaN, -1, '5000', null] as number[]) {
+      expect(await rejection(db.close({ timeoutMs }))).toMatchObject({ code: 'PGHERD_INVALID_ARGUMENT' });
+      expect(() => onShutdown(db, { timeoutMs })).toThrow('timeoutMs');
+    }
+    expect((await lease.query('select 1')).rowCount).toBe(1);
+    lease.release();
+  });
+
+  it('says that work was cut off if terminate() came while it waited', async () => {
+    const db = open(cluster);
+    const lease = await db.acquire();
+    const told: unknown[] = [];
+    db.on('cluster:closed', (event) => told.push(event));
+    const closing = db.close();
+    db.terminate();
+    await closing;
+    expect(told).toEqual([{ terminated: true }]);
+    lease.release();
+  });
+
+  it('and drain are refused inside a function that they would wait for, also while another close waits', async () => {
+    const db = open(cluster);
+    const [standby] = cluster.standbys;
+    const refused = { code: 'PGHERD_SELF_DEADLOCK' };
+    let closing: Promise<void> | undefined;
+    await db.transaction(async (tx) => {
+      expect(await rejection(db.drain())).toMatchObject(refused);
+      expect(await rejection(db.drain(nameOf(cluster.primary)))).toMatchObject(refused);
+      await db.drain(nameOf(standby));
+      expect((await tx.query('select 1')).rowCount).toBe(1);
+      closing = outside(() => db.close({ timeoutMs: PATIENCE_MS }));
+      expect(await rejection(db.close())).toMatchObject(refused);
+      expect((await tx.query('select 1')).rowCount).toBe(1);
+    });
+    await closing;
   });
 
   it('is idempotent, and every verb says PGHERD_CLOSED afterwards', async () => {

@@ -10,12 +10,12 @@ export function closedError(): PgHerdError {
   return new PgHerdError('PGHERD_CLOSED', 'The cluster is closed. Closing is final: create a new one.');
 }
 
-/** `close()` was called inside a function whose connection it would wait for. */
-export function closedInside(): PgHerdError {
+/** `close()` or `drain()` was called inside a function whose connection it would wait for. */
+export function deadlockInside(verb: 'close' | 'drain'): PgHerdError {
+  const otherwise = verb === 'close' ? ', or call terminate(), which waits for nothing' : '';
   return new PgHerdError(
     'PGHERD_SELF_DEADLOCK',
-    'close() was called inside a function given to transaction() or use(), and would wait for it. Let the function end first, or call ' +
-      'terminate(), which waits for nothing.',
+    `${verb}() was called inside a function given to transaction() or use(), and would wait for it. Let the function end first${otherwise}.`,
   );
 }
 

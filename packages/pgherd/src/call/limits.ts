@@ -18,6 +18,15 @@ export function assertLimits({ timeoutMs, signal }: CallLimits): void {
     throw invalidArgument('signal', shown(signal), 'an AbortSignal');
 }
 
+/**
+ * Refuses a time for running work to end that is none: `NaN`, which a missing variable becomes, would be no time at all.
+ * @throws PgHerdError `PGHERD_INVALID_ARGUMENT`
+ */
+export function assertDrainTime(timeoutMs: number | undefined): void {
+  if (timeoutMs !== undefined && !(typeof timeoutMs === 'number' && timeoutMs >= 0))
+    throw invalidArgument('timeoutMs', shown(timeoutMs), 'a number of ms, at least 0');
+}
+
 /** Whether it is an AbortSignal, also one of another realm or of a polyfill. */
 export function isSignal(value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return false;

@@ -1,6 +1,7 @@
 import { beginCall, prepareCall, type RoutingOptions } from '../call/call.ts';
 import { ROUTING_OPTIONS } from '../call/call-option-names.ts';
-import { closedInside, unknownNodeName } from '../call/failures.ts';
+import { deadlockInside, unknownNodeName } from '../call/failures.ts';
+import { assertDrainTime } from '../call/limits.ts';
 import type { TracedCluster } from '../channels/channels.ts';
 import type { Driver } from '../connection/port.ts';
 import { Engine } from '../engine/engine.ts';
@@ -19,6 +20,7 @@ import { quoted } from '../model/foreign.ts';
 import { INSPECT, type Inspect, look } from '../model/looks.ts';
 import { assertNoCallback, assertOptions, optionNames } from '../model/option-names.ts';
 import type { NodeDescription, TopologyDescription } from '../model/topology.ts';
+import type { Session } from '../node/session.ts';
 import type { ListenOptions, Off } from '../observe/emitter.ts';
 import type { ClusterEventName, ClusterEvents } from '../observe/events.ts';
 import { assertSubscription } from '../observe/subscribe.ts';
@@ -112,13 +114,15 @@ export interface Cluster extends ClusterQuerier, AsyncDisposable {
   /**
    * Replaces the connections of one node or of all nodes: those that are open now are closed as soon as they
    * are free, and new calls get new ones. Resolves when the last old one is closed.
-   * @throws PgHerdError `PGHERD_INVALID_ARGUMENT` for an unknown node, `PGHERD_CLOSED`.
+   * @throws PgHerdError `PGHERD_INVALID_ARGUMENT` for an unknown node; `PGHERD_SELF_DEADLOCK` inside a function given to `transaction`
+   * or `use` that holds one of these connections; `PGHERD_CLOSED`.
    */
   drain(node?: string): Promise<void>;
   /**
    * Refuses new work, waits for running work, then closes everything. Final.
    * @throws PgHerdError `PGHERD_SELF_DEADLOCK` inside a function given to `transaction` or `use` of this
-   * cluster, for which it would wait; the cluster stays open.
+   * cluster, for which it would wait; the cluster stays open, unless it is being closed already. `PGHERD_INVALID_ARGUMENT` for a
+   * `timeoutMs` that is no number of ms, at least 0.
    */
   close(options?: { readonly timeoutMs?: number | undefined }): Promise<void>;
   /** Destroys everything at once. Final. */
@@ -170,6 +174,7 @@ class HerdCluster implements Omit<Cluster, keyof ClusterQuerier> {
   #auto: AutoQuerier | undefined;
   readonly #leaveSiblings: () => void;
   #closing: Promise<void> | undefined;
+  #isTerminated = false;
 
   constructor(settings: ClusterSettings) {
     this.#herd = new Herd(settings);
@@ -254,6 +259,7 @@ class HerdCluster implements Omit<Cluster, keyof ClusterQuerier> {
     const named = node === undefined ? undefined : nodes.get(node);
     if (node !== undefined && named === undefined) throw unknownNodeName(node, [...nodes.keys()]);
     const drained = named === undefined ? liveNodes : [named];
+    this.#assertNotInside('drain', ({ node: held }) => drained.some(({ name }) => name === held));
     const reason = 'db.drain() was called';
     await Promise.all(drained.flatMap(({ pool, guests }) => [pool.drain(reason), guests.leave(reason)]));
   }
@@ -329,14 +335,15 @@ class HerdCluster implements Omit<Cluster, keyof ClusterQuerier> {
 
   async close(options: { readonly timeoutMs?: number | undefined } = {}): Promise<void> {
     assertOptions('close', options, CLOSE_OPTIONS);
-    // It would wait for the function that waits for it.
-    if (this.#closing === undefined && this.#engine.held.count(() => true) > 0) throw closedInside();
+    assertDrainTime(options.timeoutMs);
+    this.#assertNotInside('close', () => true);
     this.#closing ??= this.#close(options.timeoutMs ?? this.#herd.settings.drainMs);
     return this.#closing;
   }
 
   terminate(): void {
     const wasClosed = this.#herd.isClosed;
+    this.#isTerminated = true;
     this.#leaveSiblings();
     this.#listening.close();
     this.#herd.stop();
@@ -373,7 +380,12 @@ class HerdCluster implements Omit<Cluster, keyof ClusterQuerier> {
     this.#engine.held.disable();
     this.#engine.leaks.stop();
     this.#engine.causal.disable();
-    this.#herd.events.emit('cluster:closed', { terminated: !drained });
+    this.#herd.events.emit('cluster:closed', { terminated: !drained || this.#isTerminated });
+  }
+
+  /** A verb that waits for connections must not be called in a function that holds one: it would wait for what waits for it. */
+  #assertNotInside(verb: 'close' | 'drain', waitsFor: (held: Session) => boolean): void {
+    if (this.#engine.held.count(waitsFor) > 0) throw deadlockInside(verb);
   }
 
   #assertOpen(): void {

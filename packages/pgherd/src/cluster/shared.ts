@@ -59,15 +59,19 @@ export function openShared(name: string): Cluster | undefined {
   return known?.isOpen === true ? known : undefined;
 }
 
-/** Closes every shared cluster of the process; later calls make new ones. */
+/**
+ * Closes every shared cluster of the process; later calls make new ones.
+ * @throws as `close` of a cluster: then those that it refuses to close stay.
+ */
 export async function closeSharedClusters(options?: {
   readonly timeoutMs?: number | undefined;
 }): Promise<void> {
   assertOptions('closeSharedClusters', options, CLOSE_OPTIONS);
   const shared = registry();
-  const clusters = [...shared.values()].map(({ cluster }) => cluster);
-  shared.clear();
-  await Promise.all(clusters.map((cluster) => cluster.close(options)));
+  const closing = [...shared.values()].map(({ cluster }) => cluster.close(options));
+  // One that refuses to be closed stays open, and the one of its name.
+  for (const [name, { cluster }] of shared) if (!cluster.isOpen) shared.delete(name);
+  await Promise.all(closing);
 }
 
 const CLOSE_OPTIONS = optionNames<{ readonly timeoutMs?: number | undefined }>({ timeoutMs: true });

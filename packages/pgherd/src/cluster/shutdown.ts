@@ -1,3 +1,4 @@
+import { assertDrainTime } from '../call/limits.ts';
 import { argumentError, type PgHerdError } from '../model/errors.ts';
 import { assertOptions, optionNames } from '../model/option-names.ts';
 import type { Off } from '../observe/emitter.ts';
@@ -37,7 +38,7 @@ export interface ShutdownOptions {
  * keep no process alive, and are removed when the clusters are closed in another way. Returns a function that
  * removes them.
  *
- * @throws PgHerdError `PGHERD_INVALID_ARGUMENT` for an unknown signal.
+ * @throws PgHerdError `PGHERD_INVALID_ARGUMENT` for an unknown signal, and for a `timeoutMs` that is no number of ms, at least 0.
  * @example
  * ```ts
  * onShutdown(db, { before: () => new Promise((done) => server.close(() => done())), timeoutMs: 10_000 });
@@ -64,7 +65,8 @@ class Shutdown {
 
   constructor(clusters: readonly Cluster[], options: ShutdownOptions) {
     assertOptions('onShutdown', options, SHUTDOWN_OPTIONS);
-    const { signals = ['SIGTERM', 'SIGINT'] } = options;
+    const { signals = ['SIGTERM', 'SIGINT'], timeoutMs } = options;
+    assertDrainTime(timeoutMs);
     const unknown = signals.find((signal) => !SHUTDOWN_SIGNALS.includes(signal));
     if (unknown !== undefined) throw invalidSignal(unknown);
     this.#clusters = clusters;

@@ -59,6 +59,14 @@ describe('a shared cluster', () => {
     expect(sharedCluster('third', OPTIONS).isOpen).toBe(true);
   });
 
+  it('stays the one of its name if it refuses to be closed', async () => {
+    const db = sharedCluster('shop', OPTIONS);
+    const invalid = { code: 'PGHERD_INVALID_ARGUMENT' };
+    await expect(closeSharedClusters({ timeoutMs: Number.NaN })).rejects.toMatchObject(invalid);
+    expect(db.isOpen).toBe(true);
+    expect(sharedCluster('shop', OPTIONS)).toBe(db);
+  });
+
   it('is not there when its options cannot be used', () => {
     expect(() => sharedCluster('bad', { ...OPTIONS, pool: { max: 0 } })).toThrow(InvalidOptionsError);
     expect(sharedCluster('bad', OPTIONS).isOpen).toBe(true);
