@@ -36,10 +36,6 @@ export async function underLoad(
       if (event.after === 'offline') offline.push(event);
     });
     const load = await journal.run(db, async (load) => {
-      // The pool takes over the first connections of the monitors, which open others: a pause meanwhile would be that of a lost host.
-      await load.acknowledged();
-      await load.served();
-      await db.nextProbe();
       await scenario({ load, tap, db });
     });
     return { load, tap, offline };

@@ -1,6 +1,7 @@
 import { createTestCluster, type TestCluster, waitUntil } from '@pgherd/testing';
 import { type Cluster, createCluster } from 'pgherd';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
+import { endMonitors } from '../../src/monitors.ts';
 import { addressAt, ScriptedName } from '../../src/scripted-name.ts';
 import { createTable, PATIENT } from '../../src/support.ts';
 
@@ -37,12 +38,6 @@ async function use(count: number): Promise<void> {
   await db.nextProbe();
 }
 
-async function endMonitor(): Promise<void> {
-  await cluster.primary.sql(
-    "select pg_terminate_backend(pid) from pg_stat_activity where application_name like '% monitor'",
-  );
-}
-
 it('a name with one address at a time is one node', async () => {
   await use(3);
   expect(db.nodes().map((node) => node.name)).toEqual([`${name.host}:${name.port}`]);
@@ -63,7 +58,7 @@ it('a monitor that comes back elsewhere takes the pool along, and what is leased
   db.on('connection:closed', ({ reason }) => closed.push(reason));
   const lease = await db.acquire();
   name.shows = [FIRST];
-  await endMonitor();
+  await endMonitors(cluster.primary);
   await waitUntil(() => closed.length === 4, { what: 'the idle connections to leave' });
   expect(new Set(closed)).toEqual(new Set([`${db.nodes()[0]?.name} is at ${FIRST} now, was at ${SECOND}`]));
   expect((await lease.query('select 1')).rowCount).toBe(1);

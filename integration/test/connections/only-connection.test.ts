@@ -1,6 +1,7 @@
 import { createTestCluster, type TestCluster } from '@pgherd/testing';
 import { type Cluster, type ClusterEvents, createCluster, type Querier } from 'pgherd';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { endMonitors } from '../../src/monitors.ts';
 import { PATIENT } from '../../src/support.ts';
 
 let cluster: TestCluster;
@@ -13,8 +14,6 @@ afterAll(() => cluster?.close());
 /** Both are far shorter than the work on the only connection. */
 const LIMITS = { deadAfterMs: 1_000, expireAfterMs: 1_500 } as const;
 const WORK_S = 5;
-/** What says of a program's monitor that it is one. */
-const MONITOR = "usename = 'app' and application_name like '% monitor'";
 
 /** What was said of the node while something went on. */
 class Told {
@@ -30,7 +29,7 @@ class Told {
 /** The program has one connection, in use, and its monitor is let in no more: the server has no slot for it. */
 async function shutMonitorOut(): Promise<void> {
   await cluster.primary.sql('alter role app connection limit 1');
-  await cluster.primary.sql(`select pg_terminate_backend(pid) from pg_stat_activity where ${MONITOR}`);
+  await endMonitors(cluster.primary);
 }
 
 async function pass(seconds: number): Promise<void> {

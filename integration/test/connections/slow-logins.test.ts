@@ -1,6 +1,7 @@
 import { createTestCluster, type TestCluster, waitUntil } from '@pgherd/testing';
 import { type Cluster, createCluster } from 'pgherd';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { replaceMonitor } from '../../src/monitors.ts';
 import { described, nameOf, PATIENT } from '../../src/support.ts';
 
 /** A far place: a login takes six round trips of this length or more, milliseconds. */
@@ -29,16 +30,6 @@ function open(): Cluster {
   return db;
 }
 
-/** Ends the monitor's session; resolves when a later one was opened and has answered. */
-async function redialled(db: Cluster): Promise<void> {
-  const seen = described(db, cluster.primary).seenAt ?? 0;
-  const sql = `select pg_terminate_backend(pid) from pg_stat_activity where application_name like '% monitor'`;
-  await waitUntil(async () => (await cluster.primary.sql(sql)).length > 0, {
-    what: 'the monitor to be ended',
-  });
-  await waitUntil(() => (described(db, cluster.primary).seenAt ?? 0) > seen, { what: 'the next probe' });
-}
-
 describe('a login that takes longer than a probe may', () => {
   it('works within connectTimeoutMs: TLS and SCRAM over a far network', async () => {
     await cluster.primary.proxy.delay(ROUND_TRIP_MS / 2);
@@ -53,12 +44,12 @@ describe('a login that takes longer than a probe may', () => {
     await cluster.primary.proxy.delayLogins(SLOW_LOGIN_MS);
     const lost: string[] = [];
     db.on('node:health-changed', ({ after }) => lost.push(after));
-    await redialled(db);
+    await replaceMonitor(db, cluster.primary);
     // It is doubted meanwhile, but a node that answers what runs there is never given up.
     await waitUntil(() => described(db, cluster.primary).health === 'ok', { what: 'the node to be ok' });
     await db.query('select 1');
     lost.length = 0;
-    await redialled(db);
+    await replaceMonitor(db, cluster.primary);
     expect(lost).not.toContain('offline');
     await db.query('select 1');
   });

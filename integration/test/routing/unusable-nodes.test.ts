@@ -4,6 +4,7 @@ import { createTestCluster, type TestCluster, type TestNode, waitUntil } from '@
 import pg from 'pg';
 import { type Cluster, type ClusterEvents, type ClusterOptions, createCluster } from 'pgherd';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { endMonitors } from '../../src/monitors.ts';
 import { allCaughtUp, createTable, described, nameOf, PATIENT, servedBy } from '../../src/support.ts';
 
 const opened: Cluster[] = [];
@@ -16,12 +17,6 @@ function open(url: string, options: ClusterOptions = {}): Cluster {
   const db = createCluster({ url, ...PATIENT, probe: { intervalMs: 200 }, ...options });
   opened.push(db);
   return db;
-}
-
-async function endMonitors(node: TestNode): Promise<void> {
-  await node.sql(
-    "select pg_terminate_backend(pid) from pg_stat_activity where application_name like '% monitor'",
-  );
 }
 
 describe('one unusable node among others', () => {

@@ -152,8 +152,7 @@ export class Prober {
     const generation = this.#ports.description()?.generation ?? 0;
     const askedAt = this.#ports.clock.now();
     const wasOk = this.#ports.description()?.health === 'ok';
-    // It accepts connections less fast than it has to answer: nobody is to wait for it meanwhile.
-    const overdue = wasOk && !isAnother ? this.#missedUnless(generation, askedAt) : undefined;
+    const overdue = isAnother ? undefined : this.#overdue(generation, askedAt);
     try {
       const connection = await this.#open(generation, wasOk, new AbortController());
       this.#adopt(connection);
@@ -207,10 +206,26 @@ export class Prober {
     }
   }
 
-  /** Reports the node silent when a probe would have timed out, unless cancelled before. */
-  #missedUnless(generation: number, askedAt: number): Timer {
-    const missed = () => this.#reports.probeMissed(generation, askedAt);
-    return watchdog(this.#ports.clock, this.#settings.timeoutMs, missed, { ref: false });
+  /**
+   * Reports of an attempt to connect that goes on, unless cancelled before. A node that is ok accepts connections less fast than it has to
+   * answer: it is silent when a probe would have timed out, so that no call waits for it meanwhile. Of a silent one it is the second proof
+   * after the time that an attempt may take to a node that is ok; its logins may have become slow, so the attempt itself is not given up.
+   */
+  #overdue(generation: number, askedAt: number): Timer | undefined {
+    const node = this.#ports.description();
+    const { clock } = this.#ports;
+    if (node?.health === 'ok') {
+      const missed = () => this.#reports.probeMissed(generation, askedAt);
+      return watchdog(clock, this.#settings.timeoutMs, missed, { ref: false });
+    }
+    if (node?.health !== 'suspect' || node.silentSince === undefined) return undefined;
+    const failed = (waitedMs: number) => this.#silent(connectTimeout(waitedMs), generation, askedAt);
+    return watchdog(clock, dialLimitMs(true, this.#loginTimes, this.#settings), failed, { ref: false });
+  }
+
+  #silent(error: unknown, generation: number, askedAt: number): void {
+    this.#wasSilent = true;
+    this.#reports.connectFailed(error, 'timeout', generation, askedAt);
   }
 
   #connectFailed(error: unknown, generation: number, askedAt: number): void {

@@ -302,6 +302,12 @@ function onConnectFailure(
   // A node that has shown life since the attempt began is slow to accept us, not gone.
   const { at, askedAt = at } = observation;
   if (MAYBE_OUR_OWN.has(observation.failure) && isAfter(node.seenAt, askedAt)) return node;
+  if (observation.failure === 'timeout' && isFirstSilence(node, askedAt))
+    return Object.freeze({
+      ...onSilence(node, askedAt, at, settings),
+      healthReason: observation.reason,
+      connectFailure: observation.failure,
+    });
   // A server without free connections is alive and keeps its role; it only accepts nothing new for now.
   const alive = observation.failure === 'too-many-connections';
   const doubtful = alive || isPerhapsOurOwnFault(node, observation, settings, others);
@@ -314,6 +320,15 @@ function onConnectFailure(
     serverVersion: observation.serverVersion ?? node.serverVersion,
     generation: health === 'offline' && node.health !== 'offline' ? node.generation + 1 : node.generation,
   } satisfies NodeDescription);
+}
+
+/**
+ * Whether an attempt that was begun at `askedAt`, and had no answer, is the first sign of silence from a node that had answered: one sign
+ * proves as little when a connection is asked for as when a probe is sent.
+ */
+function isFirstSilence({ health, seenAt, silentSince }: NodeDescription, askedAt: number): boolean {
+  if (health === 'offline' || seenAt === undefined) return false;
+  return silentSince === undefined || silentSince >= askedAt;
 }
 
 /**

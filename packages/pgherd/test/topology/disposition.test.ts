@@ -103,16 +103,23 @@ const CASES: readonly {
   {
     name: 'refused after a timeout: everything',
     before: [...PAIR, connectFailed('a', 'timeout', { at: 20 })],
-    next: connectFailed('a', 'refused', { at: 30, generation: 1 }),
+    next: connectFailed('a', 'refused', { at: 30 }),
     of: 'a',
     disposal: EVERYTHING,
   },
   {
-    name: 'no fresh connection in time: reads move, idle ones go, sent writes wait',
+    name: 'no fresh connection in time: as silent as after a probe',
     before: PAIR,
     next: connectFailed('a', 'timeout', { at: 20 }),
     of: 'a',
-    disposal: GONE,
+    disposal: { ...READS_MOVE, reason: 'it was timeout' },
+  },
+  {
+    name: 'none in time again: reads move, idle ones go, sent writes wait',
+    before: [...PAIR, silence('a', { at: 1_020, askedAt: 20 }), answer('b', standbyFacts(), { at: 1_030 })],
+    next: connectFailed('a', 'timeout', { at: 2_040 }),
+    of: 'a',
+    disposal: { ...GONE, reason: 'it was timeout' },
   },
   {
     name: 'a silent primary beside a newer one: everything',
