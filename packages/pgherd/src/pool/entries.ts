@@ -139,7 +139,7 @@ export class Entries<R extends object> {
   /** As {@link evict}, with nothing to be added afterwards; resolves when the last entry is gone. */
   async close(): Promise<void> {
     this.#closing = true;
-    this.#reaper.cancel();
+    this.#reaper.end();
     this.scarcity.end();
     this.#discardFree(CLOSING);
     await this.#drains.wait(Number.POSITIVE_INFINITY, this.#all.values());

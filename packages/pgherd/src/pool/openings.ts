@@ -107,7 +107,7 @@ export class Openings<R> {
 
   /** Nothing will be opened again. */
   end(reason: () => unknown): void {
-    this.#alarm.cancel();
+    this.#alarm.end();
     this.abandon(reason);
   }
 

@@ -100,7 +100,7 @@ export class Scarcity {
   }
 
   end(): void {
-    this.#alarm.cancel();
+    this.#alarm.end();
   }
 
   #ring(): void {

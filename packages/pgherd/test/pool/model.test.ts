@@ -253,6 +253,19 @@ const someActions = fc.commands(
   { maxCommands: 60, size: 'max' },
 );
 
+/** What may still be learnt, and told the pool, while what is leased has not come back. */
+const NEWS: readonly ((real: Bench) => void)[] = [
+  ({ pool }) => pool.evict('evicted'),
+  ({ pool, clock }) => pool.renew('renewed', clock.now()),
+  ({ pool }) => pool.revive(),
+  ({ pool }) => pool.redirectWaiters('elsewhere'),
+  ({ pool }) => void pool.noteScarce('seen'),
+  ({ pool }) => void pool.noteScarce('refused'),
+  ({ pool, factory }) => pool.destroyWhere((thing) => thing === factory.alive[0], 'destroyed'),
+  ({ clock }) => clock.advance(300),
+];
+const someNews = fc.array(fc.constantFrom(...NEWS), { maxLength: 6 });
+
 async function playedThrough(settings: PoolSettings, actions: Iterable<Action>, returned = false) {
   const real = bench(settings, { manual: true, returned, random: seededRandom(1) });
   const model: Model = { settings, callers: [], noted: new Set(), held: [], drains: [], resting: true };
@@ -263,34 +276,48 @@ async function playedThrough(settings: PoolSettings, actions: Iterable<Action>, 
 describe('whatever happens to a pool', () => {
   it('its limits, its order and its counts hold, and nobody waits beside a free connection', async () => {
     await fc.assert(
-      fc.asyncProperty(someSettings, someActions, fc.boolean(), async (settings, actions, returned) => {
-        const { real, model } = await playedThrough(settings, actions, returned);
-        const closed = watched(real.pool.close());
-        for (const opening of [...real.factory.openings]) opening.grant();
-        await real.settle();
-        const out = model.held.filter((thing) => thing.ended === undefined);
-        expect(closed.settled, 'closed only when all came back').toBe(out.length === 0);
-        for (const thing of out) real.pool.release(thing);
-        await real.settle();
-        assertEnded(closed, model, real);
-      }),
+      fc.asyncProperty(
+        someSettings,
+        someActions,
+        someNews,
+        fc.boolean(),
+        async (settings, actions, news, returned) => {
+          const { real, model } = await playedThrough(settings, actions, returned);
+          const closed = watched(real.pool.close());
+          for (const tell of news) tell(real);
+          for (const opening of [...real.factory.openings]) opening.grant();
+          await real.settle();
+          const out = model.held.filter((thing) => thing.ended === undefined);
+          expect(closed.settled, 'closed only when all came back').toBe(out.length === 0);
+          for (const thing of out) real.pool.release(thing);
+          await real.settle();
+          assertEnded(closed, model, real);
+        },
+      ),
       { numRuns: 120 },
     );
   });
 
   it('terminating it ends everything at once', async () => {
     await fc.assert(
-      fc.asyncProperty(someSettings, someActions, fc.boolean(), async (settings, actions, closesBefore) => {
-        const { real, model } = await playedThrough(settings, actions);
-        const closed = closesBefore ? watched(real.pool.close()) : undefined;
-        real.pool.terminate();
-        await real.settle();
-        expect(real.factory.alive).toEqual([]);
-        for (const opening of [...real.factory.openings]) opening.grant();
-        for (const validation of [...real.factory.validations]) validation.grant(true);
-        await real.settle();
-        assertEnded(closed ?? watched(real.pool.close()), model, real);
-      }),
+      fc.asyncProperty(
+        someSettings,
+        someActions,
+        someNews,
+        fc.boolean(),
+        async (settings, actions, news, closesBefore) => {
+          const { real, model } = await playedThrough(settings, actions);
+          const closed = closesBefore ? watched(real.pool.close()) : undefined;
+          real.pool.terminate();
+          for (const tell of news) tell(real);
+          await real.settle();
+          expect(real.factory.alive).toEqual([]);
+          for (const opening of [...real.factory.openings]) opening.grant();
+          for (const validation of [...real.factory.validations]) validation.grant(true);
+          await real.settle();
+          assertEnded(closed ?? watched(real.pool.close()), model, real);
+        },
+      ),
       { numRuns: 60 },
     );
   });
