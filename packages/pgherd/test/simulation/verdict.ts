@@ -53,8 +53,8 @@ const WRITING: ReadonlySet<string> = new Set([
   'lease',
 ]);
 
-/** What may have written when its time is over. */
-const CONFIRMED: ReadonlySet<string> = new Set(['write', 'lease']);
+/** What may have written when its time is over: also a `select` by a verb that may write, since it may call any function. */
+const CONFIRMED: ReadonlySet<string> = new Set(['write', 'lease', 'read-primary']);
 
 /** What the books say at the end, when nothing is on its way any more. */
 export function audit(
