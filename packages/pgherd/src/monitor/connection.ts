@@ -16,20 +16,39 @@ export class MonitorConnection {
   readonly dialledAt: number;
   readonly #relay: Relay;
   readonly #serial = new Serial();
+  readonly #clock: Clock;
   #unanswered = 0;
+  #answeredAt = Number.NEGATIVE_INFINITY;
   /**
    * The answer to a statement, once all that was asked before is answered; rejects when the session is gone.
    */
   readonly ask: Ask = (text) => {
     this.#unanswered++;
-    return this.#serial.run(() => this.driver.simple(text)).finally(() => this.#unanswered--);
+    return this.#serial
+      .run(() => this.driver.simple(text))
+      .finally(() => {
+        this.#unanswered--;
+        this.#answeredAt = this.#clock.now();
+      });
   };
 
-  constructor(connection: DriverConnection, generation: number, relay: Relay, dialledAt: number) {
+  constructor(
+    connection: DriverConnection,
+    generation: number,
+    relay: Relay,
+    clock: Clock,
+    dialledAt: number,
+  ) {
     this.driver = connection;
+    this.#clock = clock;
     this.dialledAt = dialledAt;
     this.generation = generation;
     this.#relay = relay;
+  }
+
+  /** When the last statement was answered; what was asked behind it was sent only then. */
+  get answeredAt(): number {
+    return this.#answeredAt;
   }
 
   /** Gives the connection to another owner, who listens to it from now on; `undefined` while it has something to answer. */

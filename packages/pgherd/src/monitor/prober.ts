@@ -9,6 +9,7 @@ import { type Ask, MonitorConnection } from './connection.ts';
 import { dialLimitMs, type LoginTimes, withLogin } from './dial-limit.ts';
 import { type Failing, FailureRow } from './failure-row.ts';
 import { FirstConnection } from './first-connection.ts';
+import { lateAnswer } from './owed-answer.ts';
 import type { LongPoll, MonitorSettings, ProberPorts, Round } from './ports.ts';
 import { longPollText } from './probe.ts';
 import { Questions } from './questions.ts';
@@ -197,7 +198,7 @@ export class Prober {
       connection.setRef(false);
       if (signal.aborted) connection.destroy();
       this.#loginTimes = withLogin(this.#loginTimes, clock.now() - startedAt);
-      opened = new MonitorConnection(connection, generation, relay, startedAt);
+      opened = new MonitorConnection(connection, generation, relay, clock, startedAt);
       if (way === 'as-pools') this.first.opened(opened);
       return opened;
     } finally {
@@ -305,27 +306,24 @@ export class Prober {
   }
 
   /**
-   * The answer to `text`. If none comes in time the node is reported silent and a second proof is sought: the late answer or a new
-   * connection, the first of both, clears it; a new connection that fails makes it offline.
+   * The answer to `text`. If none comes in time, counted from the answer to the question before it, the node is reported silent and a
+   * second proof is sought: the late answer or a new connection, the first of both, clears it; a new connection that fails makes it
+   * offline.
    */
   async #answered(connection: MonitorConnection, text: string, timeoutMs: number): Promise<DriverResult> {
-    const askedAt = this.#ports.clock.now();
     const answer = connection.ask(text);
-    const late = new Promise<'late'>((resolve) => {
-      const expired = () => {
-        if (this.#connection === connection) this.#reports.probeMissed(connection.generation, askedAt);
-        resolve('late');
-      };
-      const { clock } = this.#ports;
-      const halfway = watchdog(clock, timeoutMs / 2, () => this.#noteLate(), { ref: false });
-      const timer = watchdog(clock, timeoutMs, expired, { ref: false });
-      const over = () => {
-        halfway.cancel();
-        timer.cancel();
-        this.#isLate = false;
-      };
-      answer.then(over, over);
+    const late = lateAnswer(answer, this.#ports.clock, {
+      timeoutMs,
+      answeredAt: () => connection.answeredAt,
+      late: () => this.#noteLate(),
+      missed: (since) => {
+        if (this.#connection === connection) this.#reports.probeMissed(connection.generation, since);
+      },
     });
+    const settled = () => {
+      this.#isLate = false;
+    };
+    answer.then(settled, settled);
     const first = await Promise.race([answer, late]);
     if (first !== 'late') return first;
     // It was replaced meanwhile, and its silence proves nothing.

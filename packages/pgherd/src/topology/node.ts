@@ -300,14 +300,12 @@ function onConnectFailure(
   others: readonly NodeDescription[],
 ): NodeDescription {
   // A node that has shown life since the attempt began is slow to accept us, not gone.
-  const { at, askedAt = at } = observation;
-  if (MAYBE_OUR_OWN.has(observation.failure) && isAfter(node.seenAt, askedAt)) return node;
-  if (observation.failure === 'timeout' && isFirstSilence(node, askedAt))
-    return Object.freeze({
-      ...onSilence(node, askedAt, at, settings),
-      healthReason: observation.reason,
-      connectFailure: observation.failure,
-    });
+  const { at, askedAt = at, failure, reason } = observation;
+  if (MAYBE_OUR_OWN.has(failure) && isAfter(node.seenAt, askedAt)) return node;
+  if (failure === 'timeout' && isFirstSilence(node, askedAt)) {
+    const silent = onSilence(node, askedAt, at, settings);
+    return Object.freeze({ ...silent, healthReason: reason, connectFailure: failure });
+  }
   // A server without free connections is alive and keeps its role; it only accepts nothing new for now.
   const alive = observation.failure === 'too-many-connections';
   const doubtful = alive || isPerhapsOurOwnFault(node, observation, settings, others);

@@ -7,6 +7,7 @@ import { Relay } from '../../src/monitor/relay.ts';
 import type { ClusterOptions } from '../../src/options/options.ts';
 import { ScriptedConnection } from '../support/scripted-connection.ts';
 import { scriptedDriver } from '../support/scripted-driver.ts';
+import { virtualClock } from '../support/virtual-clock.ts';
 
 /** Notes which parameters it was given. */
 class Ears implements ConnectionListener {
@@ -24,7 +25,7 @@ function opened(first = new FirstConnection()) {
   const driver = new ScriptedConnection({ parameters: {} });
   const monitors = new Ears();
   const relay = new Relay(monitors);
-  const connection = new MonitorConnection(driver, 0, relay, 0);
+  const connection = new MonitorConnection(driver, 0, relay, virtualClock(), 0);
   first.nextDial(true);
   first.opened(connection);
   return { first, driver, monitors, relay, connection };

@@ -65,6 +65,21 @@ export const PLANTED_BUGS: readonly PlantedBug[] = Object.freeze([
     seeds: 200,
   },
   {
+    name: 'what waited behind another question was sent when it was asked',
+    file: 'monitor/owed-answer.ts',
+    find: 'if (answeredAt() > since) {',
+    replace: 'if (answeredAt() > Number.POSITIVE_INFINITY) {',
+    seeds: 1,
+    from: 22_489,
+  },
+  {
+    name: 'an attempt to connect without an answer is proof enough',
+    file: 'topology/node.ts',
+    find: "if (failure === 'timeout' && isFirstSilence(node, askedAt)) {",
+    replace: "if (failure === 'timeout' && node.name === '') {",
+    seeds: 400,
+  },
+  {
     name: 'a failed connection makes the role forgotten',
     file: 'topology/node.ts',
     find: 'connectFailure: observation.failure,',
