@@ -88,10 +88,15 @@ describe('one refused login stands for all', () => {
     expect(described(db, cluster.primary).health).toBe('ok');
     // Four handshakes at one time, and one that finds out whether the refusal lasts.
     expect(refusals() - before).toBeLessThanOrEqual(5);
+    expect(db.health()).toMatchObject({
+      status: 'degraded',
+      reasons: [expect.stringMatching(/ lets in no new connection: .*role "app" is not permitted to log in/)],
+    });
     await refused.undo();
     await waitUntil(() => db.query('select 1').then(Boolean, () => false), {
       what: 'calls to succeed again',
     });
+    expect(db.health()).toMatchObject({ status: 'up', reasons: [] });
   });
 
   it('nor does a listener or a guest', async () => {

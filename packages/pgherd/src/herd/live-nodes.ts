@@ -92,7 +92,11 @@ export class LiveNodes {
 
   /** What keeps nodes from being all well that the picture does not show. */
   concerns(): string[] {
-    return [...this.current.values()].flatMap(({ standbyWaits }) => standbyWaits.concern ?? []);
+    return [...this.current.values()].flatMap(({ isOk, logins, standbyWaits }) => {
+      // Why a node is not well is in the picture.
+      const refusal = isOk ? logins.concern : undefined;
+      return [refusal, standbyWaits.concern].filter((concern) => concern !== undefined);
+    });
   }
 
   /** Every monitor probes as soon as it may. */

@@ -1,6 +1,8 @@
 import { withinConnectTimeout } from '../dial/connect-timeout.ts';
 import type { Connector } from '../dial/connector.ts';
 import { LoginTest } from '../dial/login-test.ts';
+import { messageOf } from '../model/errors.ts';
+import { printable } from '../model/foreign.ts';
 import type { ClusterSettings } from '../options/settings.ts';
 
 /** What the logins of a node need from it. */
@@ -48,6 +50,13 @@ export class NodeLogins {
   get settledRefusal(): unknown {
     const { gate } = this.#ports.connector;
     return gate.isSettled ? gate.refusal?.error : undefined;
+  }
+
+  /** That new connections are refused, as a reason for the health; `undefined` if they are not, or if that may pass. */
+  get concern(): string | undefined {
+    const { settledRefusal: refusal } = this;
+    if (refusal === undefined) return undefined;
+    return `${this.#ports.name} lets in no new connection: ${printable(messageOf(refusal))}`;
   }
 
   /** Whether there is a password by now that the server has not refused. Never rejects. */

@@ -163,8 +163,7 @@ class Run {
     await this.#expectWithdrawal(wholeAt);
     await this.#acceptRestored();
     // A login that was refused is tried again after half a minute.
-    const refused = this.#db.topology.nodes.some(({ connectFailure }) => REFUSED.has(connectFailure ?? ''));
-    const patienceMs = refused ? TRUTH_MS + LASTING_MS : TRUTH_MS;
+    const patienceMs = this.#isRefused() ? TRUTH_MS + LASTING_MS : TRUTH_MS;
     await this.#advance(patienceMs, () => this.#untruth(wholeAt) === undefined);
     const untruth = this.#untruth(wholeAt);
     if (untruth !== undefined && !this.#isBroken()) {
@@ -173,11 +172,18 @@ class Run {
     const late = () => this.#workload.pending.length === 0;
     const drainMs = this.#scenario.discovery ? DRAIN_MS : 0;
     await this.#advance(this.#scenario.options.waitTimeoutMs + drainMs + 1_000, late);
+    await this.#advance(LASTING_MS, () => !this.#isRefused());
     if (this.#isBroken()) return;
     for (const call of this.#workload.pending) {
       this.#observer.violate(`call ${call.name} has not ended in a world that is whole`);
     }
     await this.#prove();
+  }
+
+  /** Whether a node is known to refuse logins: of its monitor, or, while that one is connected, of the pool. */
+  #isRefused(): boolean {
+    if (this.#db.topology.nodes.some(({ connectFailure }) => REFUSED.has(connectFailure ?? ''))) return true;
+    return this.#db.health().reasons.some((reason) => reason.includes('lets in no new connection'));
   }
 
   /**
@@ -201,8 +207,7 @@ class Run {
     const limitMs = above.length * (TRUTH_MS + this.#scenario.options.withdrawAfterMs);
     await this.#advance(limitMs, () => this.#untruth(wholeAt) === undefined);
     const untruth = this.#untruth(wholeAt);
-    const refused = this.#db.topology.nodes.some(({ connectFailure }) => REFUSED.has(connectFailure ?? ''));
-    if (untruth === undefined || refused || this.#isBroken()) return;
+    if (untruth === undefined || this.#isRefused() || this.#isBroken()) return;
     const missing = this.#db.topology.barred?.missing.join('; ');
     this.#observer.violate(
       `timeline ${above[0]?.timeline} is not given up, although all its witnesses are standbys: ${untruth}: ${missing}`,
