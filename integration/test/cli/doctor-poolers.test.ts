@@ -1,6 +1,8 @@
 import { createTestCluster, type TestCluster } from '@pgherd/testing';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { cli } from '../../src/cli.ts';
+import { GOOD } from '../../src/doctor/faults.ts';
+import { POOLER_CASES } from '../../src/doctor/poolers.ts';
 import {
   type PgBouncer,
   type PgBouncerSettings,
@@ -17,7 +19,7 @@ suite('pgherd doctor before poolers', () => {
   const bouncers: PgBouncer[] = [];
 
   beforeAll(async () => {
-    cluster = await createTestCluster({ standbys: 1, settings: { fsync: true, full_page_writes: true } });
+    cluster = await createTestCluster({ standbys: 1, settings: GOOD });
     await allCaughtUp(cluster);
   });
   afterEach(async () => {
@@ -36,24 +38,12 @@ suite('pgherd doctor before poolers', () => {
     return { rules: [...new Set(findings.map(({ rule }) => rule))], text: `${out}${err}` };
   }
 
-  const ACCEPTING = { ignore_startup_parameters: 'default_transaction_read_only,search_path,options' };
-
-  it.each([
-    ['in transaction mode, undeclared', {}, '', ['pooler-undeclared']],
-    [
-      'in transaction mode, handing out its sessions by turns',
-      { server_round_robin: 1 },
-      '',
-      ['pooler-undeclared'],
-    ],
-    ['in transaction mode, declared', {}, '?pgbouncer=true', []],
-    ['in transaction mode, denied', ACCEPTING, '?pgbouncer=false', ['pooler-denied']],
-    ['in session mode, undeclared', { pool_mode: 'session' }, '', ['pooler-keeps-sessions']],
-    ['in session mode, declared as none', { pool_mode: 'session', ...ACCEPTING }, '?pgbouncer=false', []],
-    ['with settings of the session', {}, '?pgbouncer=true&schema=shop', ['pooler-with-session-settings']],
-    ['in statement mode', { pool_mode: 'statement' }, '?pgbouncer=true', ['pooler-in-statement-mode']],
-  ] as const)('says what is to be said of one %s', async (_name, settings, parameters, expected) => {
+  it.each(POOLER_CASES)('says what is to be said of one $as', async ({
+    settings,
+    parameters,
+    rules: expected,
+  }) => {
     const { rules, text } = await examined(settings, parameters);
-    expect(rules, text).toEqual([...expected]);
+    expect(rules, text).toEqual(expected);
   });
 });

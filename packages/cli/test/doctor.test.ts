@@ -59,6 +59,7 @@ function node(
       connectFailure: undefined,
       aliasOf: undefined,
       several: undefined,
+      serverVersion: 180_001,
       lag: { bytes: role === 'standby' ? 0 : undefined, ms: role === 'standby' ? 0 : undefined },
       ...picture,
     },
@@ -91,7 +92,10 @@ const GOOD = [node('primary'), node('standby')];
 
 const PLANTED: Readonly<Record<string, DoctorFacts>> = {
   'no-primary': facts([node('standby')]),
-  'different-versions': facts([node('primary'), node('standby', { version: 170_002 })]),
+  'different-versions': facts([
+    node('primary'),
+    { ...node('primary', {}, { name: 'old:5432', serverVersion: 130_023 }), server: undefined },
+  ]),
   'keepalives-off': facts(GOOD, { keepalives: false }),
   'node-unreachable': facts([...GOOD, { ...node('standby', {}, { health: 'offline' }), server: undefined }]),
   'node-not-examined': facts([
@@ -106,8 +110,8 @@ const PLANTED: Readonly<Record<string, DoctorFacts>> = {
   ]),
   'read-only-primary': facts([...GOOD, node('primary', {}, { role: 'primary-read-only' })]),
   'read-only-by-default': facts([
-    node('primary', { readOnlyBy: 'database "shop"' }),
-    node('standby', { readOnlyBy: 'database "shop"' }),
+    node('primary', { readOnlyBy: { kind: 'alter', what: 'database "shop"' } }),
+    node('standby', { readOnlyBy: { kind: 'alter', what: 'database "shop"' } }),
   ]),
   'end-of-life': facts(GOOD.map((one) => ({ ...one, server: { ...GOOD_SERVER, version: 130_020 } }))),
   'superuser-login': facts([node('primary', { isSuperuser: true })]),
@@ -216,6 +220,20 @@ describe('the rules of the doctor', () => {
     expect(examine(fine)).toEqual([]);
   });
 
+  it.each([
+    ['standbys', false, undefined, 'warning', false],
+    ['what the monitor has met', true, undefined, 'error', true],
+    ['what the doctor has met', false, true, 'error', true],
+  ] as const)('say of several servers whether writes wait: %s', (_name, barsWrites, isPrimaryMet, severity, waits) => {
+    const several = { since: 0, servers: 2, barsWrites };
+    const behind = { ...node('standby', {}, { several }), server: undefined, isPrimaryMet };
+    const others = waits ? [] : [node('primary')];
+    const [finding, ...more] = examine(facts([behind, ...others]));
+    expect(finding).toMatchObject({ rule: 'several-servers-at-one-address', severity });
+    expect(finding?.evidence.includes('writes wait')).toBe(waits);
+    expect(more).toEqual([]);
+  });
+
   it('puts errors first', () => {
     const server = { ...set({ fsync: 'off', password_encryption: 'md5' }), isSuperuser: true };
     const severities = examine(facts([node('primary', server)])).map(({ severity }) => severity);
@@ -263,17 +281,56 @@ it('findings that differ in the server alone are shown as one', () => {
   ]);
 });
 
-it.each([
-  ['on', true],
-  ['TRUE', true],
-  ['ye', true],
-  ['1', true],
-  ['off', false],
-  ['o', false],
-  ['0', false],
-])('default_transaction_read_only = %s counts as on: %s', (value, isOn) => {
-  expect(readOnlyBy({ value, by: 'role app' })).toBe(isOn ? 'role app' : null);
-  expect(readOnlyBy(undefined)).toBeNull();
+describe('what makes the sessions of a primary read-only', () => {
+  const row = { first_value: 'on', altered_value: null, altered: null };
+  const altered = (value: string) => ({ altered_value: value, altered: 'role app' });
+
+  it.each([
+    ['on', true],
+    ['TRUE', true],
+    ['ye', true],
+    ['1', true],
+    ['off', false],
+    ['o', false],
+    ['0', false],
+  ])('alter role app set default_transaction_read_only = %s counts as on: %s', (value, isOn) => {
+    const found = readOnlyBy(
+      { ...row, first_value: isOn ? 'on' : 'off', ...altered(value) },
+      'primary',
+      false,
+    );
+    expect(found).toEqual(isOn ? { kind: 'alter', what: 'role app' } : null);
+  });
+
+  it.each([
+    ['nothing', { ...row, first_value: 'off' }, 'primary', false, null],
+    ['the client', row, 'primary', false, { kind: 'client' }],
+    [
+      'the client, whatever the role says',
+      { ...row, ...altered('off') },
+      'primary',
+      false,
+      { kind: 'client' },
+    ],
+    ['the server, which shows in its role', row, 'primary-read-only', false, null],
+    [
+      'nothing, since the client switches it off',
+      { ...row, first_value: 'off', ...altered('on') },
+      'primary',
+      false,
+      null,
+    ],
+    [
+      'the role, behind a pooler whose session is older',
+      { ...row, first_value: 'off', ...altered('on') },
+      'primary',
+      true,
+      { kind: 'alter', what: 'role app' },
+    ],
+    ['one session of a pooler, which is nothing to go by', row, 'primary', true, null],
+  ] as const)('%s', (_name, seen, role, isShared, expected) => {
+    expect(readOnlyBy(seen, role, isShared)).toEqual(expected);
+  });
 });
 
 it.each([

@@ -1,13 +1,20 @@
 import type { DoctorFacts, Finding } from './facts.ts';
-import { type ClusterRule, listOf, type NodeRule } from './rule.ts';
+import { type ClusterRule, isPrimaryAmongSeveral, listOf, type NodeRule } from './rule.ts';
 import { differentExtensions, differentPreloads, EXTENSION_RULES } from './rules-of-extensions.ts';
+import { IDENTITY_RULES } from './rules-of-identity.ts';
 import { NODE_RULES } from './rules-of-node.ts';
 import { POOLER_RULES } from './rules-of-poolers.ts';
+import { WRITE_RULES } from './rules-of-writes.ts';
 
 /** Rules for the cluster, by name. */
 export const CLUSTER_RULES: Readonly<Record<string, ClusterRule>> = Object.freeze({
   'no-primary': ({ nodes }) =>
-    nodes.some(({ picture: { role, standing } }) => role === 'primary' && standing === 'current')
+    nodes.some(
+      (node) =>
+        (node.picture.role === 'primary' && node.picture.standing === 'current') ||
+        // Its address is what is wrong then, and its role is that of the server that answered last.
+        isPrimaryAmongSeveral(node),
+    )
       ? undefined
       : {
           severity: 'error',
@@ -17,8 +24,11 @@ export const CLUSTER_RULES: Readonly<Record<string, ClusterRule>> = Object.freez
           page: 'runbook.md',
         },
   'different-versions': ({ nodes }) => {
+    // Also of a server that is not believed, as all but one are where the versions differ, and which is therefore not asked.
     const majors = new Set(
-      nodes.flatMap(({ server }) => (server ? [Math.floor(server.version / 10_000)] : [])),
+      nodes.flatMap(({ picture: { serverVersion } }) =>
+        serverVersion === undefined ? [] : [Math.floor(serverVersion / 10_000)],
+      ),
     );
     return majors.size < 2
       ? undefined
@@ -45,6 +55,8 @@ export const CLUSTER_RULES: Readonly<Record<string, ClusterRule>> = Object.freez
 /** Rules for one server, by name. */
 const SERVER_RULES: Readonly<Record<string, NodeRule>> = Object.freeze({
   ...NODE_RULES,
+  ...IDENTITY_RULES,
+  ...WRITE_RULES,
   ...POOLER_RULES,
   ...EXTENSION_RULES,
 });

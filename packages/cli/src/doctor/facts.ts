@@ -42,10 +42,10 @@ export interface ServerFacts {
   /** In the order of their names. */
   readonly extensions: readonly ExtensionFacts[];
   /**
-   * What makes transactions read-only by default for the role in the database, as `alter` calls it, such as `role "app" in database "shop"`;
-   * `null` if nothing does. Not the server's own configuration.
+   * What makes transactions of our sessions read-only by default, other than the server's own configuration; `null` if nothing does. `alter`: a
+   * setting of roles or databases, as `alter` calls these, such as `role "app" in database "shop"`. `client`: what was sent at the login.
    */
-  readonly readOnlyBy: string | null;
+  readonly readOnlyBy: { readonly kind: 'alter'; readonly what: string } | { readonly kind: 'client' } | null;
   /** Whether several connections are served by the same session, as by a pooler in transaction mode; `null` if it was not found out. */
   readonly sharesSessions: boolean | null;
 }
@@ -63,12 +63,15 @@ export interface NodeFacts {
     | 'connectFailure'
     | 'aliasOf'
     | 'several'
+    | 'serverVersion'
     | 'lag'
   >;
   /** Where connections to it lead. */
   readonly route: NodeStats['route'];
   /** `undefined` if it could not be asked. */
   readonly server: ServerFacts | undefined;
+  /** Whether one of several servers at its address is a primary; `undefined` if there is one server, which says so itself. */
+  readonly isPrimaryMet?: boolean | undefined;
   /** Why it could not be asked although it answers its monitor. */
   readonly failure?: string | undefined;
 }

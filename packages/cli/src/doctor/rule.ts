@@ -31,3 +31,8 @@ export function listOf(found: Found | readonly Found[] | undefined): readonly Fo
 export function isPrimary({ picture: { role } }: NodeFacts): boolean {
   return role === 'primary' || role === 'primary-read-only';
 }
+
+/** Whether a primary is one of several servers at one address: then no connection is sure to lead to it, and writes wait. */
+export function isPrimaryAmongSeveral({ picture: { several }, isPrimaryMet }: NodeFacts): boolean {
+  return several !== undefined && (several.barsWrites || isPrimaryMet === true);
+}

@@ -43,60 +43,6 @@ export const NODE_RULES: Readonly<Record<string, NodeRule>> = Object.freeze({
             page: 'errors.md',
           },
         ],
-  'node-not-believed': ({ picture }) =>
-    picture.standing === 'current'
-      ? []
-      : [
-          {
-            severity: 'error',
-            evidence: `It is ${picture.standing}: ${picture.standingReason ?? 'no reason known'}.`,
-            remedy: 'Stop it, and rebuild it as a standby of the primary.',
-            page: 'runbook.md',
-          },
-        ],
-  'same-server-twice': ({ picture }) =>
-    picture.aliasOf === undefined
-      ? []
-      : [
-          {
-            severity: 'warning',
-            evidence: `It is the same server as ${picture.aliasOf}.`,
-            remedy: 'Name each server once: two names for one server are no second server.',
-            page: 'one-address.md#names',
-          },
-        ],
-  'several-servers-at-one-address': ({ picture: { several } }) =>
-    several === undefined
-      ? []
-      : [
-          {
-            severity: several.barsWrites ? 'error' : 'warning',
-            evidence: `${several.servers} servers answer at this address.`,
-            remedy: 'Name the servers themselves, not a balancer in front of them.',
-            page: 'one-address.md#balancers-and-virtual-ips',
-          },
-        ],
-  'read-only-primary': ({ picture }) =>
-    picture.role === 'primary-read-only'
-      ? [
-          {
-            severity: 'error',
-            evidence: 'It is out of recovery, and default_transaction_read_only is on: writes wait.',
-            remedy: 'Set default_transaction_read_only = off in postgresql.conf, and reload.',
-            page: 'topology.md',
-          },
-        ]
-      : [],
-  'read-only-by-default': onServer(({ readOnlyBy }, node) =>
-    isPrimary(node) && readOnlyBy !== null
-      ? {
-          severity: 'error',
-          evidence: `alter ${readOnlyBy} set default_transaction_read_only = on: every write fails with 25006.`,
-          remedy: `alter ${readOnlyBy} reset default_transaction_read_only`,
-          page: 'topology.md#role-health-standing',
-        }
-      : undefined,
-  ),
   'end-of-life': onServer(({ version }, _node, { today }) => {
     const end = endOfLife(version);
     return end !== undefined && end < today.slice(0, 10)

@@ -44,15 +44,18 @@ export const ABOUT_EXTENSIONS = `select extname as name, default_version as offe
   from pg_catalog.pg_extension left join pg_catalog.pg_available_extensions on name = extname order by extname`;
 
 /**
- * Who sets default_transaction_read_only for our role in our database, the setting that counts first; each as `alter` calls it. The probe leaves
- * these settings out, since every server has them.
+ * What default_transaction_read_only is in a session that was opened for writing, whatever it was set to since; and what sets it for our role in
+ * our database, of several the one that counts, as `alter` calls it. The probe leaves these settings out, since every server has them.
  */
-export const ABOUT_READ_ONLY = `select pg_catalog.split_part(setting, '=', 2) as value,
-    pg_catalog.concat_ws(' in ', 'role ' || coalesce(pg_catalog.quote_ident(rolname), case when setdatabase = 0 then 'all' end),
-      'database ' || pg_catalog.quote_ident(datname)) as by
-  from pg_catalog.pg_db_role_setting cross join pg_catalog.unnest(setconfig) as setting
-    left join pg_catalog.pg_roles on pg_roles.oid = setrole left join pg_catalog.pg_database on pg_database.oid = setdatabase
-  where pg_catalog.lower(setting) like 'default\\_transaction\\_read\\_only=%'
-    and setrole in (0, (select oid from pg_catalog.pg_roles where rolname = session_user))
-    and setdatabase in (0, (select oid from pg_catalog.pg_database where datname = pg_catalog.current_database()))
-  order by (setrole <> 0) desc, (setdatabase <> 0) desc limit 1`;
+export const ABOUT_READ_ONLY = `select own.reset_val as first_value, role_setting.value as altered_value, role_setting.what as altered
+  from pg_catalog.pg_settings as own left join (
+    select pg_catalog.split_part(setting, '=', 2) as value,
+      pg_catalog.concat_ws(' in ', 'role ' || coalesce(pg_catalog.quote_ident(rolname), case when setdatabase = 0 then 'all' end),
+        'database ' || pg_catalog.quote_ident(datname)) as what
+    from pg_catalog.pg_db_role_setting cross join pg_catalog.unnest(setconfig) as setting
+      left join pg_catalog.pg_roles on pg_roles.oid = setrole left join pg_catalog.pg_database on pg_database.oid = setdatabase
+    where pg_catalog.lower(setting) like 'default\\_transaction\\_read\\_only=%'
+      and setrole in (0, (select oid from pg_catalog.pg_roles where rolname = session_user))
+      and setdatabase in (0, (select oid from pg_catalog.pg_database where datname = pg_catalog.current_database()))
+    order by (setrole <> 0) desc, (setdatabase <> 0) desc limit 1) as role_setting on true
+  where own.name = 'default_transaction_read_only'`;
