@@ -33,6 +33,24 @@ function shows(page: Page, selector: string): Promise<unknown> {
   return page.waitForSelector(selector, PATIENT);
 }
 
+/** How many points of the plots have a colour of the style, or a paler one of the same. */
+const painted = (page: Page, color: string): Promise<number> =>
+  page.evaluate(`(() => {
+    const probe = document.createElement('canvas').getContext('2d');
+    probe.fillStyle = getComputedStyle(document.documentElement).getPropertyValue('${color}').trim();
+    probe.fillRect(0, 0, 1, 1);
+    const [red, green, blue, alpha] = probe.getImageData(0, 0, 1, 1).data;
+    let points = 0;
+    for (const canvas of document.querySelectorAll('#plots canvas')) {
+      const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+      for (let at = 0; at < data.length; at += 4) {
+        const far = Math.max(Math.abs(data[at] - red), Math.abs(data[at + 1] - green), Math.abs(data[at + 2] - blue));
+        if (far <= 6 && data[at + 3] >= alpha / 3) points++;
+      }
+    }
+    return points;
+  })()`);
+
 /** Calls that write and read until the end of the scope; what fails meanwhile is what the page is to show. */
 function working(db: Cluster): AsyncDisposable {
   let isOver = false;
@@ -69,12 +87,15 @@ describe('the page', () => {
     await shows(page, `.card[data-node="${before}"][data-writes="true"][data-role="primary"]`);
     for (const name of standbys) await shows(page, `.arrow[data-from="${before}"][data-to="${name}"]`);
     expect(await card(page, String(before)).textContent()).toContain('timeline 1');
-    await page.waitForFunction(
-      "parseFloat(document.querySelector('.legend b').textContent) > 0",
-      undefined,
-      PATIENT,
-    );
+    const figure = () => page.locator('.legend b').first().textContent();
+    await waitUntil(async () => Number.parseFloat((await figure()) ?? '') > 0, { what: 'figures' });
 
+    const marks = () => Promise.all([painted(page, '--mark-area'), painted(page, '--mark')]);
+    expect(await marks()).toEqual([0, 0]);
+
+    await card(page, String(before)).focus();
+    await shows(page, '#events .event');
+    await page.evaluate("window.oldest = document.querySelector('#events .event:last-child')");
     await cluster.primary.kill();
     await shows(page, `.card[data-node="${before}"][data-health="offline"]`);
     await shows(page, '#status[data-status="degraded"]');
@@ -88,6 +109,19 @@ describe('the page', () => {
     await page.locator('.event', { hasText: `writes go to ${after} on timeline 2` }).waitFor(PATIENT);
     expect(await page.locator('#announcement').textContent()).toContain(`Writes go to ${after}.`);
     expect(await page.title()).toContain('degraded');
+    // The time without a primary is shaded, the new one has its line, and the newest event is on top.
+    await waitUntil(async () => (await marks()).every((points) => points > 100), { what: 'the marks' });
+    const times = (await page.evaluate(
+      "Array.from(document.querySelectorAll('#events time'), ({ dateTime }) => dateTime)",
+    )) as string[];
+    expect(times.length).toBeGreaterThan(1);
+    expect(times).toEqual(times.toSorted().reverse());
+    // A line that is selected stays so.
+    expect(await page.evaluate("window.oldest === document.querySelector('#events .event:last-child')")).toBe(
+      true,
+    );
+    // The card has moved, and is still the one that keys are for.
+    expect(await page.evaluate('document.activeElement.dataset.node')).toBe(before);
 
     await restore(cluster);
     await shows(page, `.arrow[data-from="${after}"][data-to="${before}"]`);
@@ -171,7 +205,8 @@ describe('the page', () => {
     const primary = nameOf(cluster.primary);
     await shows(page, `.card[data-node="${primary}"][data-writes="true"]`);
     expect(await page.locator('h1').textContent()).toBe('Orders');
-    expect(await page.evaluate('document.documentElement.scrollWidth <= innerWidth')).toBe(true);
+    // A phone makes room for what is too wide, and shows it smaller.
+    expect(await page.evaluate('[document.documentElement.scrollWidth, innerWidth]')).toEqual([360, 360]);
 
     await page.keyboard.press('Tab');
     expect(await page.evaluate('document.activeElement.textContent')).toBe('Skip to the nodes');
@@ -186,7 +221,12 @@ describe('the page', () => {
     expect(await page.evaluate('document.activeElement.dataset.node')).toBe(primary);
 
     await page.getByRole('button', { name: 'prefer-standby' }).press('Enter');
-    await page.locator('.verdict', { hasText: 'prefer-standby goes to' }).waitFor(PATIENT);
+    const [first, second] = cluster.standbys.map(nameOf).sort();
+    await page
+      .locator('.verdict', {
+        hasText: new RegExp(`^prefer-standby goes to (${first} or ${second}|${second} or ${first})\\.$`),
+      })
+      .waitFor(PATIENT);
     for (const standby of cluster.standbys)
       await page.getByRole('row', { name: `${nameOf(standby)} 1` }).waitFor(PATIENT);
     await page.getByRole('spinbutton', { name: 'Largest lag' }).fill('5');
@@ -216,7 +256,13 @@ describe('the page', () => {
     const options = { colorScheme, bypassCSP: true, reducedMotion: 'reduce' } as const;
     await using opened = await openPage(browser, server.url, options);
     const { page } = opened;
-    await shows(page, `.card[data-node="${nameOf(cluster.standbys[0])}"][data-health="offline"]`);
+    const gone = nameOf(cluster.standbys[0]);
+    await shows(page, `.card[data-node="${gone}"][data-health="offline"]`);
+    expect(await page.locator(`.arrow[data-to="${gone}"]`).count()).toBe(0);
+    const ground = await page.evaluate(
+      'getComputedStyle(document.body).backgroundColor.match(/\\d+/g).map(Number)',
+    );
+    expect(Math.max(...(ground as number[])) < 100).toBe(colorScheme === 'dark');
     await page.locator('.verdict', { hasText: 'goes to' }).waitFor(PATIENT);
     await page.evaluate(axe.source);
     const violations = () =>
@@ -268,9 +314,67 @@ describe('the page', () => {
       .waitFor(PATIENT);
     await page.locator('.event', { hasText: 'select pg_sleep(0.01) as "<img' }).waitFor(PATIENT);
     expect(await page.locator('h1').textContent()).toBe(hostile);
+    const lines = (level: string) => page.locator(`#events .event[data-level="${level}"]`).count();
+    expect(await lines('info')).toBeGreaterThan(0);
+    await page.getByRole('button', { name: 'Warnings' }).click();
+    expect([await lines('info'), (await lines('warn')) > 0]).toEqual([0, true]);
     expect(await page.locator('main img, main script').count()).toBe(0);
     expect(await page.evaluate("'harmed' in window")).toBe(false);
     expect(complaints).toEqual([]);
+  });
+});
+
+describe('the browser', () => {
+  it('loads and runs nothing that is not its own, and shows the page in no other', async () => {
+    await using db = open(cluster);
+    using dashboard = createDashboard(db, QUICK);
+    const asked: string[] = [];
+    let inside = '';
+    await using other = await served(
+      createServer(({ url = '' }, response) => {
+        if (url !== '/outer') asked.push(url);
+        response.writeHead(200, { 'content-type': url === '/outer' ? 'text/html' : 'text/javascript' });
+        response.end(url === '/outer' ? `<iframe src="${inside}"></iframe>` : 'window.harmed = 1');
+      }),
+    );
+    // What an attacker would like to have in the page.
+    const foreign = [
+      '<script>window.harmed = 1</script>',
+      '<style>main { display: none }</style>',
+      `<script src="${other.url}/script.js"></script>`,
+      `<link rel="stylesheet" href="${other.url}/style.css">`,
+      `<img src="${other.url}/image.png" onerror="window.harmed = 1">`,
+      `<iframe src="${other.url}/frame.html"></iframe>`,
+    ];
+    await using server = await served(
+      createServer(async (request, response) => {
+        if (request.url !== '/') return dashboard.handler(request, response);
+        const answer = await dashboard.fetch(new Request(inside));
+        const { 'content-length': _, ...headers } = Object.fromEntries(answer.headers);
+        response.writeHead(answer.status, headers);
+        response.end((await answer.text()).replace('</body>', () => `${foreign.join('')}</body>`));
+      }),
+    );
+    inside = `${server.url}/`;
+    await db.ready({ primaries: 1 });
+    const refused: string[] = [];
+    const isExpected = (text: string) => {
+      if (text.includes('Content Security Policy')) refused.push(text);
+      return text.includes('Content Security Policy') || text.includes(other.url);
+    };
+    await using opened = await openPage(browser, server.url, {}, isExpected);
+    const { page, complaints } = opened;
+    await shows(page, '.card');
+    expect(await page.locator('main').isVisible()).toBe(true);
+    expect(await page.evaluate("'harmed' in window")).toBe(false);
+    expect(asked).toEqual([]);
+    expect(refused.length).toBeGreaterThanOrEqual(foreign.length);
+    expect(complaints).toEqual([]);
+
+    await using outer = await openPage(browser, `${other.url}/outer`, {}, () => true);
+    const [, frame] = outer.page.frames();
+    await frame?.waitForLoadState('load', PATIENT);
+    expect(frame?.url()).not.toContain(server.url);
   });
 });
 

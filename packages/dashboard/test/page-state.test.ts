@@ -81,6 +81,11 @@ describe('what a page knows', () => {
     expect(state?.events.at(-1)?.text).toBe('199');
   });
 
+  it('has the same log while nothing happens', () => {
+    const state = known(messageAt(1, { hello: HELLO, events: [line('one')] }));
+    expect(after(state, messageAt(2, {}))?.events).toBe(state?.events);
+  });
+
   it('begins anew with another hello', () => {
     const state = known(
       messageAt(1_000, { hello: HELLO, events: [line('old')] }),

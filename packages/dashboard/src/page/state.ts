@@ -26,7 +26,13 @@ export function after(state: State | undefined, message: Message): State | undef
     hello: said,
     frame,
     history: extended(before?.history, columns, said.historyMs),
-    events: [...(before?.events ?? []), ...events].slice(-MOST_EVENTS),
+    events: grown(before?.events, events),
     marks: [...(before?.marks ?? []), ...marks].filter(({ at }) => at >= oldest),
   };
+}
+
+/** The same lines while there are no new ones, so that what shows them has nothing to do. */
+function grown(known: readonly EventLine[] | undefined, added: readonly EventLine[]): readonly EventLine[] {
+  if (known !== undefined && added.length === 0) return known;
+  return [...(known ?? []), ...added].slice(-MOST_EVENTS);
 }
