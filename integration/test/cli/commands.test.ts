@@ -1,7 +1,9 @@
 import { createTestCluster, type TestCluster, waitUntil } from '@pgherd/testing';
+import { createCluster } from 'pgherd';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { type CliRun, cli, startCli } from '../../src/cli.ts';
-import { nameOf, restore } from '../../src/support.ts';
+import { CliRun, cli, cliCommand, startCli } from '../../src/cli.ts';
+import { TerminalRun } from '../../src/cli-terminal.ts';
+import { allCaughtUp, nameOf, restore } from '../../src/support.ts';
 
 let cluster: TestCluster;
 
@@ -38,8 +40,9 @@ describe('pgherd explain', () => {
   });
 });
 
+const asSuperuser = () => cluster.url.replace('//app@', '//postgres@').replace('//app:app@', '//postgres@');
+
 describe('pgherd accept-epoch', () => {
-  const asSuperuser = () => cluster.url.replace('//app@', '//postgres@').replace('//app:app@', '//postgres@');
   const setting = async () =>
     (
       await cluster.primary.sql(
@@ -76,6 +79,20 @@ describe('pgherd accept-epoch', () => {
     expect(await comment()).toBe('the shop');
   });
 
+  it.each([
+    ['no', 'no\r', 1],
+    ['Ctrl-D', '\u0004', 1],
+    ['Ctrl-C', '\u0003', 130],
+  ])('writes nothing at %s', async (_what, typed, exitCode) => {
+    await using terminal = new TerminalRun(['accept-epoch', asSuperuser()]);
+    await terminal.shows(/Write it\?/);
+    terminal.type(typed);
+    const { code, out } = await terminal.ended;
+    expect(code).toBe(exitCode);
+    if (exitCode === 1) expect(out).toMatch(/Nothing was written\.\s*$/);
+    expect(await setting()).toEqual([]);
+  });
+
   it('writes nothing without a terminal to ask on', async () => {
     const { code, err, out } = await cli(['accept-epoch', asSuperuser()]);
     expect(out).toContain('is given up');
@@ -101,6 +118,25 @@ async function drillTables(): Promise<number> {
     `select count(*)::int as count from pg_tables where tablename like 'pgherd\\_drill\\_%'`,
   );
   return Number(row?.['count']);
+}
+
+async function dropDrillTables(): Promise<void> {
+  const found = await cluster.primary.appSql(
+    `select tablename from pg_tables where tablename like 'pgherd\\_drill\\_%'`,
+  );
+  for (const { tablename } of found) await cluster.primary.appSql(`drop table ${tablename}`);
+}
+
+/** Standbys refuse what a drill asks them after it has made its table; the return value allows it again. */
+async function mayNotLookUpTables(): Promise<() => Promise<void>> {
+  const lookUp = 'function pg_catalog.to_regclass(text)';
+  const change = async (text: string): Promise<void> => {
+    await using db = createCluster({ url: asSuperuser(), env: {} });
+    await db.query(text);
+    await allCaughtUp(cluster);
+  };
+  await change(`revoke execute on ${lookUp} from public`);
+  return () => change(`grant execute on ${lookUp} to public`);
 }
 
 /** Waits until the drill has written so many rows. */
@@ -137,6 +173,33 @@ describe('pgherd drill', () => {
     expect(await drillTables()).toBe(0);
   });
 
+  it('leaves no table behind if it fails right after it has made it', async () => {
+    const undo = await mayNotLookUpTables();
+    try {
+      const { code, err } = await cli(['drill', cluster.url, '--seconds', '5']);
+      expect(err).toContain('permission denied for function to_regclass');
+      expect(code).toBe(4);
+      expect(await drillTables()).toBe(0);
+    } finally {
+      await undo();
+    }
+  });
+
+  it('says which table is left if a second Ctrl-C ends it at once', async () => {
+    const run = startCli(['drill', cluster.url, '--seconds', '60', '--json']);
+    await written(run, 1);
+    const frozen = await cluster.primary.freeze();
+    run.process.kill('SIGINT');
+    // Further ones count once it is clear that they are no echo of the first.
+    const hasEnded = () => run.process.exitCode !== null || !run.process.kill('SIGINT');
+    await waitUntil(hasEnded, { what: 'the drill to end' });
+    const { code, err } = await run.ended;
+    await frozen.undo();
+    await dropDrillTables();
+    expect(code).toBe(130);
+    expect(err).toMatch(/^pgherd: The table is left: drop table pgherd_drill_\w+\.$/m);
+  });
+
   it('says at once that no server answers, and ends with 3', async () => {
     const { code, out, err } = await cli(['drill', 'postgres://app@127.0.0.1:1/app']);
     expect(err).toMatch(/^pgherd: There is nothing to drill: .*127\.0\.0\.1:1 is offline.*\n$/);
@@ -150,5 +213,42 @@ describe('pgherd drill', () => {
     expect(out).toMatch(/rows {4}0 lost, 0 twice/);
     expect(code).toBe(0);
     expect(await drillTables()).toBe(0);
+  });
+});
+
+describe('a disk that is full', () => {
+  it.each([
+    [['--help']],
+    [['completion', 'bash']],
+    [['dsn', 'postgres://app@db1,db2/shop']],
+  ])('is one sentence and exit code 4 for %j', async (args) => {
+    const { code, err } = await intoFullDisk(args);
+    expect(err).toMatch(/^pgherd: The output could not be written: ENOSPC.*\n$/);
+    expect(code).toBe(4);
+  });
+
+  it('ends a drill, which removes its table', async () => {
+    const { code, err } = await intoFullDisk(['drill', cluster.url, '--seconds', '60']);
+    expect(err).toMatch(/^pgherd: The output could not be written: ENOSPC.*\n$/m);
+    expect(err).not.toContain('    at ');
+    expect(code).toBe(4);
+    expect(await drillTables()).toBe(0);
+  });
+});
+
+/** Runs `pgherd` with its output on a disk that takes nothing. */
+function intoFullDisk(args: readonly string[]) {
+  return new CliRun('sh', ['-c', `exec ${cliCommand(args)} > /dev/full`]).ended;
+}
+
+describe('what was typed', () => {
+  it('commands no terminal when it is shown as wrong', async () => {
+    for (const args of [['status', '--\u001b[31mfoo'], ['explain', '\u001b[2J'], ['\u009b2J']]) {
+      const { code, err } = await cli(args);
+      expect(code).toBe(2);
+      expect(err).toMatch(/\\u00(1|9)b/);
+      // biome-ignore lint/suspicious/noControlCharactersInRegex: it is what must not be there.
+      expect(err).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/);
+    }
   });
 });

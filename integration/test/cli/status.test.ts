@@ -122,6 +122,16 @@ describe('pgherd status', () => {
     expect(code).toBe(0);
   });
 
+  it.each(['SIGTERM', 'SIGHUP'] as const)('gives up asking at %s', async (signal) => {
+    const terminal = new TerminalRun(['status', urlWith()], {
+      before: 'echo "shell $$"',
+    });
+    await terminal.shows(/Password of app: /);
+    const pid = Number(/shell (\d+)/.exec(terminal.run.out)?.[1]);
+    process.kill(pid, signal);
+    expect((await terminal.ended).code).toBe(130);
+  });
+
   it('ends quietly if what reads its output goes away', async () => {
     const run = startCli(['status', urlWith()], AS_APP);
     run.process.stdout?.destroy();

@@ -2,5 +2,5 @@
 import { main } from './main.ts';
 
 const exitCode = await main(process.argv.slice(2));
-// A closed pipe has set it already.
+// Output that could not be written has set it already.
 process.exitCode ??= exitCode;

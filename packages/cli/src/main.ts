@@ -10,6 +10,7 @@ import { dsnCommand } from './dsn/command.ts';
 import { explainCommand } from './explain/command.ts';
 import { type Commands, createProgram } from './program.ts';
 import { EXIT } from './shell/exit.ts';
+import { printable, printableLines } from './shell/printable.ts';
 import { isClosed } from './shell/run.ts';
 import { statusCommand } from './status/command.ts';
 import { watchCommand } from './watch/command.ts';
@@ -30,12 +31,13 @@ const COMMANDS: Commands = {
 
 /** Runs the program with the arguments of the user; resolves with the exit code. */
 export async function main(args: readonly string[]): Promise<number> {
-  endQuietlyOnClosedPipe();
+  endWhereOutputFails();
   let exitCode: number = EXIT.fine;
   const program = createProgram(COMMANDS, (code) => {
     exitCode = code;
   });
-  for (const command of [program, ...program.commands]) command.exitOverride();
+  for (const command of [program, ...program.commands])
+    command.exitOverride().configureOutput({ outputError: (text, write) => write(printableLines(text)) });
   try {
     await program.parseAsync([...args], { from: 'user' });
     return exitCode;
@@ -46,12 +48,18 @@ export async function main(args: readonly string[]): Promise<number> {
   }
 }
 
-/** What reads the output may go away, as `head` does: that is no error of the program. Commands stop by a listener of their own. */
-function endQuietlyOnClosedPipe(): void {
-  for (const stream of [process.stdout, process.stderr]) {
-    stream.on('error', (error: NodeJS.ErrnoException) => {
-      if (!isClosed(error)) throw error;
-      process.exitCode = EXIT.closedPipe;
-    });
-  }
+/**
+ * What reads the output may go away, as `head` does: that is no error of the program. If it cannot be written for another reason, such as a
+ * disk that is full, that is said once. Commands stop by a listener of their own.
+ */
+function endWhereOutputFails(): void {
+  const { stdout, stderr } = process;
+  let isSaid = false;
+  const onError = (error: NodeJS.ErrnoException): void => {
+    process.exitCode = isClosed(error) ? EXIT.closedPipe : EXIT.failed;
+    if (isClosed(error) || isSaid) return;
+    isSaid = true;
+    stderr.write(`pgherd: The output could not be written: ${printable(error.message)}\n`);
+  };
+  for (const stream of [stdout, stderr]) stream.on('error', onError);
 }

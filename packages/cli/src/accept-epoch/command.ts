@@ -93,8 +93,13 @@ async function isConfirmed(
   lines.once('SIGINT', interrupt);
   try {
     const answer = await lines.question('Write it? (yes, no) ', { signal });
-    return answer.trim().toLowerCase() === 'yes';
+    if (answer.trim().toLowerCase() === 'yes') return true;
+  } catch {
+    // Ctrl-D is a no as well.
+    signal.throwIfAborted();
   } finally {
     lines.close();
   }
+  output.note('pgherd: Nothing was written.');
+  return false;
 }

@@ -4,6 +4,7 @@ import { type OpenedCluster, openCluster } from '../connection/open.ts';
 import { readConnection } from '../connection/plan.ts';
 import { EXIT, type ExitCode } from '../shell/exit.ts';
 import { type CommandContext, type CommonOptions, meansUnreachable, runCommand } from '../shell/run.ts';
+import { sayAtExit } from '../shell/say-at-exit.ts';
 import { type Compared, type Contest, compareWithPg } from './compare.ts';
 import { loadFor } from './load.ts';
 import { announcement, type BenchPlan, hostsElsewhere, mayWrite } from './plan.ts';
@@ -52,6 +53,7 @@ async function bench(url: string, options: BenchOptions, context: CommandContext
     output.json({ type: 'announcement', text: sentence });
     output.wrapped('', sentence);
   }
+  const isGone = table === undefined ? undefined : sayAtExit(output, leftSentence(table));
   try {
     await table?.create();
     signal.throwIfAborted();
@@ -61,6 +63,7 @@ async function bench(url: string, options: BenchOptions, context: CommandContext
     return exitCodeFor(report);
   } finally {
     await cleanUp(table, context);
+    isGone?.();
   }
 }
 
@@ -111,11 +114,15 @@ function nodeFor(db: Cluster, { write, target }: BenchPlan): string | undefined 
   return db.explainTarget(write ? 'read-write' : target).nodes.find(({ tier }) => tier !== undefined)?.node;
 }
 
+function leftSentence({ schema }: BenchTable): string {
+  return `pgherd: The schema is left: drop schema ${schema} cascade.`;
+}
+
 async function cleanUp(table: BenchTable | undefined, { output }: CommandContext): Promise<void> {
   try {
     await table?.drop();
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
-    output.note(`pgherd: The schema is left: drop schema ${table?.schema} cascade. (${why})`);
+    if (table !== undefined) output.note(`${leftSentence(table)} (${why})`);
   }
 }

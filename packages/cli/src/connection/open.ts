@@ -2,6 +2,7 @@ import { stdin } from 'node:process';
 import { type Cluster, type ClusterOptions, createCluster, type Logger } from 'pgherd';
 import type { ConnectionPlan } from 'pgherd/dsn';
 import { askPassword } from '../shell/password.ts';
+import { printable } from '../shell/printable.ts';
 import type { CommandContext } from '../shell/run.ts';
 import { hasPassword, readConnection } from './plan.ts';
 
@@ -57,7 +58,7 @@ export async function openCluster(
   try {
     await lookAt(db, lookMs, signal);
     if (wantsPassword(db) && !hasPassword(plan) && stdin.isTTY) {
-      password = await askPassword(`Password of ${plan.user}: `, stdin, process.stderr);
+      password = await askPassword(`Password of ${printable(plan.user)}: `, stdin, process.stderr, signal);
       if (password === undefined) interrupt();
       signal.throwIfAborted();
       db.terminate();

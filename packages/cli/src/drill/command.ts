@@ -7,6 +7,7 @@ import { EXIT, type ExitCode } from '../shell/exit.ts';
 import { secondsText } from '../shell/numbers.ts';
 import type { Output } from '../shell/output.ts';
 import { type CommandContext, type CommonOptions, runCommand } from '../shell/run.ts';
+import { sayAtExit } from '../shell/say-at-exit.ts';
 import { type DrillTable, drillTable, loadUntil } from './load.ts';
 import { drillReport, isKept, writeReport } from './report.ts';
 
@@ -39,8 +40,9 @@ async function drill(url: string, options: DrillOptions, context: CommandContext
     return EXIT.unreachable;
   }
   const table = drillTable(db, randomBytes(4).toString('hex'));
-  await table.create();
+  const isGone = sayAtExit(context.output, leftSentence(table));
   try {
+    await table.create();
     context.output.line(
       `Table ${table.name}: ${options.rate} writes and ${options.rate} reads a second for ${options.seconds} s.`,
     );
@@ -59,6 +61,7 @@ async function drill(url: string, options: DrillOptions, context: CommandContext
     return isKept(report) ? EXIT.fine : EXIT.finding;
   } finally {
     await cleanUp(table, context.output);
+    isGone();
   }
 }
 
@@ -86,8 +89,12 @@ async function cleanUp(table: DrillTable, output: Output): Promise<void> {
     await table.drop();
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
-    output.note(`pgherd: The table is left: drop table ${table.name}. (${why})`);
+    output.note(`${leftSentence(table)} (${why})`);
   }
+}
+
+function leftSentence({ name }: DrillTable): string {
+  return `pgherd: The table is left: drop table ${name}.`;
 }
 
 /** Shows numbers while the drill runs, and what the cluster reports. */

@@ -1,16 +1,18 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import type { Cluster } from 'pgherd';
+import { type Cluster, isOutcomeUnknown } from 'pgherd';
 import type { Ledger } from '../demo/ledger.ts';
 
 /** The statements of a drill, on its own table. */
 export interface DrillTable {
   /** Quoted. */
   readonly name: string;
+  /** Resolves when every standby shows it, or has had its time to; if it rejects, the table may be there. */
   create(): Promise<void>;
   write(id: number): Promise<void>;
   read(): Promise<void>;
   /** How often each number is there. */
   readBack(): Promise<ReadonlyMap<number, number>>;
+  /** Does nothing if it was not created. */
   drop(): Promise<void>;
 }
 
@@ -20,10 +22,17 @@ export type DrillCluster = Pick<Cluster, 'query' | 'rows' | 'read' | 'with' | 'n
 /** The table of a drill; `suffix` makes its name unique. No constraint forbids a number twice: it is to be seen. */
 export function drillTable(db: DrillCluster, suffix: string): DrillTable {
   const name = `pgherd_drill_${suffix}`;
+  let mayExist = false;
   return {
     name,
     create: async () => {
-      await db.query(`create table ${name} (id int not null)`);
+      try {
+        await db.query(`create table ${name} (id int not null)`);
+        mayExist = true;
+      } catch (error) {
+        mayExist = isOutcomeUnknown(error);
+        throw error;
+      }
       const standbys = db.nodes().filter(({ role, health }) => role === 'standby' && health === 'ok');
       await Promise.all(standbys.map((node) => untilSeen(db, node.name, name)));
     },
@@ -40,7 +49,7 @@ export function drillTable(db: DrillCluster, suffix: string): DrillTable {
       return new Map(rows.map(({ id, times }) => [id, times]));
     },
     drop: async () => {
-      await db.query(`drop table if exists ${name}`, [], { idempotent: true });
+      if (mayExist) await db.query(`drop table if exists ${name}`, [], { idempotent: true });
     },
   };
 }

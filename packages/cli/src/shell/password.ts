@@ -25,11 +25,12 @@ export function typedAfter(before: Typed, characters: string): Typed {
   return { text, state: 'typing' };
 }
 
-/** Asks for a password on the terminal, without showing it; `undefined` if it was given up by Ctrl-C or Ctrl-D. */
+/** Asks for a password on the terminal, without showing it; `undefined` if it was given up by Ctrl-C or Ctrl-D, or the signal was aborted. */
 export async function askPassword(
   prompt: string,
   input: ReadStream,
   output: { write(text: string): unknown },
+  signal: AbortSignal,
 ): Promise<string | undefined> {
   const restore = (): void => {
     input.setRawMode(false);
@@ -43,6 +44,7 @@ export async function askPassword(
       let typed: Typed = { text: '', state: 'typing' };
       const end = (value: string | undefined): void => {
         input.off('data', onData).off('error', reject).off('end', onEnd);
+        signal.removeEventListener('abort', onEnd);
         resolve(value);
       };
       const onEnd = (): void => end(undefined);
@@ -51,7 +53,9 @@ export async function askPassword(
         if (typed.state !== 'typing') end(typed.state === 'entered' ? typed.text : undefined);
       };
       input.on('data', onData).once('error', reject).once('end', onEnd);
-      input.resume();
+      signal.addEventListener('abort', onEnd, { once: true });
+      if (signal.aborted) onEnd();
+      else input.resume();
     });
   } finally {
     restore();

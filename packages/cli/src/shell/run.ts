@@ -13,7 +13,7 @@ export interface CommonOptions {
 export interface CommandContext {
   readonly output: Output;
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** Aborted by Ctrl-C and its like, and when what reads the output goes away. */
+  /** Aborted by Ctrl-C and its like, and when the output cannot be written. */
   readonly signal: AbortSignal;
   /** Stops the command as Ctrl-C does. */
   interrupt(): void;
@@ -29,8 +29,8 @@ export interface RunOptions {
 }
 
 /**
- * Runs a command on the standard streams: one Ctrl-C aborts it, a second one ends the process, a closed pipe ends it quietly, and an error
- * becomes one sentence and an exit code.
+ * Runs a command on the standard streams: one Ctrl-C aborts it, a second one ends the process, output that cannot be written aborts it as
+ * well, and an error becomes one sentence and an exit code.
  */
 export async function runCommand(
   { json, color }: CommonOptions,
@@ -46,7 +46,7 @@ export async function runCommand(
     abort.abort(new Error('The command was stopped.'));
   };
   const onStreamError = (error: NodeJS.ErrnoException): void => {
-    if (isClosed(error)) stop(EXIT.closedPipe);
+    stop(isClosed(error) ? EXIT.closedPipe : EXIT.failed);
   };
   stdout.on('error', onStreamError);
   stderr.on('error', onStreamError);
