@@ -1,4 +1,5 @@
 import { createTestCluster, type TestCluster } from '@pgherd/testing';
+import type { Cluster } from 'pgherd';
 import { instrument, type Telemetry } from 'pgherd/otel';
 import { collectMetrics } from 'pgherd/prometheus';
 import { Registry } from 'prom-client';
@@ -90,6 +91,32 @@ describe('clusters that are reported', () => {
   });
 });
 
+const RAISED = 300;
+
+/** Has a function raise as many errors, each with an SQLSTATE of its own. */
+async function raiseAll(db: Cluster): Promise<void> {
+  for (let number = 1; number <= RAISED; number++) {
+    const state = `Z${String(number).padStart(4, '0')}`;
+    await expect(
+      db.query(`do $$ begin raise exception using errcode = '${state}'; end $$`),
+    ).rejects.toThrow();
+  }
+}
+
+describe('errors', () => {
+  it('have few values of an attribute of metrics, whatever an application raises and throws', async () => {
+    await using shop = open(cluster);
+    telemetry = instrument({ clusters: { shop } });
+    await raiseAll(shop);
+    const points = (await sdk.metrics()).get('db.client.operation.duration')?.dataPoints ?? [];
+    const types = new Set(points.map(({ attributes }) => attributes['error.type']));
+    expect(types.size).toBeLessThanOrEqual(202);
+    expect(types).toContain('_OTHER');
+    const states = new Set(points.map(({ attributes }) => attributes['db.response.status_code']));
+    expect(states.size).toBeLessThanOrEqual(202);
+  });
+});
+
 describe('collectMetrics', () => {
   it('keeps clusters apart, and takes late ones', async () => {
     await using shop = open(cluster);
@@ -108,8 +135,57 @@ describe('collectMetrics', () => {
         );
       expect(text).toContain('pgherd_node_up{cluster="stock"');
       off();
-      expect(await register.metrics()).not.toContain('pgherd_node_up{cluster="stock"');
-      expect(await register.metrics()).toContain('pgherd_node_up{cluster="shop"');
+      const left = await register.metrics();
+      expect(left).not.toContain('cluster="stock"');
+      expect(left).toContain('pgherd_node_up{cluster="shop"');
+      expect(left).toContain('pgherd_call_duration_seconds_count{cluster="shop"');
+      expect(left).toContain('pgherd_failovers_total{cluster="shop"}');
+    } finally {
+      prometheus.disable();
+    }
+  });
+
+  it('keeps what a closed cluster has counted, and gives its name to the next one', async () => {
+    const register = new Registry();
+    const prometheus = collectMetrics({ register });
+    const calls = async () =>
+      (await register.metrics())
+        .split('\n')
+        .find((line) => line.startsWith('pgherd_call_duration_seconds_count{cluster="shop"'))
+        ?.split(' ')
+        .at(-1);
+    try {
+      const first = open(cluster);
+      const off = prometheus.add('shop', first);
+      await first.query('select 1');
+      await first.close();
+      expect(await calls()).toBe('1');
+      await using second = open(cluster);
+      prometheus.add('shop', second);
+      await second.query('select 1');
+      // It is not the first one's name any more.
+      off();
+      expect(await calls()).toBe('2');
+    } finally {
+      prometheus.disable();
+    }
+  });
+
+  it('has few values of a label, whatever an application raises and throws', async () => {
+    await using shop = open(cluster);
+    const register = new Registry();
+    const prometheus = collectMetrics({ register, clusters: { shop } });
+    try {
+      await raiseAll(shop);
+      const lines = (await register.metrics())
+        .split('\n')
+        .filter((line) => line.startsWith('pgherd_call_duration_seconds_count'));
+      const counts = new Map(
+        lines.map((line) => [/error="([^"]*)"/.exec(line)?.[1] ?? '', Number(line.split(' ').at(-1))]),
+      );
+      expect(counts.size).toBeLessThanOrEqual(202);
+      expect(counts.get('Z0001')).toBe(1);
+      expect(counts.get('_OTHER')).toBe(RAISED - 200);
     } finally {
       prometheus.disable();
     }

@@ -4,7 +4,7 @@ import { quoted } from '../model/foreign.ts';
 import { assertOptions, optionNames } from '../model/option-names.ts';
 import { CallRecorders } from '../telemetry/call-recorders.ts';
 import { Clusters } from '../telemetry/clusters.ts';
-import { shownError } from '../telemetry/errors.ts';
+import { ErrorTypes } from '../telemetry/errors.ts';
 import type { Sink } from '../telemetry/facts.ts';
 import { Histograms } from '../telemetry/histograms.ts';
 import { type Labels, METRIC_NAMES, METRICS, type Metric, type MetricName } from '../telemetry/metrics.ts';
@@ -52,8 +52,9 @@ export function collectMetrics(options: CollectOptions): Telemetry {
   if (typeof onError !== 'function') throw invalidArgument('onError', quoted(onError), 'a function');
   assertClusters('clusters', given);
   const clusters = new Clusters();
-  const histograms = new Histograms(undefined, systemClock);
-  let calls = callRecorders(clusters, histograms);
+  const histograms = new Histograms((metric) => OVERFLOW[metric], systemClock);
+  const errors = new ErrorTypes();
+  let calls = callRecorders(clusters, histograms, errors);
   const recorders = new Map<MetricName, Recorder>();
   const ended = () => {
     for (const name of recorders.keys()) register.removeSingleMetric(METRICS[name].prometheus);
@@ -62,7 +63,7 @@ export function collectMetrics(options: CollectOptions): Telemetry {
     for (const name of METRIC_NAMES) {
       const reset = () => {
         histograms.reset(name);
-        calls = callRecorders(clusters, histograms);
+        calls = callRecorders(clusters, histograms, errors);
       };
       recorders.set(name, recorderOf(register, name, clusters, histograms, reset));
     }
@@ -75,12 +76,16 @@ export function collectMetrics(options: CollectOptions): Telemetry {
     record: (metric, value, labels) => recorders.get(metric)?.record(value, labels),
     begin: (metric, labels) => recorders.get(metric)?.begin(labels),
     called: (message) => calls.called(message),
+    forget: (cluster) => {
+      histograms.remove({ cluster });
+      for (const recorder of recorders.values()) recorder.forget(cluster);
+    },
   };
   return reporting({ clusters, sink, report: onError, ended }, given);
 }
 
 /** What records the durations of calls. */
-function callRecorders(clusters: Clusters, histograms: Histograms): CallRecorders {
+function callRecorders(clusters: Clusters, histograms: Histograms, errors: ErrorTypes): CallRecorders {
   return new CallRecorders(
     clusters,
     ({ verb }) => verb,
@@ -89,7 +94,7 @@ function callRecorders(clusters: Clusters, histograms: Histograms): CallRecorder
         cluster,
         node,
         verb,
-        error: error === undefined ? '' : shownError(error).type,
+        error: error === undefined ? '' : errors.of(error).type,
       }),
   );
 }
@@ -99,9 +104,26 @@ interface Recorder {
   record(value: number, labels: Labels): void;
   /** From now on it is 0 where nothing was recorded. */
   begin(labels: Labels): void;
+  /** Removes the series of a cluster. */
+  forget(cluster: string): void;
 }
 
-const NOT_RECORDED: Recorder = Object.freeze({ record: () => undefined, begin: () => undefined });
+const NOT_RECORDED: Recorder = Object.freeze({
+  record: () => undefined,
+  begin: () => undefined,
+  forget: () => undefined,
+});
+
+const OTHER = '_OTHER';
+/** The labels of what has no series of its own any more. */
+const OVERFLOW = Object.freeze(
+  Object.fromEntries(
+    METRIC_NAMES.map((name) => [
+      name,
+      Object.fromEntries(METRICS[name].labels.map((label) => [label, OTHER])),
+    ]),
+  ),
+) as Readonly<Record<MetricName, Readonly<Record<string, string>>>>;
 
 /** Makes a metric; returns what records its values, which for a gauge does nothing, since it is asked for them. */
 function recorderOf(
@@ -126,9 +148,21 @@ function recorderOf(
       return NOT_RECORDED;
     case 'counter': {
       const counter = new Counter(common);
+      const known = new Map<string, Labels>();
+      const add = (labelled: Labels, value: number): void => {
+        counter.inc({ ...labelled }, value);
+        known.set(JSON.stringify(labelled), labelled);
+      };
       return {
-        record: (value, labelled) => counter.inc({ ...labelled }, value),
-        begin: (labelled) => counter.inc({ ...labelled }, 0),
+        record: (value, labelled) => add(labelled, value),
+        begin: (labelled) => add(labelled, 0),
+        forget: (cluster) => {
+          for (const [key, labelled] of known) {
+            if (labelled.cluster !== cluster) continue;
+            counter.remove({ ...labelled });
+            known.delete(key);
+          }
+        },
       };
     }
     case 'histogram':
@@ -137,6 +171,8 @@ function recorderOf(
       return {
         record: (value, labelled) => histograms.series(metric, labelled).record(value),
         begin: (labelled) => void histograms.series(metric, labelled),
+        // All histograms together.
+        forget: () => undefined,
       };
     default:
       return kind satisfies never;

@@ -6,9 +6,11 @@ import { quoted } from '../model/foreign.ts';
 import type { Off } from '../observe/emitter.ts';
 
 /** A cluster whose nodes and events are reported, under the name that the program gave it. */
-export interface Named {
+interface Named {
   readonly name: string;
-  readonly cluster: Cluster;
+  readonly label: TracedCluster;
+  /** `undefined` once it is closed: calls may still end under its name. */
+  cluster: Cluster | undefined;
 }
 
 /** Where a node listens, as telemetry shows it. */
@@ -19,8 +21,9 @@ export interface ShownAddress {
 
 /** The clusters that are reported, and their names. */
 export class Clusters {
-  readonly #byName = new Map<string, Cluster>();
-  readonly #byLabel = new Map<TracedCluster, Named>();
+  /** Those that are open. */
+  readonly #byName = new Map<string, Named>();
+  readonly #byLabel = new WeakMap<TracedCluster, Named>();
   /** How often clusters were added or removed. */
   changes = 0;
 
@@ -36,18 +39,35 @@ export class Clusters {
       throw argumentError(
         `The cluster ${quoted(name)} is reported already: a name and a cluster are added once.`,
       );
-    this.#byName.set(name, cluster);
-    this.#byLabel.set(label, { name, cluster });
+    const named: Named = { name, label, cluster };
+    this.#byName.set(name, named);
+    this.#byLabel.set(label, named);
     this.changes++;
     return () => {
-      this.#byName.delete(name);
-      this.#byLabel.delete(label);
+      this.#release(named);
+      this.#byLabel.delete(named.label);
       this.changes++;
     };
   }
 
-  [Symbol.iterator](): IterableIterator<[string, Cluster]> {
-    return this.#byName.entries();
+  /** A cluster is closed: its name is free for another one, and nothing of it is held. */
+  closed(cluster: Cluster): void {
+    const named = this.#byLabel.get(cluster.tracedAs);
+    if (named !== undefined) this.#release(named);
+  }
+
+  #release(named: Named): void {
+    named.cluster = undefined;
+    if (this.#byName.get(named.name) === named) this.#byName.delete(named.name);
+  }
+
+  /** Whether an open cluster has this name. */
+  has(name: string): boolean {
+    return this.#byName.has(name);
+  }
+
+  *[Symbol.iterator](): IterableIterator<[string, Cluster]> {
+    for (const [name, { cluster }] of this.#byName) if (cluster !== undefined) yield [name, cluster];
   }
 
   /** The name of the cluster that a message is about: the one that it was added under, else its database. */
@@ -58,7 +78,7 @@ export class Clusters {
   /** The present role of a node; `undefined` if its cluster is not reported. */
   roleOf(label: TracedCluster, node: string | undefined): string | undefined {
     const named = node === undefined ? undefined : this.#byLabel.get(label);
-    return named?.cluster.topology.nodes.find(({ name }) => name === node)?.role;
+    return named?.cluster?.topology.nodes.find(({ name }) => name === node)?.role;
   }
 }
 

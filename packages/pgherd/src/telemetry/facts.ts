@@ -14,6 +14,8 @@ export interface Sink {
   begin(metric: MetricName, labels: Labels): void;
   /** A call with a statement has ended. */
   called(message: QueryMessage): void;
+  /** A cluster is reported no more: its series end, where they can. */
+  forget(cluster: string): void;
 }
 
 /** Counters and histograms of whole clusters. */

@@ -56,11 +56,11 @@ export interface Histogram {
  */
 export class Histograms {
   readonly #byMetric = new Map<MetricName, Map<string, Series>>();
-  readonly #overflow: SeriesLabels | undefined;
+  readonly #overflow: (metric: MetricName) => SeriesLabels;
   readonly #clock: WallClock;
 
-  /** `overflow` are the labels of what has no series of its own any more; without, there is no limit. */
-  constructor(overflow: SeriesLabels | undefined, clock: WallClock) {
+  /** `overflow` returns the labels of what has no series of its own any more, always the same ones for a metric. */
+  constructor(overflow: (metric: MetricName) => SeriesLabels, clock: WallClock) {
     this.#overflow = overflow;
     this.#clock = clock;
   }
@@ -75,8 +75,8 @@ export class Histograms {
     const key = keyOf(labels);
     const known = all.get(key);
     if (known !== undefined) return known;
-    const overflow = all.size >= MOST_SERIES - 1 ? this.#overflow : undefined;
-    if (overflow !== undefined && labels !== overflow) return this.series(metric, overflow);
+    const overflow = all.size >= MOST_SERIES - 1 ? this.#overflow(metric) : labels;
+    if (labels !== overflow) return this.series(metric, overflow);
     const made = new Series(labels, boundariesOf(METRICS[metric]), this.#clock.wallTime());
     all.set(key, made);
     return made;
@@ -92,6 +92,14 @@ export class Histograms {
     const metric: Metric = METRICS[name];
     const series = [...(this.#byMetric.get(name)?.values() ?? [])];
     return { metric, boundaries: boundariesOf(metric), series };
+  }
+
+  /** Removes the series that have these labels, among others; if they are remembered, they do not count any more. */
+  remove(labels: SeriesLabels): void {
+    const wanted = Object.entries(labels);
+    for (const all of this.#byMetric.values())
+      for (const [key, one] of all)
+        if (wanted.every(([label, value]) => one.labels[label] === value)) all.delete(key);
   }
 
   /** Begins anew; series that are remembered do not count any more. */

@@ -62,6 +62,8 @@ export interface HerdMetricProducer {
   collect(): Promise<ProducedMetrics>;
 }
 
+const OVERFLOW = Object.freeze({ 'otel.metric.overflow': true });
+
 /** The producer, with what is behind it. */
 class Producer implements HerdMetricProducer {
   readonly histograms: Histograms;
@@ -69,7 +71,7 @@ class Producer implements HerdMetricProducer {
 
   constructor(clock: WallClock) {
     this.#clock = clock;
-    this.histograms = new Histograms({ 'otel.metric.overflow': true }, clock);
+    this.histograms = new Histograms(() => OVERFLOW, clock);
   }
 
   async collect(): Promise<ProducedMetrics> {

@@ -1,7 +1,7 @@
 import type { QueryMessage } from '../channels/channels.ts';
 import { CallRecorders } from './call-recorders.ts';
 import type { Clusters } from './clusters.ts';
-import { shownError } from './errors.ts';
+import { ErrorTypes } from './errors.ts';
 import type { Sink } from './facts.ts';
 import type { Histograms } from './histograms.ts';
 import { type Label, type Labels, METRICS, type MetricName } from './metrics.ts';
@@ -27,8 +27,9 @@ const ATTRIBUTES: Readonly<Record<Label, string>> = Object.freeze({
 
 /** Counters and histograms of OpenTelemetry; with `histograms`, these take the values of histograms instead of its meters. */
 export function otelSink(meter: MeterPort, clusters: Clusters, histograms: Histograms | undefined): Sink {
+  const errors = new ErrorTypes();
   const recorders = new CallRecorders(clusters, summaryKey, (message, cluster) => {
-    const attributes = callAttributes(message, cluster);
+    const attributes = callAttributes(message, cluster, errors);
     if (histograms !== undefined) return histograms.series('callDuration', attributes);
     return { record: (seconds) => meter.record('callDuration', seconds, attributes) };
   });
@@ -43,6 +44,8 @@ export function otelSink(meter: MeterPort, clusters: Clusters, histograms: Histo
       if (METRICS[metric].kind === 'counter') meter.record(metric, 0, attributesOf(metric, labels));
     },
     called: (message) => recorders.called(message),
+    // What was reported stays with the SDK.
+    forget: () => undefined,
   };
 }
 
@@ -78,7 +81,11 @@ function isBatch(texts: readonly string[] | undefined): boolean {
   return texts !== undefined && texts.length > 1;
 }
 
-function callAttributes({ cluster, text, texts, node, error }: QueryMessage, name: string): Attributes {
+function callAttributes(
+  { cluster, text, texts, node, error }: QueryMessage,
+  name: string,
+  errors: ErrorTypes,
+): Attributes {
   const attributes: Attributes = {
     'db.system.name': 'postgresql',
     'db.namespace': cluster.database,
@@ -87,7 +94,7 @@ function callAttributes({ cluster, text, texts, node, error }: QueryMessage, nam
     ...serverOf(node),
   };
   if (error !== undefined) {
-    const { state, type } = shownError(error);
+    const { state, type } = errors.of(error);
     attributes['error.type'] = type;
     if (state !== undefined) attributes['db.response.status_code'] = state;
   }

@@ -11,8 +11,9 @@ export type ReportedClusters = Readonly<Record<string, Cluster>>;
 /** What reports to a telemetry system, until it is disabled. */
 export interface Telemetry {
   /**
-   * Reports the nodes, pools and events of one more cluster under a name; returns what ends that. Statements are reported of all clusters
-   * of the process.
+   * Reports the nodes, pools and events of one more cluster under a name; returns what ends that, and takes the cluster's series out of a
+   * registry of `prom-client`. Once it is closed, another one can be added under its name. Statements are reported of all clusters of the
+   * process.
    * @throws PgHerdError `PGHERD_INVALID_ARGUMENT` for what is no cluster, and for a name or a cluster that is reported already.
    */
   add(name: string, cluster: Cluster): Off;
@@ -38,14 +39,34 @@ export function reporting(
   const subscriptions = new Subscriptions(report);
   const safe = sink === undefined ? undefined : safeSink(sink, subscriptions);
   let isDisabled = false;
+  const added = new Set<Off>();
+  subscriptions.add(() => {
+    for (const off of [...added]) off();
+  });
   const add = (name: string, cluster: Cluster): Off => {
-    const offs = [clusters.add(name, cluster)];
+    const remove = clusters.add(name, cluster);
+    const offs: Off[] = [];
     if (safe !== undefined) offs.push(observeEvents(name, cluster, safe));
     if (spans !== undefined) offs.push(spans.observe(cluster));
-    const off = () => {
-      for (const end of offs.splice(0)) end();
+    let isOver = false;
+    const off = (): void => {
+      if (isOver) return;
+      isOver = true;
+      end();
+      remove();
+      if (!clusters.has(name)) safe?.forget(name);
     };
-    subscriptions.add(off);
+    const end = (): void => {
+      added.delete(off);
+      for (const one of offs.splice(0)) one();
+    };
+    offs.push(
+      cluster.on('cluster:closed', () => {
+        clusters.closed(cluster);
+        end();
+      }),
+    );
+    added.add(off);
     return off;
   };
   const disable = () => {
@@ -71,5 +92,6 @@ function safeSink(sink: Sink, subscriptions: Subscriptions): Sink {
     record: (...args) => subscriptions.attempt(() => sink.record(...args)),
     begin: (...args) => subscriptions.attempt(() => sink.begin(...args)),
     called: (message) => subscriptions.attempt(() => sink.called(message)),
+    forget: (cluster) => subscriptions.attempt(() => sink.forget(cluster)),
   };
 }

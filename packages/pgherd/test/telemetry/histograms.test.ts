@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { Histograms } from '../../src/telemetry/histograms.ts';
 
 const clock = { wallTime: () => 1_000 };
-const OVERFLOW = { overflow: true };
+const LABELS = { overflow: true };
+const OVERFLOW = () => LABELS;
 
 describe('a histogram', () => {
   it('counts a value in the bucket of the first boundary that it does not exceed', () => {
@@ -25,14 +26,24 @@ describe('a histogram', () => {
     ]);
   });
 
-  it('keeps 1,999 series apart if there is a limit, and counts the others together', () => {
+  it('keeps 1,999 series apart, and counts the others together', () => {
     const limited = new Histograms(OVERFLOW, clock);
-    const endless = new Histograms(undefined, clock);
-    for (let at = 0; at < 3_000; at++)
-      for (const histograms of [limited, endless]) histograms.series('callDuration', { at }).record(1);
+    for (let at = 0; at < 3_000; at++) limited.series('callDuration', { at }).record(1);
     expect(limited.of('callDuration').series).toHaveLength(2_000);
-    expect(limited.series('callDuration', { at: 2_999 })).toMatchObject({ labels: OVERFLOW, count: 1_001 });
+    expect(limited.series('callDuration', { at: 2_999 })).toMatchObject({ labels: LABELS, count: 1_001 });
     expect(limited.series('callDuration', { at: 7 }).count).toBe(1);
-    expect(endless.of('callDuration').series).toHaveLength(3_000);
+  });
+
+  it('forgets the series that have some labels, in all metrics', () => {
+    const histograms = new Histograms(OVERFLOW, clock);
+    for (const cluster of ['shop', 'stock'])
+      for (const node of ['a', 'b']) {
+        histograms.series('callDuration', { cluster, node }).record(1);
+        histograms.series('waitTime', { cluster, node }).record(1);
+      }
+    histograms.remove({ cluster: 'shop' });
+    for (const metric of ['callDuration', 'waitTime'] as const)
+      expect(histograms.of(metric).series.map(({ labels }) => labels['cluster'])).toEqual(['stock', 'stock']);
+    expect(histograms.series('callDuration', { cluster: 'shop', node: 'a' }).count).toBe(0);
   });
 });
