@@ -7,14 +7,18 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname, join, relative, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { rolldown } from 'rolldown';
+import { transformSync } from 'rolldown/utils';
 import { rollup } from 'rollup';
 import { dts } from 'rollup-plugin-dts';
 import { withoutBlanks } from './lib/blanks.ts';
+import { chunkGroups } from './lib/chunks.ts';
+import { DEFINE_METHODS, DEFINE_METHODS_CODE, withEagerFunctions } from './lib/eager.ts';
 import { isMain, rootArgument } from './lib/findings.ts';
 import { publicEntries } from './lib/packages.ts';
+import { startFunctions } from './lib/start-functions.ts';
 
 /** Where the compiler leaves one declaration file for each source file; nothing there is published. */
 const DECLARATIONS = 'temp/types';
@@ -67,14 +71,25 @@ async function code(
   const build = await rolldown({
     input: Object.fromEntries(entries.map(({ output, source }) => [output, join(root, source)])),
     external: (id) => external(id),
-    plugins: [{ name: 'commonjs-beside', resolveId: besideEntries(dir) }],
+    plugins: [
+      { name: 'commonjs-beside', resolveId: besideEntries(dir) },
+      {
+        name: 'eager-functions',
+        transform: eagerFunctions(root),
+        resolveId: (id) => (id === DEFINE_METHODS ? id : undefined),
+        load: (id) => (id === DEFINE_METHODS ? DEFINE_METHODS_CODE : undefined),
+      },
+    ],
     platform: 'node',
+    checks: { pluginTimings: false },
     onLog: (_level, log) => {
       // What the sources load late, to keep floors apart, is in one file here.
       if (log.code === 'INEFFECTIVE_DYNAMIC_IMPORT') return;
       throw new Error(`The bundle has a fault: ${log.message}`);
     },
   });
+  const sources = new Map(entries.map(({ output, source }) => [output, join(root, source)]));
+  const groups = chunkGroups(sources, join(root, 'packages/pgherd/src/cluster/cluster.ts'));
   try {
     for (const format of ['es', 'cjs'] as const)
       await build.write({
@@ -83,6 +98,7 @@ async function code(
         exports: 'named',
         entryFileNames: `[name].${EXTENSION[format]}`,
         chunkFileNames: `chunks/[name].${EXTENSION[format]}`,
+        codeSplitting: { groups },
         comments: { legal: true, annotation: true, jsdoc: false },
         // Functions and classes keep their names for stacks; other names are shortened.
         minify: {
@@ -105,6 +121,16 @@ function besideEntries(
     mkdirSync(dir, { recursive: true });
     copyFileSync(join(dirname(importer), id), join(dir, id));
     return { id, external: true };
+  };
+}
+
+/** What runs at the start of every program is compiled while it is loaded. */
+function eagerFunctions(root: string): (code: string, id: string) => { code: string } | undefined {
+  const started = startFunctions(root);
+  return (code, id) => {
+    const names = started.get(relative(root, id).split(sep).join('/'));
+    if (names === undefined) return undefined;
+    return { code: withEagerFunctions(transformSync(id, code).code, names) };
   };
 }
 

@@ -12,7 +12,8 @@ const LIMIT = 1.5;
 const USAGE = `Usage: npm run bench:start -- [options]
 
 Milliseconds until the first connection of a program, each in a fresh process, in turn: pg.Pool to the primary, pgherd with that host,
-and pgherd with three hosts, of which it has to find the primary; createPool of pgherd/pg with the same hosts.
+and pgherd with three hosts, of which it has to find the primary; createPool of pgherd/pg with the same hosts. "whole" begins before the
+import and includes making the pool or cluster; "cpu" is the processor time of it.
 
   --runs N   rounds, of which the median counts (default ${ROUNDS})
   --json     print an array for programs instead of a table
@@ -25,6 +26,13 @@ interface Contender {
   readonly url: string;
 }
 
+/** What one process measured. */
+interface Start {
+  readonly firstMs: number;
+  readonly wholeMs: number;
+  readonly wholeCpuMs: number;
+}
+
 interface Figure {
   readonly who: string;
   readonly hosts: number;
@@ -33,16 +41,20 @@ interface Figure {
   readonly maxMs: number;
   /** Of the median to that of `pg.Pool`. */
   readonly ratio: number;
+  /** From before the import to the first connection, and the processor time of that: medians. */
+  readonly wholeMs: number;
+  readonly wholeCpuMs: number;
+  readonly wholeRatio: number;
   readonly runs: number;
 }
 
-async function firstConnectionMs(contender: Contender): Promise<number> {
+async function started(contender: Contender): Promise<Start> {
   const program = fileURLToPath(new URL('./start-process.mjs', import.meta.url));
   const child = fork(program, [JSON.stringify(contender)], {
     execArgv: [],
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
   });
-  return messageFrom<number>(child, contender.who);
+  return messageFrom<Start>(child, contender.who);
 }
 
 async function run({ runs, json }: BenchArguments): Promise<string> {
@@ -54,25 +66,29 @@ async function run({ runs, json }: BenchArguments): Promise<string> {
     { who: 'createPool', hosts: 1, url: cluster.primary.url },
     { who: 'createPool', hosts: 3, url: cluster.url },
   ];
-  const times = contenders.map((): number[] => []);
+  const starts = contenders.map((): Start[] => []);
   // One round is for the disk's cache.
   for (let round = 0; round <= runs; round++) {
     for (const [index, contender] of contenders.entries()) {
-      const ms = await firstConnectionMs(contender);
-      if (round > 0) times[index]?.push(ms);
+      const start = await started(contender);
+      if (round > 0) starts[index]?.push(start);
     }
   }
-  const base = median(times[0] ?? []) ?? Number.NaN;
+  const medianOf = (index: number, value: keyof Start) =>
+    median((starts[index] ?? []).map((start) => start[value])) ?? Number.NaN;
   const figures = contenders.map(({ who, hosts }, index): Figure => {
-    const own = times[index] ?? [];
-    const medianMs = median(own) ?? Number.NaN;
+    const own = (starts[index] ?? []).map(({ firstMs }) => firstMs);
+    const [medianMs, wholeMs] = [medianOf(index, 'firstMs'), medianOf(index, 'wholeMs')];
     return {
       who,
       hosts,
       medianMs,
       minMs: Math.min(...own),
       maxMs: Math.max(...own),
-      ratio: medianMs / base,
+      ratio: medianMs / medianOf(0, 'firstMs'),
+      wholeMs,
+      wholeCpuMs: medianOf(index, 'wholeCpuMs'),
+      wholeRatio: wholeMs / medianOf(0, 'wholeMs'),
       runs,
     };
   });
@@ -86,6 +102,9 @@ async function run({ runs, json }: BenchArguments): Promise<string> {
       right(['most', 'ms'], (row) => row.maxMs.toFixed(1)),
       right(['×', 'pg.Pool'], (row) => row.ratio.toFixed(2)),
       right(['', 'limit'], (row) => (row.who === 'pg.Pool' ? '' : String(LIMIT))),
+      right(['whole', 'ms'], (row) => row.wholeMs.toFixed(1)),
+      right(['whole', 'cpu ms'], (row) => row.wholeCpuMs.toFixed(1)),
+      right(['whole ×', 'pg.Pool'], (row) => row.wholeRatio.toFixed(2)),
       right(['', 'runs'], (row) => String(row.runs)),
     ],
     figures,
