@@ -508,6 +508,7 @@ describe('a dashboard of its own', () => {
 
   it.each([
     [{ token: 'short' }, 'token is a text of 5 characters, but must be a text of 16 to 512'],
+    [{ token: undefined }, 'token is undefined, so that anyone could read the data'],
     [{ sampleMs: 10 }, 'sampleMs is 10, but must be a whole number from 250'],
     [{ sampleMs: 250, historyMs: 86_400_000 }, 'historyMs is 86400000, but must be 1 to 3600 times sampleMs'],
     [{ basePath: 'pgherd' }, 'basePath is "pgherd", but must be a path such as /pgherd'],

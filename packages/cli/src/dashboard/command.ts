@@ -46,7 +46,12 @@ async function serve(
   const token = tokenOf(options, env);
   if (options.token !== undefined && options.token !== MADE) output.note(TOKEN_IN_ARGUMENT);
   await using opened = await openCluster(url, context, { lookMs: LOOK_MS, pool: POOL });
-  await using served = await serveDashboard(opened.db, { host, port, token, serverFigures: true });
+  await using served = await serveDashboard(opened.db, {
+    host,
+    port,
+    ...(token !== undefined && { token }),
+    serverFigures: true,
+  });
   output.json({ url: served.url, token: served.token ?? null } satisfies DashboardJson);
   output.line({ tone: 'strong', text: served.url });
   if (served.token !== undefined)

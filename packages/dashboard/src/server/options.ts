@@ -7,7 +7,8 @@ export interface DashboardOptions {
   readonly title?: string | undefined;
   /**
    * What every request for data has to bring as `Authorization: Bearer …`, which the page takes from its address (`#token=…`) or asks for: at
-   * least 16 characters. Default: none, so that the application has to keep out strangers.
+   * least 16 characters. Default, if it is left out: none, so that the application has to keep out strangers. `undefined` is refused, as it
+   * is what a variable of the environment gives that is not set.
    */
   readonly token?: string | undefined;
   /** Where the dashboard is mounted, such as `/pgherd`. Default: where Express has mounted it, else `/`. */
@@ -77,6 +78,11 @@ export function settingsOf(options: DashboardOptions): DashboardSettings {
     if (value !== undefined && !test(value))
       throw invalid(name, `${name} is ${shown(name, value)}, but must be ${words}.`);
   }
+  if (Object.hasOwn(options, 'token') && options.token === undefined)
+    throw invalid(
+      'token',
+      'token is undefined, so that anyone could read the data: give it a text, or leave it out if strangers are kept out otherwise.',
+    );
   const { title, token, basePath, sampleMs = 1_000, historyMs = 900_000 } = options;
   if (historyMs < sampleMs || historyMs > sampleMs * MOST_SAMPLES)
     throw invalid(

@@ -34,9 +34,11 @@ export interface ServedDashboard extends AsyncDisposable {
  * @throws PgHerdError `PGHERD_INVALID_ARGUMENT` for options that cannot be used; what `node:net` throws if the port is in use.
  */
 export async function serveDashboard(db: Cluster, options: ServeOptions = {}): Promise<ServedDashboard> {
-  const { host = '127.0.0.1', port = 0, token: given, ...rest } = options;
-  const token = given ?? (isLoopback(host) ? undefined : randomBytes(24).toString('base64url'));
-  const dashboard = createDashboard(db, { ...rest, token });
+  const { host = '127.0.0.1', port = 0, ...given } = options;
+  const isOpen = Object.hasOwn(given, 'token') || isLoopback(host);
+  const made = isOpen ? {} : { token: randomBytes(24).toString('base64url') };
+  const dashboard = createDashboard(db, { ...given, ...made });
+  const { token } = { ...given, ...made };
   const server = createServer((request, response) => {
     if (token === undefined && !isNamedAsLocal(request)) refuse(request, response);
     else dashboard.handler(request, response);
