@@ -23,7 +23,7 @@ import {
 } from 'pgherd/nestjs';
 import { PgherdHealthIndicator } from 'pgherd/nestjs-terminus';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { createTable, restore } from '../../src/support.ts';
+import { allCaughtUp, createTable, restore } from '../../src/support.ts';
 
 let cluster: TestCluster;
 const apps: INestApplication[] = [];
@@ -117,6 +117,7 @@ describe('the module for NestJS', () => {
     };
     const first = await add();
     expect(await (await fetch(notes, { headers: first })).json()).toEqual({ notes: 1 });
+    await allCaughtUp(cluster);
     await cluster.primary.kill();
     await cluster.failover();
     const second = await add(first);

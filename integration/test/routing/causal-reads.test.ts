@@ -4,7 +4,16 @@ import { fileURLToPath } from 'node:url';
 import { createTestCluster, type TestCluster, type TestNode } from '@pgherd/testing';
 import type { Cluster, ClusterOptions } from 'pgherd';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { createTable, nameOf, open, quiet, rejection, restore, standbyNames } from '../../src/support.ts';
+import {
+  allCaughtUp,
+  createTable,
+  nameOf,
+  open,
+  quiet,
+  rejection,
+  restore,
+  standbyNames,
+} from '../../src/support.ts';
 
 const SECRET = 'not to be guessed by anybody';
 
@@ -347,6 +356,7 @@ describe('across a failover', () => {
     await db.causal(async () => {
       const before = await write(db);
       expect(await look(db.read, before)).toMatchObject({ seen: true });
+      await allCaughtUp(cluster);
       await lose();
       expect(await look(db.read, before)).toMatchObject({ seen: true });
       const after = await write(db);
