@@ -21,6 +21,8 @@ const DATA: ReadonlySet<number> = new Set([DATA_ROW, COPY_DATA, FUNCTION_CALL_RE
 const MAX_BYTES = 16 * 1_048_576;
 /** Messages of the guest without an answer above which it has to wait. */
 const MAX_UNANSWERED = 16_384;
+/** Pieces of an answer that are kept back at most. */
+const MAX_KEPT = 16;
 /** Time a server has to take note of the end before its socket is destroyed, milliseconds. */
 const GOODBYE_MS = 1_000;
 
@@ -141,7 +143,7 @@ export class Line {
 
   /**
    * Lets nothing begin, until {@link goOn}. A refusal that comes meanwhile passes then, or right before the end: a library that has it
-   * would give the connection to its next caller.
+   * would give the connection to its next caller. It may do so before the server is ready again, which is said in a message of its own.
    */
   hold(): void {
     this.#isHeld = true;
@@ -149,7 +151,7 @@ export class Line {
 
   goOn(): void {
     this.#isHeld = false;
-    if (!this.#endsNow) this.#passKept();
+    if (this.#kept !== undefined) this.#socket.resume();
     this.#goOn();
   }
 
@@ -169,6 +171,12 @@ export class Line {
 
   get #endsNow(): boolean {
     return this.#draining !== undefined && this.#isBetweenTwo;
+  }
+
+  /** Whether the line ends now, or may end with the rest of the answer that is kept. */
+  get #mayEndSoon(): boolean {
+    if (this.#draining === undefined) return false;
+    return this.#isBetweenTwo || (!this.#conversation.isAnswered && (this.#kept?.length ?? 0) < MAX_KEPT);
   }
 
   /** The guest has gone, with or without a goodbye. */
@@ -210,6 +218,7 @@ export class Line {
   /** Takes up what waits, if it may pass now. */
   #goOn(): void {
     this.#endIfDrained();
+    if (!this.#isHeld && !this.#mayEndSoon) this.#passKept();
     const waiting = this.#waiting;
     if (!this.#isOpen || waiting === undefined || this.#socket.writableNeedDrain) return;
     if (waiting.bytes.length > 0 && !this.#mayBegin(0.5)) return;
@@ -257,7 +266,7 @@ export class Line {
         return;
       case 'write-refused':
         this.#guest.refused();
-        if (this.#isHeld) this.#kept ??= [];
+        if (this.#isHeld || this.#draining !== undefined) this.#kept ??= [];
         return;
       case 'shutdown':
         this.#guest.hint();
@@ -272,8 +281,14 @@ export class Line {
     this.#run = undefined;
     if (run === undefined || !this.#isOpen) return;
     const bytes = run.bytes.subarray(run.from, run.to);
-    this.#kept?.push(bytes);
-    if (this.#kept !== undefined || !this.#ports.push(bytes)) this.#socket.pause();
+    const kept = this.#kept;
+    if (kept === undefined) {
+      if (!this.#ports.push(bytes)) this.#socket.pause();
+      return;
+    }
+    kept.push(bytes);
+    // The rest of the answer belongs to it.
+    if (this.#conversation.isAnswered || kept.length >= MAX_KEPT) this.#socket.pause();
   }
 
   #passKept(): void {
@@ -310,7 +325,7 @@ export class Line {
 
   /** In a turn of its own with what was kept: the guest has the end before its program goes on. */
   #endBetweenTwo(reason: string): void {
-    if (!this.#isOpen) return;
+    if (!this.#isOpen || !this.#endsNow) return;
     this.#passKept();
     this.#end(reason, false);
     this.#sayGoodbye();
