@@ -38,6 +38,9 @@ export class Chronicle {
       if (after !== 'ok' && reason !== RESTS && this.#world.isUntroubled(node, AFTERMATH_MS)) {
         this.#violate(`${node} is said to be ${after}, but nothing happened to it`);
       }
+      const { connectFailure, silentSince } = cluster.topology.nodes.find(({ name }) => name === node) ?? {};
+      if (before === 'ok' && after === 'offline' && connectFailure === 'timeout' && silentSince === undefined)
+        this.#violate(`${node} was ok, and is offline because of one attempt without an answer`);
     });
     cluster.on('node:standing-changed', ({ node, before, after, reason }) => {
       trace.note(`client: standing of ${node}: ${before} -> ${after} (${reason})`);
