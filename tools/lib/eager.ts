@@ -8,6 +8,7 @@ import {
   parse,
 } from 'acorn';
 import { Edits } from './edits.ts';
+import { childrenOf } from './syntax.ts';
 
 /**
  * V8 compiles a function when it is first called, for which it reads its text a second time, unless the function is an expression in
@@ -25,30 +26,21 @@ export function defineMethods({ prototype }, methods, getters) {
 }
 `;
 
-/** Characters of a private method below which the names that its calls need outweigh what is gained. */
-const MIN_PRIVATE_LENGTH = 500;
-
 /** A function of a module that can be written as an expression. */
 interface Candidate {
-  /** `name`, `Class.method`, `Class.#method` or `Class.get property`. */
+  /** `name`, `Class.method` or `Class.get property`. */
   readonly name: string;
   /** Where its first statement begins. */
   readonly body: number;
 }
 
-type Visit = (node: AnyNode, parent: AnyNode | undefined) => void;
+type Visit = (node: AnyNode) => void;
 
 /** The module with an expression in parentheses for each function of `names`; a name that it does not have is passed over. */
-export function withEagerFunctions(
-  code: string,
-  names: ReadonlySet<string>,
-  minPrivateLength = MIN_PRIVATE_LENGTH,
-): string {
+export function withEagerFunctions(code: string, names: ReadonlySet<string>): string {
   const program = parsed(code);
   const text = new Edits(code);
   const heads: (() => string)[] = [];
-  const isWanted = (name: string, length: number) =>
-    names.has(name) && (!name.includes('.#') || length >= minPrivateLength);
   for (const node of program.body) {
     const declared = node.type === 'ExportNamedDeclaration' ? node.declaration : node;
     if (declared?.type !== 'FunctionDeclaration' || !names.has(declared.id.name)) continue;
@@ -57,8 +49,7 @@ export function withEagerFunctions(
     heads.push(() => `${head} = ${functionOf(text, declared, code.indexOf('(', declared.id.end))};\n`);
     text.replace(node.start, node.end, () => '');
   }
-  for (const { name, body } of classesOf(program))
-    heads.push(...eagerMethods(code, text, body, name, isWanted));
+  for (const { name, body } of classesOf(program)) makeMethodsEager(code, text, body, name, names);
   // Before everything else of the module, as declarations of functions are.
   const body = text.within(0, code.length);
   const result = heads.map((head) => head()).join('') + body;
@@ -97,44 +88,29 @@ function candidates(code: string): Candidate[] {
   return found;
 }
 
-/** Moves the methods into a static block, where they still see the private names of the class. Returns what has to stand before the class. */
-function eagerMethods(
+/** Moves the methods into a static block, where they still see the private names of the class. */
+function makeMethodsEager(
   code: string,
   text: Edits,
   body: ClassBody,
   className: string,
-  isWanted: (name: string, length: number) => boolean,
-): (() => string)[] {
-  const uses = privateUses(body);
-  const heads: (() => string)[] = [];
+  names: ReadonlySet<string>,
+): void {
   const properties: Record<'get' | 'value', (() => string)[]> = { get: [], value: [] };
-  const statements: (() => string)[] = [];
   for (const method of methodsOf(body)) {
     const name = methodName(className, method);
-    const { key, kind, start, end } = method;
-    if (name === undefined || !isWanted(name, end - start)) continue;
-    if (key.type === 'PrivateIdentifier') {
-      const calls = uses.get(key.name) ?? [];
-      const variable = `${className}_${key.name}`;
-      if (calls === 'other' || code.includes(variable)) continue;
-      for (const call of calls) callByVariable(code, text, call, variable);
-      heads.push(() => `var ${variable};\n`);
-      statements.push(() => `${variable} = ${functionOf(text, method.value, method.value.start)};`);
-    } else {
-      const property = code.slice(key.start, key.end);
-      properties[kind === 'get' ? 'get' : 'value'].push(
-        () => `${property}: ${functionOf(text, method.value, method.value.start)}`,
-      );
-    }
+    const { key, kind, start, end, value } = method;
+    if (name === undefined || !names.has(name)) continue;
+    const property = code.slice(key.start, key.end);
+    properties[kind === 'get' ? 'get' : 'value'].push(
+      () => `${property}: ${functionOf(text, value, value.start)}`,
+    );
     text.replace(start, end, () => '');
   }
   const { value, get } = properties;
-  if (value.length + get.length > 0)
-    statements.push(() => `defineMethods(this, ${[value, get].map(objectOf).join(', ')});`);
-  if (statements.length === 0) return heads;
+  if (value.length + get.length === 0) return;
   const at = body.start + 1;
-  text.replace(at, at, () => `static { ${statements.map((statement) => statement()).join('\n')} }`);
-  return heads;
+  text.replace(at, at, () => `static { defineMethods(this, ${[value, get].map(objectOf).join(', ')}); }`);
 }
 
 /** `parameters`: where they begin. */
@@ -151,13 +127,6 @@ function objectOf(properties: readonly (() => string)[]): string {
   return `{ ${properties.map((property) => property()).join(',\n')} }`;
 }
 
-function callByVariable(code: string, text: Edits, call: PrivateCall, variable: string): void {
-  const { callee, object } = call;
-  const open = code.indexOf('(', callee.end) + 1;
-  const next = call.arguments > 0 ? ', ' : '';
-  text.replace(callee.start, open, () => `${variable}.call(${text.within(object.start, object.end)}${next}`);
-}
-
 /** Methods and getters that can be functions: `super` and computed names cannot. */
 function methodsOf(body: ClassBody): MethodDefinition[] {
   return body.body.filter((member): member is MethodDefinition => {
@@ -172,33 +141,8 @@ function methodsOf(body: ClassBody): MethodDefinition[] {
 }
 
 function methodName(className: string, { key, kind }: MethodDefinition): string | undefined {
-  if (key.type === 'PrivateIdentifier') return kind === 'method' ? `${className}.#${key.name}` : undefined;
   if (key.type !== 'Identifier') return undefined;
   return kind === 'get' ? `${className}.get ${key.name}` : `${className}.${key.name}`;
-}
-
-interface PrivateCall {
-  readonly callee: AnyNode;
-  readonly object: AnyNode;
-  readonly arguments: number;
-}
-
-/** Where the private names of a class are called; `'other'` if one is used in another way as well. */
-function privateUses(body: ClassBody): ReadonlyMap<string, readonly PrivateCall[] | 'other'> {
-  const uses = new Map<string, PrivateCall[] | 'other'>();
-  walk(body, (node, parent) => {
-    if (node.type === 'BinaryExpression' && node.left.type === 'PrivateIdentifier')
-      uses.set(node.left.name, 'other');
-    if (node.type !== 'MemberExpression' || node.property.type !== 'PrivateIdentifier') return;
-    const { name } = node.property;
-    const known = uses.get(name) ?? [];
-    const isCall =
-      parent?.type === 'CallExpression' && parent.callee === node && !parent.optional && !node.optional;
-    if (known === 'other' || !isCall) uses.set(name, 'other');
-    else
-      uses.set(name, [...known, { callee: node, object: node.object, arguments: parent.arguments.length }]);
-  });
-  return uses;
 }
 
 /** The classes of a module that are made once; one inside a function has other private names each time. */
@@ -213,17 +157,7 @@ function parsed(code: string): Program {
   return parse(code, { ecmaVersion: 'latest', sourceType: 'module' });
 }
 
-function walk(node: AnyNode, visit: Visit, parent?: AnyNode): void {
-  visit(node, parent);
-  for (const child of childrenOf(node)) walk(child, visit, node);
-}
-
-function childrenOf(node: AnyNode): AnyNode[] {
-  return (Object.values(node) as unknown[]).flat().filter(isNode);
-}
-
-function isNode(value: unknown): value is AnyNode {
-  return (
-    typeof value === 'object' && value !== null && typeof (value as { type?: unknown }).type === 'string'
-  );
+function walk(node: AnyNode, visit: Visit): void {
+  visit(node);
+  for (const child of childrenOf(node)) walk(child, visit);
 }
