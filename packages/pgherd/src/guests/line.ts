@@ -169,14 +169,10 @@ export class Line {
     return this.#conversation.atRest && this.#heads.atEnd;
   }
 
-  get #endsNow(): boolean {
-    return this.#draining !== undefined && this.#isBetweenTwo;
-  }
-
   /** Whether the line ends now, or may end with the rest of the answer that is kept. */
   get #mayEndSoon(): boolean {
-    if (this.#draining === undefined) return false;
-    return this.#isBetweenTwo || (!this.#conversation.isAnswered && (this.#kept?.length ?? 0) < MAX_KEPT);
+    const isAnswering = !this.#conversation.isAnswered && (this.#kept?.length ?? 0) < MAX_KEPT;
+    return this.#draining !== undefined && (isAnswering || this.#isBetweenTwo);
   }
 
   /** The guest has gone, with or without a goodbye. */
@@ -282,13 +278,12 @@ export class Line {
     if (run === undefined || !this.#isOpen) return;
     const bytes = run.bytes.subarray(run.from, run.to);
     const kept = this.#kept;
-    if (kept === undefined) {
-      if (!this.#ports.push(bytes)) this.#socket.pause();
-      return;
-    }
-    kept.push(bytes);
-    // The rest of the answer belongs to it.
-    if (this.#conversation.isAnswered || kept.length >= MAX_KEPT) this.#socket.pause();
+    kept?.push(bytes);
+    // The rest of an answer that is kept belongs to it.
+    const wantsMore = kept
+      ? !this.#conversation.isAnswered && kept.length < MAX_KEPT
+      : this.#ports.push(bytes);
+    if (!wantsMore) this.#socket.pause();
   }
 
   #passKept(): void {
@@ -318,14 +313,14 @@ export class Line {
   /** Ends between two statements. */
   #endIfDrained(): void {
     const reason = this.#draining;
-    if (reason === undefined || !this.#isOpen || !this.#endsNow) return;
+    if (reason === undefined || !this.#isBetweenTwo) return;
     if (this.#kept === undefined) this.#endBetweenTwo(reason);
     else this.#ports.clock.schedule(0, () => this.#endBetweenTwo(reason));
   }
 
   /** In a turn of its own with what was kept: the guest has the end before its program goes on. */
   #endBetweenTwo(reason: string): void {
-    if (!this.#isOpen || !this.#endsNow) return;
+    if (!this.#isOpen || !this.#isBetweenTwo) return;
     this.#passKept();
     this.#end(reason, false);
     this.#sayGoodbye();
